@@ -1,0 +1,33 @@
+/** One attempt of one workflow run at GitHub. */
+export interface RunReference {
+  run_id: number;
+  run_attempt: number;
+}
+
+/**
+ * The body of `POST /api/deployments`, as the Action sends it.
+ * `repository` is `owner/name`, `sha` 40 hexadecimal digits, `ref` a full ref (`refs/heads/main`),
+ * `workflow` the path of the workflow file. `via` is the run that sends the request (default: the run itself).
+ */
+export interface DeploymentRequest extends RunReference {
+  repository: string;
+  environment: string;
+  /** Needed where the environment has several targets. */
+  target?: string;
+  via?: RunReference;
+  sha: string;
+  ref: string;
+  workflow: string;
+  actor?: string;
+  /** Handed to the command as a file; never interpreted. */
+  payload?: unknown;
+  /** Checks everything and deploys nothing. */
+  dry_run?: boolean;
+}
+
+/** The path of the deployments collection below an endpoint's URL. */
+export const DEPLOYMENTS_PATH = "/api/deployments";
+/** The path of the webhook entrance below an endpoint's URL. */
+export const WEBHOOK_PATH = "/api/github/webhooks";
+/** The largest body of a deployment request, in bytes. */
+export const MAX_REQUEST_BYTES = 64 * 1024;

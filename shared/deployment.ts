@@ -1,0 +1,73 @@
+/** Every state of a deployment, in the order in which it may pass through them. */
+export const DEPLOYMENT_STATUSES = [
+  "queued",
+  "running",
+  "succeeded",
+  "failed",
+  "cancelled",
+  "superseded",
+] as const;
+export type DeploymentStatus = (typeof DEPLOYMENT_STATUSES)[number];
+
+/** The first route by which a deployment's request arrived. */
+export const DEPLOYMENT_SOURCES = [
+  "webhook",
+  "action",
+  "catch_up",
+  "reconcile",
+  "github_deployment",
+  "manual",
+] as const;
+export type DeploymentSource = (typeof DEPLOYMENT_SOURCES)[number];
+
+/** What a caller may wait for: that the deployment is on record, that its command began, or that it succeeded. */
+export const WAIT_FOR = ["accepted", "started", "succeeded"] as const;
+export type WaitFor = (typeof WAIT_FOR)[number];
+
+/**
+ * A deployment as every instance shows it: one target's command for one workflow run attempt.
+ * Times are ISO 8601 in UTC. `run_id` and `run_attempt` are null only where an admin asked by sha alone.
+ */
+export interface Deployment {
+  id: string;
+  repository: string;
+  target: string;
+  environment: string;
+  sha: string;
+  ref: string;
+  run_id: number | null;
+  run_attempt: number | null;
+  status: DeploymentStatus;
+  superseded_by: string | null;
+  /** Whether this request was not the first for its key. */
+  duplicate: boolean;
+  source: DeploymentSource;
+  accepted_by: string;
+  run_by: string | null;
+  attempt: number;
+  exit_code: number | null;
+  /** Why it ended as it did, in words; null while nothing needs saying. */
+  reason: string | null;
+  accepted_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  verified_at: string | null;
+  /** The last lines of the command's output; only for targets with `share_log`. */
+  log_tail: string | null;
+  url: string;
+}
+
+/** Whether a deployment in this state changes no more by itself (a retry may still requeue it). */
+export function isFinal(status: DeploymentStatus): boolean {
+  return status !== "queued" && status !== "running";
+}
+
+/**
+ * Whether a deployment in `status` gives the caller what it waits for: on record, begun, or ended well.
+ * A failed deployment has begun; a cancelled or superseded one satisfies only `accepted`.
+ */
+export function satisfies(status: DeploymentStatus, waitFor: WaitFor): boolean {
+  if (waitFor === "accepted") return true;
+  if (waitFor === "started") return status === "running" || status === "succeeded" || status === "failed";
+  return status === "succeeded";
+}
