@@ -1,0 +1,86 @@
+import type { Clock } from "../clock.ts";
+import { StoreUnavailableError } from "../store/errors.ts";
+import { withLimit } from "../store/limit.ts";
+import type { Store } from "../store/store.ts";
+import type { Arrival } from "./arrival.ts";
+import { type Accepted, commitBatch } from "./commit-batch.ts";
+
+/** The largest number of arrivals that share one commit. */
+const MAX_BATCH = 128;
+/** GitHub gives up after 10 s; an honest 503 well before that shows as failed in its log, and is caught up. */
+const COMMIT_LIMIT_MS = 5_000;
+
+interface Waiting {
+  arrival: Arrival;
+  resolve: (accepted: Accepted) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Accepts arrivals durably. Those that arrive while a commit is under way share the next one, so that the disk
+ * is waited for once for all of them.
+ */
+export class Acceptor {
+  #store: Store;
+  #clock: Clock;
+  #instance: string;
+  #onQueued: () => void;
+  #waiting: Waiting[] = [];
+  #working: Promise<void> | undefined;
+  #closed = false;
+
+  /** `onQueued` is called after a commit that left a deployment waiting. */
+  constructor(options: { store: Store; clock: Clock; instance: string; onQueued: () => void }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#instance = options.instance;
+    this.#onQueued = options.onQueued;
+  }
+
+  /**
+   * Resolves once the arrival is on disk.
+   * @throws {StoreUnavailableError} when it could not be committed within 5 s. It may be committed yet, which
+   * does no harm: the same event or request, sent again, finds it.
+   */
+  accept(arrival: Arrival): Promise<Accepted> {
+    if (this.#closed)
+      return Promise.reject(new StoreUnavailableError("unreachable", "the instance is shutting down"));
+    const { promise, resolve, reject } = Promise.withResolvers<Accepted>();
+    this.#waiting.push({ arrival, resolve, reject });
+    this.#working ??= this.#work();
+    return withLimit(promise, COMMIT_LIMIT_MS, "slow");
+  }
+
+  /** Refuses what comes from now on, and resolves when everything that was taken in has been answered. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#working;
+  }
+
+  async #work(): Promise<void> {
+    // One turn of the event loop, so that requests that were read together are committed together.
+    await new Promise(setImmediate);
+    while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, MAX_BATCH));
+    this.#working = undefined;
+  }
+
+  async #commit(batch: Waiting[]): Promise<void> {
+    try {
+      const accepted = await this.#store.write((trx) =>
+        commitBatch(
+          trx,
+          this.#store,
+          batch.map(({ arrival }) => arrival),
+          { instance: this.#instance, now: this.#clock.now() },
+        ),
+      );
+      for (const [index, waiting] of batch.entries()) waiting.resolve(accepted[index] as Accepted);
+      if (accepted.some(({ queued }) => queued)) this.#onQueued();
+    } catch (error) {
+      // One arrival that the store cannot take must not fail those that happened to share its commit.
+      if (batch.length > 1 && !(error instanceof StoreUnavailableError))
+        for (const waiting of batch) await this.#commit([waiting]);
+      else for (const waiting of batch) waiting.reject(error);
+    }
+  }
+}

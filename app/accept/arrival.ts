@@ -1,0 +1,54 @@
+import { randomUUID } from "node:crypto";
+import type { DeploymentSource } from "../../shared/deployment.ts";
+import type { TargetConfig } from "../config/schema.ts";
+
+/** A workflow run attempt, as far as a deployment needs to know it. */
+export interface RunFacts {
+  /** `owner/name`, as GitHub spells it. */
+  repository: string;
+  runId: number | null;
+  runAttempt: number | null;
+  /** When this attempt began at GitHub (ms); null where the route does not say. */
+  runStartedAt: number | null;
+  sha: string;
+  ref: string;
+  workflow: string | null;
+  actor: string | null;
+  installationId: number | null;
+}
+
+/** One message that arrived, judged against the configuration but not yet against the store. */
+export interface Arrival {
+  source: DeploymentSource;
+  /** GitHub's identifier of the event; null for requests. */
+  guid: string | null;
+  event: string;
+  action: string | null;
+  /** Null when the message names no run at all. */
+  facts: RunFacts | null;
+  repository: string;
+  /** The targets that it is to be deployed to. */
+  targets: TargetConfig[];
+  /** Why there are none; null where there are some. */
+  ignored: string | null;
+  /** JSON of the request's own payload. */
+  payload: string | null;
+  /** The attempt of the run that sent the request: a higher one asks for a retry. */
+  viaRunAttempt: number | null;
+}
+
+/** A deployment that an arrival stands for; `duplicate` when an earlier one made it. */
+export interface AcceptedDeployment {
+  id: string;
+  duplicate: boolean;
+}
+
+/** A new identifier, such as `dep_0b6c…`. */
+export function newId(kind: "dep" | "dlv"): string {
+  return `${kind}_${randomUUID().replaceAll("-", "")}`;
+}
+
+/** How the store finds a repository, whatever its spelling. */
+export function repositoryKey(repository: string): string {
+  return repository.toLowerCase();
+}

@@ -1,0 +1,102 @@
+import { z } from "zod";
+import type { TargetConfig } from "../config/schema.ts";
+import { type Arrival, type RunFacts, repositoryKey } from "./arrival.ts";
+
+/** PostgreSQL stores no NUL in text, and no name at GitHub holds one. */
+const text = z.string().transform((value) => value.replaceAll("\0", "\uFFFD"));
+const id = z.int().positive();
+
+/**
+ * What is read of a `workflow_run` event. Fields that only some servers send may be missing or null.
+ * @see https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run
+ */
+const workflowRunEvent = z.object({
+  action: text,
+  workflow_run: z.object({
+    id,
+    run_attempt: id.nullish().transform((value) => value ?? 1),
+    path: text.nullish(),
+    event: text,
+    head_branch: text.nullish(),
+    head_sha: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/),
+    head_repository: z.object({ id }).nullish(),
+    conclusion: text.nullish(),
+    run_started_at: z.string().nullish(),
+    actor: z.object({ login: text }).nullish(),
+  }),
+  repository: z.object({ id, full_name: text }),
+  installation: z.object({ id }).nullish(),
+});
+
+export type WorkflowRunEvent = z.output<typeof workflowRunEvent>;
+
+/**
+ * Reads the payload of a `workflow_run` event.
+ * @throws {z.ZodError} when it is not of that shape.
+ */
+export function parseWorkflowRun(payload: unknown): WorkflowRunEvent {
+  return workflowRunEvent.parse(payload);
+}
+
+/**
+ * Judges a `workflow_run` event against the targets: which of them it deploys to, or why none. Only the
+ * completed, successful run of an allowed workflow file in the repository itself counts: a fork's branch may be
+ * called `main` as well, and a workflow's name is anyone's to choose.
+ */
+export function judgeWorkflowRun(
+  event: WorkflowRunEvent,
+  configured: readonly TargetConfig[],
+): Pick<Arrival, "facts" | "targets" | "ignored" | "repository" | "action"> {
+  const { workflow_run: run, repository } = event;
+  const facts = {
+    repository: repository.full_name,
+    runId: run.id,
+    runAttempt: run.run_attempt,
+    runStartedAt: time(run.run_started_at),
+    sha: run.head_sha,
+    ref: `refs/heads/${run.head_branch ?? ""}`,
+    workflow: run.path ?? null,
+    actor: run.actor?.login ?? null,
+    installationId: event.installation?.id ?? null,
+  } satisfies RunFacts;
+  const here = configured.filter((t) => repositoryKey(t.repository) === repositoryKey(repository.full_name));
+  const { targets, ignored } = choose(event, here);
+  return { facts, targets, ignored, repository: repositoryKey(repository.full_name), action: event.action };
+}
+
+function choose(
+  { action, workflow_run: run, repository }: WorkflowRunEvent,
+  here: TargetConfig[],
+): { targets: TargetConfig[]; ignored: string | null } {
+  const ignore = (ignored: string) => ({ targets: [], ignored });
+  if (action !== "completed") return ignore(`the run is not completed (action ${action})`);
+  if (run.conclusion !== "success")
+    return ignore(`the run did not succeed (conclusion ${run.conclusion ?? "none"})`);
+  if (run.head_repository?.id !== repository.id)
+    return ignore("the run's code is another repository's (a fork)");
+  if (here.length === 0) return ignore(`no target is configured for ${repository.full_name}`);
+  const rules: [string, (target: TargetConfig) => boolean][] = [
+    [`no target names the workflow ${pathOf(run.path) || "(none)"}`, (t) => t.workflow === pathOf(run.path)],
+    [
+      `no target of it allows the branch ${run.head_branch}`,
+      (t) => t.branches.includes(run.head_branch ?? ""),
+    ],
+    [`no target of it allows runs started by ${run.event}`, (t) => t.events.includes(run.event)],
+  ];
+  let left = here;
+  for (const [reason, allows] of rules) {
+    left = left.filter(allows);
+    if (left.length === 0) return ignore(reason);
+  }
+  return { targets: left, ignored: null };
+}
+
+/** GitHub appends `@ref` to the path of a workflow in some events. */
+function pathOf(path: string | null | undefined): string {
+  return (path ?? "").replace(/@.*$/, "");
+}
+
+function time(iso: string | null | undefined): number | null {
+  const ms = iso ? Date.parse(iso) : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
+}

@@ -1,0 +1,35 @@
+import type { DeploymentStatus } from "../../shared/deployment.ts";
+import type { Store, Writer } from "../store/store.ts";
+
+/** A status that GitHub is to show for a deployment. */
+export interface Announcement {
+  status: DeploymentStatus;
+  /** What the description adds to it, such as "exit code 1"; null where it says everything. */
+  detail: string | null;
+}
+
+/**
+ * Inside the transaction that changes the state of deployments: leaves word for GitHub. The outbox sends it
+ * when GitHub can be reached, in this order.
+ */
+export async function announce(
+  trx: Writer,
+  store: Store,
+  announcements: readonly (Partial<Announcement> & Pick<Announcement, "status"> & { id: string })[],
+): Promise<void> {
+  if (announcements.length === 0) return;
+  const now = await store.now(trx);
+  const rows = announcements.map(({ id, status, detail = null }) => ({
+    deployment_id: id,
+    body: JSON.stringify({ status, detail } satisfies Announcement),
+    created_at: now,
+    not_before: now,
+    attempts: 0,
+    last_error: null,
+    holder: null,
+    token: 0,
+    lease_until: null,
+  }));
+  await trx.insertInto("outbox").values(rows).execute();
+  await store.notify(trx);
+}

@@ -1,0 +1,36 @@
+import type { Store } from "../store/store.ts";
+import { announce } from "./announce.ts";
+
+/**
+ * Cancels a deployment: at once while it waits; a running one is ended by its runner, which sees the request.
+ * Returns what was done, or `final` where there was nothing left to cancel.
+ */
+export function cancel(store: Store, id: string): Promise<"cancelled" | "requested" | "final" | "unknown"> {
+  return store.write(async (trx) => {
+    const now = await store.now(trx);
+    const waiting = await trx
+      .updateTable("deployments")
+      .set({ status: "cancelled", reason: "cancelled before it began", finished_at: now })
+      .where("id", "=", id)
+      .where("status", "=", "queued")
+      .returning("id")
+      .executeTakeFirst();
+    if (waiting) {
+      await announce(trx, store, [{ id, status: "cancelled" }]);
+      return "cancelled";
+    }
+    const running = await trx
+      .updateTable("deployments")
+      .set((e) => ({ cancel_requested_at: e.fn.coalesce("cancel_requested_at", e.val(now)) }))
+      .where("id", "=", id)
+      .where("status", "=", "running")
+      .returning("id")
+      .executeTakeFirst();
+    if (running) {
+      await store.notify(trx);
+      return "requested";
+    }
+    const known = await trx.selectFrom("deployments").select("id").where("id", "=", id).executeTakeFirst();
+    return known ? "final" : "unknown";
+  });
+}

@@ -1,0 +1,39 @@
+import type { Store } from "../store/store.ts";
+import { announce } from "./announce.ts";
+import { type Lease, LeaseLostError } from "./lease.ts";
+
+/** How a deployment's command ended. */
+export interface Ending {
+  status: "succeeded" | "failed" | "cancelled";
+  exitCode: number | null;
+  /** In words; null where the status says everything. */
+  reason: string | null;
+}
+
+/**
+ * Records how a deployment ended, and gives up its lease.
+ * @throws {LeaseLostError} when the caller does not hold it any more; nothing is changed then.
+ */
+export function finish(store: Store, lease: Lease, { status, exitCode, reason }: Ending): Promise<void> {
+  return store.write(async (trx) => {
+    const row = await trx
+      .updateTable("deployments")
+      .set({
+        status,
+        exit_code: exitCode,
+        reason,
+        finished_at: await store.now(trx),
+        holder: null,
+        lease_until: null,
+        lock: null,
+      })
+      .where("id", "=", lease.deploymentId)
+      .where("status", "=", "running")
+      .where("holder", "=", lease.holder)
+      .where("token", "=", lease.token)
+      .returning("id")
+      .executeTakeFirst();
+    if (!row) throw new LeaseLostError(lease);
+    await announce(trx, store, [{ id: lease.deploymentId, status, detail: reason }]);
+  });
+}

@@ -1,0 +1,46 @@
+import type { Store } from "../store/store.ts";
+import { announce } from "./announce.ts";
+import type { DeploymentRecord } from "./claim.ts";
+
+/** How often an interrupted deployment is begun again by itself. */
+export const MAX_INTERRUPTIONS = 2;
+
+/**
+ * Takes a running deployment from a runner that is gone. By `onInterrupt` it waits to be run again (at most
+ * twice) or has failed. Does nothing when somebody else decided meanwhile. Returns what it is now.
+ */
+export function interrupt(
+  store: Store,
+  found: DeploymentRecord,
+  onInterrupt: "retry" | "fail",
+  detail: string,
+): Promise<"queued" | "failed" | "cancelled" | "unchanged"> {
+  return store.write(async (trx) => {
+    const cancelled = found.cancel_requested_at !== null;
+    const again = !cancelled && onInterrupt === "retry" && found.interruptions < MAX_INTERRUPTIONS;
+    const status = cancelled ? ("cancelled" as const) : again ? ("queued" as const) : ("failed" as const);
+    const reason = `interrupted: ${detail}${again ? "; it is run again" : ""}`;
+    const row = await trx
+      .updateTable("deployments")
+      .set({
+        status,
+        reason,
+        interruptions: found.interruptions + 1,
+        attempt: again ? found.attempt + 1 : found.attempt,
+        started_at: again ? null : found.started_at,
+        finished_at: again ? null : await store.now(trx),
+        holder: null,
+        lease_until: null,
+        lock: null,
+      })
+      .where("id", "=", found.id)
+      .where("status", "=", "running")
+      .where("holder", "=", found.holder)
+      .where("token", "=", found.token)
+      .returning("id")
+      .executeTakeFirst();
+    if (!row) return "unchanged";
+    await announce(trx, store, [{ id: found.id, status, detail: reason }]);
+    return status;
+  });
+}

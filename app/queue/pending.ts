@@ -1,0 +1,30 @@
+import type { Store } from "../store/store.ts";
+import type { DeploymentRecord } from "./claim.ts";
+
+/** A deployment that stands as running. */
+export type RunningDeployment = Pick<
+  DeploymentRecord,
+  "id" | "repository_key" | "target" | "host" | "holder" | "lock" | "lease_until"
+>;
+
+/** What waits and what runs, over all targets. */
+export interface Pending {
+  waiting: { repositoryKey: string; target: string; count: number }[];
+  running: RunningDeployment[];
+}
+
+/** Every target for which something waits, and every deployment that stands as running. */
+export async function pending(store: Store): Promise<Pending> {
+  const waiting = await store.read
+    .selectFrom("deployments")
+    .select((e) => ["repository_key as repositoryKey", "target", e.fn.countAll<number>().as("count")])
+    .where("status", "=", "queued")
+    .groupBy(["repository_key", "target"])
+    .execute();
+  const running = await store.read
+    .selectFrom("deployments")
+    .select(["id", "repository_key", "target", "host", "holder", "lock", "lease_until"])
+    .where("status", "=", "running")
+    .execute();
+  return { waiting, running };
+}

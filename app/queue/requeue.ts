@@ -1,0 +1,51 @@
+import type { Store, Writer } from "../store/store.ts";
+import { announce } from "./announce.ts";
+import { compareOrder, type Mark } from "./order.ts";
+
+/**
+ * Puts a failed or cancelled deployment back into the queue with its next attempt, unless a newer run has been
+ * deployed meanwhile: then it is superseded, since a retry must not overwrite it (P3).
+ * Returns whether it now waits.
+ */
+export async function requeue(
+  trx: Writer,
+  store: Store,
+  id: string,
+  { mark, viaRunAttempt }: { mark: Mark; viaRunAttempt?: number },
+): Promise<boolean> {
+  const row = await trx
+    .selectFrom("deployments")
+    .selectAll()
+    .where("id", "=", id)
+    .where("status", "in", ["failed", "cancelled"])
+    .executeTakeFirst();
+  if (!row) return false;
+  const overtaken = compareOrder({ runId: row.order_run_id, runAttempt: row.order_run_attempt }, mark) < 0;
+  const via = viaRunAttempt === undefined ? {} : { via_run_attempt: viaRunAttempt };
+  await trx
+    .updateTable("deployments")
+    .set(
+      overtaken
+        ? {
+            ...via,
+            status: "superseded",
+            superseded_by: mark.deploymentId,
+            reason: "a newer run has been deployed already",
+          }
+        : {
+            ...via,
+            status: "queued",
+            attempt: row.attempt + 1,
+            exit_code: null,
+            reason: null,
+            run_by: null,
+            started_at: null,
+            finished_at: null,
+            cancel_requested_at: null,
+          },
+    )
+    .where("id", "=", id)
+    .execute();
+  await announce(trx, store, [{ id, status: overtaken ? "superseded" : "queued" }]);
+  return !overtaken;
+}

@@ -1,0 +1,18 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/**
+ * The identity of this host: of everything that shares this state directory, and with it the locks that the
+ * operating system keeps there. Made once, and the same for all instances of the host.
+ */
+export function hostId(stateDirectory: string): string {
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+  const file = join(stateDirectory, "host-id");
+  try {
+    writeFileSync(file, randomUUID(), { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return readFileSync(file, "utf8").trim();
+}

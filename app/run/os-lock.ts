@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+/**
+ * A lock that the operating system holds for this process, and lets go of the moment it ends, however it ends.
+ *
+ * Node offers no file locks, but SQLite does: an exclusive transaction on an otherwise empty file is a POSIX
+ * record lock. Such a lock belongs to the process alone: no child inherits it, so that a daemon which a
+ * deploy script leaves behind cannot hold it (https://www.sqlite.org/lockingv3.html).
+ */
+export class OsLock {
+  #database: DatabaseSync;
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** Takes the lock called `name` in `directory`, or returns null when another process holds it. */
+  static tryAcquire(directory: string, name: string): OsLock | null {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // Names hold characters that file names may not.
+    const file = `${createHash("sha256").update(name).digest("hex").slice(0, 32)}.lock`;
+    const database = new DatabaseSync(join(directory, file), { timeout: 0 });
+    try {
+      database.exec("BEGIN EXCLUSIVE");
+      return new OsLock(database);
+    } catch (error) {
+      database.close();
+      // SQLITE_BUSY
+      if (((error as { errcode?: number }).errcode ?? 0) % 256 === 5) return null;
+      throw error;
+    }
+  }
+
+  release(): void {
+    this.#database.close();
+  }
+}
+
+/** Takes all of the locks or none of them. */
+export function tryAcquireAll(directory: string, names: readonly string[]): OsLock[] | null {
+  const held: OsLock[] = [];
+  // In one order everywhere, so that two who want the same locks do not both go without.
+  for (const name of [...new Set(names)].sort()) {
+    const lock = OsLock.tryAcquire(directory, name);
+    if (!lock) {
+      for (const taken of held) taken.release();
+      return null;
+    }
+    held.push(lock);
+  }
+  return held;
+}

@@ -1,0 +1,108 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** Enough to tell a process from every other one that ever had its pid. */
+export interface ProcessIdentity {
+  pid: number;
+  /** When it started, in clock ticks since the machine did. */
+  startTime: string;
+  bootId: string;
+  /** Pids mean something only within their namespace. */
+  pidNamespace: string;
+}
+
+/** What /proc/PID/stat says of a process. @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+interface ProcessStat {
+  state: string;
+  processGroup: number;
+  session: number;
+  startTime: string;
+}
+
+function readStat(pid: number): ProcessStat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The command's name, in parentheses, may itself hold spaces and parentheses.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return {
+      state: fields[0] as string,
+      processGroup: Number(fields[2]),
+      session: Number(fields[3]),
+      startTime: fields[19] as string,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+let here: { bootId: string; pidNamespace: string } | undefined;
+function thisMachine() {
+  here ??= {
+    bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+    pidNamespace: readlinkSync("/proc/self/ns/pid"),
+  };
+  return here;
+}
+
+/** The identity of the process that has this pid now, or undefined where there is none (left). */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const stat = readStat(pid);
+  return stat && stat.state !== "Z" ? { pid, startTime: stat.startTime, ...thisMachine() } : undefined;
+}
+
+/** Whether the pid of this identity can be looked up here: same boot, same namespace. */
+function isLocal({ bootId, pidNamespace }: ProcessIdentity): boolean {
+  const machine = thisMachine();
+  return bootId === machine.bootId && pidNamespace === machine.pidNamespace;
+}
+
+/** Whether exactly this process still runs. A zombie does not. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  return isLocal(identity) && identify(identity.pid)?.startTime === identity.startTime;
+}
+
+/** Whether this process is stopped (SIGSTOP, a debugger), so that it holds what it holds until it is woken. */
+export function isStopped(identity: ProcessIdentity): boolean {
+  const state = isAlive(identity) ? readStat(identity.pid)?.state : undefined;
+  return state === "T" || state === "t";
+}
+
+/**
+ * The members that are left of the process group that `leader` began, itself included. Empty where the group's
+ * number has meanwhile been given to another process.
+ */
+export function groupMembers(leader: ProcessIdentity): number[] {
+  if (!isLocal(leader)) return [];
+  const now = readStat(leader.pid);
+  if (now && now.startTime !== leader.startTime) return [];
+  return processIds().filter((pid) => {
+    const stat = readStat(pid);
+    return stat?.processGroup === leader.pid && stat.session === leader.pid && stat.state !== "Z";
+  });
+}
+
+/** Leaders of process groups whose environment says `NAME=value`. */
+export function leadersWithVariable(name: string, value: string): ProcessIdentity[] {
+  return processIds().flatMap((pid) => {
+    if (readStat(pid)?.processGroup !== pid) return [];
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+      return environment.includes(`${name}=${value}`) ? (identify(pid) ?? []) : [];
+    } catch {
+      // Another user's, or gone.
+      return [];
+    }
+  });
+}
+
+function processIds(): number[] {
+  return readdirSync("/proc").map(Number).filter(Number.isInteger);
+}
+
+/** Sends `signal` to the whole group; a group that has just ended is no error. */
+export function signalGroup(leader: ProcessIdentity, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

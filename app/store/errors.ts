@@ -1,0 +1,35 @@
+/** Why the store cannot commit right now. */
+export type UnavailableCause = "locked" | "full" | "read_only" | "unreachable" | "broken" | "slow";
+
+const REMEDIES: Record<UnavailableCause, string> = {
+  locked: "another process holds the write lock; it is ended if it is a frozen twin, else end it yourself",
+  full: "the disk that holds the store is full; free some space on it",
+  read_only:
+    "the store can only be read; give the user of this process write permission on its file and folder",
+  unreachable: "the database does not answer; check that it runs and that DATABASE_URL or `store` names it",
+  broken: "the store cannot be opened or read; check its path, its permissions and the disk",
+  slow: "the commit took too long; check the load of the disk or of the database",
+};
+
+/** The store cannot commit at this moment. Nothing was half-written; the same call may succeed later. */
+export class StoreUnavailableError extends Error {
+  override readonly name = "StoreUnavailableError";
+  readonly reason: UnavailableCause;
+
+  constructor(reason: UnavailableCause, detail: string, options?: ErrorOptions) {
+    super(`the store cannot commit (${reason}): ${detail}; ${REMEDIES[reason]}`, options);
+    this.reason = reason;
+  }
+}
+
+/** The store belongs to a newer release, which says that this one must not touch it. */
+export class StoreTooNewError extends Error {
+  override readonly name = "StoreTooNewError";
+
+  constructor(store: { version: number; min_code_version: number }, code: number) {
+    super(
+      `the store has schema ${store.version}, which needs code of schema ${store.min_code_version} or later, ` +
+        `but this is code of schema ${code}; install the newer release of Twinhook`,
+    );
+  }
+}

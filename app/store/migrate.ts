@@ -1,0 +1,58 @@
+import { sql } from "kysely";
+import { StoreTooNewError } from "./errors.ts";
+import * as initial from "./migrations/0001-initial.ts";
+import type { Store, Writer } from "./store.ts";
+
+/** The schema that this code writes. It grows by one with every migration. */
+export const SCHEMA_VERSION = 1;
+/**
+ * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
+ * rises in the release after, when nothing reads what is then taken away (expand, then contract).
+ */
+const MIN_CODE_VERSION = 1;
+
+type EngineMigration = (trx: Writer, engine: Store["engine"]) => Promise<void>;
+
+/** In order; the place in the list, counted from 1, is the version. */
+const MIGRATIONS: EngineMigration[] = [initial.up as unknown as EngineMigration];
+
+/**
+ * Brings the store to this code's schema. Only one process does it at a time: everything happens in one
+ * transaction that begins with the write lock.
+ * @throws {StoreTooNewError} when a newer release has taken away what this code needs.
+ */
+export async function migrate(store: Store): Promise<void> {
+  await store.write(async (trx) => {
+    await lockSchema(trx, store.engine);
+    await trx.schema
+      .createTable("twinhook_version")
+      .ifNotExists()
+      .addColumn("id", "integer", (c) => c.primaryKey())
+      .addColumn("version", "integer", (c) => c.notNull())
+      .addColumn("min_code_version", "integer", (c) => c.notNull())
+      .addColumn("probed_at", store.engine === "sqlite" ? "integer" : "bigint", (c) => c.notNull())
+      .execute();
+    const found = await trx.selectFrom("twinhook_version").selectAll().executeTakeFirst();
+    if (found && found.min_code_version > SCHEMA_VERSION) throw new StoreTooNewError(found, SCHEMA_VERSION);
+    const from = found?.version ?? 0;
+    if (from >= SCHEMA_VERSION) return;
+    for (const step of MIGRATIONS.slice(from)) await step(trx, store.engine);
+    const row = { id: 1, version: SCHEMA_VERSION, min_code_version: MIN_CODE_VERSION, probed_at: 0 };
+    await trx
+      .insertInto("twinhook_version")
+      .values(row)
+      .onConflict((c) => c.column("id").doUpdateSet(row))
+      .execute();
+  });
+}
+
+/** The key of the lock under which the schema changes: "twinhook" in ASCII. */
+const SCHEMA_LOCK = "8391171939306270571";
+
+async function lockSchema(trx: Writer, engine: Store["engine"]): Promise<void> {
+  // SQLite's transaction began with the write lock, which is the lock of the schema as well.
+  if (engine === "sqlite") return;
+  await sql`set local statement_timeout = 0`.execute(trx);
+  await sql`set local lock_timeout = 0`.execute(trx);
+  await sql`select pg_advisory_xact_lock(${sql.lit(SCHEMA_LOCK)}::bigint)`.execute(trx);
+}

@@ -1,0 +1,31 @@
+import type { Clock } from "../clock.ts";
+import { migrate } from "./migrate.ts";
+import { PostgresStore } from "./postgres/postgres-store.ts";
+import { SqliteStore } from "./sqlite/sqlite-store.ts";
+import type { Store, StoreAddress } from "./store.ts";
+
+export interface OpenOptions {
+  clock: Clock;
+  /** Told the pid of a process that has held SQLite's write lock for over a second. */
+  onFrozenLock?: (pid: number) => void;
+  /** PostgreSQL: the largest number of connections (default 8). */
+  maxConnections?: number;
+}
+
+/**
+ * Opens the store and brings it to this code's schema.
+ * @throws {StoreUnavailableError} when it cannot be reached, {StoreTooNewError} when it is a newer release's.
+ */
+export async function openStore(address: StoreAddress, options: OpenOptions): Promise<Store> {
+  const store =
+    address.engine === "sqlite"
+      ? await SqliteStore.open({ path: address.path, ...options })
+      : await PostgresStore.open({ url: address.url, ...options });
+  try {
+    await migrate(store);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,161 @@
+import { Kysely, PostgresDialect, sql } from "kysely";
+import pg from "pg";
+import type { Clock } from "../../clock.ts";
+import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
+import { withLimit } from "../limit.ts";
+import type { Database } from "../schema.ts";
+import type { Reader, Store, Writer } from "../store.ts";
+
+const CHANNEL = "twinhook";
+/** Times after which a lost listener tries again. */
+const RECONNECT_MS = 250;
+/** PostgreSQL's int8; run ids and times fit a JavaScript number, and so do our counters. */
+const INT8 = 20;
+
+pg.types.setTypeParser(INT8, Number);
+
+/** A store in PostgreSQL, for instances on one or several hosts. */
+export class PostgresStore implements Store {
+  readonly engine = "postgres";
+  readonly read: Reader;
+  #pool: pg.Pool;
+  #url: string;
+  #clock: Clock;
+  #listeners = new Set<() => void>();
+  #listener: pg.Client | undefined;
+  #closed = false;
+
+  private constructor(url: string, clock: Clock, maxConnections: number) {
+    this.#url = url;
+    this.#clock = clock;
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: maxConnections,
+      connectionTimeoutMillis: 2_000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 1_000,
+      application_name: "twinhook",
+      statement_timeout: 5_000,
+      lock_timeout: 4_000,
+      // The server itself ends the transaction of a frozen instance, which would lock out its twin.
+      idle_in_transaction_session_timeout: 1_500,
+    });
+    // An idle connection that breaks is the pool's to replace; without a listener it would end the process.
+    this.#pool.on("error", () => {});
+    this.read = new Kysely<Database>({ dialect: new PostgresDialect({ pool: this.#pool }) });
+  }
+
+  /** Connects. The database still lacks the migrations. */
+  static async open(options: { url: string; clock: Clock; maxConnections?: number }): Promise<PostgresStore> {
+    const store = new PostgresStore(options.url, options.clock, options.maxConnections ?? 8);
+    try {
+      await sql`select 1`.execute(store.read);
+    } catch (error) {
+      await store.close();
+      throw asUnavailable(error);
+    }
+    return store;
+  }
+
+  async write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.read.transaction().execute(work);
+      } catch (error) {
+        // Two transactions that crossed each other; PostgreSQL undid this one, and it may simply run again.
+        if (isConflict(error) && tries < 5) continue;
+        throw asUnavailable(error);
+      }
+    }
+  }
+
+  async now(trx: Writer): Promise<number> {
+    const { rows } = await sql<{ ms: number }>`
+      select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as ms`.execute(trx);
+    return (rows[0] as { ms: number }).ms;
+  }
+
+  async notify(trx: Writer): Promise<void> {
+    await sql`select pg_notify(${CHANNEL}, '')`.execute(trx);
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    if (!this.#listener) void this.#listen();
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Keeps one connection listening; a notice may have been missed while it was away, so each start is one. */
+  async #listen(): Promise<void> {
+    if (this.#closed) return;
+    const client = new pg.Client({
+      connectionString: this.#url,
+      keepAlive: true,
+      connectionTimeoutMillis: 2_000,
+    });
+    this.#listener = client;
+    let lost = false;
+    const again = () => {
+      if (lost) return;
+      lost = true;
+      client.end().catch(() => {});
+      setTimeout(() => void this.#listen(), RECONNECT_MS).unref();
+    };
+    const changed = () => {
+      for (const listener of this.#listeners) listener();
+    };
+    client.on("error", again);
+    client.on("end", again);
+    client.on("notification", changed);
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+      changed();
+    } catch {
+      again();
+    }
+  }
+
+  async probe(limitMs: number): Promise<void> {
+    const commit = this.write((trx) =>
+      trx.updateTable("twinhook_version").set({ probed_at: this.#clock.now() }).execute(),
+    );
+    await withLimit(commit, limitMs, "unreachable");
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#listeners.clear();
+    await Promise.allSettled([this.#listener?.end(), this.read.destroy()]);
+  }
+}
+
+/** SQLSTATE of an error that PostgreSQL sent, or Node's code of one on the way. */
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown } | null)?.code ?? "");
+}
+
+/** Serialization failure, deadlock: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+function isConflict(error: unknown): boolean {
+  return ["40001", "40P01"].includes(codeOf(error));
+}
+
+function unavailableCause(error: unknown): UnavailableCause | undefined {
+  const code = codeOf(error);
+  if (code === "53100") return "full";
+  if (code === "25006") return "read_only";
+  if (code === "55P03" || code === "57014" || code === "25P03") return "locked";
+  if (/^(08|57P|53|28|3D)/.test(code)) return "unreachable";
+  if (code.startsWith("E") || code.startsWith("58")) return "unreachable";
+  // `pg` gives its own connection errors no code at all.
+  if (error instanceof Error && code === "" && /connection|timeout|terminat|pool/i.test(error.message))
+    return "unreachable";
+  return undefined;
+}
+
+function asUnavailable(error: unknown): unknown {
+  const cause = unavailableCause(error);
+  if (!cause) return error;
+  const detail = error instanceof AggregateError ? String(error.errors[0]) : (error as Error).message;
+  return new StoreUnavailableError(cause, detail, { cause: error });
+}

@@ -1,0 +1,131 @@
+import type { Generated } from "kysely";
+import type { DeploymentSource, DeploymentStatus } from "../../shared/deployment.ts";
+
+/**
+ * What the store holds, the same on both engines. Times are milliseconds since the epoch, identifiers of
+ * GitHub's that exceed 2^53 are text, JSON is text. `repository` is `owner/name` in lower case.
+ */
+export interface Database {
+  twinhook_version: VersionRow;
+  targets: TargetRow;
+  deliveries: DeliveryRow;
+  deployments: DeploymentRow;
+  log_chunks: LogChunkRow;
+  outbox: OutboxRow;
+}
+
+/** One row: the schema's version, and the lowest version of the code that may work with it. */
+export interface VersionRow {
+  id: number;
+  version: number;
+  min_code_version: number;
+  /** Written when an instance must prove that it can commit. */
+  probed_at: number;
+}
+
+/** What is remembered of a target across deployments: since when it is watched, and its mark. */
+export interface TargetRow {
+  repository: string;
+  target: string;
+  /** GitHub's time, in whole seconds (as milliseconds), when the target was first seen; null once removed. */
+  watch_from: number | null;
+  mark_run_id: number;
+  mark_run_attempt: number;
+  /** When the run of the mark began at GitHub. */
+  mark_run_started_at: number;
+  mark_deployment_id: string | null;
+}
+
+/** What became of a delivery. */
+export type DeliveryOutcome = "deployed" | "duplicate" | "superseded" | "ignored";
+
+/** A message that arrived, by any route. */
+export interface DeliveryRow {
+  id: string;
+  guid: string | null;
+  source: DeploymentSource;
+  event: string;
+  action: string | null;
+  repository: string;
+  run_id: number | null;
+  run_attempt: number | null;
+  received_at: number;
+  received_by: string;
+  outcome: DeliveryOutcome;
+  /** Why it deployed nothing; null when it did. */
+  reason: string | null;
+  /** JSON array of the deployments that it stands for. */
+  deployment_ids: string;
+}
+
+/** One target's command for one workflow run attempt. */
+export interface DeploymentRow {
+  id: string;
+  /** Order of acceptance. */
+  seq: Generated<number>;
+  /** As GitHub spells it; `repository_key` is the same in lower case. */
+  repository: string;
+  repository_key: string;
+  target: string;
+  environment: string;
+  sha: string;
+  ref: string;
+  workflow: string | null;
+  actor: string | null;
+  run_id: number | null;
+  run_attempt: number | null;
+  run_started_at: number;
+  /** Where it stands in the target's order: its own run, or the mark for a rollback. */
+  order_run_id: number;
+  order_run_attempt: number;
+  status: DeploymentStatus;
+  superseded_by: string | null;
+  source: DeploymentSource;
+  via_run_attempt: number | null;
+  installation_id: number | null;
+  payload: string | null;
+  accepted_by: string;
+  run_by: string | null;
+  attempt: number;
+  interruptions: number;
+  exit_code: number | null;
+  reason: string | null;
+  accepted_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+  verified_at: number | null;
+  cancel_requested_at: number | null;
+  /** The lease on a running deployment: which runner, on which host, its fencing token, until when. */
+  holder: string | null;
+  host: string | null;
+  token: number;
+  lease_until: number | null;
+  /** The named lock that a running deployment holds. */
+  lock: string | null;
+  /** The GitHub Deployment that shows it. */
+  github_deployment_id: string | null;
+}
+
+/** A piece of a command's output, in the order in which it was written. */
+export interface LogChunkRow {
+  deployment_id: string;
+  attempt: number;
+  seq: number;
+  at: number;
+  text: string;
+}
+
+/** Something that GitHub has yet to be told; one line per deployment, sent in order. */
+export interface OutboxRow {
+  id: Generated<number>;
+  deployment_id: string;
+  /** JSON: the state and description of a deployment status. */
+  body: string;
+  created_at: number;
+  not_before: number;
+  attempts: number;
+  last_error: string | null;
+  holder: string | null;
+  token: number;
+  lease_until: number | null;
+}

@@ -1,0 +1,137 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { Kysely } from "kysely";
+import type { Clock } from "../../clock.ts";
+import { StoreUnavailableError } from "../errors.ts";
+import { withLimit } from "../limit.ts";
+import type { Database } from "../schema.ts";
+import type { Reader, Store, Writer } from "../store.ts";
+import { asUnavailable, isBusy, SqliteConnection } from "./connection.ts";
+import { sqliteDialect } from "./dialect.ts";
+import { lockHolder } from "./lock-holder.ts";
+
+/** How long a write waits for the lock before it is refused. */
+const LOCK_LIMIT_MS = 5_000;
+/** How often the waiting asks again, at most; every wait is jittered, so that twins do not stay in step. */
+const LOCK_RETRY_MS = 15;
+/** A lock held this long without a break is not held by healthy code. */
+const FROZEN_AFTER_MS = 1_000;
+/** How soon a commit by another process is noticed. */
+const WATCH_MS = 100;
+/** A commit this recent proves that the next one is possible, as far as anything can. */
+const PROOF_MS = 5_000;
+
+export interface SqliteStoreOptions {
+  path: string;
+  clock: Clock;
+  /** Told the pid of a process that has held the write lock for over a second. */
+  onFrozenLock?: (pid: number) => void;
+}
+
+/** The embedded store: one SQLite file in WAL mode, shared by all processes of a host. */
+export class SqliteStore implements Store {
+  readonly engine = "sqlite";
+  readonly read: Reader;
+  #writer: Kysely<Database>;
+  #connection: SqliteConnection;
+  #options: SqliteStoreOptions;
+  #listeners = new Set<() => void>();
+  /** When the last durable commit succeeded; 0 after a failed one. */
+  #provenAt = 0;
+  #suspect = false;
+
+  private constructor(options: SqliteStoreOptions) {
+    this.#options = options;
+    this.#connection = new SqliteConnection({ path: options.path, readOnly: false, watchMs: 0 });
+    this.#writer = new Kysely({
+      dialect: sqliteDialect(this.#connection, { exclusive: true, begin: () => this.#begin() }),
+    });
+    const reading = new SqliteConnection({ path: options.path, readOnly: true, watchMs: WATCH_MS }, () => {
+      for (const listener of this.#listeners) listener();
+    });
+    this.read = new Kysely({
+      dialect: sqliteDialect(reading, { exclusive: false, begin: () => reading.run("BEGIN") }),
+    });
+  }
+
+  /** Opens the file, making it and its folder where they are missing. It still lacks the migrations. */
+  static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
+    try {
+      mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
+      const store = new SqliteStore(options);
+      // The writer makes the file; the reader, which opens it on its first use, cannot.
+      await store.#connection.reopen();
+      return store;
+    } catch (error) {
+      const reason = asUnavailable(error);
+      if (reason instanceof StoreUnavailableError) throw reason;
+      throw new StoreUnavailableError("broken", (error as Error).message, { cause: error });
+    }
+  }
+
+  async write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {
+    try {
+      const result = await this.#writer.transaction().execute(work);
+      this.#provenAt = this.#options.clock.monotonic();
+      return result;
+    } catch (error) {
+      const failure = asUnavailable(error);
+      if (failure instanceof StoreUnavailableError) {
+        this.#provenAt = 0;
+        this.#suspect = failure.reason !== "locked";
+      }
+      throw failure;
+    }
+  }
+
+  /** Waits for the write lock without blocking a thread, and has a frozen holder ended. */
+  async #begin(): Promise<void> {
+    const { clock, onFrozenLock } = this.#options;
+    if (this.#suspect) await this.#connection.reopen();
+    this.#suspect = false;
+    const since = clock.monotonic();
+    let holder: { pid: number; since: number } | undefined;
+    for (;;) {
+      try {
+        return await this.#connection.run("BEGIN IMMEDIATE");
+      } catch (error) {
+        const now = clock.monotonic();
+        if (!isBusy(error) || now - since > LOCK_LIMIT_MS) throw error;
+        const pid = await lockHolder(this.#options.path);
+        if (pid !== holder?.pid) holder = pid === undefined ? undefined : { pid, since: now };
+        if (holder && now - holder.since > FROZEN_AFTER_MS) {
+          onFrozenLock?.(holder.pid);
+          holder = undefined;
+        }
+        await clock.sleep(Math.random() * LOCK_RETRY_MS);
+      }
+    }
+  }
+
+  async now(): Promise<number> {
+    return this.#options.clock.now();
+  }
+
+  async notify(): Promise<void> {
+    // Every commit is noticed by the other connections anyway.
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async probe(limitMs: number): Promise<void> {
+    const { clock } = this.#options;
+    if (this.#provenAt && clock.monotonic() - this.#provenAt < PROOF_MS) return;
+    const commit = this.write((trx) =>
+      trx.updateTable("twinhook_version").set({ probed_at: clock.now() }).execute(),
+    );
+    await withLimit(commit, limitMs, "locked");
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    await Promise.all([this.#writer.destroy(), this.read.destroy()]);
+  }
+}

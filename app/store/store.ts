@@ -1,0 +1,32 @@
+import type { Kysely, Transaction } from "kysely";
+import type { Database } from "./schema.ts";
+
+export type Writer = Transaction<Database>;
+export type Reader = Kysely<Database>;
+
+/** The durable store, whichever engine keeps it. */
+export interface Store {
+  readonly engine: "sqlite" | "postgres";
+  /** For single statements that only read. */
+  readonly read: Reader;
+  /**
+   * Runs `work` in one transaction and commits it durably: when the promise resolves, it is on disk.
+   * @throws {StoreUnavailableError} when it could not be committed; nothing of it was written.
+   */
+  write<T>(work: (trx: Writer) => Promise<T>): Promise<T>;
+  /** The time by which leases are measured: the database's own where instances may run on several hosts. */
+  now(trx: Writer): Promise<number>;
+  /** Inside a transaction: wakes everyone who listens by `onChange`, once it is committed. */
+  notify(trx: Writer): Promise<void>;
+  /** Calls `listener` soon after any process committed; returns how to stop. */
+  onChange(listener: () => void): () => void;
+  /**
+   * Proves that a commit is possible right now, within `limitMs`.
+   * @throws {StoreUnavailableError} when it is not.
+   */
+  probe(limitMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How to reach a store: parsed from `sqlite:PATH` or `postgres://…`. */
+export type StoreAddress = { engine: "sqlite"; path: string } | { engine: "postgres"; url: string };
