@@ -1,4 +1,6 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { closeSync, constants, openSync, readSync } from "node:fs";
+import { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
 import type { Store } from "../store/store.ts";
 
@@ -7,25 +9,26 @@ const FLUSH_MS = 200;
 /** What is kept of a command's output: its beginning, and its end. */
 const HEAD_BYTES = 1024 * 1024;
 const TAIL_BYTES = 128 * 1024;
-/** Beyond this the file in which the output is gathered is emptied, once it has been read. */
-const MAX_FILE_BYTES = 16 * 1024 * 1024;
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 64 * 1024;
 
 /**
- * Carries a command's output from the file it writes to into the store, in order and with times.
+ * Carries a command's output into the store, in order and with times.
  *
- * The command writes to a file, and not to a pipe, for three reasons: standard output and standard error share
- * one position and so keep their order; `/dev/stderr` can be opened (it cannot when it is a socket, which is
- * what Node calls a pipe); and a daemon that outlives the runner is not ended by SIGPIPE.
+ * The command writes both streams into one named pipe. So they keep their order; `/dev/stderr` can be opened
+ * (Node's own pipes are sockets, which cannot be), and writing to it with `>` cuts nothing off (as it would
+ * with a file).
  */
 export class OutputLog {
+  /** Where the command is to write; to be given to it as its standard output and standard error. */
+  readonly input: number;
   #store: Store;
   #clock: Clock;
   #deployment: { id: string; attempt: number };
-  #file: number;
-  #offset = 0;
+  #output: number;
+  #socket: Socket;
+  #ended = false;
   #seq = 0;
-  #stored = 0;
+  #kept = 0;
   #tail = Buffer.alloc(0);
   #dropped = 0;
   #decoder = new TextDecoder();
@@ -33,91 +36,127 @@ export class OutputLog {
   #timer: NodeJS.Timeout;
   #writing: Promise<void> = Promise.resolve();
 
-  /** `file` is opened for reading and writing, and must exist. */
+  /** `pipe` is the path of a named pipe that nobody else uses. */
   constructor(options: {
     store: Store;
     clock: Clock;
     deployment: { id: string; attempt: number };
-    file: string;
+    pipe: string;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#deployment = options.deployment;
-    this.#file = openSync(options.file, "r+");
+    // In this order, since a pipe without a reader cannot be opened for writing without waiting.
+    this.#output = openSync(options.pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    this.input = openSync(options.pipe, constants.O_WRONLY);
+    this.#socket = new Socket({ fd: this.#output, readable: true, writable: false });
+    this.#socket.on("data", (bytes: Buffer) => this.#keep(bytes));
+    this.#socket.on("end", () => {
+      this.#ended = true;
+    });
+    this.#socket.on("error", () => {});
     this.#timer = setInterval(() => {
-      this.#read();
       this.#writing = this.#writing.then(() => this.#flush()).catch(() => {});
     }, FLUSH_MS);
   }
 
-  /** Adds a line of the runner's own, after what the command has written so far. */
+  /** Lets go of the writing end, once the command has it. */
+  handedOver(): void {
+    closeSync(this.input);
+  }
+
+  /** Adds a line of the runner's own. */
   note(text: string): void {
-    this.#read();
     this.#waiting.push({ at: this.#clock.now(), text: `[twinhook] ${text}\n` });
   }
 
-  /** Reads what is left and stores it; output written later, by what the command left behind, is not kept. */
-  async close(): Promise<void> {
+  /** Takes in what the command wrote before it ended. What it left behind may go on writing, unheard. */
+  async settle(): Promise<void> {
     clearInterval(this.#timer);
-    this.#read();
+    this.#socket.pause();
+    const open = !this.#ended && this.#readRest();
+    if (open) drain(this.#output);
+    this.#socket.destroy();
     const rest = this.#decoder.decode();
     const at = this.#clock.now();
     if (this.#dropped > 0)
       this.#waiting.push({ at, text: `\n[twinhook] ${this.#dropped} bytes of output are left out here\n` });
     if (this.#tail.length > 0) this.#waiting.push({ at, text: new TextDecoder().decode(this.#tail) });
     if (rest) this.#waiting.push({ at, text: rest });
-    closeSync(this.#file);
     await this.#writing;
+  }
+
+  /**
+   * Stores what is not stored yet.
+   * @throws {StoreUnavailableError} when it cannot; it is kept for the next call.
+   */
+  async store(): Promise<void> {
     await this.#flush();
   }
 
-  #read(): void {
+  /** Reads until the pipe is empty; returns whether somebody may still write to it. */
+  #readRest(): boolean {
     const buffer = Buffer.allocUnsafe(READ_BYTES);
     for (;;) {
-      const length = readSync(this.#file, buffer, 0, READ_BYTES, this.#offset);
-      if (length === 0) break;
-      this.#offset += length;
-      this.#keep(buffer.subarray(0, length));
-    }
-    if (this.#offset > MAX_FILE_BYTES && fstatSync(this.#file).size <= this.#offset) {
-      // The command appends, so it goes on writing at the new end.
-      ftruncateSync(this.#file, 0);
-      this.#offset = 0;
+      try {
+        const length = readSync(this.#output, buffer, 0, READ_BYTES, null);
+        if (length === 0) return false;
+        this.#keep(Buffer.from(buffer.subarray(0, length)));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "EAGAIN") return true;
+        return false;
+      }
     }
   }
 
   #keep(bytes: Buffer): void {
-    const head = bytes.subarray(0, Math.max(0, HEAD_BYTES - this.#stored));
-    this.#stored += head.length;
+    const head = bytes.subarray(0, Math.max(0, HEAD_BYTES - this.#kept));
+    this.#kept += head.length;
     if (head.length > 0)
       this.#waiting.push({ at: this.#clock.now(), text: this.#decoder.decode(head, { stream: true }) });
     const all = Buffer.concat([this.#tail, bytes.subarray(head.length)]);
+    this.#dropped += Math.max(0, all.length - TAIL_BYTES);
     this.#tail = all.subarray(Math.max(0, all.length - TAIL_BYTES));
-    this.#dropped += all.length - this.#tail.length;
   }
 
   async #flush(): Promise<void> {
     const chunks = this.#waiting;
     if (chunks.length === 0) return;
     this.#waiting = [];
-    const rows = chunks.map(({ at, text }) => ({
+    const rows = chunks.map(({ at, text }, index) => ({
       deployment_id: this.#deployment.id,
       attempt: this.#deployment.attempt,
-      seq: this.#seq++,
+      seq: this.#seq + index,
       at,
       // PostgreSQL stores no NUL in text.
       text: text.replaceAll("\0", "\uFFFD"),
     }));
     try {
       await this.#store.write(async (trx) => {
-        await trx.insertInto("log_chunks").values(rows).execute();
+        // A commit may have reached the disk although its answer was lost.
+        await trx
+          .insertInto("log_chunks")
+          .values(rows)
+          .onConflict((c) => c.doNothing())
+          .execute();
         await this.#store.notify(trx);
       });
+      this.#seq += rows.length;
     } catch (error) {
-      // Kept for the next time; the numbers are given anew.
-      this.#seq -= rows.length;
       this.#waiting = [...chunks, ...this.#waiting];
       throw error;
     }
   }
+}
+
+/**
+ * Reads the pipe empty for as long as anybody has it open for writing, so that a daemon that a deploy script
+ * left behind, without redirecting its output, is not ended by SIGPIPE or stuck.
+ */
+function drain(pipe: number): void {
+  spawn("cat", [], {
+    stdio: [pipe, "ignore", "ignore"],
+    detached: true,
+    env: { PATH: process.env.PATH },
+  }).unref();
 }

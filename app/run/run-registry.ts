@@ -2,10 +2,9 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from "node:path";
 import type { ProcessIdentity } from "./process-identity.ts";
 
-/** Which processes work on a deployment; kept outside the store, since it says nothing beyond this host. */
+/** Which processes a runner consists of; kept outside the store, since it says nothing beyond this host. */
 export interface RunEntry {
-  deploymentId: string;
-  /** The lease's holder. */
+  /** The holder of the lease, as the store names it. */
   holder: string;
   runner: ProcessIdentity;
   /** The command, which leads its process group; null until it has been started. */
@@ -21,28 +20,35 @@ export class RunRegistry {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
   }
 
-  #file(deploymentId: string): string {
-    return join(this.#directory, `${deploymentId}.json`);
+  #file(holder: string): string {
+    return join(this.#directory, `${holder}.json`);
   }
 
   /** Writes the entry whole, or not at all. */
   write(entry: RunEntry): void {
-    const file = this.#file(entry.deploymentId);
+    const file = this.#file(entry.holder);
     const temporary = `${file}.${process.pid}`;
     writeFileSync(temporary, JSON.stringify(entry), { mode: 0o600 });
     renameSync(temporary, file);
   }
 
-  read(deploymentId: string): RunEntry | undefined {
+  read(holder: string): RunEntry | undefined {
     try {
-      return JSON.parse(readFileSync(this.#file(deploymentId), "utf8")) as RunEntry;
+      return JSON.parse(readFileSync(this.#file(holder), "utf8")) as RunEntry;
     } catch {
       return undefined;
     }
   }
 
-  remove(deploymentId: string): void {
-    rmSync(this.#file(deploymentId), { force: true });
+  /** Forgets that a runner works on something; it stays ready. */
+  forgetProcesses(holder: string): void {
+    rmSync(this.#file(holder), { force: true });
+  }
+
+  /** Forgets a runner, with the files that it used. */
+  remove(holder: string): void {
+    for (const file of [this.#file(holder), this.outputPipe(holder), this.payloadFile(holder)])
+      rmSync(file, { force: true });
   }
 
   /** All entries; those of commands that were ended by a reboot included. */
@@ -52,12 +58,12 @@ export class RunRegistry {
       .flatMap((name) => this.read(name.slice(0, -".json".length)) ?? []);
   }
 
-  /** Where the output of a command is gathered while it runs. */
-  outputFile(deploymentId: string): string {
-    return join(this.#directory, `${deploymentId}.out`);
+  /** The named pipe that a runner's command writes its output to. */
+  outputPipe(holder: string): string {
+    return join(this.#directory, `${holder}.pipe`);
   }
   /** Where a command finds its request's payload. */
-  payloadFile(deploymentId: string): string {
-    return join(this.#directory, `${deploymentId}.payload.json`);
+  payloadFile(holder: string): string {
+    return join(this.#directory, `${holder}.payload.json`);
   }
 }

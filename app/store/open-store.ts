@@ -10,6 +10,8 @@ export interface OpenOptions {
   onFrozenLock?: (pid: number) => void;
   /** PostgreSQL: the largest number of connections (default 8). */
   maxConnections?: number;
+  /** Whether to leave the schema alone, as runners do: their instance has seen to it. */
+  skipMigrations?: boolean;
 }
 
 /**
@@ -22,7 +24,7 @@ export async function openStore(address: StoreAddress, options: OpenOptions): Pr
       ? await SqliteStore.open({ path: address.path, ...options })
       : await PostgresStore.open({ url: address.url, ...options });
   try {
-    await migrate(store);
+    if (!options.skipMigrations) await migrate(store);
     return store;
   } catch (error) {
     await store.close();

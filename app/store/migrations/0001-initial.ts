@@ -34,6 +34,8 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
     .addColumn("deployment_ids", "text", (c) => c.notNull())
     .execute();
 
+  await db.schema.createIndex("deliveries_newest").on("deliveries").columns(["received_at", "id"]).execute();
+
   await db.schema
     .createTable("deployments")
     .addColumn("seq", serial, (c) => c.primaryKey())

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pRetry from "p-retry";
+import { backoffDelay } from "./backoff.ts";
+import type { Client } from "./client.ts";
+import type { Endpoint } from "./endpoints.ts";
+import type { Journal } from "./journal.ts";
+import { judgeReply, type Refusal } from "./judge.ts";
+import type { ActionRequest } from "./request.ts";
+
+export interface DeliverOptions {
+  client: Client;
+  endpoints: readonly Endpoint[];
+  request: ActionRequest;
+  journal: Journal;
+  maxAttempts: number;
+  baseDelayMs: number;
+  maxDelayMs: number;
+  /** When the step's time is up, in milliseconds since 1970. */
+  deadline: number;
+  now: () => number;
+  random?: () => number;
+  signal: AbortSignal;
+  /** Told before each pause. */
+  onPause?: (pauseMs: number, nextRound: number) => void;
+}
+
+/** How the delivery ended; what was accepted stands in the journal. */
+export type Delivery =
+  | { kind: "accepted" }
+  | { kind: "exhausted"; because: "rounds" | "refused" | "too long to wait" };
+
+/** A whole round over all endpoints brought nothing. */
+class RoundFailed extends Error {
+  override readonly name = "RoundFailed";
+}
+
+/**
+ * Offers the request to every endpoint in order, without a pause, and repeats that in rounds, with a pause
+ * between them. An endpoint that refused for good is passed over, and one that asked to be left alone until
+ * then. The deployment's key makes every repetition harmless.
+ *
+ * @throws the signal's reason when the step is stopped or out of time.
+ */
+export async function deliver(options: DeliverOptions): Promise<Delivery> {
+  const { endpoints, journal, signal, now, deadline } = options;
+  const refused = new Set<Endpoint>();
+  const leaveAloneUntil = new Map<Endpoint, number>();
+  let because: "rounds" | "refused" | "too long to wait" = "rounds";
+
+  const round = async (number: number): Promise<Delivery> => {
+    for (const endpoint of endpoints) {
+      if (refused.has(endpoint) || (leaveAloneUntil.get(endpoint) ?? 0) > now()) continue;
+      const judgement = await journal.record({ step: "deliver", endpoint, round: number }, async () =>
+        judgeReply(await options.client.request(endpoint, options.request), options.request, {
+          endpointUrl: endpoint.url,
+          now: now(),
+        }),
+      );
+      if (judgement.kind === "deployment") return { kind: "accepted" };
+      remember(endpoint, judgement);
+    }
+    throw new RoundFailed(`round ${number} brought nothing`);
+  };
+
+  const remember = (endpoint: Endpoint, refusal: Refusal): void => {
+    if (refusal.kind === "permanent") refused.add(endpoint);
+    else if (refusal.retryAfterMs !== null) leaveAloneUntil.set(endpoint, now() + refusal.retryAfterMs);
+  };
+
+  /** The pause before the next round, or null when no further round makes sense. */
+  const pauseAfter = (number: number): number | null => {
+    const open = endpoints.filter((endpoint) => !refused.has(endpoint));
+    if (open.length === 0) {
+      because = "refused";
+      return null;
+    }
+    const asked = Math.min(...open.map((endpoint) => (leaveAloneUntil.get(endpoint) ?? 0) - now()));
+    const own = backoffDelay(number, {
+      baseMs: options.baseDelayMs,
+      maxMs: options.maxDelayMs,
+      ...(options.random && { random: options.random }),
+    });
+    const pause = Math.max(own, asked);
+    if (now() + pause >= deadline) {
+      because = "too long to wait";
+      return null;
+    }
+    return pause;
+  };
+
+  let pause: number | null = 0;
+  try {
+    return await pRetry(round, {
+      retries: options.maxAttempts - 1,
+      signal,
+      // p-retry adds its jitter on top of the delay and knows no Retry-After, so the pause is made here.
+      minTimeout: 0,
+      onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
+        if (!(error instanceof RoundFailed)) return;
+        pause = pauseAfter(attemptNumber);
+        if (pause === null || retriesLeft === 0) return;
+        options.onPause?.(pause, attemptNumber + 1);
+        await sleep(pause, undefined, { signal });
+      },
+      shouldRetry: ({ error }) => error instanceof RoundFailed && pause !== null,
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof RoundFailed) return { kind: "exhausted", because };
+    throw error;
+  }
+}

@@ -1,0 +1,37 @@
+import { randomUUID } from "node:crypto";
+import { stripVTControlCharacters } from "node:util";
+
+/** How much of an answer's body is ever shown, in characters. */
+export const MAX_FOREIGN_CHARACTERS = 2_000;
+
+/** C0 and C1 controls except tab and line feed, and the marks that reorder or hide text. */
+const UNSEEN =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** Text from elsewhere without terminal sequences, control characters and marks that change reading order. */
+export function cleanText(text: string, maxCharacters = MAX_FOREIGN_CHARACTERS): string {
+  const lines = stripVTControlCharacters(text.slice(0, maxCharacters * 4)).replace(/\r\n?/g, "\n");
+  const clean = lines.replace(UNSEEN, "").toWellFormed().trim();
+  return clean.length > maxCharacters ? `${clean.slice(0, maxCharacters).toWellFormed()}…` : clean;
+}
+
+/** The same on one line. */
+export function cleanLine(text: string, maxCharacters = 300): string {
+  return cleanText(text.slice(0, maxCharacters * 8).replace(/\s+/g, " "), maxCharacters);
+}
+
+/** A function that replaces every occurrence of the secrets; an instance might send back what it was sent. */
+export function createRedactor(secrets: readonly string[]): (text: string) => string {
+  const known = secrets.filter((secret) => secret.length >= 8).sort((a, b) => b.length - a.length);
+  return (text) => known.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+}
+
+/**
+ * Text from elsewhere as lines for the job's log, in which the runner executes nothing: commands are stopped
+ * under a word that the text cannot know, and started again after it.
+ */
+export function fencedLines(text: string, maxCharacters = MAX_FOREIGN_CHARACTERS): string {
+  const word = randomUUID();
+  return `::stop-commands::${word}\n${cleanText(text, maxCharacters)}\n::${word}::\n`;
+}

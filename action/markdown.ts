@@ -1,0 +1,25 @@
+/** Everything that means something in GitHub's Markdown or in HTML, inside a line. */
+const MEANINGFUL = /[&<>"'`*_[\]|\\~#!@{}$]/g;
+
+/** Text as one line that says only itself, in Markdown and inside HTML. */
+export function escapeInline(text: string): string {
+  return text.replace(/\s+/g, " ").replace(MEANINGFUL, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** Text as a block of code, whatever it holds; line breaks are kept. */
+export function codeBlock(text: string): string {
+  return `<pre><code>${text.replace(MEANINGFUL, (character) => `&#${character.charCodeAt(0)};`).replace(/\n/g, "&#10;")}</code></pre>`;
+}
+
+/** A link; the address must be an http(s) URL already. */
+export function link(label: string, href: string): string {
+  return `<a href="${escapeInline(href)}">${escapeInline(label)}</a>`;
+}
+
+/** An HTML table of cells that are already escaped. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const row = (cells: readonly string[], tag: string) =>
+    `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join("")}</tr>`;
+  const head = header.length > 0 ? [row(header, "th")] : [];
+  return `<table>\n${[...head, ...rows.map((cells) => row(cells, "td"))].join("\n")}\n</table>`;
+}

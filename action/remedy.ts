@@ -1,0 +1,55 @@
+import { TIMED_OUT, TOO_LONG } from "./http.ts";
+import { whereToLook } from "./network-cause.ts";
+import type { ActionRequest } from "./request.ts";
+
+/** What to change after an endpoint answered with this status, in words that name the setting. */
+export function remedyForStatus(status: number, request: ActionRequest): string {
+  switch (status) {
+    case 400:
+    case 415:
+      return "The App did not understand the request: use the same release of the Action and of the App.";
+    case 401:
+      return "Set the input `secret` to the value that this instance holds in the variable that the target's `action.secret_env` names, and check that the instance's clock is right (5 minutes are allowed).";
+    case 403:
+      return `Allow this workflow in twinhook.yml: the target's \`action.workflows\` must name \`${request.workflow}\`, its \`action.refs\` must name \`${request.ref}\`, and a sha that is not the run's own needs \`any_sha: true\`.`;
+    case 404:
+      return `Add a target for repository \`${request.repository}\` and environment \`${request.environment}\`${request.target === undefined ? "" : ` named \`${request.target}\``} to twinhook.yml, or correct the inputs \`environment\` and \`target\`; check also that the endpoint's URL leads to Twinhook.`;
+    case 405:
+    case 410:
+      return "Check that the endpoint's URL leads to Twinhook: something else answers there.";
+    case 409:
+      return "This run attempt was already requested with another sha: start a new run instead, or leave the input `sha` out.";
+    case 413:
+      return "Make the input `payload` smaller, or raise the body limit of the proxy in front of the instance.";
+    case 422:
+      return "Set the input `target`: the environment has several targets, or a field of the request is not accepted (see the answer).";
+    case 429:
+      return "Too many requests reach this instance: start fewer runs at once, or raise `max-delay` and `timeout`.";
+    default:
+      return status >= 500
+        ? "Look into the log of this instance (and of the proxy in front of it): it answers, but cannot accept."
+        : "Check that the endpoint's URL leads to Twinhook.";
+  }
+}
+
+/** What to change after no complete answer arrived; `code` is the reply's. */
+export function remedyForNoAnswer(code: string): string {
+  if (code === TIMED_OUT)
+    return "Check that the instance is not overloaded and that its port is open to GitHub's runners, or raise the input `request-timeout`.";
+  if (code === TOO_LONG) return "Check that the endpoint's URL leads to Twinhook.";
+  switch (whereToLook(code)) {
+    case "certificate":
+      return "Correct the certificate or the scheme of this endpoint: the runner must be able to verify it.";
+    case "name":
+      return "Correct the host name in the input `endpoints`, or its DNS entry.";
+    case "instance":
+      return "Start the instance and check that its port is open to GitHub's runners.";
+  }
+}
+
+/** What to change after an endpoint redirected. */
+export function remedyForRedirect(target: string | null): string {
+  return target === null
+    ? "Correct the URL in the input `endpoints`: redirects are not followed."
+    : `Replace the URL in the input \`endpoints\` by the one that it leads to (${target}): redirects are not followed.`;
+}

@@ -1,0 +1,140 @@
+import { cleanLine, cleanText } from "./foreign-text.ts";
+import { formatDuration } from "./format-duration.ts";
+import type { Entry } from "./journal.ts";
+import { codeBlock, escapeInline, link, table } from "./markdown.ts";
+import { listedEntries, remedies, type StepReport, verdictSentence } from "./report.ts";
+
+/** GitHub drops a summary above 1 MiB whole; ours stays far below, whatever the instances send. */
+export const MAX_SUMMARY_BYTES = 256 * 1024;
+
+/** The job summary: verdict, the two facts, the deployment, what to do, and the routes tried. */
+export function buildSummary(report: StepReport): string {
+  const { verdict, success, journal } = report;
+  const quiet = success && verdict.kind === "confirmed" && report.journal.lostRoutes().length === 0;
+  const icon = success
+    ? quiet || verdict.kind === "dry run"
+      ? "✅"
+      : "⚠️"
+    : verdict.kind === "stopped"
+      ? "🛑"
+      : "❌";
+  const parts = [
+    `### ${icon} Twinhook: ${escapeInline(verdictSentence(report))}`,
+    `- **Delivered:** ${deliveredFact(report)}\n- **Confirmed:** ${confirmedFact(report)}`,
+    deploymentTable(report),
+    todo(report),
+    logTail(report),
+    routesTable(journal.entries),
+  ];
+  return cut(`${parts.filter((part) => part !== "").join("\n\n")}\n`);
+}
+
+function deliveredFact({ verdict, journal }: StepReport): string {
+  if (verdict.kind === "dry run") return "no, this was a dry run.";
+  const { acceptance } = journal;
+  if (acceptance) {
+    const over = acceptance.endpoint.route === "backup" ? ", after the primary failed" : "";
+    return `yes, to the ${escapeInline(acceptance.endpoint.label)} at ${clock(acceptance.at)}${over}.`;
+  }
+  return journal.mayHaveArrived()
+    ? "not as far as is known; a request without a usable answer may have been accepted all the same. Repeating it is harmless."
+    : "no.";
+}
+
+function confirmedFact({ verdict, journal, tookMs }: StepReport): string {
+  const { acceptance } = journal;
+  if (verdict.kind === "confirmed" && acceptance)
+    return `yes, read back as ${escapeInline(acceptance.last.status)} from the ${escapeInline(acceptance.lastFrom.label)} after ${formatDuration(tookMs)}.`;
+  if (acceptance && verdict.kind !== "dry run")
+    return `no, the last state read is ${escapeInline(acceptance.last.status)}.`;
+  return "no.";
+}
+
+function deploymentTable({ journal, request, verdict }: StepReport): string {
+  if (!request) return "";
+  const last = verdict.kind === "dry run" ? undefined : journal.acceptance?.last;
+  const foreign = (text: string | null | undefined) => (text ? escapeInline(cleanLine(text)) : "");
+  const rows: [string, string][] = [
+    ["Deployment", last ? (last.url ? link(last.id, last.url) : escapeInline(last.id)) : ""],
+    ["Status", last?.status ?? ""],
+    ["Reason", foreign(last?.reason)],
+    ["Superseded by", foreign(last?.superseded_by)],
+    ["Environment", escapeInline(request.environment)],
+    ["Target", foreign(last?.target || request.target)],
+    [
+      "Version",
+      `${escapeInline(request.repository)} at ${request.sha.slice(0, 12)} (${escapeInline(request.ref)})`,
+    ],
+    ["Run", `${request.run_id}, attempt ${request.run_attempt}`],
+    ["Accepted by", foreign(last?.accepted_by)],
+    ["Run by", foreign(last?.run_by)],
+  ];
+  return table(
+    [],
+    rows.filter(([, value]) => value !== ""),
+  );
+}
+
+function todo(report: StepReport): string {
+  const items = remedies(report);
+  if (items.length === 0) return "";
+  return `#### What to do\n\n${items.map((item) => (item.includes("\n") ? codeBlock(item) : `- ${escapeInline(item)}`)).join("\n")}`;
+}
+
+function logTail({ journal }: StepReport): string {
+  const tail = journal.acceptance?.last.log_tail;
+  return tail
+    ? `<details><summary>Last lines of the command's output</summary>\n${codeBlock(lastCharacters(tail))}\n</details>`
+    : "";
+}
+
+function lastCharacters(text: string): string {
+  return cleanText(text.slice(-8_000), 32_000).slice(-4_000).toWellFormed();
+}
+
+function routesTable(entries: readonly Entry[]): string {
+  if (entries.length === 0) return "";
+  const { first, omitted, last } = listedEntries(entries);
+  const rows = [
+    ...first.map(entryRow),
+    ...(omitted > 0 ? [["", "", "", "", "", `… ${omitted} more requests …`]] : []),
+    ...last.map(entryRow),
+  ];
+  return `#### Routes tried\n\n${table(["At", "Step", "Route", "Took", "Status", "Result"], rows)}`;
+}
+
+function entryRow({ step, round, endpoint, startedAt, tookMs, result }: Entry): string[] {
+  const status = "status" in result && result.status !== null ? String(result.status) : "none";
+  return [
+    clock(startedAt),
+    step === "deliver" ? `deliver, round ${round}` : "confirm",
+    escapeInline(endpoint.label),
+    formatDuration(tookMs),
+    status,
+    resultCell(result),
+  ];
+}
+
+function resultCell(result: Entry["result"]): string {
+  switch (result.kind) {
+    case "deployment":
+      return escapeInline(result.state);
+    case "cut off":
+      return "stopped before the answer";
+    default: {
+      const detail = result.detail === null ? "" : cleanText(result.detail);
+      return `${escapeInline(result.cause)}${detail === "" ? "" : `<details><summary>answer</summary>${codeBlock(detail)}</details>`}`;
+    }
+  }
+}
+
+function clock(at: Date): string {
+  return `${at.toISOString().slice(11, 23)} UTC`;
+}
+
+/** Cuts at a line's end, so that no tag is left half written. */
+function cut(text: string): string {
+  if (Buffer.byteLength(text) <= MAX_SUMMARY_BYTES) return text;
+  const head = Buffer.from(text).subarray(0, MAX_SUMMARY_BYTES).toString("utf8");
+  return `${head.slice(0, head.lastIndexOf("\n"))}\n</table>\n\nThe rest was cut: this summary was too long.\n`;
+}

@@ -1,0 +1,25 @@
+import type { KnownDeployment } from "./answer.ts";
+import type { OnSuperseded } from "./inputs.ts";
+
+/** How the step ended. Each variant carries what only it knows. */
+export type Verdict =
+  | { kind: "confirmed" | "superseded" | "cancelled" | "failed"; deployment: KnownDeployment }
+  | { kind: "dry run"; deployment: KnownDeployment }
+  | { kind: "unconfirmed"; because: "unreadable" | "time up" }
+  | { kind: "exhausted"; because: "rounds" | "refused" | "too long to wait" | "time up" }
+  | { kind: "stopped"; signal: string }
+  | { kind: "misconfigured"; problems: readonly string[] }
+  | { kind: "broken"; message: string };
+
+/** Whether this end makes the step green. Only three kinds ever do. */
+export function isSuccess(verdict: Verdict, onSuperseded: OnSuperseded): boolean {
+  switch (verdict.kind) {
+    case "confirmed":
+    case "dry run":
+      return true;
+    case "superseded":
+      return onSuperseded === "pass";
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,125 @@
+import { z } from "zod";
+import type { DeploymentRequest } from "../../shared/deployment-request.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import { type Arrival, repositoryKey } from "./arrival.ts";
+
+const text = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((value) => !value.includes("\0"), { message: "text without NUL" });
+const runReference = { run_id: z.int().positive(), run_attempt: z.int().positive() };
+const requested = z.object({
+  repository: text(200).regex(/^[^/\s]+\/[^/\s]+$/, { message: "OWNER/NAME" }),
+  environment: text(255),
+  target: text(100).optional(),
+  ...runReference,
+  via: z.object(runReference).optional(),
+  sha: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, { message: "a full commit sha in lower case" }),
+  ref: text(300),
+  workflow: text(300),
+  actor: text(100).optional(),
+  payload: z.unknown().optional(),
+  dry_run: z.boolean().optional(),
+});
+
+/** An admin may ask for a commit by itself, and so roll back. */
+const requestedByAdmin = requested.partial({
+  environment: true,
+  run_id: true,
+  run_attempt: true,
+  ref: true,
+  workflow: true,
+});
+
+/** A request whose shape is right; an admin's may name the commit alone. */
+export type ParsedRequest = Omit<
+  DeploymentRequest,
+  "environment" | "run_id" | "run_attempt" | "ref" | "workflow"
+> &
+  Partial<Pick<DeploymentRequest, "environment" | "run_id" | "run_attempt" | "ref" | "workflow">>;
+
+/**
+ * Checks the body of a deployment request. Unknown fields are ignored, so that old and new versions talk.
+ * Returns the request, or what is wrong with it in words.
+ */
+export function parseDeploymentRequest(
+  body: unknown,
+  { admin }: { admin: boolean },
+): { request: ParsedRequest } | { problem: string } {
+  const result = (admin ? requestedByAdmin : requested).safeParse(body);
+  if (!result.success)
+    return {
+      problem: result.error.issues
+        .map(({ path, message }) => `${path.join(".") || "the body"}: ${message}`)
+        .join("; "),
+    };
+  const request = result.data as ParsedRequest;
+  if ((request.run_id === undefined) !== (request.run_attempt === undefined))
+    return { problem: "run_id and run_attempt: either both or none" };
+  return { request };
+}
+
+/** The target that a request means, or why there is none: nobody has it (404), or it does not say which (422). */
+export function findTarget(
+  request: Pick<ParsedRequest, "repository" | "environment" | "target">,
+  targets: readonly TargetConfig[],
+): { target: TargetConfig } | { status: 404 | 422; problem: string } {
+  const found = targets.filter(
+    (t) =>
+      repositoryKey(t.repository) === repositoryKey(request.repository) &&
+      (request.environment === undefined || t.environment === request.environment) &&
+      (request.target === undefined || t.name === request.target),
+  );
+  const [target, ...others] = found;
+  const wanted = [request.environment, request.target].filter(Boolean).join(", target ");
+  if (!target)
+    return {
+      status: 404,
+      problem: `no target is configured for ${request.repository}, environment ${wanted || "(any)"}; add it to twinhook.yml, or correct the request`,
+    };
+  if (others.length > 0)
+    return {
+      status: 422,
+      problem: `several targets match: say which by "target": ${found.map((t) => t.name).join(", ")}`,
+    };
+  return { target };
+}
+
+/** Why the target's rules do not let a signed request through, or null when they do. */
+export function checkActionRules(request: ParsedRequest, target: TargetConfig): string | null {
+  const { workflows, refs } = target.action;
+  if (!workflows.includes(request.workflow ?? ""))
+    return `the workflow ${request.workflow} may not deploy ${target.name}; allowed (action.workflows): ${workflows.join(", ")}`;
+  if (!refs.includes(request.ref ?? ""))
+    return `the ref ${request.ref} may not deploy ${target.name}; allowed (action.refs): ${refs.join(", ")}`;
+  return null;
+}
+
+/** The request as an arrival for its target. */
+export function requestArrival(request: ParsedRequest, target: TargetConfig, admin: boolean): Arrival {
+  return {
+    source: admin ? "manual" : "action",
+    guid: null,
+    event: "deployment_request",
+    action: null,
+    facts: {
+      // The store knows a repository by the name that the configuration gives it.
+      repository: target.repository,
+      runId: request.run_id ?? null,
+      runAttempt: request.run_attempt ?? null,
+      runStartedAt: null,
+      sha: request.sha,
+      ref: request.ref ?? request.sha,
+      workflow: request.workflow ?? null,
+      actor: request.actor ?? null,
+      installationId: null,
+    },
+    repository: repositoryKey(target.repository),
+    targets: [target],
+    ignored: null,
+    payload: request.payload === undefined ? null : JSON.stringify(request.payload),
+    viaRunAttempt: request.via?.run_attempt ?? request.run_attempt ?? null,
+  };
+}

@@ -1,0 +1,39 @@
+import type { DeploymentRecord } from "../queue/claim.ts";
+import type { Store } from "../store/store.ts";
+import type { Arrival } from "./arrival.ts";
+import { commitBatch } from "./commit-batch.ts";
+
+/** What a request would come to. */
+export interface Preview {
+  deployment: DeploymentRecord;
+  duplicate: boolean;
+}
+
+/** Thrown to undo the transaction, once it has shown what it would do. */
+class Undo extends Error {
+  readonly preview: Preview | { conflict: { id: string; sha: string } };
+  constructor(preview: Undo["preview"]) {
+    super("undone on purpose");
+    this.preview = preview;
+  }
+}
+
+/** Accepts an arrival exactly as it would be accepted, and undoes it: nothing is left of it. */
+export async function previewArrival(store: Store, arrival: Arrival, now: number): Promise<Undo["preview"]> {
+  try {
+    return await store.write(async (trx) => {
+      const [accepted] = await commitBatch(trx, store, [arrival], { instance: "", now });
+      if (accepted?.conflict) throw new Undo({ conflict: accepted.conflict });
+      const [deployed] = accepted?.deployments ?? [];
+      const deployment = await trx
+        .selectFrom("deployments")
+        .selectAll()
+        .where("id", "=", deployed?.id ?? "")
+        .executeTakeFirstOrThrow();
+      throw new Undo({ deployment, duplicate: deployed?.duplicate ?? false });
+    });
+  } catch (error) {
+    if (error instanceof Undo) return error.preview;
+    throw error;
+  }
+}

@@ -1,0 +1,41 @@
+import type { TargetConfig } from "../config/schema.ts";
+import type { Store } from "../store/store.ts";
+import { repositoryKey } from "./arrival.ts";
+
+/**
+ * Notes since when each configured target is watched (`now`, in ms, cut to whole seconds as GitHub's times are),
+ * unless it is on record already, and forgets it for targets that are gone, so that one that comes back is new.
+ */
+export function registerTargets(store: Store, targets: readonly TargetConfig[], now: number): Promise<void> {
+  const watch_from = Math.floor(now / 1000) * 1000;
+  const configured = new Set(targets.map((t) => `${repositoryKey(t.repository)}\n${t.name}`));
+  return store.write(async (trx) => {
+    const known = await trx.selectFrom("targets").select(["repository", "target", "watch_from"]).execute();
+    for (const { repository, target } of known)
+      if (!configured.has(`${repository}\n${target}`))
+        await trx
+          .updateTable("targets")
+          .set({ watch_from: null })
+          .where("repository", "=", repository)
+          .where("target", "=", target)
+          .execute();
+    const watched = known.filter((row) => row.watch_from !== null);
+    for (const { repository, name } of targets) {
+      const key = repositoryKey(repository);
+      if (watched.some((row) => row.repository === key && row.target === name)) continue;
+      await trx
+        .insertInto("targets")
+        .values({
+          repository: key,
+          target: name,
+          watch_from,
+          mark_run_id: 0,
+          mark_run_attempt: 0,
+          mark_run_started_at: 0,
+          mark_deployment_id: null,
+        })
+        .onConflict((c) => c.columns(["repository", "target"]).doUpdateSet({ watch_from }))
+        .execute();
+    }
+  });
+}

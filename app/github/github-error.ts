@@ -1,0 +1,42 @@
+/** What a failed call to GitHub means for the next one. */
+export type GitHubFailure =
+  /** GitHub asks to wait this long. */
+  | { kind: "rate_limited"; delayMs: number }
+  /** It may go well next time. */
+  | { kind: "transient" }
+  /** It will fail again until someone changes something. */
+  | { kind: "refused"; remedy: string };
+
+interface ErrorWithResponse {
+  status?: number;
+  response?: { headers?: Record<string, string | undefined> };
+}
+
+/**
+ * Reads what an error of Octokit's means.
+ * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+ */
+export function classifyGitHubError(error: unknown, now: number): GitHubFailure {
+  const { status, response } = (error ?? {}) as ErrorWithResponse;
+  const headers = response?.headers ?? {};
+  if (status === 429 || status === 403) {
+    const retryAfter = Number(headers["retry-after"]);
+    if (headers["retry-after"] !== undefined && Number.isFinite(retryAfter))
+      return { kind: "rate_limited", delayMs: retryAfter * 1000 };
+    const reset = Number(headers["x-ratelimit-reset"]);
+    if (headers["x-ratelimit-remaining"] === "0" && Number.isFinite(reset))
+      return { kind: "rate_limited", delayMs: Math.max(1_000, reset * 1000 - now) };
+    if (status === 429) return { kind: "rate_limited", delayMs: 60_000 };
+  }
+  const remedy = status === undefined ? undefined : REMEDIES[status];
+  return remedy ? { kind: "refused", remedy } : { kind: "transient" };
+}
+
+const REMEDIES: Record<number, string> = {
+  401: "check APP_ID and PRIVATE_KEY: they must be of the same App",
+  403: "give the App the permission Deployments: write, and accept it on the installation's page",
+  404: "install the App on this repository",
+  409: "GitHub refuses a deployment of this commit",
+  410: "the repository is gone",
+  422: "GitHub does not know this commit (any more)",
+};

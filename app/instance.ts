@@ -1,0 +1,155 @@
+import { randomUUID } from "node:crypto";
+import type { Server } from "node:http";
+import type { Logger } from "pino";
+import { Acceptor } from "./accept/acceptor.ts";
+import { repositoryKey } from "./accept/arrival.ts";
+import { registerTargets } from "./accept/register-targets.ts";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config/load.ts";
+import { githubApp } from "./github/app.ts";
+import { GitHubDeployments } from "./github/deployments.ts";
+import { githubTime } from "./github/github-time.ts";
+import { Outbox } from "./github/outbox.ts";
+import { signatureCheck } from "./github/signature.ts";
+import { Dispatcher } from "./run/dispatcher.ts";
+import { endFrozenHolder } from "./run/frozen-lock.ts";
+import { hostId } from "./run/host-id.ts";
+import { takeInstanceName } from "./run/instance-lock.ts";
+import { RunRegistry } from "./run/run-registry.ts";
+import { RunnerPool } from "./run/runner-pool.ts";
+import { openStore } from "./store/open-store.ts";
+import type { Credentials } from "./web/authenticate.ts";
+import { deliveryRoutes } from "./web/delivery-routes.ts";
+import { deploymentRoutes } from "./web/deployment-routes.ts";
+import { healthRoutes } from "./web/health-routes.ts";
+import { createWebServer, parseListen } from "./web/server.ts";
+import { webhookEntrance } from "./web/webhook-entrance.ts";
+
+/** A running instance of the App. */
+export interface Instance {
+  name: string;
+  /** Where it really listens. */
+  address: { host: string; port: number };
+  /**
+   * Takes in nothing more, answers what it has taken in, and lets go of everything. Runners go on: their
+   * deployments are not the instance's.
+   */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts one instance: opens the store, takes the instance's name, and listens.
+ * @throws {InstanceRunsError} when the name is taken, {StoreUnavailableError} when the store cannot be opened.
+ */
+export async function startInstance(options: {
+  config: Config;
+  name: string;
+  clock: Clock;
+  log: Logger;
+  env: NodeJS.ProcessEnv;
+}): Promise<Instance> {
+  const { config, name, clock, log, env } = options;
+  const { environment, stateDirectory, targets } = config;
+  const self = config.instances.find((instance) => instance.name === name);
+  if (!self) throw new Error(`there is no instance named ${name} in ${config.file}`);
+
+  const nameLock = takeInstanceName(stateDirectory, name);
+  const registry = new RunRegistry(stateDirectory);
+  const store = await openStore(config.store, {
+    clock,
+    onFrozenLock: (pid) => endFrozenHolder(pid, registry, log),
+  });
+
+  const app = await githubApp(environment, environment.webhookSecret as string, log);
+  const previous = environment.webhookSecretPrevious;
+  const accepted = previous ? [app, await githubApp(environment, previous, log)] : [app];
+  await registerTargets(store, targets, await githubTime(environment.githubApiUrl, clock));
+
+  const pageUrl = (id: string) => `${config.public_url ?? config.door?.url ?? self.url}/deployments/${id}`;
+  const pool = new RunnerPool({ type: "prepare", store: config.store, stateDirectory, instance: name }, log);
+  const dispatcher = new Dispatcher({
+    store,
+    clock,
+    pool,
+    registry,
+    host: hostId(stateDirectory),
+    targets,
+    log,
+  });
+  const acceptor = new Acceptor({ store, clock, instance: name, onQueued: () => dispatcher.wake() });
+  const outbox = new Outbox({
+    store,
+    clock,
+    github: new GitHubDeployments(app),
+    retry: config.retry,
+    breaker: config.circuit_breaker,
+    holder: `${name} ${randomUUID()}`,
+    links: (repository, target, id) => ({
+      environmentUrl:
+        targets.find((t) => repositoryKey(t.repository) === repository && t.name === target)
+          ?.environment_url ?? null,
+      logUrl: pageUrl(id),
+    }),
+    log,
+  });
+
+  let draining = false;
+  const credentials: Credentials = {
+    adminToken: environment.adminToken,
+    targets,
+    secret: (variable) => env[variable],
+  };
+  const server = createWebServer({
+    webhook: webhookEntrance({ acceptor, targets, verify: signatureCheck(accepted), log }),
+    routes: {
+      "/": healthRoutes({ store, instance: name, draining: () => draining }),
+      "/api/deployments": deploymentRoutes({
+        store,
+        clock,
+        acceptor,
+        credentials,
+        pageUrl,
+        onQueued: () => dispatcher.wake(),
+      }),
+      "/api/deliveries": deliveryRoutes({ store, credentials }),
+    },
+    tls: self.tls,
+    log,
+  });
+  const address = await listen(server, parseListen(self.listen));
+  dispatcher.start();
+  outbox.start();
+  log.info({ ...address, url: self.url }, "listening");
+
+  return {
+    name,
+    address,
+    async stop() {
+      draining = true;
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      await acceptor.close();
+      dispatcher.close();
+      await outbox.close();
+      // Long polls would hold the connections for up to 25 s; whoever polls asks the twin.
+      setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref();
+      await closed;
+      await store.close();
+      nameLock.release();
+      log.info("stopped");
+    },
+  };
+}
+
+/** How long requests that are being answered are waited for. */
+const DRAIN_MS = 1_000;
+
+function listen(server: Server, { host, port }: { host: string; port: number }) {
+  return new Promise<{ host: string; port: number }>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve({ host, port: typeof address === "object" && address ? address.port : port });
+    });
+  });
+}

@@ -1,0 +1,82 @@
+/** The command line: one instance (`--instance NAME`), all of this host's (no argument), or a check (`--check`). */
+import { parseArgs } from "node:util";
+import { systemClock } from "./clock.ts";
+import { missingCredentials } from "./config/environment.ts";
+import { configWarnings, loadConfig } from "./config/load.ts";
+import { ConfigError } from "./config/problem.ts";
+import { startInstance } from "./instance.ts";
+import { createLog } from "./log.ts";
+import { startAll } from "./start.ts";
+import { VERSION } from "./version.ts";
+
+const USAGE = `Usage: node app/main.ts [--instance NAME] [--check] [--help] [--version]
+
+  (nothing)         start every instance of this host, each as a process of its own
+  --instance NAME   start one instance (or set TWINHOOK_INSTANCE)
+  --check           check the configuration and the environment, and do nothing else
+
+The configuration is twinhook.yml, or the file that TWINHOOK_CONFIG names.`;
+
+/** The exit code for a configuration or a command line that cannot be used: no restart will mend it. */
+const UNUSABLE = 78;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      instance: { type: "string" },
+      check: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+      version: { type: "boolean", short: "v" },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  if (values.version) return console.log(VERSION);
+
+  const config = loadConfig(process.env);
+  const missing = missingCredentials(config.environment);
+  if (missing.length > 0) throw new ConfigError(missing);
+  if (values.check) {
+    for (const warning of configWarnings(config)) console.log(`warning: ${warning}`);
+    const { instances, targets } = config;
+    return console.log(`${config.file} is right: ${instances.length} instances, ${targets.length} targets`);
+  }
+
+  const name = values.instance ?? process.env.TWINHOOK_INSTANCE;
+  const log = createLog(config.environment.logLevel, name ?? null);
+  if (name === undefined) return startAll({ config, log, clock: systemClock });
+  if (!config.instances.some((instance) => instance.name === name))
+    throw new ConfigError([
+      {
+        file: "command line",
+        key: "--instance",
+        expected: config.instances.map((i) => i.name).join(" or "),
+        got: name,
+      },
+    ]);
+  for (const warning of configWarnings(config)) log.warn(warning);
+  const instance = await startInstance({ config, name, clock: systemClock, log, env: process.env });
+  let stopping = false;
+  const stop = (signal: string) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, "shutting down");
+    instance.stop().then(
+      () => process.exit(0),
+      (error) => {
+        log.error({ err: error }, "shutting down failed");
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
+  // The supervisor went without a word: its instances must not stay behind unwatched.
+  process.on("disconnect", () => stop("disconnect"));
+}
+
+main().catch((error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(`twinhook: ${message}`);
+  const badArguments = (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS");
+  if (badArguments) console.error(USAGE);
+  process.exit(error instanceof ConfigError || badArguments ? UNUSABLE : 1);
+});

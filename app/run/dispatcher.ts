@@ -1,0 +1,132 @@
+import type { Logger } from "pino";
+import { repositoryKey } from "../accept/arrival.ts";
+import type { Clock } from "../clock.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import { pending, type RunningDeployment } from "../queue/pending.ts";
+import type { Store } from "../store/store.ts";
+import { inheritedEnvironment } from "./command-environment.ts";
+import { isAlive } from "./process-identity.ts";
+import type { RunRegistry } from "./run-registry.ts";
+import type { RunnerPool } from "./runner-pool.ts";
+
+/** How often to look without having been woken: for runners of others that died, and leases that ran out. */
+const SWEEP_MS = 1_000;
+
+/**
+ * Gives work to runners: whenever something waits for a target that nobody is working on, or a runner is gone
+ * and what it left must be cleared away. Any instance may do this; the locks and the claim decide who does.
+ */
+export class Dispatcher {
+  #store: Store;
+  #clock: Clock;
+  #pool: RunnerPool;
+  #registry: RunRegistry;
+  #host: string;
+  #targets: readonly TargetConfig[];
+  #log: Logger;
+  /** Targets that a runner of this instance is busy with. */
+  #assigned = new Set<TargetConfig>();
+  #unconfigured = new Set<string>();
+  #looking = false;
+  #again = false;
+  #timer: NodeJS.Timeout | undefined;
+  #unwatch: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: {
+    store: Store;
+    clock: Clock;
+    pool: RunnerPool;
+    registry: RunRegistry;
+    host: string;
+    targets: readonly TargetConfig[];
+    log: Logger;
+  }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#pool = options.pool;
+    this.#registry = options.registry;
+    this.#host = options.host;
+    this.#targets = options.targets;
+    this.#log = options.log;
+  }
+
+  start(): void {
+    this.#unwatch = this.#store.onChange(() => this.wake());
+    this.#timer = setInterval(() => this.wake(), SWEEP_MS);
+    this.wake();
+  }
+
+  /** Gives out no more work. Runners go on with what they have. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#unwatch?.();
+    this.#pool.close();
+  }
+
+  /** Looks for work now, or once more after the look that is under way. */
+  wake(): void {
+    if (this.#looking) {
+      this.#again = true;
+      return;
+    }
+    this.#looking = true;
+    void this.#look()
+      .catch((error) => this.#log.warn({ err: error }, "cannot look for work; trying again"))
+      .finally(() => {
+        this.#looking = false;
+        if (!this.#again || this.#closed) return;
+        this.#again = false;
+        this.wake();
+      });
+  }
+
+  async #look(): Promise<void> {
+    const { waiting, running } = await pending(this.#store);
+    if (this.#closed) return;
+    const gone = running.filter((deployment) => this.#isGone(deployment));
+    const occupied = running.filter((deployment) => !gone.includes(deployment));
+    for (const { repositoryKey: key, target: name } of [
+      ...gone.map((d) => ({ repositoryKey: d.repository_key, target: d.target })),
+      ...waiting,
+    ]) {
+      const target = this.#targets.find((t) => repositoryKey(t.repository) === key && t.name === name);
+      if (!target) this.#warnUnconfigured(key, name);
+      else if (!this.#assigned.has(target) && !occupied.some((d) => blocks(d, target))) this.#assign(target);
+    }
+  }
+
+  #isGone(deployment: RunningDeployment): boolean {
+    if (deployment.host !== this.#host) return (deployment.lease_until ?? 0) < this.#clock.now();
+    const entry = this.#registry.read(deployment.holder ?? "");
+    return !entry || !isAlive(entry.runner);
+  }
+
+  #assign(target: TargetConfig): void {
+    this.#assigned.add(target);
+    const inherited = inheritedEnvironment(process.env, target.pass_env);
+    void this.#pool.run({ type: "job", target, inherited }).then((result) => {
+      this.#assigned.delete(target);
+      // What others hold, they will let go of with a change of the store, which wakes this one.
+      if (result === "ended" || result === "nothing") this.wake();
+    });
+  }
+
+  #warnUnconfigured(key: string, name: string): void {
+    const target = `${key} ${name}`;
+    if (this.#unconfigured.has(target)) return;
+    this.#unconfigured.add(target);
+    this.#log.warn(
+      { target },
+      "a deployment waits for a target that the configuration does not name (any more)",
+    );
+  }
+}
+
+function blocks(deployment: RunningDeployment, target: TargetConfig): boolean {
+  return (
+    (deployment.repository_key === repositoryKey(target.repository) && deployment.target === target.name) ||
+    (target.lock !== null && deployment.lock === target.lock)
+  );
+}

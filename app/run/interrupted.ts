@@ -1,0 +1,45 @@
+import type { Clock } from "../clock.ts";
+import { groupMembers, leadersWithVariable, type ProcessIdentity, signalGroup } from "./process-identity.ts";
+import type { RunRegistry } from "./run-registry.ts";
+
+/** How long a process group has to end by itself before it is killed. */
+const TERM_GRACE_MS = 10_000;
+const LOOK_MS = 25;
+/** A runner may have died between the fork and the exec of its command, which then shows a moment later. */
+const FORK_TO_EXEC_MS = 100;
+
+/** Ends a whole process group: SIGTERM, 10 s, SIGKILL. Resolves when no member is left. */
+export async function endGroup(leader: ProcessIdentity, clock: Clock): Promise<void> {
+  if (groupMembers(leader).length === 0) return;
+  signalGroup(leader, "SIGTERM");
+  // A stopped process would not even notice the signal.
+  signalGroup(leader, "SIGCONT");
+  const until = clock.monotonic() + TERM_GRACE_MS;
+  while (groupMembers(leader).length > 0) {
+    if (clock.monotonic() > until) signalGroup(leader, "SIGKILL");
+    await clock.sleep(LOOK_MS);
+  }
+}
+
+/**
+ * Ends what is left of the command of a runner that died. The caller holds the target's lock, and so knows
+ * that the runner is gone.
+ */
+export async function endLeftovers(
+  registry: RunRegistry,
+  holder: string,
+  deploymentId: string,
+  clock: Clock,
+): Promise<void> {
+  const command = registry.read(holder)?.command;
+  if (command) await endGroup(command, clock);
+  else {
+    // It died before it noted its command, if it began one at all: the command tells by its environment.
+    for (const wait of [0, FORK_TO_EXEC_MS]) {
+      await clock.sleep(wait);
+      for (const leader of leadersWithVariable("TWINHOOK_DEPLOYMENT_ID", deploymentId))
+        await endGroup(leader, clock);
+    }
+  }
+  registry.remove(holder);
+}

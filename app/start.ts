@@ -1,0 +1,81 @@
+import { hostname } from "node:os";
+import { execaNode } from "execa";
+import type { Logger } from "pino";
+import type { Clock } from "./clock.ts";
+import { type Config, configWarnings } from "./config/load.ts";
+
+/** The pause before an instance that died is started again: doubled each time, up to the limit. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 15_000;
+/** An instance that lived this long has started well, and its pauses begin anew. */
+const SETTLED_MS = 30_000;
+/** How long instances have to stop by themselves. */
+const STOP_LIMIT_MS = 20_000;
+
+/**
+ * Starts every instance of this host as a process of its own, and starts one that dies again, for ever. Passes
+ * SIGTERM and SIGINT on, and resolves when all have stopped.
+ */
+export async function startAll({
+  config,
+  log,
+  clock,
+}: {
+  config: Config;
+  log: Logger;
+  clock: Clock;
+}): Promise<void> {
+  for (const warning of configWarnings(config)) log.warn(warning);
+  const local = config.instances.filter(({ host }) => host === undefined || host === hostname());
+  if (local.length === 0)
+    throw new Error(
+      `no instance in ${config.file} has the host ${hostname()}; correct \`host\`, or this host's name`,
+    );
+  const abort = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.on(signal, () => {
+      if (!abort.signal.aborted) log.info({ signal }, "stopping all instances");
+      abort.abort();
+    });
+  await Promise.all(local.map(({ name }) => keepRunning(name, { log, clock, signal: abort.signal })));
+}
+
+async function keepRunning(
+  name: string,
+  { log, clock, signal }: { log: Logger; clock: Clock; signal: AbortSignal },
+): Promise<void> {
+  let pause = FIRST_PAUSE_MS;
+  while (!signal.aborted) {
+    const startedAt = clock.monotonic();
+    const child = execaNode(new URL("./main.ts", import.meta.url), ["--instance", name], {
+      // Its own session, so that Ctrl-C reaches it once, through us.
+      detached: true,
+      stdin: "ignore",
+      stdout: "inherit",
+      stderr: "inherit",
+      ipc: true,
+      buffer: false,
+      reject: false,
+      nodeOptions: ["--disable-warning=ExperimentalWarning"],
+    });
+    log.info({ name, pid: child.pid }, "instance started");
+    const stop = () => {
+      child.kill("SIGTERM");
+      setTimeout(() => child.kill("SIGKILL"), STOP_LIMIT_MS).unref();
+    };
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    const { exitCode, signal: endedBy } = await child;
+    signal.removeEventListener("abort", stop);
+    if (signal.aborted) break;
+
+    if (clock.monotonic() - startedAt > SETTLED_MS) pause = FIRST_PAUSE_MS;
+    log.error(
+      { name, exitCode, signal: endedBy, pauseMs: pause },
+      "instance died; it is started again after the pause",
+    );
+    await clock.sleep(pause, signal).catch(() => {});
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+  }
+  log.info({ name }, "instance stopped");
+}

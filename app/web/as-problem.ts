@@ -1,0 +1,17 @@
+import { StoreUnavailableError } from "../store/errors.ts";
+import { HttpProblem } from "./problem.ts";
+
+/** How long a client should wait before it tries a store again that cannot commit (seconds). */
+const RETRY_AFTER_S = "5";
+
+/** What to answer for an error. Only what is meant for the client leaves the process. */
+export function asProblem(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof StoreUnavailableError)
+    return new HttpProblem(
+      503,
+      `nothing was accepted, since ${error.message.replace(/^the store/, "the store")}; send it again later`,
+      { "retry-after": RETRY_AFTER_S },
+    );
+  return new HttpProblem(500, "an unexpected error; the log of the instance says more");
+}

@@ -1,0 +1,247 @@
+import { type Context, Hono } from "hono";
+import { DEPLOYMENT_STATUSES, type DeploymentStatus, satisfies, WAIT_FOR } from "../../shared/deployment.ts";
+import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
+import type { Acceptor } from "../accept/acceptor.ts";
+import { repositoryKey } from "../accept/arrival.ts";
+import {
+  checkActionRules,
+  findTarget,
+  parseDeploymentRequest,
+  requestArrival,
+} from "../accept/deployment-request.ts";
+import { previewArrival } from "../accept/preview.ts";
+import type { Clock } from "../clock.ts";
+import { cancel } from "../queue/cancel.ts";
+import type { DeploymentRecord } from "../queue/claim.ts";
+import { retry } from "../queue/retry.ts";
+import type { Store } from "../store/store.ts";
+import { authenticate, type Caller, type Credentials, requireAdmin } from "./authenticate.ts";
+import { logTail, streamLog } from "./deployment-log.ts";
+import { decodeCursor, encodeCursor, perPage, wholeNumber } from "./list-query.ts";
+import { nextChange } from "./next-change.ts";
+import { presentDeployment } from "./present.ts";
+import { HttpProblem } from "./problem.ts";
+
+/** The longest that a poll is held (seconds): below the usual limits of proxies. */
+const MAX_WAIT_S = 25;
+
+export interface DeploymentRoutesOptions {
+  store: Store;
+  clock: Clock;
+  acceptor: Acceptor;
+  credentials: Credentials;
+  /** The page of a deployment. */
+  pageUrl: (id: string) => string;
+  /** Called when a deployment waits again. */
+  onQueued: () => void;
+}
+
+/** `/api/deployments`: the entrance for requests, and what became of them. */
+export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
+  const { store, clock, acceptor, credentials, pageUrl, onQueued } = options;
+  const routes = new Hono();
+
+  routes.post("/", async (c) => {
+    const body = await readText(c);
+    const caller = authenticate(c.req.header(), body, credentials);
+    if (mediaType(c.req.header("content-type")) !== "application/json")
+      throw new HttpProblem(415, "the content type must be application/json");
+    const parsed = parseDeploymentRequest(parseJson(body), { admin: caller.kind === "admin" });
+    if ("problem" in parsed) throw new HttpProblem(400, `the request is not understood: ${parsed.problem}`);
+    const { request } = parsed;
+    const found = findTarget(request, credentials.targets);
+    if (!("target" in found)) throw new HttpProblem(found.status, found.problem);
+    const { target } = found;
+    if (caller.kind === "signed") {
+      if (!caller.targets.includes(target))
+        throw new HttpProblem(
+          403,
+          `the secret is not that of the target ${target.name} of ${target.repository}`,
+        );
+      const refused = checkActionRules(request, target);
+      if (refused) throw new HttpProblem(403, refused);
+    }
+    const arrival = requestArrival(request, target, caller.kind === "admin");
+    if (request.dry_run) {
+      const preview = await previewArrival(store, arrival, clock.now());
+      if ("conflict" in preview) throw conflict(preview.conflict);
+      // What was not on record before has no id either: nothing is left of it.
+      const { deployment, duplicate } = preview;
+      const shown = duplicate ? await present(deployment, true) : presentDeployment(deployment, { url: "" });
+      return c.json({ ...shown, ...(duplicate ? {} : { id: null, url: null }), dry_run: true });
+    }
+    const accepted = await acceptor.accept(arrival);
+    if (accepted.conflict) throw conflict(accepted.conflict);
+    const [deployed] = accepted.deployments;
+    const row = deployed && (await find(deployed.id));
+    if (!row)
+      throw new HttpProblem(503, "the deployment cannot be read back; ask again", { "retry-after": "1" });
+    return c.json(await present(row, deployed.duplicate), deployed.duplicate ? 200 : 202);
+  });
+
+  routes.get("/", async (c) => {
+    requireAdmin(c.req.header(), credentials);
+    const limit = perPage(c.req.query("per_page"));
+    const after = decodeCursor(c.req.query("cursor"))?.[0];
+    const status = oneOf(c.req.query("status"), "status", DEPLOYMENT_STATUSES);
+    const { repository, target, environment, sha } = c.req.query();
+    const rows = await store.read
+      .selectFrom("deployments")
+      .selectAll()
+      .$if(after !== undefined, (q) => q.where("seq", "<", Number(after)))
+      .$if(status !== undefined, (q) => q.where("status", "=", status as DeploymentStatus))
+      .$if(repository !== undefined, (q) => q.where("repository_key", "=", repositoryKey(repository ?? "")))
+      .$if(target !== undefined, (q) => q.where("target", "=", target ?? ""))
+      .$if(environment !== undefined, (q) => q.where("environment", "=", environment ?? ""))
+      .$if(sha !== undefined, (q) => q.where("sha", "=", sha ?? ""))
+      .orderBy("seq", "desc")
+      .limit(limit + 1)
+      .execute();
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
+    return c.json({
+      items: page.map((row) => presentDeployment(row, { url: pageUrl(row.id) })),
+      next_cursor: last ? encodeCursor([last.seq]) : null,
+    });
+  });
+
+  routes.get("/:id", async (c) => {
+    const wait = wholeNumber(c.req.query("wait"), { name: "wait", min: 0, max: MAX_WAIT_S, missing: 0 });
+    const waitFor = oneOf(c.req.query("for"), "for", WAIT_FOR);
+    let row = await permitted(c);
+    const until = clock.monotonic() + wait * 1000;
+    const { status, attempt } = row;
+    for (;;) {
+      const left = until - clock.monotonic();
+      const done = waitFor !== undefined && satisfies(row.status, waitFor);
+      if (left <= 0 || done || row.status !== status || row.attempt !== attempt || c.req.raw.signal.aborted)
+        break;
+      const changed = nextChange(store, left, c.req.raw.signal);
+      row = (await find(row.id)) ?? row;
+      if (row.status !== status || row.attempt !== attempt) break;
+      await changed;
+      row = (await find(row.id)) ?? row;
+    }
+    if (waitFor !== undefined && satisfies(row.status, waitFor) && row.verified_at === null)
+      row = await stampVerified(row);
+    return c.json(await present(row));
+  });
+
+  routes.get("/:id/log", async (c) => {
+    requireAdmin(c.req.header(), credentials);
+    const row = await known(c.req.param("id"));
+    const flag = (name: string) => ["1", "true"].includes(c.req.query(name) ?? "");
+    return c.body(streamLog(store, row.id, { follow: flag("follow"), timestamps: flag("timestamps") }), 200, {
+      "content-type": "text/plain; charset=utf-8",
+      "x-content-type-options": "nosniff",
+      "cache-control": "no-store",
+    });
+  });
+
+  routes.post("/:id/cancel", async (c) => {
+    requireAdmin(c.req.header(), credentials);
+    const { id } = await known(c.req.param("id"));
+    if ((await cancel(store, id)) === "final")
+      throw new HttpProblem(409, "the deployment has ended already; there is nothing to cancel");
+    return c.json(await present(await known(id)), 202);
+  });
+
+  routes.post("/:id/retry", async (c) => {
+    requireAdmin(c.req.header(), credentials);
+    const { id } = await known(c.req.param("id"));
+    const refused = await retry(store, id);
+    if (refused) throw new HttpProblem(409, refused);
+    onQueued();
+    return c.json(await present(await known(id)), 202);
+  });
+
+  return routes;
+
+  function find(id: string): Promise<DeploymentRecord | undefined> {
+    return store.read.selectFrom("deployments").selectAll().where("id", "=", id).executeTakeFirst();
+  }
+
+  async function known(id: string): Promise<DeploymentRecord> {
+    const row = await find(id);
+    if (!row) throw new HttpProblem(404, "there is no deployment with this id");
+    return row;
+  }
+
+  /** The deployment that a GET asks for, if the caller may see it. */
+  async function permitted(c: Context): Promise<DeploymentRecord> {
+    const caller: Caller = authenticate(c.req.header(), "", credentials);
+    const row = await known(c.req.param("id") ?? "");
+    const may =
+      caller.kind === "admin" ||
+      caller.targets.some((target) => repositoryKey(target.repository) === row.repository_key);
+    // Whether it exists at all is not for others to know.
+    if (!may) throw new HttpProblem(404, "there is no deployment with this id");
+    return row;
+  }
+
+  async function present(row: DeploymentRecord, duplicate = false) {
+    const target = credentials.targets.find(
+      (t) => repositoryKey(t.repository) === row.repository_key && t.name === row.target,
+    );
+    const tail = target?.share_log ? await logTail(store, row.id) : null;
+    return presentDeployment(row, { url: pageUrl(row.id), duplicate, logTail: tail });
+  }
+
+  async function stampVerified(row: DeploymentRecord): Promise<DeploymentRecord> {
+    const verified_at = await store.write(async (trx) => {
+      const now = await store.now(trx);
+      await trx
+        .updateTable("deployments")
+        .set({ verified_at: now })
+        .where("id", "=", row.id)
+        .where("verified_at", "is", null)
+        .execute();
+      return now;
+    });
+    return { ...row, verified_at };
+  }
+}
+
+function conflict({ id, sha }: { id: string; sha: string }): HttpProblem {
+  return new HttpProblem(
+    409,
+    `this run attempt is already on record as ${id} with the commit ${sha}; one run attempt deploys one commit`,
+  );
+}
+
+async function readText(c: Context): Promise<string> {
+  const tooLarge = () =>
+    new HttpProblem(413, `the body is larger than ${MAX_REQUEST_BYTES} bytes; shorten the payload`);
+  if (Number(c.req.header("content-length") ?? 0) > MAX_REQUEST_BYTES) throw tooLarge();
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  for await (const chunk of c.req.raw.body ?? []) {
+    length += chunk.byteLength;
+    if (length > MAX_REQUEST_BYTES) throw tooLarge();
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new HttpProblem(400, "the body is not JSON");
+  }
+}
+
+function mediaType(header: string | undefined): string | undefined {
+  return header?.split(";")[0]?.trim().toLowerCase();
+}
+
+function oneOf<T extends string>(
+  text: string | undefined,
+  name: string,
+  allowed: readonly T[],
+): T | undefined {
+  if (text === undefined) return undefined;
+  if (allowed.includes(text as T)) return text as T;
+  throw new HttpProblem(400, `${name}: expected one of ${allowed.join(", ")}, got ${JSON.stringify(text)}`);
+}

@@ -1,0 +1,41 @@
+import { HttpProblem } from "./problem.ts";
+
+const MAX_PER_PAGE = 100;
+const DEFAULT_PER_PAGE = 30;
+
+/** A whole number from a query, or the default where there is none. */
+export function wholeNumber(
+  text: string | undefined,
+  { name, min, max, missing }: { name: string; min: number; max: number; missing: number },
+): number {
+  if (text === undefined) return missing;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new HttpProblem(
+      400,
+      `${name}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(text)}`,
+    );
+  return value;
+}
+
+export function perPage(text: string | undefined): number {
+  return wholeNumber(text, { name: "per_page", min: 1, max: MAX_PER_PAGE, missing: DEFAULT_PER_PAGE });
+}
+
+/** Where a list goes on: the sort key of the last item shown. Opaque to clients. */
+export function encodeCursor(key: readonly (string | number)[]): string {
+  return Buffer.from(JSON.stringify(key)).toString("base64url");
+}
+
+/** @throws {HttpProblem} 400 when it is none of ours. */
+export function decodeCursor(text: string | undefined): (string | number)[] | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const key: unknown = JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
+    if (Array.isArray(key) && key.every((part) => typeof part === "string" || typeof part === "number"))
+      return key;
+  } catch {
+    // Said below.
+  }
+  throw new HttpProblem(400, "cursor: expected the next_cursor of an earlier answer, unchanged");
+}

@@ -1,0 +1,35 @@
+import type { Deployment } from "../../shared/deployment.ts";
+import { isoTime } from "../clock.ts";
+import type { DeploymentRecord } from "../queue/claim.ts";
+
+/** A deployment as the API shows it. */
+export function presentDeployment(
+  row: DeploymentRecord,
+  { url, duplicate = false, logTail = null }: { url: string; duplicate?: boolean; logTail?: string | null },
+): Deployment {
+  return {
+    id: row.id,
+    repository: row.repository,
+    target: row.target,
+    environment: row.environment,
+    sha: row.sha,
+    ref: row.ref,
+    run_id: row.run_id,
+    run_attempt: row.run_attempt,
+    status: row.status,
+    superseded_by: row.superseded_by,
+    duplicate,
+    source: row.source,
+    accepted_by: row.accepted_by,
+    run_by: row.run_by,
+    attempt: row.attempt,
+    exit_code: row.exit_code,
+    reason: row.reason,
+    accepted_at: isoTime(row.accepted_at),
+    started_at: isoTime(row.started_at),
+    finished_at: isoTime(row.finished_at),
+    verified_at: isoTime(row.verified_at),
+    log_tail: logTail,
+    url,
+  };
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from "node:fs";
+import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { getRequestListener } from "@hono/node-server";
+import { Hono } from "hono";
+import type { Logger } from "pino";
+import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { asProblem } from "./as-problem.ts";
+import { HttpProblem } from "./problem.ts";
+
+/** A client that is slower than this to send its request is cut off. */
+const REQUEST_LIMIT_MS = 60_000;
+const HEADERS_LIMIT_MS = 15_000;
+
+export interface WebOptions {
+  /** Handles `POST /api/github/webhooks`. */
+  webhook: RequestListener;
+  /** Everything else: where it is mounted, and its routes. */
+  routes: Record<string, Hono>;
+  tls?: { cert: string; key: string } | undefined;
+  log: Logger;
+}
+
+/**
+ * The HTTP server of an instance. The webhook entrance is handled before any framework, since it alone must
+ * take hundreds of requests a second.
+ */
+export function createWebServer({ webhook, routes, tls, log }: WebOptions): Server {
+  const app = new Hono();
+  for (const [path, mounted] of Object.entries(routes)) app.route(path, mounted);
+  app.notFound(() => new HttpProblem(404, "there is nothing at this address").toResponse());
+  app.onError((error, c) => {
+    const problem = asProblem(error);
+    if (problem.status === 500) log.error({ err: error, path: c.req.path }, "a request could not be handled");
+    else log.debug({ path: c.req.path, status: problem.status }, problem.message);
+    return problem.toResponse();
+  });
+  const listener = getRequestListener(app.fetch);
+
+  const handle: RequestListener = (request, response) => {
+    const path = request.url?.split("?", 1)[0];
+    if (path === WEBHOOK_PATH && request.method === "POST") webhook(request, response);
+    else void listener(request, response);
+  };
+  const server = tls
+    ? createHttpsServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) }, handle)
+    : createHttpServer(handle);
+  server.requestTimeout = REQUEST_LIMIT_MS;
+  server.headersTimeout = HEADERS_LIMIT_MS;
+  return server;
+}
+
+/** Splits `HOST:PORT`; an IPv6 host stands in brackets. */
+export function parseListen(listen: string): { host: string; port: number } {
+  const colon = listen.lastIndexOf(":");
+  return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(listen.slice(colon + 1)) };
+}

@@ -1,0 +1,163 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "pino";
+import { ZodError } from "zod";
+import type { Acceptor } from "../accept/acceptor.ts";
+import type { Arrival } from "../accept/arrival.ts";
+import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import type { SignatureCheck } from "../github/signature.ts";
+import { asProblem } from "./as-problem.ts";
+import { HttpProblem } from "./problem.ts";
+import { readBody } from "./read-body.ts";
+
+/** GitHub sends no larger payload: https://docs.github.com/en/webhooks/webhook-events-and-payloads */
+const MAX_PAYLOAD_BYTES = 25 * 1024 * 1024;
+
+export interface WebhookEntranceOptions {
+  acceptor: Acceptor;
+  targets: readonly TargetConfig[];
+  verify: SignatureCheck;
+  log: Logger;
+}
+
+/** The answer to an event: what became of it. */
+export interface WebhookAnswer {
+  delivery: string | null;
+  outcome: string;
+  reason: string | null;
+  deployments: { id: string; duplicate: boolean }[];
+}
+
+/**
+ * Where GitHub's events enter. Own code in place of Probot's middleware, which reads bodies without a limit and
+ * answers 202 after 9 s although nothing is on disk yet. Only the raw bytes are trusted, and only once verified.
+ */
+export function webhookEntrance({ acceptor, targets, verify, log }: WebhookEntranceOptions) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const guid = header(request, "x-github-delivery");
+    try {
+      const { status, answer } = await receive(request, guid);
+      if (answer.outcome !== "counted")
+        log.info(
+          { guid, delivery: answer.delivery, deployments: answer.deployments },
+          `event ${answer.outcome}`,
+        );
+      respond(response, status, "application/json", JSON.stringify(answer));
+    } catch (error) {
+      const problem = asProblem(error);
+      if (problem.status === 500) log.error({ err: error, guid }, "an event could not be handled");
+      else log.warn({ guid, status: problem.status }, `event refused: ${problem.message}`);
+      if (!response.destroyed)
+        respond(
+          response,
+          problem.status,
+          "application/problem+json",
+          JSON.stringify(problem),
+          problem.headers,
+        );
+      // What is left of a body that nobody reads must not hold the connection.
+      if (!request.complete) request.destroy();
+    }
+  };
+
+  async function receive(
+    request: IncomingMessage,
+    guid: string | null,
+  ): Promise<{ status: number; answer: WebhookAnswer }> {
+    const event = header(request, "x-github-event");
+    const signature = header(request, "x-hub-signature-256");
+    if (!signature)
+      throw new HttpProblem(
+        401,
+        "the header X-Hub-Signature-256 is missing; set the webhook's secret at GitHub",
+      );
+    const body = await readBody(request, MAX_PAYLOAD_BYTES);
+    const text = body.toString("utf8");
+    if (!(await verify(text, signature)))
+      throw new HttpProblem(
+        401,
+        "the signature does not match; WEBHOOK_SECRET and the webhook's secret at GitHub must be the same",
+      );
+    if (!event || !guid)
+      throw new HttpProblem(400, "the headers X-GitHub-Event and X-GitHub-Delivery are needed");
+    const payload = parse(text, header(request, "content-type"));
+
+    if (event !== "workflow_run" && event !== "deployment")
+      return {
+        status: 202,
+        answer: {
+          delivery: null,
+          outcome: "counted",
+          reason: `${event} events deploy nothing`,
+          deployments: [],
+        },
+      };
+    const accepted = await acceptor.accept(judge(event, guid, payload));
+    return {
+      status: accepted.queued ? 202 : 200,
+      answer: {
+        delivery: accepted.deliveryId,
+        outcome: accepted.outcome,
+        reason: accepted.reason,
+        deployments: accepted.deployments,
+      },
+    };
+  }
+
+  function judge(event: string, guid: string, payload: unknown): Arrival {
+    const common = { source: "webhook" as const, guid, event, payload: null, viaRunAttempt: null };
+    if (event === "deployment") {
+      const { action, repository } = payload as { action?: unknown; repository?: { full_name?: unknown } };
+      return {
+        ...common,
+        action: String(action ?? ""),
+        facts: null,
+        repository: String(repository?.full_name ?? "").toLowerCase(),
+        targets: [],
+        ignored: "GitHub Deployments that an Action left are looked for at GitHub itself",
+      };
+    }
+    try {
+      return { ...common, ...judgeWorkflowRun(parseWorkflowRun(payload), targets) };
+    } catch (error) {
+      if (!(error instanceof ZodError)) throw error;
+      const where = error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
+      throw new HttpProblem(400, `the payload is not that of a workflow_run event: ${where}`);
+    }
+  }
+}
+
+/** Reads the payload from the body: JSON itself, or the form field `payload`, as the webhook is set. */
+function parse(text: string, contentType: string | null): object {
+  const type = contentType?.split(";")[0]?.trim().toLowerCase();
+  let json = text;
+  if (type === "application/x-www-form-urlencoded") json = new URLSearchParams(text).get("payload") ?? "";
+  else if (type !== "application/json")
+    throw new HttpProblem(
+      400,
+      `the content type ${type ?? "(none)"} is not understood; set the webhook's to application/json`,
+    );
+  try {
+    const payload: unknown = JSON.parse(json);
+    if (typeof payload === "object" && payload !== null && !Array.isArray(payload)) return payload;
+  } catch {
+    // Said below, without quoting what was sent.
+  }
+  throw new HttpProblem(400, "the body is not a JSON object");
+}
+
+function header(request: IncomingMessage, name: string): string | null {
+  const value = request.headers[name];
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+function respond(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  body: string,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body), ...headers });
+  response.end(body);
+}

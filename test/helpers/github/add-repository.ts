@@ -1,0 +1,36 @@
+import { isoSeconds, stableId, stableSha } from "./stable-values.ts";
+import type { RepositoryRecord, World } from "./world.ts";
+
+/** What may be chosen about a new repository. */
+export interface NewRepository {
+  id?: number;
+  /** Default `main`. */
+  defaultBranch?: string;
+  private?: boolean;
+  /** False: the App is not installed on it. */
+  installed?: boolean;
+}
+
+/** Adds a repository in which nothing has happened yet. Repositories of one owner share an installation. */
+export function addRepository(world: World, fullName: string, given: NewRepository = {}): RepositoryRecord {
+  const [owner = "", name = ""] = fullName.split("/");
+  const branch = given.defaultBranch ?? "main";
+  const repository: RepositoryRecord = {
+    id: given.id ?? stableId(fullName),
+    full_name: fullName,
+    owner,
+    name,
+    default_branch: branch,
+    private: given.private ?? false,
+    installation_id: given.installed === false ? null : stableId(`installation of ${owner}`),
+    created_at: isoSeconds(world.clock.now()),
+    branches: new Map([[branch, stableSha(`${fullName}@${branch}`)]]),
+    runs: [],
+    deployments: [],
+    issues: [],
+    hooks: [],
+    collaborators: new Map([["octocat", "admin"]]),
+  };
+  world.repositories.set(fullName.toLowerCase(), repository);
+  return repository;
+}

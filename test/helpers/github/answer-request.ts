@@ -1,0 +1,73 @@
+import { authorizeKind, authorizePermission, identifyCaller, visibleRepository } from "./caller.ts";
+import { GitHubError } from "./github-error.ts";
+import type { RateLimits } from "./rate-limits.ts";
+import type { Answer, Caller, RouteContext, Router } from "./router.ts";
+import type { RepositoryRecord, World } from "./world.ts";
+
+/** One request as it is remembered. */
+export interface RequestRecord {
+  method: string;
+  /** Without `/api/v3` and without the query. */
+  path: string;
+  query: Record<string, string>;
+  auth: Caller["kind"] | "refused";
+  /** When it arrived, in milliseconds since 1970, by the simulated clock. */
+  at: number;
+  /** The raw body, or null. */
+  body: string | null;
+  /** What was answered; null while there is no answer. */
+  status: number | null;
+}
+
+/** A request that was read, on its way to its route. */
+export interface IncomingCall {
+  world: World;
+  router: Router;
+  limits: RateLimits;
+  record: RequestRecord;
+  fields: () => Record<string, unknown>;
+  headers: Record<string, string | undefined>;
+  query: URLSearchParams;
+  root: string;
+}
+
+/** Finds the route, checks who asks and how often, and lets the route answer; errors become GitHub's answers. */
+export function answerRequest(call: IncomingCall): Answer {
+  const { world, router, limits, record, root } = call;
+  let headers: Record<string, string> = {};
+  try {
+    const found = router.find(record.method, record.path);
+    // Outside the API, tokens are none of GitHub's own: a runner's, for one.
+    const anyone = found?.route.auth === "none";
+    record.auth = "refused";
+    const caller: Caller = anyone ? { kind: "none" } : identifyCaller(world, call.headers.authorization);
+    record.auth = caller.kind;
+    const rate = limits.count(caller, world.clock.now());
+    headers = rate.headers;
+    if (!anyone && !rate.within) throw new GitHubError(403, "API rate limit exceeded for this caller.");
+    if (!found) throw new GitHubError(404, "Not Found");
+    authorizeKind(found.route, caller);
+    const { owner, repo } = found.params;
+    const repository = repo === undefined ? undefined : visibleRepository(world, caller, `${owner}/${repo}`);
+    authorizePermission(found.route, caller);
+    const context: RouteContext = {
+      world,
+      params: found.params,
+      query: call.query,
+      body: call.fields(),
+      headers: call.headers,
+      caller,
+      self: `${root}${record.path}`,
+      root,
+      // Only routes with {owner}/{repo} read it.
+      repository: repository as RepositoryRecord,
+    };
+    const answer = found.route.handle(context);
+    return { ...answer, headers: { ...headers, ...answer.headers } };
+  } catch (error) {
+    if (error instanceof GitHubError) return { status: error.status, body: error.body, headers };
+    // A mistake in the simulator itself: loud, so that no test takes it for GitHub's.
+    console.error("the simulated GitHub failed", error);
+    return { status: 500, body: { message: `the simulated GitHub failed: ${error}` }, headers };
+  }
+}

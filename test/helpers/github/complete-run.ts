@@ -1,0 +1,86 @@
+import type { WorkflowRunEvent } from "@octokit/webhooks-types";
+import { type SentEvent, sendEvent, sentEvent } from "./send-event.ts";
+import { FIRST_RUN_ID, type WorkflowRunOptions, workflowRunPayload } from "./workflow-run-payload.ts";
+import type { RepositoryRecord, RunRecord, World } from "./world.ts";
+
+/** Which run completes; everything but the repository has a default. */
+export interface CompleteRunOptions
+  extends Omit<WorkflowRunOptions, "repositoryId" | "defaultBranch" | "installationId" | "runNumber"> {
+  repository: string;
+  /** False: GitHub never sends the event. */
+  send?: boolean;
+  /** The event's GUID; default random. */
+  guid?: string;
+}
+
+/** A run as it was noted, and its event on the way; the GUID is empty when it was never sent. */
+export interface SentRun extends SentEvent {
+  run: WorkflowRunEvent["workflow_run"];
+  event: WorkflowRunEvent;
+}
+
+/**
+ * Notes a run and sends its `workflow_run` event. Without `runId` it is a new run. With the id of a known run it
+ * is that run's present attempt while that one is not completed, else its next attempt.
+ */
+export function completeRun(
+  world: World,
+  repository: RepositoryRecord,
+  options: CompleteRunOptions,
+): SentRun {
+  const { send = true, guid, action = "completed" } = options;
+  const known = repository.runs.find(({ id }) => id === options.runId);
+  const run: RunRecord = known ?? { id: options.runId ?? nextRunId(world), attempts: [] };
+  const last = run.attempts.at(-1);
+  const lastEnded = last?.event.workflow_run.status === "completed";
+  const attempt = options.attempt ?? (last ? last.attempt + (lastEnded ? 1 : 0) : 1);
+  const same = run.attempts.find((one) => one.attempt === attempt);
+  const first = run.attempts[0]?.event.workflow_run;
+  const now = world.clock.now();
+
+  const event = workflowRunPayload({
+    // What a run keeps through its steps and attempts.
+    ...(first && {
+      branch: first.head_branch,
+      sha: first.head_sha,
+      path: first.path,
+      event: first.event,
+      createdAt: Date.parse(first.created_at),
+      fork: first.head_repository.id !== repository.id && first.head_repository.full_name,
+    }),
+    ...definedOf(options),
+    action,
+    attempt,
+    runId: run.id,
+    runNumber: known ? (first?.run_number ?? 1) : repository.runs.length + 1,
+    repository: repository.full_name,
+    repositoryId: repository.id,
+    defaultBranch: repository.default_branch,
+    ...(repository.installation_id !== null && { installationId: repository.installation_id }),
+    startedAt: options.startedAt ?? (same ? Date.parse(same.event.workflow_run.run_started_at) : now),
+    updatedAt: options.updatedAt ?? now,
+  });
+
+  if (!known) repository.runs.push(run);
+  if (same) same.event = event;
+  else run.attempts.push({ attempt, event });
+  run.attempts.sort((a, b) => a.attempt - b.attempt);
+  const { workflow_run } = event;
+  if (!known && workflow_run.event === "push" && workflow_run.head_repository.id === repository.id)
+    repository.branches.set(workflow_run.head_branch, workflow_run.head_sha);
+  world.changes.emit("workflow_run", workflow_run);
+
+  const sent = send
+    ? sendEvent(world, "workflow_run", { ...event }, guid === undefined ? {} : { guid })
+    : sentEvent("", []);
+  return { ...sent, run: workflow_run, event };
+}
+
+function nextRunId(world: World): number {
+  const ids = [...world.repositories.values()].flatMap(({ runs }) => runs.map(({ id }) => id));
+  return Math.max(FIRST_RUN_ID - 58, ...ids) + 58;
+}
+
+function definedOf<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

@@ -1,0 +1,127 @@
+import { generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
+import type { Clock } from "./clock.ts";
+import { stableId, stableSha } from "./stable-values.ts";
+
+/** A job's token lives this long. */
+const LIFE_S = 300;
+const KEY_ID = "simulated-github-1";
+
+let keys: { privateKey: KeyObject; publicKey: KeyObject } | undefined;
+
+/** The claims of a job's token that tests choose; the rest is filled in to match. */
+export interface OidcClaims {
+  repository?: string;
+  repository_id?: number | string;
+  run_id?: number | string;
+  run_attempt?: number | string;
+  /** The workflow file; the claim `workflow_ref` is made of it and `ref`. */
+  workflow?: string;
+  ref?: string;
+  sha?: string;
+  event_name?: string;
+  environment?: string;
+  actor?: string;
+  aud?: string;
+  [claim: string]: unknown;
+}
+
+/** The issuer of the tokens by which a job proves what it is. */
+export class Oidc {
+  /** Set when the server knows its own URL. */
+  issuer = "";
+  readonly #clock: Clock;
+  readonly #jobs = new Map<string, OidcClaims>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    keys ??= generateKeyPairSync("rsa", { modulusLength: 2048 });
+  }
+
+  /** A token for these claims, RS256, good for 5 minutes. Any claim may be overridden, also `iss` or `exp`. */
+  token(claims: OidcClaims = {}): string {
+    const now = Math.floor(this.#clock.now() / 1000);
+    // These are inputs, put into their claims' own form below.
+    const { repository_id: _i, run_id: _r, run_attempt: _a, workflow: _w, ...others } = claims;
+    const text = [
+      { typ: "JWT", alg: "RS256", kid: KEY_ID },
+      { ...this.#standard(claims), ...times(now), ...others },
+    ]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+      .join(".");
+    const signature = sign("RSA-SHA256", Buffer.from(text), pair().privateKey).toString("base64url");
+    return `${text}.${signature}`;
+  }
+
+  /** The environment in which a job with `id-token: write` asks the runner for tokens with these claims. */
+  jobEnvironment(root: string, claims: OidcClaims = {}): Record<string, string> {
+    const token = `job-token-${stableSha(`job ${this.#jobs.size}`)}`;
+    this.#jobs.set(token, claims);
+    return {
+      ACTIONS_ID_TOKEN_REQUEST_URL: `${root}/_services/actions/idtoken?api-version=2.0`,
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: token,
+    };
+  }
+
+  /** The claims of the job whose request token this is. */
+  claimsOfJob(requestToken: string): OidcClaims | undefined {
+    return this.#jobs.get(requestToken);
+  }
+
+  /** The public key set. */
+  jwks() {
+    const key = pair().publicKey.export({ format: "jwk" });
+    return { keys: [{ ...key, kid: KEY_ID, use: "sig", alg: "RS256" }] };
+  }
+
+  #standard(claims: OidcClaims): Record<string, unknown> {
+    const {
+      repository = "acme/site",
+      ref = "refs/heads/main",
+      run_id = 30_433_642,
+      event_name = "push",
+    } = claims;
+    const { workflow = ".github/workflows/deploy.yml", run_attempt = 1, actor = "octocat" } = claims;
+    const [owner = ""] = repository.split("/");
+    const sha = claims.sha ?? stableSha(`${repository}@main`);
+    const workflowRef = `${repository}/${workflow}@${ref}`;
+    return {
+      iss: this.issuer,
+      aud: `https://github.com/${owner}`,
+      // Its form changed in 2026; nothing may match on it.
+      sub: `repo:${repository}:${claims.environment ? `environment:${claims.environment}` : `ref:${ref}`}`,
+      jti: randomUUID(),
+      repository,
+      repository_id: String(claims.repository_id ?? stableId(repository)),
+      repository_owner: owner,
+      repository_owner_id: String(stableId(owner)),
+      repository_visibility: "public",
+      run_id: String(run_id),
+      run_attempt: String(run_attempt),
+      run_number: "163",
+      workflow: workflow.replace(/^.*\/|\.ya?ml$/g, ""),
+      workflow_ref: workflowRef,
+      workflow_sha: sha,
+      job_workflow_ref: workflowRef,
+      job_workflow_sha: sha,
+      ref,
+      ref_type: ref.startsWith("refs/tags/") ? "tag" : "branch",
+      ref_protected: "false",
+      sha,
+      base_ref: "",
+      head_ref: "",
+      event_name,
+      actor,
+      actor_id: String(stableId(actor)),
+      runner_environment: "github-hosted",
+    };
+  }
+}
+
+function times(now: number) {
+  return { iat: now, nbf: now - 10, exp: now + LIFE_S };
+}
+
+function pair() {
+  if (!keys) throw new Error("no key pair yet");
+  return keys;
+}

@@ -1,0 +1,62 @@
+import type { Caller } from "./router.ts";
+
+const HOUR_S = 3600;
+
+/** Requests an hour for each kind of caller. */
+export interface HourlyLimits {
+  app: number;
+  installation: number;
+  github_token: number;
+  user: number;
+  none: number;
+}
+
+export const GITHUB_LIMITS: HourlyLimits = {
+  app: 5000,
+  installation: 5000,
+  github_token: 1000,
+  user: 5000,
+  none: 60,
+};
+
+/** Counts requests as GitHub does: an hour at a time, per App, installation, repository or user. */
+export class RateLimits {
+  readonly limits: HourlyLimits;
+  readonly #used = new Map<string, { used: number; reset: number }>();
+
+  constructor(limits: HourlyLimits) {
+    this.limits = limits;
+  }
+
+  /** Counts one request; says whether it is within the limit, and the headers that tell. */
+  count(caller: Caller, nowMs: number): { within: boolean; headers: Record<string, string> } {
+    const limit = this.limits[caller.kind];
+    const now = Math.floor(nowMs / 1000);
+    const key = keyOf(caller);
+    let window = this.#used.get(key);
+    if (!window || window.reset <= now) {
+      window = { used: 0, reset: now + HOUR_S };
+      this.#used.set(key, window);
+    }
+    window.used++;
+    return { within: window.used <= limit, headers: rateHeaders(limit, window.used, window.reset) };
+  }
+}
+
+/** The headers by which GitHub tells how much is left, and until when. */
+export function rateHeaders(limit: number, used: number, resetS: number): Record<string, string> {
+  return {
+    "x-ratelimit-limit": String(limit),
+    "x-ratelimit-remaining": String(Math.max(0, limit - used)),
+    "x-ratelimit-reset": String(resetS),
+    "x-ratelimit-resource": "core",
+    "x-ratelimit-used": String(Math.min(used, limit)),
+  };
+}
+
+function keyOf(caller: Caller): string {
+  if (caller.kind === "installation") return `installation ${caller.installationId}`;
+  if (caller.kind === "github_token") return `github_token ${caller.repositories?.join()}`;
+  if (caller.kind === "user") return `user ${caller.login}`;
+  return caller.kind;
+}
