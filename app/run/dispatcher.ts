@@ -109,7 +109,7 @@ export class Dispatcher {
     void this.#pool.run({ type: "job", target, inherited }).then((result) => {
       this.#assigned.delete(target);
       // What others hold, they will let go of with a change of the store, which wakes this one.
-      if (result === "ended" || result === "nothing") this.wake();
+      if (result !== "locked" && result !== "occupied") this.wake();
     });
   }
 

@@ -19,10 +19,12 @@ export interface Job {
 
 export type ToRunner = Preparation | Job;
 
+/** What came of a job: a deployment ran, nothing waited, another one runs, or another runner has the lock. */
+export type JobResult = "ran" | "nothing" | "occupied" | "locked";
+
 export type FromRunner =
-  /** Nothing was run, and the runner is free for another job. */
-  | { type: "idle"; because: "nothing" | "occupied" | "locked" }
   | { type: "started"; deploymentId: string; attempt: number }
-  /** The runner ends after this. */
-  | { type: "finished"; deploymentId: string; status: string }
+  | { type: "ended"; deploymentId: string; status: string }
+  /** The runner is free for another job. */
+  | { type: "idle"; result: JobResult }
   | { type: "error"; message: string };

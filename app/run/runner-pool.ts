@@ -1,21 +1,22 @@
 import { execaNode } from "execa";
 import type { Logger } from "pino";
 import { inheritedEnvironment } from "./command-environment.ts";
-import type { FromRunner, Job, Preparation } from "./messages.ts";
+import type { FromRunner, Job, JobResult, Preparation } from "./messages.ts";
+
+/** How many idle runners are kept: one for the next deployment, one for the one right after it. */
+const MAX_SPARE = 2;
 
 /** A runner process of this instance, as the pool sees it. */
 interface Runner {
   send(message: Preparation | Job): void;
-  /** What to do with its messages and its end, while it has a job. */
+  /** Lets an idle runner end. */
+  dismiss(): void;
+  /** What to do with its messages, and with its end, while it has a job. */
   onMessage: ((message: FromRunner) => void) | undefined;
   onExit: (() => void) | undefined;
-  alive: boolean;
 }
 
-/** How a job went, as far as this instance saw it. */
-export type JobResult = "nothing" | "occupied" | "locked" | "ended";
-
-/** Keeps one runner process warm, so that a deployment starts without waiting for a process to load. */
+/** Keeps a runner process warm, so that a deployment starts without waiting for a process to load. */
 export class RunnerPool {
   #preparation: Preparation;
   #log: Logger;
@@ -28,40 +29,35 @@ export class RunnerPool {
     this.#spare.push(this.#spawn());
   }
 
-  /** Has a runner run the next deployment of the job's target; resolves when it is free again, or has ended. */
-  run(job: Job): Promise<JobResult> {
+  /** Has a runner run the next deployment of the job's target. Resolves when it is free again, or has died. */
+  run(job: Job): Promise<JobResult | "died"> {
     const runner = this.#spare.pop() ?? this.#spawn();
     return new Promise((resolve) => {
-      let result: JobResult = "ended";
-      runner.onExit = () => resolve(result);
+      runner.onExit = () => resolve("died");
       runner.onMessage = (message) => {
         if (message.type === "started") {
           this.#log.info(
             { deployment: message.deploymentId, attempt: message.attempt },
             "deployment started",
           );
-          this.#refill();
-        } else if (message.type === "finished")
+          if (!this.#closed && this.#spare.length === 0) this.#spare.push(this.#spawn());
+        } else if (message.type === "ended")
           this.#log.info({ deployment: message.deploymentId, status: message.status }, "deployment ended");
         else if (message.type === "idle") {
-          result = message.because;
           runner.onMessage = runner.onExit = undefined;
-          if (!this.#closed && this.#spare.length === 0) this.#spare.push(runner);
-          else runner.send = () => {};
-          resolve(result);
+          if (!this.#closed && this.#spare.length < MAX_SPARE) this.#spare.push(runner);
+          else runner.dismiss();
+          resolve(message.result);
         }
       };
       runner.send(job);
     });
   }
 
-  /** Lets go of all runners: idle ones end by themselves, busy ones finish what they do. */
+  /** Lets go of all runners: idle ones end, busy ones finish what they do first. */
   close(): void {
     this.#closed = true;
-  }
-
-  #refill(): void {
-    if (!this.#closed && this.#spare.length === 0) this.#spare.push(this.#spawn());
+    for (const runner of this.#spare.splice(0)) runner.dismiss();
   }
 
   #spawn(): Runner {
@@ -79,9 +75,9 @@ export class RunnerPool {
     });
     const runner: Runner = {
       send: (message) => void child.sendMessage(message as never).catch(() => {}),
+      dismiss: () => child.disconnect?.(),
       onMessage: undefined,
       onExit: undefined,
-      alive: true,
     };
     child.on("message", (message) => {
       const from = message as FromRunner;
@@ -89,7 +85,6 @@ export class RunnerPool {
       runner.onMessage?.(from);
     });
     child.on("exit", () => {
-      runner.alive = false;
       this.#spare = this.#spare.filter((spare) => spare !== runner);
       runner.onExit?.();
     });

@@ -1,7 +1,5 @@
 import type { Clock } from "../clock.ts";
 import { migrate } from "./migrate.ts";
-import { PostgresStore } from "./postgres/postgres-store.ts";
-import { SqliteStore } from "./sqlite/sqlite-store.ts";
 import type { Store, StoreAddress } from "./store.ts";
 
 export interface OpenOptions {
@@ -19,10 +17,7 @@ export interface OpenOptions {
  * @throws {StoreUnavailableError} when it cannot be reached, {StoreTooNewError} when it is a newer release's.
  */
 export async function openStore(address: StoreAddress, options: OpenOptions): Promise<Store> {
-  const store =
-    address.engine === "sqlite"
-      ? await SqliteStore.open({ path: address.path, ...options })
-      : await PostgresStore.open({ url: address.url, ...options });
+  const store = await openEngine(address, options);
   try {
     if (!options.skipMigrations) await migrate(store);
     return store;
@@ -30,4 +25,14 @@ export async function openStore(address: StoreAddress, options: OpenOptions): Pr
     await store.close();
     throw error;
   }
+}
+
+/** Loads only the engine that is used: a runner must be up quickly. */
+async function openEngine(address: StoreAddress, options: OpenOptions): Promise<Store> {
+  if (address.engine === "sqlite") {
+    const { SqliteStore } = await import("./sqlite/sqlite-store.ts");
+    return SqliteStore.open({ path: address.path, ...options });
+  }
+  const { PostgresStore } = await import("./postgres/postgres-store.ts");
+  return PostgresStore.open({ url: address.url, ...options });
 }

@@ -1,5 +1,11 @@
 import { type Context, Hono } from "hono";
-import { DEPLOYMENT_STATUSES, type DeploymentStatus, satisfies, WAIT_FOR } from "../../shared/deployment.ts";
+import {
+  DEPLOYMENT_STATUSES,
+  type DeploymentStatus,
+  isFinal,
+  satisfies,
+  WAIT_FOR,
+} from "../../shared/deployment.ts";
 import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
 import type { Acceptor } from "../accept/acceptor.ts";
 import { repositoryKey } from "../accept/arrival.ts";
@@ -108,19 +114,20 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   routes.get("/:id", async (c) => {
     const wait = wholeNumber(c.req.query("wait"), { name: "wait", min: 0, max: MAX_WAIT_S, missing: 0 });
     const waitFor = oneOf(c.req.query("for"), "for", WAIT_FOR);
-    let row = await permitted(c);
+    const first = await permitted(c);
     const until = clock.monotonic() + wait * 1000;
-    const { status, attempt } = row;
-    for (;;) {
-      const left = until - clock.monotonic();
-      const done = waitFor !== undefined && satisfies(row.status, waitFor);
-      if (left <= 0 || done || row.status !== status || row.attempt !== attempt || c.req.raw.signal.aborted)
-        break;
+    const worthWaiting = (row: DeploymentRecord) =>
+      row.status === first.status &&
+      row.attempt === first.attempt &&
+      !isFinal(row.status) &&
+      !(waitFor !== undefined && satisfies(row.status, waitFor));
+    let row = first;
+    for (let left = wait * 1000; left > 0 && worthWaiting(row); left = until - clock.monotonic()) {
       const changed = nextChange(store, left, c.req.raw.signal);
+      // Read after the watch began, so that no change falls between the two.
       row = (await find(row.id)) ?? row;
-      if (row.status !== status || row.attempt !== attempt) break;
+      if (c.req.raw.signal.aborted || !worthWaiting(row)) break;
       await changed;
-      row = (await find(row.id)) ?? row;
     }
     if (waitFor !== undefined && satisfies(row.status, waitFor) && row.verified_at === null)
       row = await stampVerified(row);

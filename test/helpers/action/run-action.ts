@@ -97,6 +97,10 @@ export async function startAction(
     child.once("error", reject);
     child.once("close", (code) => resolve(code));
   });
+  // A test that gives up must not leave the step behind.
+  const killLeftover = () => void child.kill("SIGKILL");
+  process.once("exit", killLeftover);
+  child.once("close", () => process.off("exit", killLeftover));
   return {
     pid: child.pid ?? -1,
     kill: (signal) => void child.kill(signal),

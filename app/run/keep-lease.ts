@@ -1,0 +1,66 @@
+import type { Clock } from "../clock.ts";
+import { type Lease, LeaseLostError } from "../queue/lease.ts";
+import { renew } from "../queue/renew.ts";
+import type { Store } from "../store/store.ts";
+import type { Execution } from "./execute.ts";
+
+/** A third of the lease. */
+const RENEW_MS = 10_000;
+/** How often a runner that cannot renew tries again. */
+const RENEW_RETRY_MS = 1_000;
+/** On PostgreSQL a command is ended this long after the last renewal, well before another host may take over. */
+const LEASE_LOST_MS = 15_000;
+
+/**
+ * Renews the lease of a running deployment, and ends its command when someone asks for it to be cancelled.
+ * Where hosts share the store, it also ends the command when the lease cannot be kept; on one host the lock of
+ * the operating system protects the command, whatever becomes of the lease.
+ * Goes on until the returned function is called.
+ */
+export function keepLease(options: {
+  store: Store;
+  clock: Clock;
+  lease: Lease;
+  execution: Execution;
+}): () => void {
+  const { store, clock, lease, execution } = options;
+  let renewedAt = clock.monotonic();
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  const renewNow = async () => {
+    try {
+      const { cancelRequested } = await renew(store, lease);
+      renewedAt = clock.monotonic();
+      if (cancelRequested) execution.end("cancel");
+      schedule(RENEW_MS);
+    } catch (error) {
+      const lost = error instanceof LeaseLostError || clock.monotonic() - renewedAt > LEASE_LOST_MS;
+      if (lost && store.engine === "postgres") execution.end("lease_lost");
+      schedule(RENEW_RETRY_MS);
+    }
+  };
+  const schedule = (ms: number) => {
+    if (!stopped) timer = setTimeout(() => void renewNow(), ms);
+  };
+  schedule(RENEW_MS);
+
+  const watch = async () => {
+    const row = await store.read
+      .selectFrom("deployments")
+      .select("cancel_requested_at")
+      .where("id", "=", lease.deploymentId)
+      .executeTakeFirst();
+    if (row?.cancel_requested_at) execution.end("cancel");
+  };
+  // A store that cannot be read now will be at the next change, or at the next renewal.
+  const look = () => void watch().catch(() => {});
+  const unwatch = store.onChange(look);
+  look();
+
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    unwatch();
+  };
+}

@@ -1,0 +1,121 @@
+import { repositoryKey } from "../accept/arrival.ts";
+import type { Clock } from "../clock.ts";
+import { type ClaimRequest, claim, type DeploymentRecord } from "../queue/claim.ts";
+import { finish } from "../queue/finish.ts";
+import { interrupt } from "../queue/interrupt.ts";
+import { type Lease, LeaseLostError } from "../queue/lease.ts";
+import type { Store } from "../store/store.ts";
+import { untilAvailable } from "../store/until-available.ts";
+import { type Execution, execute } from "./execute.ts";
+import { endLeftovers } from "./interrupted.ts";
+import { keepLease } from "./keep-lease.ts";
+import { lockNames } from "./lock-names.ts";
+import type { FromRunner, Job, JobResult } from "./messages.ts";
+import { tryAcquireAll } from "./os-lock.ts";
+import { OutputLog } from "./output-log.ts";
+import { identify, type ProcessIdentity } from "./process-identity.ts";
+import type { RunRegistry } from "./run-registry.ts";
+
+/** Where a runner works. */
+export interface Workplace {
+  clock: Clock;
+  store: Store;
+  registry: RunRegistry;
+  /** Where the host's locks are. */
+  lockDirectory: string;
+  /** The instance that the runner works for, and the host it is on. */
+  instance: string;
+  host: string;
+  /** Reports to the instance, if it is still there. */
+  tell: (message: FromRunner) => void;
+}
+
+/**
+ * Runs the next deployment of the job's target, from the claim to the recorded result. The order matters: first
+ * the lock of the operating system, which only one runner of the host can hold; then what a dead predecessor
+ * left is cleared away; and only then is anything claimed (P4).
+ */
+export async function runNext(place: Workplace, job: Job, holder: string): Promise<JobResult> {
+  const { store, registry } = place;
+  const { target } = job;
+  const locks = tryAcquireAll(place.lockDirectory, lockNames(target));
+  if (!locks) return "locked";
+  try {
+    // Noted before the claim, so that whoever finds the claim finds the process.
+    registry.write({ holder, runner: identify(process.pid) as ProcessIdentity, command: null });
+    const request: ClaimRequest = {
+      repositoryKey: repositoryKey(target.repository),
+      target: target.name,
+      queue: target.queue,
+      lock: target.lock,
+      holder,
+      instance: place.instance,
+      host: place.host,
+    };
+    let claimed = await untilAvailable(() => claim(store, request));
+    if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by)))
+      claimed = await untilAvailable(() => claim(store, request));
+    if (claimed.kind !== "claimed") {
+      registry.forgetProcesses(holder);
+      return claimed.kind;
+    }
+    await run(place, job, claimed.deployment, holder);
+    registry.remove(holder);
+    return "ran";
+  } finally {
+    for (const lock of locks) lock.release();
+  }
+}
+
+/** Takes a deployment from a runner that is gone. On this host, holding the target's lock proves that it is. */
+async function clearAway(
+  { store, registry, host, clock }: Workplace,
+  request: ClaimRequest,
+  { target }: Job,
+  by: DeploymentRecord,
+): Promise<boolean> {
+  // Another target's, which has our named lock, is for a runner of that target to clear away.
+  if (by.repository_key !== request.repositoryKey || by.target !== request.target) return false;
+  const local = by.host === host;
+  if (!local && (by.lease_until ?? 0) > (await store.write((trx) => store.now(trx)))) return false;
+  if (local) await endLeftovers(registry, by.holder ?? "", by.id, clock);
+  const detail = local ? "its runner process ended" : `host ${by.host} stopped renewing its lease`;
+  await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail));
+  return true;
+}
+
+async function run(place: Workplace, job: Job, deployment: DeploymentRecord, holder: string): Promise<void> {
+  const { store, registry, clock, tell } = place;
+  const { target, inherited } = job;
+  const lease: Lease = { deploymentId: deployment.id, holder, token: deployment.token };
+  const log = new OutputLog({ store, clock, deployment, pipe: registry.outputPipe(holder) });
+  let execution: Execution;
+  try {
+    execution = execute({ deployment, target, inherited, registry, holder, clock, log });
+  } catch (error) {
+    const reason = `the command could not be started: ${(error as Error).message}`;
+    return record(place, () => finish(store, lease, { status: "failed", exitCode: null, reason }));
+  }
+  tell({ type: "started", deploymentId: deployment.id, attempt: deployment.attempt });
+  const letGo = keepLease({ store, clock, lease, execution });
+  const ending = await execution.result;
+  letGo();
+  await log.settle();
+  await untilAvailable(() => log.store());
+  await record(place, () =>
+    ending.endedBy === "lease_lost"
+      ? interrupt(store, deployment, target.on_interrupt, ending.reason ?? "")
+      : finish(store, lease, ending),
+  );
+  tell({ type: "ended", deploymentId: deployment.id, status: ending.status });
+}
+
+/** Records a result, however long the store is away. A lease that was lost leaves it to the new holder. */
+async function record({ tell }: Workplace, write: () => Promise<unknown>): Promise<void> {
+  try {
+    await untilAvailable(write);
+  } catch (error) {
+    if (!(error instanceof LeaseLostError)) throw error;
+    tell({ type: "error", message: `${error.message}; the result of this runner is not recorded` });
+  }
+}

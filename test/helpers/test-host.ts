@@ -1,0 +1,252 @@
+import { createHmac, randomUUID } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { stringify } from "yaml";
+import { hostId } from "../../app/run/host-id.ts";
+import { isAlive } from "../../app/run/process-identity.ts";
+import { RunRegistry } from "../../app/run/run-registry.ts";
+import { signDelivery } from "../../shared/delivery-signature.ts";
+import type { Deployment } from "../../shared/deployment.ts";
+import { DEPLOYMENTS_PATH, WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { freePorts } from "./free-ports.ts";
+import type { GitHub } from "./github/simulator.ts";
+import { AppProcess } from "./process.ts";
+
+const MAIN = resolve(import.meta.dirname, "../../app/main.ts");
+export const ADMIN_TOKEN = "admin-token-of-the-test";
+export const DELIVERY_SECRET = `whsec_${Buffer.from("a delivery secret of a test, 32 b").toString("base64")}`;
+
+/** What a command of a test notes of itself: `start` and `end` lines in a file, in the order of writing. */
+export interface TraceLine {
+  what: "start" | "end";
+  deployment: string;
+  attempt: number;
+  runId: number;
+  sha: string;
+  at: number;
+}
+
+/** A deploy script that notes when it starts and ends; in between it takes as long as STEP_SECONDS says. */
+const SCRIPT = `#!/bin/sh
+note() { echo "$1 $TWINHOOK_DEPLOYMENT_ID $TWINHOOK_ATTEMPT $TWINHOOK_RUN_ID $TWINHOOK_SHA $(date +%s%N)" >> "$TRACE_FILE"; }
+note start
+echo "deploying $TWINHOOK_SHA"
+sleep "\${STEP_SECONDS:-0}"
+note end
+`;
+
+export interface TestHostOptions {
+  github: Pick<GitHub, "environment" | "app">;
+  /** `sqlite:…` (default, in the host's own folder) or a PostgreSQL URL. */
+  store?: string;
+  instances?: string[];
+  /** Targets; each is completed with the defaults of a target that runs the tracing script. */
+  targets?: Record<string, unknown>[];
+  /** Further keys of the configuration file. */
+  config?: Record<string, unknown>;
+  env?: Record<string, string>;
+}
+
+/** A server as a team would have it: a folder with a configuration and a deploy script, and instances. */
+export class TestHost {
+  readonly directory = mkdtempSync(join(tmpdir(), "twinhook-"));
+  readonly siteDirectory = join(this.directory, "site");
+  readonly traceFile = join(this.directory, "trace");
+  readonly configFile = join(this.directory, "twinhook.yml");
+  readonly urls: Record<string, string> = {};
+  readonly env: NodeJS.ProcessEnv;
+  readonly webhookSecret: string;
+  readonly processes: AppProcess[] = [];
+
+  private constructor({ github, store, env }: TestHostOptions) {
+    this.webhookSecret = github.app.webhookSecret;
+    this.env = {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      ...github.environment(),
+      TWINHOOK_CONFIG: this.configFile,
+      TWINHOOK_ADMIN_TOKEN: ADMIN_TOKEN,
+      SITE_DELIVERY_SECRET: DELIVERY_SECRET,
+      ...(store ? { DATABASE_URL: store } : {}),
+      ...env,
+    };
+  }
+
+  static async create(options: TestHostOptions): Promise<TestHost> {
+    const host = new TestHost(options);
+    const names = options.instances ?? ["primary", "backup"];
+    const ports = await freePorts(names.length);
+    mkdirSync(host.siteDirectory);
+    writeFileSync(join(host.siteDirectory, "deploy.sh"), SCRIPT);
+    chmodSync(join(host.siteDirectory, "deploy.sh"), 0o755);
+    writeFileSync(host.traceFile, "");
+    const instances = names.map((name, index) => {
+      const url = `http://127.0.0.1:${ports[index]}`;
+      host.urls[name] = url;
+      return { name, url, listen: `127.0.0.1:${ports[index]}` };
+    });
+    const targets = (options.targets ?? [{}]).map((target) => ({
+      repository: "acme/site",
+      environment: "production",
+      workflow: ".github/workflows/ci.yml",
+      run: ["./deploy.sh"],
+      directory: host.siteDirectory,
+      queue: "all",
+      action: { secret_env: "SITE_DELIVERY_SECRET" },
+      ...target,
+      env: { TRACE_FILE: host.traceFile, ...((target.env as object | undefined) ?? {}) },
+    }));
+    writeFileSync(host.configFile, stringify({ instances, targets, ...options.config }));
+    return host;
+  }
+
+  /** Starts a process of the App with these arguments. */
+  spawn(args: readonly string[], env: NodeJS.ProcessEnv = {}): AppProcess {
+    const started = new AppProcess([MAIN, ...args], { cwd: this.directory, env: { ...this.env, ...env } });
+    this.processes.push(started);
+    return started;
+  }
+
+  /** Starts an instance and resolves when it listens. */
+  async start(name: string, env: NodeJS.ProcessEnv = {}): Promise<AppProcess> {
+    const started = this.spawn(["--instance", name], env);
+    await started.line(({ msg }) => msg === "listening");
+    return started;
+  }
+
+  url(instance: string, path = ""): string {
+    return `${this.urls[instance]}${path}`;
+  }
+
+  /** Sends an event to an instance, signed as GitHub signs it. */
+  sendEvent(
+    instance: string,
+    payload: unknown,
+    { event = "workflow_run", guid = randomUUID(), headers = {} }: SendOptions = {},
+  ): Promise<Response> {
+    const body = JSON.stringify(payload);
+    const signature = createHmac("sha256", this.webhookSecret).update(body).digest("hex");
+    return fetch(this.url(instance, WEBHOOK_PATH), {
+      method: "POST",
+      body,
+      headers: {
+        "content-type": "application/json",
+        "x-github-event": event,
+        "x-github-delivery": guid,
+        "x-hub-signature-256": `sha256=${signature}`,
+        ...headers,
+      },
+    });
+  }
+
+  /** Calls the API as the admin. */
+  async admin(instance: string, method: string, path: string, body?: unknown): Promise<Response> {
+    return fetch(this.url(instance, path), {
+      method,
+      headers: {
+        authorization: `Bearer ${ADMIN_TOKEN}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+
+  /** Sends a deployment request, signed as the Action signs it. */
+  request(instance: string, body: unknown, secret = DELIVERY_SECRET): Promise<Response> {
+    const text = JSON.stringify(body);
+    return fetch(this.url(instance, DEPLOYMENTS_PATH), {
+      method: "POST",
+      headers: { "content-type": "application/json", ...signDelivery(secret, text) },
+      body: text,
+    });
+  }
+
+  /** All deployments, oldest first. */
+  async deployments(instance: string): Promise<Deployment[]> {
+    const all: Deployment[] = [];
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const query: string = cursor === "" ? "" : `&cursor=${cursor}`;
+      const answer = await this.admin(instance, "GET", `${DEPLOYMENTS_PATH}?per_page=100${query}`);
+      const page = (await answer.json()) as { items: Deployment[]; next_cursor: string | null };
+      all.push(...page.items);
+      cursor = page.next_cursor;
+    }
+    return all.reverse();
+  }
+
+  /** Resolves with the deployment as soon as `wanted` accepts it, by long polls. */
+  async deployment(
+    instance: string,
+    id: string,
+    wanted: (deployment: Deployment) => boolean,
+    timeoutMs = 30_000,
+  ): Promise<Deployment> {
+    const until = Date.now() + timeoutMs;
+    for (let wait = 0; ; wait = 5) {
+      const answer = await this.admin(instance, "GET", `${DEPLOYMENTS_PATH}/${id}?wait=${wait}`);
+      const deployment = (await answer.json()) as Deployment;
+      if (wanted(deployment)) return deployment;
+      if (Date.now() > until)
+        throw new Error(`not so within ${timeoutMs} ms: ${JSON.stringify(deployment, null, 2)}`);
+    }
+  }
+
+  /** What the commands noted of themselves so far. */
+  trace(): TraceLine[] {
+    return readFileSync(this.traceFile, "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => {
+        const [what, deployment, attempt, runId, sha, at] = line.split(" ") as [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+        ];
+        return {
+          what: what as TraceLine["what"],
+          deployment,
+          attempt: Number(attempt),
+          runId: Number(runId),
+          sha,
+          at: Number(BigInt(at) / 1_000n) / 1_000,
+        };
+      });
+  }
+
+  /** Where this host's locks and process registry are. */
+  get stateDirectory(): string {
+    return join(this.directory, "data");
+  }
+
+  get hostId(): string {
+    return hostId(this.stateDirectory);
+  }
+
+  /** The runner processes that are at work now. */
+  busyRunners() {
+    if (!existsSync(this.stateDirectory)) return [];
+    return new RunRegistry(this.stateDirectory)
+      .list()
+      .filter(({ holder, runner }) => holder.startsWith("run_") && isAlive(runner));
+  }
+
+  /** Ends everything that was started here, and removes the folder. */
+  async close(): Promise<void> {
+    await Promise.all(this.processes.map((started) => started.kill()));
+    for (const { runner, command } of this.busyRunners()) {
+      process.kill(runner.pid, "SIGKILL");
+      if (command && isAlive(command)) process.kill(-command.pid, "SIGKILL");
+    }
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+interface SendOptions {
+  event?: string;
+  guid?: string;
+  headers?: Record<string, string>;
+}
