@@ -21,7 +21,6 @@ export async function startPostgres(): Promise<PostgresServer> {
   // The user that the server runs under must reach its own folder below this one.
   chmodSync(directory, 0o711);
   const [port] = (await freePorts(1)) as [number];
-  const [port] = (await freePorts(1)) as [number];
   const server = new EmbeddedPostgres({
     databaseDir: join(directory, "db"),
     user: "postgres",
