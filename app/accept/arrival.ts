@@ -47,8 +47,3 @@ export interface AcceptedDeployment {
 export function newId(kind: "dep" | "dlv"): string {
   return `${kind}_${randomUUID().replaceAll("-", "")}`;
 }
-
-/** How the store finds a repository, whatever its spelling. */
-export function repositoryKey(repository: string): string {
-  return repository.toLowerCase();
-}

@@ -2,9 +2,10 @@ import type { Insertable } from "kysely";
 import { announce } from "../queue/announce.ts";
 import { type Mark, placeInOrder } from "../queue/order.ts";
 import { requeue } from "../queue/requeue.ts";
+import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryOutcome, DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { Store, Writer } from "../store/store.ts";
-import { type AcceptedDeployment, type Arrival, newId, repositoryKey } from "./arrival.ts";
+import { type AcceptedDeployment, type Arrival, newId } from "./arrival.ts";
 
 /** What became of an arrival, once it is committed. */
 export interface Accepted {

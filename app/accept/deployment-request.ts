@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { DeploymentRequest } from "../../shared/deployment-request.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import { type Arrival, repositoryKey } from "./arrival.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import type { Arrival } from "./arrival.ts";
 
 const text = (max: number) =>
   z

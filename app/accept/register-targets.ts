@@ -1,6 +1,6 @@
 import type { TargetConfig } from "../config/schema.ts";
+import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
-import { repositoryKey } from "./arrival.ts";
 
 /**
  * Notes since when each configured target is watched (`now`, in ms, cut to whole seconds as GitHub's times are),

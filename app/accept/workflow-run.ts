@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { TargetConfig } from "../config/schema.ts";
-import { type Arrival, type RunFacts, repositoryKey } from "./arrival.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import type { Arrival, RunFacts } from "./arrival.ts";
 
 /** PostgreSQL stores no NUL in text, and no name at GitHub holds one. */
 const text = z.string().transform((value) => value.replaceAll("\0", "\uFFFD"));

@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
-import { repositoryKey } from "../accept/arrival.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { pending, type RunningDeployment } from "../queue/pending.ts";
+import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { inheritedEnvironment } from "./command-environment.ts";
 import { isAlive } from "./process-identity.ts";

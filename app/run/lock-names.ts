@@ -1,5 +1,5 @@
-import { repositoryKey } from "../accept/arrival.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { repositoryKey } from "../store/repository-key.ts";
 
 /** The locks that a runner holds while it runs a deployment of this target. */
 export function lockNames(target: Pick<TargetConfig, "repository" | "name" | "lock">): string[] {

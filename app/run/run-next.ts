@@ -1,9 +1,9 @@
-import { repositoryKey } from "../accept/arrival.ts";
 import type { Clock } from "../clock.ts";
 import { type ClaimRequest, claim, type DeploymentRecord } from "../queue/claim.ts";
 import { finish } from "../queue/finish.ts";
 import { interrupt } from "../queue/interrupt.ts";
 import { type Lease, LeaseLostError } from "../queue/lease.ts";
+import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { untilAvailable } from "../store/until-available.ts";
 import { type Execution, execute } from "./execute.ts";

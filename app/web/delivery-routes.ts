@@ -1,6 +1,6 @@
 import { Hono } from "hono";
-import { repositoryKey } from "../accept/arrival.ts";
 import { isoTime } from "../clock.ts";
+import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { type Credentials, requireAdmin } from "./authenticate.ts";

@@ -8,7 +8,6 @@ import {
 } from "../../shared/deployment.ts";
 import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
 import type { Acceptor } from "../accept/acceptor.ts";
-import { repositoryKey } from "../accept/arrival.ts";
 import {
   checkActionRules,
   findTarget,
@@ -20,6 +19,7 @@ import type { Clock } from "../clock.ts";
 import { cancel } from "../queue/cancel.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
 import { retry } from "../queue/retry.ts";
+import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { authenticate, type Caller, type Credentials, requireAdmin } from "./authenticate.ts";
 import { logTail, streamLog } from "./deployment-log.ts";
