@@ -45,6 +45,8 @@ export interface TestHostOptions {
   targets?: Record<string, unknown>[];
   /** Further keys of the configuration file. */
   config?: Record<string, unknown>;
+  /** The text of `deploy.sh`; default: a script that only notes when it starts and ends. */
+  script?: string;
   env?: Record<string, string>;
 }
 
@@ -78,7 +80,7 @@ export class TestHost {
     const names = options.instances ?? ["primary", "backup"];
     const ports = await freePorts(names.length);
     mkdirSync(host.siteDirectory);
-    writeFileSync(join(host.siteDirectory, "deploy.sh"), SCRIPT);
+    writeFileSync(join(host.siteDirectory, "deploy.sh"), options.script ?? SCRIPT);
     chmodSync(join(host.siteDirectory, "deploy.sh"), 0o755);
     writeFileSync(host.traceFile, "");
     const instances = names.map((name, index) => {

@@ -1,0 +1,66 @@
+import { parseArgs } from "node:util";
+
+export const PARTS = ["accepts", "trigger", "memory"] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface BenchOptions {
+  /** How long each subject is loaded in each round. */
+  seconds: number;
+  rounds: number;
+  /** How many events the trigger time is measured with, per subject. */
+  samples: number;
+  parts: readonly Part[];
+  json: boolean;
+}
+
+const USAGE = `Usage: npm run bench -- [options]
+
+  --only PART     accepts, trigger or memory; may be given several times (default: all three)
+  --seconds N     accepts: how long each subject is loaded per round (default 3)
+  --rounds N      accepts: how many rounds of all subjects, one after the other (default 5)
+  --samples N     trigger: how many events per subject (default 60)
+  --json          print the results as JSON on standard output, and nothing else there
+  --help          this text
+
+The stores lie in the folder for temporary files; TMPDIR=… names another one. It must be on a disk.`;
+
+/**
+ * Reads the command line; null when only help was asked for, which is then printed.
+ * @throws {TypeError} when it cannot be understood.
+ */
+export function readOptions(args: readonly string[]): BenchOptions | null {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: "string", multiple: true },
+      seconds: { type: "string", default: "3" },
+      rounds: { type: "string", default: "5" },
+      samples: { type: "string", default: "60" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return null;
+  }
+  return {
+    seconds: positive("--seconds", values.seconds),
+    rounds: Math.ceil(positive("--rounds", values.rounds)),
+    samples: Math.ceil(positive("--samples", values.samples)),
+    parts: values.only?.map(part) ?? PARTS,
+    json: values.json,
+  };
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new TypeError(`${option}: expected a number above 0, got ${JSON.stringify(text)}`);
+}
+
+function part(text: string): Part {
+  const found = PARTS.find((name) => name === text);
+  if (found) return found;
+  throw new TypeError(`--only: expected ${PARTS.join(", ")}, got ${JSON.stringify(text)}`);
+}

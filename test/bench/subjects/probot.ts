@@ -1,0 +1,31 @@
+import { fileURLToPath } from "node:url";
+import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
+import { freePorts } from "../../helpers/free-ports.ts";
+import type { GitHub } from "../../helpers/github/simulator.ts";
+import { startServer } from "./server-process.ts";
+import type { Subject } from "./subject.ts";
+
+/** Probot's own server, which verifies and parses each event and keeps nothing. */
+export async function startProbot(github: GitHub): Promise<Subject> {
+  const [port] = (await freePorts(1)) as [number];
+  const server = await startServer(
+    process.execPath,
+    [fileURLToPath(new URL("./probot-server.ts", import.meta.url))],
+    {
+      port,
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        ...github.environment(),
+        PORT: String(port),
+        LOG_LEVEL: "warn",
+      },
+    },
+  );
+  return {
+    name: "bare Probot 14, empty handler",
+    entrance: { host: "127.0.0.1", port, path: WEBHOOK_PATH, secret: github.app.webhookSecret },
+    pid: server.pid,
+    stop: () => server.end(),
+  };
+}

@@ -1,0 +1,62 @@
+import { join, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
+import type { GitHub } from "../../helpers/github/simulator.ts";
+import { TestHost } from "../../helpers/test-host.ts";
+import { startServer } from "./server-process.ts";
+import type { Subject } from "./subject.ts";
+
+const MAIN = resolve(import.meta.dirname, "../../../app/main.ts");
+
+/** An instance of Twinhook, which alone of the subjects remembers what it accepted. */
+export interface TwinhookSubject extends Subject {
+  /** How many events the store holds. */
+  deliveries(): number;
+}
+
+/**
+ * Starts one instance with its own store (SQLite, every commit on the disk before the answer), as a team would
+ * run it: its default log level, and one target that takes every run.
+ */
+export async function startTwinhook(
+  github: GitHub,
+  options: { name: string; command: readonly string[]; queue: "latest" | "all" },
+): Promise<TwinhookSubject> {
+  const host = await TestHost.create({
+    github,
+    instances: ["bench"],
+    targets: [{ run: options.command, queue: options.queue, timeout: "1h" }],
+  });
+  const { port } = new URL(host.url("bench"));
+  const server = await startServer(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", MAIN, "--instance", "bench"],
+    { port: Number(port), cwd: host.directory, env: host.env },
+  );
+  return {
+    name: options.name,
+    entrance: {
+      host: "127.0.0.1",
+      port: Number(port),
+      path: WEBHOOK_PATH,
+      secret: github.app.webhookSecret,
+    },
+    pid: server.pid,
+    deliveries() {
+      const store = new DatabaseSync(join(host.stateDirectory, "twinhook.db"), {
+        readOnly: true,
+        timeout: 5_000,
+      });
+      try {
+        const row = store.prepare("SELECT count(*) AS count FROM deliveries").get();
+        return Number(row?.count);
+      } finally {
+        store.close();
+      }
+    },
+    async stop() {
+      await server.end();
+      await host.close();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
+import type { AppProcess } from "../helpers/process.ts";
+import { TestHost } from "../helpers/test-host.ts";
+import { DEPLOY_SCRIPT } from "./site.ts";
+
+export const REPOSITORY = "acme/site";
+export const CI_WORKFLOW = ".github/workflows/ci.yml";
+export const DEPLOY_WORKFLOW = ".github/workflows/deploy.yml";
+
+/** How long both instances may take to start. */
+const START_LIMIT_MS = 60_000;
+/** How long they may take to stop, before they are ended. */
+const STOP_LIMIT_MS = 10_000;
+
+/** Everything that the story is played on: a simulated GitHub, and a server with both twins. */
+export class Stage {
+  readonly github: GitHub;
+  readonly host: TestHost;
+  /** The process behind `npm start`. */
+  readonly supervisor: AppProcess;
+
+  private constructor(github: GitHub, host: TestHost) {
+    this.github = github;
+    this.host = host;
+    this.supervisor = host.spawn([]);
+  }
+
+  /** Sets it up, and starts what `npm start` starts. */
+  static async build(): Promise<Stage> {
+    const github = await startGitHub();
+    github.addRepository(REPOSITORY);
+    const host = await TestHost.create({
+      github,
+      script: DEPLOY_SCRIPT,
+      targets: [
+        {
+          repository: REPOSITORY,
+          environment: "production",
+          environment_url: "https://www.example.com",
+          workflow: CI_WORKFLOW,
+          queue: "latest",
+          share_log: true,
+          action: { secret_env: "SITE_DELIVERY_SECRET", workflows: [DEPLOY_WORKFLOW] },
+        },
+      ],
+    });
+    return new Stage(github, host);
+  }
+
+  /** Resolves when an instance listens; with `after`, another process of that name than this one. */
+  async listening(instance: string, after = 0): Promise<void> {
+    const { pid } = await this.supervisor.line(
+      ({ msg, name, pid }) => msg === "instance started" && name === instance && pid !== after,
+      START_LIMIT_MS,
+    );
+    const started = this.supervisor.lines.findIndex((line) => line.name === instance && line.pid === pid);
+    await this.supervisor.line(
+      (line) =>
+        line.msg === "listening" &&
+        line.instance === instance &&
+        this.supervisor.lines.indexOf(line) > started,
+      START_LIMIT_MS,
+    );
+  }
+
+  /** The process that an instance is at present. */
+  pid(instance: string): number {
+    const started = this.supervisor.lines.findLast(
+      ({ msg, name }) => msg === "instance started" && name === instance,
+    );
+    return Number(started?.pid);
+  }
+
+  /** Sets the webhook URL in the App's settings, as a person would. */
+  pointHookTo(instance: string): void {
+    this.github.hook.config.url = this.host.url(instance, WEBHOOK_PATH);
+  }
+
+  /** The instance that a URL belongs to. */
+  instanceAt(url: string): string {
+    const found = Object.entries(this.host.urls).find(([, base]) => url.startsWith(base));
+    return found?.[0] ?? url;
+  }
+
+  /** Ends all processes and removes what they wrote. */
+  async close(): Promise<void> {
+    const timer = setTimeout(() => void this.supervisor.kill(), STOP_LIMIT_MS);
+    await this.supervisor.kill("SIGTERM");
+    clearTimeout(timer);
+    await this.host.close();
+    await this.github.close();
+  }
+}
