@@ -1,5 +1,23 @@
+import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { describeValue } from "./describe-value.ts";
 import type { ConfigProblem } from "./problem.ts";
+import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
+
+/** What the log may be limited to, the most talkative first. */
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+
+/** Variables that no deployment's command may be given. */
+export const APP_SECRETS = [
+  "PRIVATE_KEY",
+  "PRIVATE_KEY_PATH",
+  "WEBHOOK_SECRET",
+  "WEBHOOK_SECRET_PREVIOUS",
+  "GITHUB_CLIENT_SECRET",
+  "TWINHOOK_ADMIN_TOKEN",
+  "TWINHOOK_METRICS_TOKEN",
+  "DATABASE_URL",
+];
 
 /** What only the environment may say, since it is secret or differs between instances. */
 export interface Environment {
@@ -27,53 +45,92 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
   const problem = (key: string, expected: string, got: string, remedy?: string) =>
     problems.push({ file: "environment", key, expected, got, ...(remedy ? { remedy } : {}) });
   const text = (name: string) => env[name]?.trim() || null;
+  /** A variable that must look a certain way if it is set. */
+  const checked = (name: string, valid: (value: string) => boolean, expected: string, remedy?: string) => {
+    const value = text(name);
+    if (value === null || valid(value)) return value;
+    problem(name, expected, describeValue(value, [name]), remedy);
+    return null;
+  };
 
-  let privateKey = text("PRIVATE_KEY")?.replaceAll("\\n", "\n") ?? null;
-  const path = text("PRIVATE_KEY_PATH");
-  if (!privateKey && path) {
-    try {
-      privateKey = readFileSync(path, "utf8");
-    } catch (error) {
-      problem("PRIVATE_KEY_PATH", "a readable file", `${path} (${(error as NodeJS.ErrnoException).code})`);
-    }
-  }
-  // Some shells and secret stores keep the key on one line; Probot's documentation offers base64.
-  if (privateKey && !privateKey.includes("-----BEGIN"))
-    privateKey = Buffer.from(privateKey, "base64").toString("utf8");
-  if (privateKey && !/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(privateKey)) {
-    problem(
-      path ? "PRIVATE_KEY_PATH" : "PRIVATE_KEY",
-      "a private key in PEM format",
-      "something else",
-      "download a new one on the App's page",
-    );
-    privateKey = null;
-  }
-  const appId = text("APP_ID");
-  if (appId && !/^\d+$/.test(appId)) problem("APP_ID", "a number", JSON.stringify(appId));
-
-  const protocol = text("GHE_PROTOCOL") ?? "https";
-  if (protocol !== "https" && protocol !== "http")
-    problem("GHE_PROTOCOL", "https or http", JSON.stringify(protocol));
-  const host = text("GHE_HOST");
+  const appId = checked(
+    "APP_ID",
+    (value) => /^\d+$/.test(value),
+    "a number",
+    'it is the "App ID" on the App\'s page',
+  );
+  const protocol = checked("GHE_PROTOCOL", (value) => /^https?$/.test(value), "https or http") ?? "https";
+  const host = checked(
+    "GHE_HOST",
+    (value) => /^[^\s/@]+$/.test(value) && URL.canParse(`https://${value}`),
+    "a host name, such as github.example.com",
+    "leave out https:// (see GHE_PROTOCOL) and any path",
+  );
   const githubUrl = host ? `${protocol}://${host}` : "https://github.com";
+  const logLevel = checked(
+    "LOG_LEVEL",
+    (value) => LOG_LEVELS.includes(value),
+    `one of ${LOG_LEVELS.join(", ")}`,
+  );
+  const databaseUrl = checked(
+    "DATABASE_URL",
+    isStoreAddress,
+    STORE_SYNTAX,
+    "in a password write %40 for @, %2F for /, %23 for # and %3F for ?",
+  );
+  const oidcIssuer = checked(
+    "TWINHOOK_OIDC_ISSUER",
+    (value) => /^https?:/.test(value) && URL.canParse(value),
+    "an http:// or https:// URL",
+  );
+  const isToken = (value: string) => !/\s/.test(value);
+  const TOKEN_REMEDY = "openssl rand -hex 32 makes one";
+  const adminToken = checked("TWINHOOK_ADMIN_TOKEN", isToken, "text without spaces", TOKEN_REMEDY);
+  const metricsToken = checked("TWINHOOK_METRICS_TOKEN", isToken, "text without spaces", TOKEN_REMEDY);
 
   return {
     environment: {
       appId,
-      privateKey,
+      privateKey: readPrivateKey(text("PRIVATE_KEY"), text("PRIVATE_KEY_PATH"), problem),
       webhookSecret: text("WEBHOOK_SECRET"),
       webhookSecretPrevious: text("WEBHOOK_SECRET_PREVIOUS"),
       githubApiUrl: host ? `${githubUrl}/api/v3` : "https://api.github.com",
       githubUrl,
-      logLevel: text("LOG_LEVEL") ?? "info",
-      adminToken: text("TWINHOOK_ADMIN_TOKEN"),
-      metricsToken: text("TWINHOOK_METRICS_TOKEN"),
-      databaseUrl: text("DATABASE_URL"),
-      oidcIssuer: text("TWINHOOK_OIDC_ISSUER"),
+      logLevel: logLevel ?? "info",
+      adminToken,
+      metricsToken,
+      databaseUrl,
+      oidcIssuer,
     },
     problems,
   };
+}
+
+type Report = (key: string, expected: string, got: string, remedy?: string) => void;
+
+/** The App's key in PEM, from the variable or else from the file. */
+function readPrivateKey(value: string | null, path: string | null, problem: Report): string | null {
+  const variable = value ? "PRIVATE_KEY" : "PRIVATE_KEY_PATH";
+  let key = value?.replaceAll("\\n", "\n") ?? null;
+  if (!key && path) {
+    try {
+      key = readFileSync(path, "utf8").trim();
+    } catch (error) {
+      problem(variable, "a file that can be read", `${describeValue(path)} (${(error as NodeJS.ErrnoException).code})`);
+      return null;
+    }
+  }
+  if (key === null) return null;
+  // Some shells and secret stores keep the key on one line; Probot's documentation offers base64.
+  if (!key.includes("-----BEGIN")) key = Buffer.from(key, "base64").toString("utf8");
+  try {
+    createPrivateKey(key);
+    return key;
+  } catch {
+    const whole = "a whole private key in PEM format, as GitHub gives it out (or its base64)";
+    problem(variable, whole, "something else", 'generate a new one on the App\'s page, under "Private keys"');
+    return null;
+  }
 }
 
 /** What an instance cannot start without, each with where to get it. */

@@ -1,9 +1,10 @@
 import { dirname, resolve } from "node:path";
-import type { StoreAddress } from "../store/store.ts";
-import { type Environment, readEnvironment } from "./environment.ts";
+import type { z } from "zod";
+import { type Environment, missingCredentials, readEnvironment } from "./environment.ts";
 import { ConfigError } from "./problem.ts";
-import { checkRules } from "./rules.ts";
-import { configSchema, type FileConfig } from "./schema.ts";
+import { type Checkable, checkRules } from "./rules.ts";
+import { configSchema, type FileConfig, type InstanceConfig, type TargetConfig } from "./schema.ts";
+import { isStoreAddress, parseStoreAddress, type StoreAddress } from "./store-address.ts";
 import { YamlFile } from "./yaml-file.ts";
 
 /** The whole configuration of an instance: the file, resolved, and the environment. */
@@ -25,21 +26,26 @@ export const DEFAULT_FILE = "twinhook.yml";
  */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const name = env.TWINHOOK_CONFIG || DEFAULT_FILE;
+  const folder = dirname(resolve(name));
   const file = new YamlFile(name);
   const { environment, problems } = readEnvironment(env);
   const parsed = file.parse(configSchema);
-  const folder = dirname(resolve(name));
-  const config = parsed && {
-    ...parsed,
-    targets: parsed.targets.map((target) => ({ ...target, directory: resolve(folder, target.directory) })),
-  };
-  const all = [...file.problems, ...(config ? checkRules(config, file, env) : []), ...problems];
-  if (!config || all.length > 0) throw new ConfigError(all);
+  const broken = checkRules(checkable(file.content, environment, folder), file, env);
+  const inFile = [...file.problems, ...broken].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  if (!parsed || inFile.length > 0 || problems.length > 0) {
+    // Whoever has to correct something is told at once what else will be asked for.
+    const missing = missingCredentials(environment).filter(
+      ({ key }) => !problems.some((problem) => problem.key.startsWith(key)),
+    );
+    throw new ConfigError([...inFile, ...problems, ...missing]);
+  }
 
-  const store = storeAddress(environment.databaseUrl ?? config.store, folder);
+  const store = parseStoreAddress(environment.databaseUrl ?? parsed.store, folder);
   return {
-    ...config,
-    oidc: { ...config.oidc, issuer: environment.oidcIssuer ?? config.oidc.issuer },
+    ...parsed,
+    instances: parsed.instances.map((instance) => instanceFrom(folder, instance)),
+    targets: parsed.targets.map((target) => targetFrom(folder, target)),
+    oidc: { ...parsed.oidc, issuer: environment.oidcIssuer ?? parsed.oidc.issuer },
     file: resolve(name),
     store,
     stateDirectory: store.engine === "sqlite" ? dirname(store.path) : resolve(folder, "data"),
@@ -47,17 +53,45 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   };
 }
 
-function storeAddress(text: string, folder: string): StoreAddress {
-  if (text.startsWith("sqlite:"))
-    return { engine: "sqlite", path: resolve(folder, text.slice("sqlite:".length)) };
-  return { engine: "postgres", url: text };
+/** As much of the file as has the right shape, so that the rules can be checked on it whatever else is wrong. */
+function checkable(content: unknown, { databaseUrl }: Environment, folder: string): Checkable {
+  const { shape } = configSchema;
+  const file = (typeof content === "object" ? content : null) as Record<string, unknown> | null;
+  const part = <S extends z.ZodType>(schema: S, value: unknown): z.output<S> | undefined =>
+    schema.safeParse(value).data;
+  const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+  const store = databaseUrl ?? part(shape.store, file?.store);
+  return {
+    instances: list(file?.instances).map((value) => {
+      const instance = part(shape.instances.element, value);
+      return instance && instanceFrom(folder, instance);
+    }),
+    targets: list(file?.targets).map((value) => {
+      const target = part(shape.targets.unwrap().element, value);
+      return target && targetFrom(folder, target);
+    }),
+    failover: part(shape.failover, file?.failover),
+    retry: part(shape.retry, file?.retry),
+    door: part(shape.door, file?.door),
+    engine: store && isStoreAddress(store) ? parseStoreAddress(store, folder).engine : undefined,
+  };
+}
+
+function instanceFrom(folder: string, instance: InstanceConfig): InstanceConfig {
+  if (!instance.tls) return instance;
+  const { cert, key } = instance.tls;
+  return { ...instance, tls: { cert: resolve(folder, cert), key: resolve(folder, key) } };
+}
+
+function targetFrom(folder: string, target: TargetConfig): TargetConfig {
+  return { ...target, directory: resolve(folder, target.directory) };
 }
 
 /** Warnings that do not keep an instance from starting, a line each. */
 export function configWarnings(config: Config): string[] {
   const urls = [...config.instances.map((i) => i.url), ...(config.door ? [config.door.url] : [])];
   return urls
-    .filter((url) => url.startsWith("http:") && !isLoopback(new URL(url).hostname))
+    .filter((url) => new URL(url).protocol === "http:" && !isLoopback(new URL(url).hostname))
     .map(
       (url) =>
         `${url} is not encrypted: no OIDC token is sent over it; use https:// (a proxy, or tls: {cert, key})`,

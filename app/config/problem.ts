@@ -1,8 +1,8 @@
 /** Something wrong with the configuration, and how to put it right. */
 export interface ConfigProblem {
-  /** The file's name as it was given, or "environment". */
+  /** The file's name as it was given, "environment" or "command line". */
   file: string;
-  /** Counted from 1; absent for the environment and for keys that are missing. */
+  /** Counted from 1; that of the nearest parent for a key that is missing. Absent outside files. */
   line?: number;
   /** Such as `targets[0].timeout`, or a variable's name. */
   key: string;

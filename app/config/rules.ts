@@ -1,72 +1,135 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { assertDeliverySecret } from "../../shared/delivery-signature.ts";
+import { APP_SECRETS } from "./environment.ts";
+import { listenClash } from "./listen-address.ts";
 import type { ConfigProblem } from "./problem.ts";
-import type { FileConfig, TargetConfig } from "./schema.ts";
+import type { FileConfig, InstanceConfig, TargetConfig } from "./schema.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
+/** What the rules look at. Parts whose shape is wrong are undefined, and every rule passes over them. */
+export interface Checkable {
+  instances: readonly (InstanceConfig | undefined)[];
+  targets: readonly (TargetConfig | undefined)[];
+  failover: FileConfig["failover"] | undefined;
+  retry: FileConfig["retry"] | undefined;
+  door: FileConfig["door"] | undefined;
+  /** The engine's name, `sqlite` or `postgres`, whether the file or the environment chose it. */
+  engine: string | undefined;
+}
+
+type Rest = Pick<ConfigProblem, "expected" | "got" | "remedy">;
+
 /** The rules that no single key can break by itself. Returns everything that breaks one. */
-export function checkRules(config: FileConfig, file: YamlFile, env: NodeJS.ProcessEnv): ConfigProblem[] {
+export function checkRules(config: Checkable, file: YamlFile, env: NodeJS.ProcessEnv): ConfigProblem[] {
   return [
     ...instancesDiffer(config, file),
+    ...hostsFit(config, file),
+    ...certificatesExist(config, file),
     ...thresholdsFit(config, file),
     ...targetsDiffer(config, file),
-    ...config.targets.flatMap((target, index) => targetCanRun(target, index, file, env)),
+    ...config.targets.flatMap((target, index) => (target ? targetCanRun(target, index, file, env) : [])),
   ];
 }
 
-function instancesDiffer({ instances, door }: FileConfig, file: YamlFile): ConfigProblem[] {
+function instancesDiffer({ instances, door }: Checkable, file: YamlFile): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  const unique = (field: string, what: string, value: (i: (typeof instances)[number]) => string) => {
-    const seen = new Map<string, number>();
+  const differ = (
+    field: "name" | "url" | "listen",
+    expected: string,
+    same: (a: InstanceConfig, b: InstanceConfig) => boolean,
+  ) => {
     for (const [index, instance] of instances.entries()) {
-      const first = seen.get(value(instance));
-      if (first === undefined) seen.set(value(instance), index);
-      else
-        problems.push(
-          file.problem(["instances", index, field], {
-            expected: `${what} of its own for every instance`,
-            got: `${value(instance)}, which is that of instances[${first}] as well`,
-            remedy: `give one of the two another ${field}`,
-          }),
-        );
-    }
-  };
-  unique("name", "a name", (i) => i.name);
-  unique("url", "a URL", (i) => i.url);
-  // Two hosts may well listen on the same address of their own.
-  unique("listen", "a port", (i) => (i.host ? `${i.listen} on ${i.host}` : i.listen));
-  for (const [index, { listen }] of instances.entries())
-    if (door && door.listen === listen)
+      const first = instances.findIndex((other, before) => {
+        return before < index && other !== undefined && instance !== undefined && same(other, instance);
+      });
+      if (first === -1 || !instance) continue;
+      const [own, others] = [instance[field], instances[first]?.[field]];
       problems.push(
-        file.problem(["door", "listen"], {
-          expected: "a port of its own",
-          got: `${listen}, on which instances[${index}] listens`,
-          remedy: "the door is a further port, shared by all instances",
+        file.problem(["instances", index, field], {
+          expected: `${expected} of its own for every instance`,
+          got: `${own}, which is ${own === others ? "" : `the same as ${others}, `}that of instances[${first}]`,
+          remedy: `give one of the two another ${field}`,
         }),
       );
+    }
+  };
+  differ("name", "a name", (a, b) => a.name === b.name);
+  differ("url", "a URL", (a, b) => new URL(a.url).href === new URL(b.url).href);
+  // Two hosts may well listen on the same address of their own.
+  const apart = (a: InstanceConfig, b: InstanceConfig) => a.host && b.host && a.host !== b.host;
+  differ("listen", "a port", (a, b) => !apart(a, b) && listenClash(a.listen, b.listen));
+
+  const taken = instances.findIndex((i) => i && door && listenClash(door.listen, i.listen));
+  if (door && taken !== -1)
+    problems.push(
+      file.problem(["door", "listen"], {
+        expected: "a port of its own",
+        got: `${door.listen}, where instances[${taken}] listens (${instances[taken]?.listen})`,
+        remedy: "the door is a further port, shared by all instances",
+      }),
+    );
   return problems;
 }
 
-function thresholdsFit({ failover: f, retry }: FileConfig, file: YamlFile): ConfigProblem[] {
+function hostsFit({ instances, engine }: Checkable, file: YamlFile): ConfigProblem[] {
+  const hosts = new Set(instances.map((instance) => instance?.host).filter((host) => host !== undefined));
+  if (hosts.size < 2) return [];
+  const problems = instances.flatMap((instance, index) =>
+    !instance || instance.host !== undefined
+      ? []
+      : file.problem(["instances", index, "host"], {
+          expected: "the name of its host, since others have one",
+          got: "nothing",
+          remedy: `add host: ${[...hosts].join(" or ")}`,
+        }),
+  );
+  if (engine === "sqlite")
+    problems.push(
+      file.problem(["store"], {
+        expected: "postgres://…, since the instances are on several hosts",
+        got: "sqlite",
+        remedy:
+          "SQLite serves the instances of one host; name a PostgreSQL database in store or DATABASE_URL",
+      }),
+    );
+  return problems;
+}
+
+function certificatesExist({ instances }: Checkable, file: YamlFile): ConfigProblem[] {
+  return instances.flatMap((instance, index) =>
+    (["cert", "key"] as const).flatMap((which) => {
+      const path = instance?.tls?.[which];
+      if (path === undefined || isUsable(path, constants.R_OK, "file")) return [];
+      return file.problem(["instances", index, "tls", which], {
+        expected: "a PEM file that this user may read",
+        got: path.includes("-----BEGIN") ? "its content; write the path of the file" : path,
+      });
+    }),
+  );
+}
+
+const BACK_AND_FORTH = "an endpoint would fail over and recover at once, back and forth";
+
+function thresholdsFit({ failover: f, retry }: Checkable, file: YamlFile): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  if (f.recovery_response_time >= f.max_response_time)
+  if (f && f.recovery_response_time >= f.max_response_time)
     problems.push(
       file.problem(["failover", "recovery_response_time"], {
         expected: `less than max_response_time (${f.max_response_time}ms)`,
         got: `${f.recovery_response_time}ms`,
-        remedy: "an endpoint would fail over and recover at once, back and forth",
+        remedy: BACK_AND_FORTH,
       }),
     );
-  if (f.recovery_success_rate <= f.min_success_rate)
+  if (f && f.recovery_success_rate <= f.min_success_rate)
     problems.push(
       file.problem(["failover", "recovery_success_rate"], {
         expected: `more than min_success_rate (${f.min_success_rate})`,
         got: `${f.recovery_success_rate}`,
-        remedy: "an endpoint would fail over and recover at once, back and forth",
+        remedy: BACK_AND_FORTH,
       }),
     );
-  if (retry.max_delay < retry.base_delay)
+  if (retry && retry.max_delay < retry.base_delay)
     problems.push(
       file.problem(["retry", "max_delay"], {
         expected: `at least base_delay (${retry.base_delay}ms)`,
@@ -76,18 +139,19 @@ function thresholdsFit({ failover: f, retry }: FileConfig, file: YamlFile): Conf
   return problems;
 }
 
-function targetsDiffer({ targets }: FileConfig, file: YamlFile): ConfigProblem[] {
+function targetsDiffer({ targets }: Checkable, file: YamlFile): ConfigProblem[] {
   const seen = new Map<string, number>();
   const problems: ConfigProblem[] = [];
-  for (const [index, { repository, name }] of targets.entries()) {
-    const key = `${repository.toLowerCase()} ${name}`;
+  for (const [index, target] of targets.entries()) {
+    if (!target) continue;
+    const key = `${target.repository.toLowerCase()} ${target.name}`;
     const first = seen.get(key);
     if (first === undefined) seen.set(key, index);
     else
       problems.push(
         file.problem(["targets", index, "name"], {
-          expected: `a name of its own within ${repository}`,
-          got: `${name}, which is that of targets[${first}] as well`,
+          expected: `a name of its own within ${target.repository}`,
+          got: `${target.name}, which is that of targets[${first}]`,
           remedy: "a target without a name takes its environment's: give one of the two a name",
         }),
       );
@@ -102,68 +166,76 @@ function targetCanRun(
   env: NodeJS.ProcessEnv,
 ): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  const at = (...path: (string | number)[]) => ["targets", index, ...path];
-  if (!statSync(target.directory, { throwIfNoEntry: false })?.isDirectory())
-    problems.push(
-      file.problem(at("directory"), {
-        expected: "a directory that exists",
-        got: target.directory,
-        remedy: `mkdir -p ${target.directory}, or correct the path`,
-      }),
-    );
-  else if (!findCommand(target, env.PATH))
-    problems.push(
-      file.problem(at("run"), {
-        expected: "a command that exists and may be executed",
-        got: target.run[0] as string,
-        remedy: `it is looked for in ${target.directory} when it holds a slash, else along PATH (chmod +x?)`,
-      }),
-    );
-  for (const name of target.pass_env)
-    if (env[name] === undefined)
-      problems.push(
-        file.problem(at("pass_env"), {
-          expected: `the variable ${name} to be set`,
-          got: "nothing",
-          remedy: `set ${name}`,
-        }),
-      );
+  const add = (path: (string | number)[], rest: Rest) =>
+    problems.push(file.problem(["targets", index, ...path], rest));
+  const [command] = target.run as [string];
+  const directoryExists = isUsable(target.directory, constants.X_OK, "directory");
+  if (!directoryExists)
+    add(["directory"], {
+      expected: "a directory that exists and that this user may enter",
+      got: target.directory,
+      remedy: `mkdir -p ${target.directory}, or correct the path`,
+    });
+  // A path below a directory that is missing would only repeat that.
+  const isBelow = command.includes("/") && !isAbsolute(command);
+  if ((directoryExists || !isBelow) && !findCommand(target, env.PATH))
+    add(["run"], {
+      expected: "a command that exists and may be executed",
+      got: JSON.stringify(command),
+      remedy: isBelow
+        ? `it is looked for in ${target.directory} (chmod +x?)`
+        : command.includes("/")
+          ? "create it, or chmod +x"
+          : "it is looked for along PATH; write ./ before a file of the directory",
+    });
+  for (const [place, name] of target.pass_env.entries()) {
+    if (APP_SECRETS.includes(name))
+      add(["pass_env", place], {
+        expected: "a variable that is the command's",
+        got: `${name}, a secret of the App's`,
+        remedy: "remove it: a deployment's command is given no secret of the App's",
+      });
+    else if (env[name] === undefined)
+      add(["pass_env", place], {
+        expected: `the variable ${name} to be set`,
+        got: "nothing",
+        remedy: `set ${name} in the instance's environment`,
+      });
+  }
   const { secret_env } = target.action;
-  if (secret_env)
-    problems.push(
-      ...secretIsSet(secret_env, env).map((rest) => file.problem(at("action", "secret_env"), rest)),
-    );
+  const wrong = secret_env === undefined ? undefined : wrongSecret(secret_env, env);
+  if (wrong) add(["action", "secret_env"], wrong);
   return problems;
 }
 
-function secretIsSet(
-  name: string,
-  env: NodeJS.ProcessEnv,
-): Pick<ConfigProblem, "expected" | "got" | "remedy">[] {
+function wrongSecret(name: string, env: NodeJS.ProcessEnv): Rest | undefined {
   const remedy = `set ${name}, for example to the output of: echo "whsec_$(openssl rand -base64 32)"`;
   const value = env[name];
-  if (!value) return [{ expected: `the variable ${name} to be set`, got: "nothing", remedy }];
+  if (!value) return { expected: `the variable ${name} to be set`, got: "nothing", remedy };
   try {
     assertDeliverySecret(value);
-    return [];
+    return undefined;
   } catch (error) {
-    const expected = (error as Error).message.replace(/^expected /, "");
-    return [{ expected: `in ${name} ${expected}`, got: "something else", remedy }];
+    const expected = (error as Error).message.replace(/^expected /, "").replace(/, got .*$/, "");
+    return { expected: `in ${name} ${expected}`, got: "something else", remedy };
   }
 }
 
 /** Whether the command of a target exists and may be executed, found as the operating system would find it. */
-function findCommand({ run, directory }: TargetConfig, path = ""): boolean {
+function findCommand({ run, directory, env }: TargetConfig, inheritedPath = ""): boolean {
   const [command] = run as [string];
   const candidates = command.includes("/")
-    ? [isAbsolute(command) ? command : resolve(directory, command)]
-    : path.split(delimiter).map((folder) => join(folder, command));
-  return candidates.some((candidate) => {
-    try {
-      accessSync(candidate, constants.X_OK);
-      return statSync(candidate).isFile();
-    } catch {
-      return false;
-    }
-  });
+    ? [resolve(directory, command)]
+    : (env.PATH ?? inheritedPath).split(delimiter).map((folder) => join(folder, command));
+  return candidates.some((candidate) => isUsable(candidate, constants.X_OK, "file"));
+}
+
+function isUsable(path: string, mode: number, kind: "file" | "directory"): boolean {
+  try {
+    accessSync(path, mode);
+    const found = statSync(path);
+    return kind === "file" ? found.isFile() : found.isDirectory();
+  } catch {
+    return false;
+  }
 }

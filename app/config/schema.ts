@@ -1,52 +1,76 @@
 import { z } from "zod";
 import { DURATION_SYNTAX, parseDuration } from "../../shared/duration.ts";
+import { parseListen } from "./listen-address.ts";
+import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
+
+/** Node's timers take no longer delay: beyond 2^31 - 1 ms they would fire at once. */
+const LONGEST_DURATION = "24d";
 
 /** A duration with its unit, read into milliseconds. */
 const duration = z.unknown().transform((value, context) => {
-  try {
-    return parseDuration(value);
-  } catch {
-    const number = typeof value === "number";
-    context.addIssue({
-      code: "custom",
-      message: DURATION_SYNTAX,
-      input: value,
-      params: {
-        expected: DURATION_SYNTAX,
-        remedy: number
-          ? `a bare number has no unit: write "${value}s" for seconds or "${value}ms"`
-          : undefined,
-      },
-    });
+  const wrong = (expected: string, remedy?: string) => {
+    context.addIssue({ code: "custom", message: expected, input: value, params: { remedy } });
     return z.NEVER;
+  };
+  try {
+    const ms = parseDuration(value);
+    if (ms >= 1 && ms <= parseDuration(LONGEST_DURATION)) return ms;
+    return wrong(`a duration from 1ms to ${LONGEST_DURATION}`);
+  } catch {
+    if (typeof value !== "number") return wrong(DURATION_SYNTAX);
+    return wrong(
+      DURATION_SYNTAX,
+      `a bare number has no unit: write "${value}s" for seconds, or "${value}ms"`,
+    );
   }
 });
 
 /** A field of this shape whose absence means `value`, given as it would be written in the file. */
 const durationOf = (value: string) => duration.default(parseDuration(value));
-const percent = z.number().min(0).max(100);
-const count = z.int().min(1);
+const PERCENT = "a number from 0 to 100";
+const percent = z.number({ error: PERCENT }).min(0, { error: PERCENT }).max(100, { error: PERCENT });
+const COUNT = "a whole number from 1 on";
+const count = z.int({ error: COUNT }).min(1, { error: COUNT });
+const text = z.string().min(1);
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
-  message: "1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit",
+  error: "1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit",
 });
-const baseUrl = z
-  .url({
-    protocol: /^https?$/,
-    message: 'an http:// or https:// URL, such as "https://deploy.example.com:9000"',
-  })
+const webUrl = z.url({
+  protocol: /^https?$/,
+  error: 'an http:// or https:// URL, such as "https://deploy.example.com:9000"',
+  abort: true,
+});
+/** A URL that paths are appended to. */
+const baseUrl = webUrl
+  .refine(isBare, { error: "a URL without user name, query and fragment" })
   .transform((url) => url.replace(/\/+$/, ""));
-const listenAddress = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$/, {
-  message: 'HOST:PORT, such as "127.0.0.1:9100"',
+const listenAddress = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$/, {
+    error: 'HOST:PORT, such as "127.0.0.1:9100"',
+    abort: true,
+  })
+  .refine((listen) => parseListen(listen).port >= 1 && parseListen(listen).port <= 65_535, {
+    error: "a port from 1 to 65535",
+  });
+const variableName = z.string().regex(/^(?!whsec_)[A-Za-z_][A-Za-z0-9_]*$/, {
+  error: "the name of an environment variable (letters, digits and underscores; not the secret itself)",
 });
-const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { message: "the name of a variable" });
+const workflowPath = z.string().regex(/^\.github\/workflows\/[^/]+\.ya?ml$/, {
+  error: "the path of a workflow file, such as .github/workflows/ci.yml (not the name of the workflow)",
+});
+/** Git allows none of these characters in a branch's name, so they can only be meant as a pattern. */
+const branchName = z.string().regex(/^(?!refs\/)[^\s*?[\\^~:]+$/, {
+  error: "the exact name of a branch (no pattern, no refs/heads/)",
+});
 
 const instance = z.strictObject({
   name,
   url: baseUrl,
   listen: listenAddress,
-  host: z.string().optional(),
+  host: text.optional(),
   peer: listenAddress.optional(),
-  tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
+  tls: z.strictObject({ cert: text, key: text }).optional(),
 });
 
 const failover = z.strictObject({
@@ -81,19 +105,14 @@ const target = z
     name: name.optional(),
     repository: z
       .string()
-      .regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/, { message: 'OWNER/NAME, such as "acme/site"' }),
-    environment: z.string().min(1).max(255),
-    environment_url: z
-      .url({ protocol: /^https?$/ })
-      .nullable()
-      .default(null),
-    workflow: z.string().regex(/^\.github\/workflows\/[^/]+\.ya?ml$/, {
-      message: "the path of a workflow file, such as .github/workflows/ci.yml (a name is anyone's to choose)",
-    }),
-    branches: z.array(z.string().min(1)).min(1).default(["main"]),
-    events: z.array(z.string().min(1)).min(1).default(["push", "workflow_dispatch"]),
+      .regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/, { error: 'OWNER/NAME, such as "acme/site"' }),
+    environment: text.max(255),
+    environment_url: webUrl.nullable().default(null),
+    workflow: workflowPath,
+    branches: z.array(branchName).min(1).default(["main"]),
+    events: z.array(text).min(1).default(["push", "workflow_dispatch"]),
     run: z.array(z.string()).min(1),
-    directory: z.string().min(1),
+    directory: text,
     env: z.record(variableName, z.string()).default({}),
     pass_env: z.array(variableName).default([]),
     timeout: durationOf("15m"),
@@ -104,8 +123,11 @@ const target = z
     action: z
       .strictObject({
         secret_env: variableName.optional(),
-        workflows: z.array(z.string()).min(1).optional(),
-        refs: z.array(z.string().startsWith("refs/")).min(1).optional(),
+        workflows: z.array(workflowPath).min(1).optional(),
+        refs: z
+          .array(z.string().regex(/^refs\/[^\s*]+$/, { error: "a full ref, such as refs/heads/main" }))
+          .min(1)
+          .optional(),
         any_sha: z.boolean().default(false),
       })
       .prefault({}),
@@ -130,10 +152,7 @@ export const configSchema = z.strictObject({
   instances: z.array(instance).min(1),
   public_url: baseUrl.nullable().default(null),
   door: z.strictObject({ listen: listenAddress, url: baseUrl }).nullable().default(null),
-  store: z
-    .string()
-    .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, { message: "sqlite:PATH or postgres://USER@HOST/DATABASE" })
-    .default("sqlite:./data/twinhook.db"),
+  store: z.string().refine(isStoreAddress, { error: STORE_SYNTAX }).default("sqlite:./data/twinhook.db"),
   webhook: z.strictObject({ mode: z.enum(["switch", "broadcast"]).default("switch") }).prefault({}),
   failover: failover.prefault({}),
   retry: retry.prefault({}),
@@ -141,10 +160,10 @@ export const configSchema = z.strictObject({
   oidc: z
     .strictObject({
       issuer: baseUrl.default("https://token.actions.githubusercontent.com"),
-      audience: z.string().min(1).default("twinhook"),
+      audience: text.default("twinhook"),
     })
     .prefault({}),
-  admins: z.array(z.string()).default([]),
+  admins: z.array(text).default([]),
   targets: z.array(target).default([]),
   alerts: z.array(alert).default([]),
 });
@@ -154,3 +173,9 @@ export type InstanceConfig = FileConfig["instances"][number];
 export type TargetConfig = FileConfig["targets"][number];
 export type RetryConfig = FileConfig["retry"];
 export type CircuitBreakerConfig = FileConfig["circuit_breaker"];
+
+function isBare(url: string): boolean {
+  if (!URL.canParse(url)) return true;
+  const { username, password, search, hash } = new URL(url);
+  return [username, password, search, hash].every((part) => part === "");
+}

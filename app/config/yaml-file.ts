@@ -1,53 +1,79 @@
 import { readFileSync } from "node:fs";
-import { closest } from "fastest-levenshtein";
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
-import { z } from "zod";
+import { closest, distance } from "fastest-levenshtein";
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, type YAMLError } from "yaml";
+import type { z } from "zod";
+import { describeKey, describeValue } from "./describe-value.ts";
+import { expectedInWords } from "./expected.ts";
 import type { ConfigProblem } from "./problem.ts";
+import { knownKeys } from "./schema-keys.ts";
 
 type Path = readonly PropertyKey[];
 
+const WHOLE_FILE = "(the whole file)";
+const START_FROM_EXAMPLE = "copy twinhook.example.yml to it, or name another file by TWINHOOK_CONFIG";
+
 /** `targets[0].timeout`, as a person would point at it. */
 export function keyName(path: Path): string {
-  const name = path.reduce<string>(
-    (text, part) =>
-      typeof part === "number" ? `${text}[${part}]` : text ? `${text}.${String(part)}` : String(part),
-    "",
-  );
-  return name || "(the whole file)";
+  const name = path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    const key = describeKey(String(part));
+    return text ? `${text}.${key}` : key;
+  }, "");
+  return name || WHOLE_FILE;
 }
 
 /** A YAML file that was read and knows on which line each of its keys stands. */
 export class YamlFile {
   readonly name: string;
   readonly problems: ConfigProblem[] = [];
+  /** What the file says, of whatever shape; undefined when it is not YAML. */
+  readonly content: unknown;
   #document: Document;
   #lines = new LineCounter();
 
   /** Reads and parses the file; what is wrong with it is in `problems`. */
   constructor(name: string) {
     this.name = name;
-    let text = "";
+    const text = this.#read();
+    this.#document = parseDocument(text ?? "", { lineCounter: this.#lines, prettyErrors: false });
+    if (text === undefined) return;
+    for (const error of [...this.#document.errors, ...this.#document.warnings])
+      this.problems.push(this.#syntaxProblem(error, text));
+    if (this.problems.length > 0) return;
     try {
-      text = readFileSync(name, "utf8");
+      this.content = this.#document.toJS();
     } catch (error) {
-      this.problems.push({
-        file: name,
-        key: "(the whole file)",
-        expected: "a readable file",
-        got: (error as NodeJS.ErrnoException).code ?? String(error),
-        remedy: "copy twinhook.example.yml to it, or name another by TWINHOOK_CONFIG",
-      });
+      // Aliases without an anchor, or so many that they would fill the memory.
+      const got = (error as Error).message;
+      this.problems.push({ file: name, key: "(YAML)", expected: "valid YAML", got });
     }
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
-    for (const error of this.#document.errors) {
-      this.problems.push({
-        file: name,
-        line: this.#lines.linePos(error.pos[0]).line,
-        key: "(YAML)",
-        expected: "valid YAML",
-        got: error.message,
-      });
+    if (this.content === null) this.#wrong("keys such as instances and targets", "an empty file");
+  }
+
+  #read(): string | undefined {
+    try {
+      return readFileSync(this.name, "utf8");
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      this.#wrong("a file that can be read", READ_ERRORS[code] ?? code);
+      return undefined;
     }
+  }
+
+  #wrong(expected: string, got: string): void {
+    this.problems.push({ file: this.name, key: WHOLE_FILE, expected, got, remedy: START_FROM_EXAMPLE });
+  }
+
+  #syntaxProblem({ code, message, pos: [start, end] }: YAMLError, text: string): ConfigProblem {
+    const place = { file: this.name, line: this.#lines.linePos(start).line };
+    if (code === "DUPLICATE_KEY") {
+      const key = /^[\w.-]+/.exec(text.slice(start))?.[0] ?? text.slice(start, end);
+      return { ...place, key: describeKey(key), expected: "each key once", got: "it a second time" };
+    }
+    if (code === "MULTIPLE_DOCS")
+      return { ...place, key: "(YAML)", expected: "one document", got: "another after ---" };
+    // Some of the parser's messages end with the text that it stumbled over.
+    return { ...place, key: "(YAML)", expected: "valid YAML", got: message.replace(/: ".*$/s, "") };
   }
 
   /** The line of the key at `path`, or of the nearest parent that the file has. */
@@ -55,10 +81,10 @@ export class YamlFile {
     for (let length = path.length; length > 0; length--) {
       const parent = this.#document.getIn(path.slice(0, length - 1), true);
       const last = path[length - 1];
-      const pair = isMap(parent)
-        ? parent.items.find(({ key }) => isScalar(key) && key.value === last)?.key
+      const node = isMap(parent)
+        ? parent.items.find(({ key }) => isScalar(key) && String(key.value) === last)?.key
         : this.#document.getIn(path.slice(0, length), true);
-      if (isNode(pair) && pair.range) return this.#lines.linePos(pair.range[0]).line;
+      if (isNode(node) && node.range) return this.#lines.linePos(node.range[0]).line;
     }
     return undefined;
   }
@@ -72,66 +98,47 @@ export class YamlFile {
   /** The file's content checked against `schema`, or undefined, with everything found added to `problems`. */
   parse<S extends z.ZodType>(schema: S): z.output<S> | undefined {
     if (this.problems.length > 0) return undefined;
-    const result = schema.safeParse(this.#document.toJS() ?? {}, { reportInput: true });
+    const result = schema.safeParse(this.content, { reportInput: true, error: expectedInWords });
     if (result.success) return result.data;
-    for (const issue of result.error.issues) this.problems.push(...this.#describe(issue, schema));
+    this.problems.push(...result.error.issues.flatMap((issue) => this.#describe(issue, schema)));
     return undefined;
   }
 
   #describe(issue: z.core.$ZodIssue, schema: z.ZodType): ConfigProblem[] {
-    if (issue.code === "unrecognized_keys") {
-      const known = knownKeys(schema, issue.path);
-      return issue.keys.map((key) =>
-        this.problem([...issue.path, key], {
-          expected: "a known key",
-          got: key,
-          remedy: known.length > 0 ? `did you mean ${closest(key, known)}?` : "remove it",
-        }),
-      );
-    }
-    const params = issue.code === "custom" ? issue.params : undefined;
-    const missing = issue.input === undefined;
-    return [
-      this.problem(issue.path, {
-        expected:
-          params?.expected ??
-          issue.message.replace(/^Invalid [^:]*: expected /, "").replace(/, received.*$/, ""),
-        got: missing ? "nothing" : show(issue.input),
-        remedy: params?.remedy ?? (missing ? `add ${String(issue.path.at(-1))}` : undefined),
-      }),
-    ];
+    const { path, message: expected, input } = issue;
+    if (issue.code === "unrecognized_keys")
+      return issue.keys.map((key) => this.#unknownKey([...path, key], knownKeys(schema, path)));
+    if (issue.code === "invalid_key")
+      return [this.problem(path, { expected, got: describeKey(String(path.at(-1))) })];
+    const remedy = (issue.code === "custom" && issue.params?.remedy) || usualRemedy(issue);
+    return [this.problem(path, { expected, got: describeValue(input, path), remedy })];
+  }
+
+  #unknownKey(path: Path, known: readonly string[]): ConfigProblem {
+    const key = String(path.at(-1));
+    const nearest = closest(key, known);
+    const similar = distance(key, nearest) <= Math.max(key.length, nearest.length) / 2;
+    return this.problem(path, {
+      expected: "a known key",
+      got: describeKey(key),
+      remedy: similar
+        ? `did you mean ${nearest}?`
+        : `the nearest is ${nearest}; known here: ${known.join(", ")}`,
+    });
   }
 }
 
-/** A value as it stands in the file, short enough for one line. */
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+function usualRemedy({ code, path, input, ...issue }: z.core.$ZodIssue): string | undefined {
+  const key = String(path.at(-1));
+  if (input === undefined) return `add ${key}`;
+  if (input === null) return `write a value, or remove ${key}`;
+  const isText = code === "invalid_type" && "expected" in issue && issue.expected === "string";
+  if (isText && (typeof input === "number" || typeof input === "boolean")) return "write it in quotes";
+  return undefined;
 }
 
-/** The keys that the object at `path` may have. */
-function knownKeys(schema: z.ZodType, path: Path): string[] {
-  let at: unknown = schema;
-  for (const part of [...path, undefined]) {
-    at = unwrap(at);
-    if (part === undefined) break;
-    at =
-      at instanceof z.ZodArray ? at.element : at instanceof z.ZodObject ? at.shape[String(part)] : undefined;
-  }
-  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
-}
-
-/** What stands inside defaults, optional fields and transformations. */
-function unwrap(schema: unknown): unknown {
-  for (let at = schema; ; ) {
-    if (at instanceof z.ZodPipe) at = at.in;
-    else if (
-      at instanceof z.ZodOptional ||
-      at instanceof z.ZodNullable ||
-      at instanceof z.ZodDefault ||
-      at instanceof z.ZodPrefault
-    )
-      at = at.unwrap();
-    else return at;
-  }
-}
+const READ_ERRORS: Record<string, string> = {
+  ENOENT: "no file of this name",
+  EISDIR: "a directory",
+  EACCES: "a file that this user may not read",
+};

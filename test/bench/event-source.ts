@@ -43,7 +43,7 @@ export class EventSource {
 
   /** A request for one connection. */
   request(): EventRequest {
-    const { plan } = { plan: this.#plan };
+    const plan = this.#plan;
     const knownSignature = this.#sign(plan.body);
     const head = [
       `POST ${plan.path} HTTP/1.1`,
@@ -62,14 +62,14 @@ export class EventSource {
     const signatureAt = bytes.indexOf("sha256=") + "sha256=".length;
     const runIdsAt = positions(bytes, String(plan.runId));
     const setRun = (id: string, signature: string) => {
-      for (const at of runIdsAt) bytes.latin1Write(id, at);
-      bytes.latin1Write(signature, signatureAt, SIGNATURE_LENGTH);
+      for (const at of runIdsAt) bytes.write(id, at, "latin1");
+      bytes.write(signature, signatureAt, SIGNATURE_LENGTH, "latin1");
     };
     let fresh = false;
     return {
       bytes,
       advance: () => {
-        bytes.latin1Write(randomUUID(), guidAt, GUID_LENGTH);
+        bytes.write(randomUUID(), guidAt, GUID_LENGTH, "latin1");
         const wantsFresh = plan.freshRunEvery > 0 && this.#sent++ % plan.freshRunEvery === 0;
         if (wantsFresh) {
           const signature = this.#signatures[this.#freshSent];

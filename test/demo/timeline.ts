@@ -46,6 +46,11 @@ export class Timeline {
     this.line(`${this.#style("dim", time)}  ${this.#style(colour, actor.padEnd(ACTOR_WIDTH))}  ${text}`);
   }
 
+  /** Belongs to the note above; it happened before that was printed. */
+  detail(text: string): void {
+    this.line(`${" ".repeat(TIME_WIDTH + ACTOR_WIDTH + 4)}${this.#style("dim", `· ${text}`)}`);
+  }
+
   /** A number with what it counts, and what is to be said about it. */
   count(value: number, what: string, remark = "", good: boolean | null = null): void {
     const style: Style = good === null ? "bold" : good ? ["bold", "green"] : ["bold", "red"];

@@ -22,43 +22,36 @@ export interface Watched {
 
 /** Tells of a deployment from now on: when it starts and by whom, what its script prints, and how it ends. */
 export function watchDeployment(stage: Stage, timeline: Timeline, id: string, label: string): Watched {
-  const lines = watchLog(stage, timeline, id);
-  const ended = follow(stage, id, (now) => {
-    const runner = `the runner of the ${now.run_by}`;
-    if (now.status === "running") timeline.note(now.run_by ?? "demo", `starts deploy.sh for ${label}`);
-    else if (isFinal(now.status))
-      timeline.note(
-        now.run_by ?? "demo",
-        `${label} ${now.status}${now.run_by ? `, recorded by ${runner}` : ""}: exit code ${now.exit_code ?? "none"}`,
-      );
-  });
-  lines.done.catch(() => {});
-  ended.catch(() => {});
-  return {
-    printed: lines.printed,
-    ended: ended.then(async (deployment) => {
-      await lines.done;
-      return deployment;
-    }),
+  const tellStart = async () => {
+    const { run_by } = await ask(stage, id);
+    timeline.note(run_by ?? "demo", `starts deploy.sh for ${label}`);
   };
+  const log = watchLog(stage, timeline, id, tellStart);
+  const ended = Promise.all([untilEnded(stage, id), log.done]).then(([deployment]) => {
+    const { run_by, status, exit_code } = deployment;
+    timeline.note(run_by ?? "demo", `${label} ${status}, exit code ${exit_code ?? "none"}: recorded`);
+    return deployment;
+  });
+  // Whoever needs it awaits it; the end of the demo must not be an error beside.
+  ended.catch(() => {});
+  return { printed: log.printed, ended };
 }
 
-async function follow(stage: Stage, id: string, tell: (now: Deployment) => void): Promise<Deployment> {
-  let known: Deployment | undefined;
-  for (let wait = 0; ; wait = POLL_S) {
-    const response = await stage.host.admin(WITNESS, "GET", `/api/deployments/${id}?wait=${wait}`);
-    if (!response.ok) throw new Error(`${WITNESS} does not show ${id}: ${await response.text()}`);
-    const now = (await response.json()) as Deployment;
-    // Between two answers it may have both started and ended.
-    if (now.started_at && isFinal(now.status) && known?.status !== "running")
-      tell({ ...now, status: "running" });
-    if (now.status !== known?.status) tell(now);
-    if (isFinal(now.status)) return now;
-    known = now;
+async function ask(stage: Stage, id: string, waitS = 0): Promise<Deployment> {
+  const response = await stage.host.admin(WITNESS, "GET", `/api/deployments/${id}?wait=${waitS}`);
+  if (!response.ok) throw new Error(`the ${WITNESS} does not show ${id}: ${await response.text()}`);
+  return (await response.json()) as Deployment;
+}
+
+async function untilEnded(stage: Stage, id: string): Promise<Deployment> {
+  for (;;) {
+    const deployment = await ask(stage, id, POLL_S);
+    if (isFinal(deployment.status)) return deployment;
   }
 }
 
-function watchLog(stage: Stage, timeline: Timeline, id: string) {
+/** Follows the log; `onFirst` is called, and waited for, before the first line is told. */
+function watchLog(stage: Stage, timeline: Timeline, id: string, onFirst: () => Promise<void>) {
   const seen: string[] = [];
   const waiting = new Set<() => void>();
   const read = async () => {
@@ -66,6 +59,7 @@ function watchLog(stage: Stage, timeline: Timeline, id: string) {
     if (!response.body) throw new Error(`${WITNESS} shows no log of ${id}`);
     const stream = Readable.fromWeb(response.body as ReadableStream<Uint8Array>);
     for await (const line of createInterface({ input: stream })) {
+      if (seen.length === 0) await onFirst();
       seen.push(line);
       timeline.note("deploy.sh", line);
       for (const look of waiting) look();
@@ -106,14 +100,18 @@ export function watchGitHub(
 }
 
 /** Resolves when GitHub shows this as the last status of a run's deployment. */
-export async function shownAtGitHub({ github }: Stage, runId: number, state: string): Promise<void> {
-  await github.waitFor(
-    () =>
-      github
-        .deployments(REPOSITORY)
-        .some(({ id, statuses }) => runOf(github, id) === runId && statuses.at(-1)?.state === state),
+export async function shownAtGitHub(stage: Stage, runId: number, state: string): Promise<void> {
+  await stage.github.waitFor(
+    () => githubShows(stage).some((shown) => shown.runId === runId && shown.state === state),
     20_000,
   );
+}
+
+/** The last status of each of Twinhook's deployments at GitHub, and the workflow run that it belongs to. */
+export function githubShows({ github }: Stage): { runId: number | null; state: string }[] {
+  return github
+    .deployments(REPOSITORY)
+    .map(({ id, statuses }) => ({ runId: runOf(github, id), state: statuses.at(-1)?.state ?? "nothing" }));
 }
 
 /** The workflow run that a GitHub Deployment of Twinhook's belongs to. */

@@ -12,11 +12,14 @@ export interface PostgresServer {
   createDatabase(): Promise<string>;
   /** For further databases, by {@link createDatabase}. */
   url: string;
+  /** Stops the server and keeps its data, and starts it again. Only of a persistent one. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Starts PostgreSQL from its npm package, with fsync on, as it would run in earnest. */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres({ persistent = false } = {}): Promise<PostgresServer> {
   const directory = mkdtempSync(join(tmpdir(), "twinhook-postgres-"));
   // The user that the server runs under must reach its own folder below this one.
   chmodSync(directory, 0o711);
@@ -26,7 +29,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     user: "postgres",
     password: "postgres",
     port,
-    persistent: false,
+    persistent,
     // PostgreSQL refuses to run as root; as anyone else it runs under that user.
     createPostgresUser: process.getuid?.() === 0,
     postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
@@ -39,6 +42,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   return {
     url,
     createDatabase: () => createDatabase(url),
+    pause: () => server.stop(),
+    resume: () => server.start(),
     async stop() {
       await server.stop();
       rmSync(directory, { recursive: true, force: true });

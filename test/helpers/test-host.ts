@@ -125,7 +125,7 @@ export class TestHost {
   sendEvent(
     instance: string,
     payload: unknown,
-    { event = "workflow_run", guid = randomUUID(), headers = {} }: SendOptions = {},
+    { event = "workflow_run", guid = randomUUID(), headers = {}, signal }: SendOptions = {},
   ): Promise<Response> {
     const body = JSON.stringify(payload);
     const signature = createHmac("sha256", this.webhookSecret).update(body).digest("hex");
@@ -139,6 +139,7 @@ export class TestHost {
         "x-hub-signature-256": `sha256=${signature}`,
         ...headers,
       },
+      ...(signal && { signal }),
     });
   }
 
@@ -185,7 +186,7 @@ export class TestHost {
     timeoutMs = 30_000,
   ): Promise<Deployment> {
     const until = Date.now() + timeoutMs;
-    for (let wait = 0; ; wait = 5) {
+    for (let wait = 0; ; wait = 1) {
       const answer = await this.admin(instance, "GET", `${DEPLOYMENTS_PATH}/${id}?wait=${wait}`);
       const deployment = (await answer.json()) as Deployment;
       if (wanted(deployment)) return deployment;
@@ -251,4 +252,6 @@ interface SendOptions {
   event?: string;
   guid?: string;
   headers?: Record<string, string>;
+  /** Ends the waiting for the answer. */
+  signal?: AbortSignal;
 }

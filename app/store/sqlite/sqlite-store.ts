@@ -1,8 +1,9 @@
 import { mkdirSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Kysely } from "kysely";
 import type { Clock } from "../../clock.ts";
-import { StoreUnavailableError } from "../errors.ts";
+import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
 import { withLimit } from "../limit.ts";
 import type { Database } from "../schema.ts";
 import type { Reader, Store, Writer } from "../store.ts";
@@ -18,6 +19,8 @@ const LOCK_RETRY_MS = 15;
 const FROZEN_AFTER_MS = 1_000;
 /** How soon a commit by another process is noticed. */
 const WATCH_MS = 100;
+/** After a commit failed for want of space, this much must be free before the store counts as well again. */
+const SPARE_BYTES = 1024 * 1024;
 /** A commit this recent proves that the next one is possible, as far as anything can. */
 const PROOF_MS = 5_000;
 
@@ -36,9 +39,10 @@ export class SqliteStore implements Store {
   #connection: SqliteConnection;
   #options: SqliteStoreOptions;
   #listeners = new Set<() => void>();
-  /** When the last durable commit succeeded; 0 after a failed one. */
-  #provenAt = 0;
-  #suspect = false;
+  /** When the last commit succeeded, on the monotonic clock; undefined after one that failed. */
+  #provenAt: number | undefined;
+  /** Why the last commit failed; undefined after one that succeeded. */
+  #failure: UnavailableCause | undefined;
 
   private constructor(options: SqliteStoreOptions) {
     this.#options = options;
@@ -73,12 +77,13 @@ export class SqliteStore implements Store {
     try {
       const result = await this.#writer.transaction().execute(work);
       this.#provenAt = this.#options.clock.monotonic();
+      this.#failure = undefined;
       return result;
     } catch (error) {
       const failure = asUnavailable(error);
       if (failure instanceof StoreUnavailableError) {
-        this.#provenAt = 0;
-        this.#suspect = failure.reason !== "locked";
+        this.#provenAt = undefined;
+        this.#failure = failure.reason;
       }
       throw failure;
     }
@@ -87,8 +92,8 @@ export class SqliteStore implements Store {
   /** Waits for the write lock without blocking a thread, and has a frozen holder ended. */
   async #begin(): Promise<void> {
     const { clock, onFrozenLock } = this.#options;
-    if (this.#suspect) await this.#connection.reopen();
-    this.#suspect = false;
+    // After such an error the connection itself may be useless.
+    if (this.#failure && this.#failure !== "locked") await this.#connection.reopen();
     const since = clock.monotonic();
     let holder: { pid: number; since: number } | undefined;
     for (;;) {
@@ -122,8 +127,14 @@ export class SqliteStore implements Store {
   }
 
   async probe(limitMs: number): Promise<void> {
-    const { clock } = this.#options;
-    if (this.#provenAt && clock.monotonic() - this.#provenAt < PROOF_MS) return;
+    const { clock, path } = this.#options;
+    if (this.#provenAt !== undefined && clock.monotonic() - this.#provenAt < PROOF_MS) return;
+    // On a full disk a commit as small as the one below may still fit where an accept does not.
+    if (this.#failure === "full") {
+      const { bavail, bsize } = await statfs(dirname(path));
+      if (bavail * bsize < SPARE_BYTES)
+        throw new StoreUnavailableError("full", `${bavail * bsize} bytes are free`);
+    }
     const commit = this.write((trx) =>
       trx.updateTable("twinhook_version").set({ probed_at: clock.now() }).execute(),
     );

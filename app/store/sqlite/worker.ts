@@ -84,7 +84,8 @@ if (watchMs > 0) {
     try {
       // Changes exactly when another connection committed: https://www.sqlite.org/pragma.html#pragma_data_version
       const version = prepare("PRAGMA data_version").get()?.data_version;
-      if (seen !== undefined && version !== seen) port.postMessage({ change: true });
+      // The first look counts as well: who listens cannot know what was committed just before it.
+      if (version !== seen) port.postMessage({ change: true });
       seen = version;
     } catch {
       // An unreadable store shows itself in the next query, which can tell its caller.

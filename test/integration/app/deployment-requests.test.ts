@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signDelivery } from "../../../shared/delivery-signature.ts";
 import type { Deployment } from "../../../shared/deployment.ts";
-import { appIdentity } from "../../helpers/github/app-identity.ts";
+import { awayGitHub } from "../../helpers/away-github.ts";
 import { ADMIN_TOKEN, DELIVERY_SECRET, TestHost } from "../../helpers/test-host.ts";
 
 const OTHER_SECRET = `whsec_${Buffer.from("the delivery secret of another one").toString("base64")}`;
@@ -22,16 +22,8 @@ const wanted = (changes: Record<string, unknown> = {}) => ({
 });
 
 beforeAll(async () => {
-  const app = appIdentity();
-  const environment = () => ({
-    APP_ID: String(app.id),
-    PRIVATE_KEY: app.privateKey,
-    WEBHOOK_SECRET: app.webhookSecret,
-    GHE_HOST: "127.0.0.1:9",
-    GHE_PROTOCOL: "http",
-  });
   host = await TestHost.create({
-    github: { app, environment },
+    github: awayGitHub(),
     instances: ["primary"],
     targets: [
       {},

@@ -2,7 +2,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { appIdentity } from "../../helpers/github/app-identity.ts";
+import { awayGitHub } from "../../helpers/away-github.ts";
 import { workflowRunPayload } from "../../helpers/github/workflow-run-payload.ts";
 import type { AppProcess } from "../../helpers/process.ts";
 import { TestHost } from "../../helpers/test-host.ts";
@@ -12,17 +12,11 @@ let host: TestHost;
 let instance: AppProcess;
 
 beforeAll(async () => {
-  const app = appIdentity();
-  // GitHub is away: accepting needs nobody but the store.
-  const environment = () => ({
-    APP_ID: String(app.id),
-    PRIVATE_KEY: app.privateKey,
-    WEBHOOK_SECRET: app.webhookSecret,
-    WEBHOOK_SECRET_PREVIOUS: PREVIOUS_SECRET,
-    GHE_HOST: "127.0.0.1:9",
-    GHE_PROTOCOL: "http",
+  host = await TestHost.create({
+    github: awayGitHub(),
+    instances: ["primary"],
+    env: { WEBHOOK_SECRET_PREVIOUS: PREVIOUS_SECRET },
   });
-  host = await TestHost.create({ github: { app, environment }, instances: ["primary"] });
   instance = await host.start("primary");
 });
 afterAll(() => host.close());

@@ -1,0 +1,56 @@
+/** Measures Twinhook beside bare Probot and adnanh/webhook, on this machine and in one run: `npm run bench`. */
+import { cpus } from "node:os";
+import { startGitHub } from "../helpers/github/simulator.ts";
+import { type AcceptResult, measureAccepts } from "./accepts.ts";
+import { measureDisk } from "./disk.ts";
+import { type MemoryLook, measureMemory } from "./memory.ts";
+import { type BenchOptions, readOptions } from "./options.ts";
+import { describeAccepts, describeMemory, describeTrigger } from "./report.ts";
+import { measureTrigger, type TriggerTimes } from "./trigger.ts";
+
+async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
+  const note = (line: string) => console.error(line);
+  const print = (text: string) => {
+    if (!json) console.log(`\n${text}`);
+  };
+  const disk = measureDisk();
+  const processors = cpus();
+  print(
+    `${processors.length} × ${processors[0]?.model.trim()}, Node ${process.version}, ` +
+      `${disk.directory}: fsync of a page ${disk.fsyncP50Ms.toFixed(2)} ms`,
+  );
+  const github = await startGitHub();
+  github.addRepository("acme/site");
+  let accepts: AcceptResult[] | undefined;
+  let trigger: TriggerTimes[] | undefined;
+  let memory: MemoryLook[] | undefined;
+  try {
+    if (parts.includes("accepts")) {
+      accepts = await measureAccepts(github, options, note);
+      print(describeAccepts(accepts));
+    }
+    if (parts.includes("trigger")) {
+      trigger = await measureTrigger(github, options, note);
+      print(describeTrigger(trigger));
+    }
+    if (parts.includes("memory")) {
+      memory = await measureMemory(github, note);
+      print(describeMemory(memory));
+    }
+  } finally {
+    await github.close();
+  }
+  if (json)
+    console.log(JSON.stringify({ node: process.version, disk, accepts, trigger, memory }, undefined, 2));
+  const lost = accepts?.find(({ stored, accepted }) => stored !== null && stored < accepted);
+  if (lost)
+    throw new Error(`${lost.subject}: ${lost.accepted} events were accepted, ${lost.stored} are stored`);
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options) await bench(options);
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = 1;
+}

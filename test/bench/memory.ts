@@ -1,0 +1,45 @@
+import { execFileSync } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { GitHub } from "../helpers/github/simulator.ts";
+import { LoadGenerator } from "./load-generator.ts";
+import { startTwinhook } from "./subjects/twinhook.ts";
+
+/** After how many events to look. */
+const LOOKS = [10_000, 100_000] as const;
+/** One event in ten is of a new run, so that deployments and word for GitHub are kept as well. */
+const FRESH_RUN_EVERY = 10;
+/** What is only waiting to be collected is not what an instance needs. */
+const SETTLE_MS = 3_000;
+
+/** The resident memory of an instance after so many events. */
+export interface MemoryLook {
+  events: number;
+  residentBytes: number;
+}
+
+/** Measures how the memory of one instance grows with the events that it has taken in. */
+export async function measureMemory(github: GitHub, note: (line: string) => void): Promise<MemoryLook[]> {
+  const subject = await startTwinhook(github, { name: "Twinhook", command: ["sleep", "3600"], queue: "all" });
+  const load = new LoadGenerator();
+  try {
+    await github.goDown();
+    const looks: MemoryLook[] = [];
+    let sent = 0;
+    for (const events of LOOKS) {
+      note(`memory: up to ${events.toLocaleString("en")} events`);
+      await load.run(subject, { freshRunEvery: FRESH_RUN_EVERY, events: events - sent });
+      sent = events;
+      await sleep(SETTLE_MS);
+      looks.push({ events, residentBytes: residentBytes(subject.pid) });
+    }
+    return looks;
+  } finally {
+    load.close();
+    await subject.stop();
+    await github.comeBack();
+  }
+}
+
+function residentBytes(pid: number): number {
+  return Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" })) * 1024;
+}

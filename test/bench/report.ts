@@ -1,0 +1,63 @@
+import type { AcceptResult } from "./accepts.ts";
+import { CONNECTIONS } from "./load-generator.ts";
+import type { MemoryLook } from "./memory.ts";
+import { BODY } from "./payload.ts";
+import type { Spread } from "./statistics.ts";
+import { table } from "./table.ts";
+import type { TriggerTimes } from "./trigger.ts";
+
+/** The accepts as a table, with what one must know to read it. */
+export function describeAccepts(results: readonly AcceptResult[]): string {
+  const rows = results.map(({ subject, perSecond, p50, p99, ratio, accepted, stored }) => [
+    subject,
+    withRange(perSecond, 0),
+    withRange(p50, 1),
+    withRange(p99, 1),
+    withRange(ratio, 2),
+    stored === null ? "nothing" : `${stored} of ${accepted}`,
+  ]);
+  return [
+    `Accepts: ${CONNECTIONS} connections, ${BODY.length.toLocaleString("en")} bytes, every event with a fresh GUID; median (lowest to highest round)`,
+    "",
+    table(["", "events/s", "p50 ms", "p99 ms", "to bare Probot", "stored"], rows),
+    "",
+    "One run: every delivery is recorded, its deployment is known already. New runs: delivery, deployment and word",
+    "for GitHub are recorded, and wait behind a deployment that goes on throughout. GitHub is away in this part:",
+    "what it is to be told is recorded in the same commit, but not sent.",
+  ].join("\n");
+}
+
+/** The trigger times as a table. */
+export function describeTrigger(results: readonly TriggerTimes[]): string {
+  const base = results.find(({ subject }) => subject === "adnanh/webhook");
+  const rows = results.map(({ subject, samples, p50, p99, min, max, answeredP50 }) => [
+    subject,
+    p50.toFixed(1),
+    p99.toFixed(1),
+    `${min.toFixed(1)} to ${max.toFixed(1)}`,
+    answeredP50.toFixed(1),
+    base ? (p50 / base.p50).toFixed(2) : "",
+    String(samples),
+  ]);
+  const headings = ["", "p50 ms", "p99 ms", "range", "answered p50 ms", "p50 to adnanh/webhook", "samples"];
+  return [
+    "Trigger: from sending the event to the first act of the command (a shell script that writes a byte), idle system",
+    "",
+    table(headings, rows),
+  ].join("\n");
+}
+
+/** The memory as a table. */
+export function describeMemory(looks: readonly MemoryLook[]): string {
+  const first = looks[0]?.residentBytes ?? Number.NaN;
+  const rows = looks.map(({ events, residentBytes }) => [
+    `after ${events.toLocaleString("en")} events`,
+    (residentBytes / 2 ** 20).toFixed(0),
+    (residentBytes / first).toFixed(2),
+  ]);
+  return ["Memory of the instance", "", table(["", "resident MiB", "to the first"], rows)].join("\n");
+}
+
+function withRange({ median, min, max }: Spread, digits: number): string {
+  return `${median.toFixed(digits)} (${min.toFixed(digits)} to ${max.toFixed(digits)})`;
+}

@@ -1,0 +1,171 @@
+import { systemClock } from "../../app/clock.ts";
+import { openStore } from "../../app/store/open-store.ts";
+import type { StoreAddress } from "../../app/store/store.ts";
+import type { FaultKind } from "../helpers/github/faults.ts";
+import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
+import { TestHost } from "../helpers/test-host.ts";
+import { installDeployScript } from "./deploy-script.ts";
+import { collect, type Evidence } from "./evidence.ts";
+import { Instances } from "./instances.ts";
+import { Killer } from "./killer.ts";
+import { Observer } from "./observer.ts";
+import { drawPlan, type PlannedFault } from "./plan.ts";
+import { Progress } from "./progress.ts";
+import { type Answer, sendAll } from "./sender.ts";
+import { SOURCES, targetConfigs } from "./targets.ts";
+import { judge, type Violation } from "./verdict.ts";
+
+/** How one campaign is run. */
+export interface CampaignOptions {
+  seed: number;
+  events: number;
+  kills: number;
+  /** Connections that send at the same time. */
+  connections: number;
+  /** Events per second, over all connections. */
+  rate: number;
+  /** The URL of an empty PostgreSQL database; without it the store is SQLite, in the host's own folder. */
+  postgresUrl?: string;
+  /** Whether to wait at the end until GitHub has been told everything, which may take a minute. */
+  waitForGitHub: boolean;
+  /** Called now and then with a line about how far it has come. */
+  onProgress?: (line: string) => void;
+  /** Leaves the host's folder where it is. */
+  keep?: boolean;
+}
+
+/** How a campaign went. */
+export interface CampaignReport {
+  violations: Violation[];
+  seconds: number;
+  /** Figures, for people. */
+  figures: Record<string, number>;
+  /** Where the host's folder is, if it was kept. */
+  directory: string | null;
+}
+
+const PROGRESS_MS = 2_000;
+const GITHUB_LATENCY_MS = 3;
+
+/**
+ * Sends the events of a seed to both twins while instances, runners and commands are killed, waits until
+ * everything is done, and holds what is on record against the promises.
+ */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
+  const began = performance.now();
+  const plan = drawPlan(options);
+  const plenty = { app: 1_000_000, installation: 1_000_000 };
+  const github = await startGitHub({ latencyMs: GITHUB_LATENCY_MS, rateLimits: plenty });
+  const { host, repositories } = await prepareHost(github, options.postgresUrl);
+  const instances = new Instances(host);
+  const progress = new Progress();
+  const killer = new Killer(host, instances);
+  const abort = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await instances.start();
+    const store = await openStore(addressOf(host, options.postgresUrl), {
+      clock: systemClock,
+      maxConnections: 3,
+      skipMigrations: true,
+    });
+    const observer = new Observer(store);
+    const line = () =>
+      `${Math.round((performance.now() - began) / 1000)} s: ${progress.count} of ${plan.events.length} events ` +
+      `answered, ${killer.kills.length} of ${plan.kills.length} kills, ${JSON.stringify(observer.statuses)}`;
+    timer = setInterval(() => options.onProgress?.(line()), PROGRESS_MS);
+
+    const faults = setFaults(github, plan.faults, progress);
+    const [answers] = await Promise.all([
+      sendAll(host, plan.events, { connections: options.connections, progress, repositories }),
+      killer.run(plan.kills, progress),
+      faults,
+    ]);
+    const settled = await observer.untilSettled();
+    if (!settled) observer.violations.add(`the queue is stuck: ${JSON.stringify(observer.statuses)}`);
+    if (settled && options.waitForGitHub && !(await observer.untilToldGitHub()))
+      observer.violations.add(`the outbox is stuck: ${JSON.stringify(observer.statuses)}`);
+    await instances.stop();
+    await observer.close();
+    options.onProgress?.(line());
+
+    const observed = [...observer.violations, ...instances.diedByThemselves];
+    const evidence = await collect(host, store, github, { answers, kills: killer.kills, observed });
+    await store.close();
+    return {
+      violations: judge(evidence),
+      seconds: (performance.now() - began) / 1000,
+      figures: { ...figuresOf(evidence, answers), failedLooks: observer.failedLooks.length },
+      directory: options.keep ? host.directory : null,
+    };
+  } finally {
+    clearInterval(timer);
+    abort.abort();
+    await instances.stop();
+    await host.close({ keep: options.keep ?? false });
+    await github.close();
+  }
+}
+
+async function prepareHost(github: GitHub, postgresUrl: string | undefined) {
+  const repositories = new Map(
+    Object.keys(SOURCES).map((source) => {
+      const name = source.split(" ")[0] as string;
+      return [name, github.addRepository(name)] as const;
+    }),
+  );
+  const host = await TestHost.create({
+    github,
+    ...(postgresUrl && { store: postgresUrl }),
+    targets: [],
+    config: {},
+  });
+  const { script, env } = installDeployScript(host.siteDirectory);
+  host.configure({
+    targets: targetConfigs(script).map((target) => ({ ...target, env })),
+    config: {
+      // GitHub's troubles are short here, and so is the patience with them.
+      retry: { base_delay: "100ms", max_delay: "1s" },
+      circuit_breaker: { timeout: "1s" },
+    },
+  });
+  return { host, repositories };
+}
+
+function addressOf(host: TestHost, postgresUrl: string | undefined): StoreAddress {
+  return postgresUrl
+    ? { engine: "postgres", url: postgresUrl }
+    : { engine: "sqlite", path: `${host.stateDirectory}/twinhook.db` };
+}
+
+async function setFaults(github: GitHub, faults: readonly PlannedFault[], progress: Progress): Promise<void> {
+  for (const { afterEvents, fault, times } of faults) {
+    await progress.reached(afterEvents);
+    const kind: FaultKind =
+      fault === "status"
+        ? { kind: fault, status: 502 }
+        : fault === "latency"
+          ? { kind: fault, ms: 300 }
+          : { kind: fault };
+    github.faults.add(kind, { route: "/repos/*", times });
+  }
+}
+
+function figuresOf({ deployments, deliveries, kills }: Evidence, answers: Answer[]): Record<string, number> {
+  const count = (status: string) => deployments.filter((row) => row.status === status).length;
+  const hits = (what: string) => kills.flatMap(({ hit }) => hit).filter((one) => one.startsWith(what)).length;
+  return {
+    events: answers.length,
+    tries: answers.reduce((sum, { tries }) => sum + tries.length, 0),
+    deliveries: deliveries.length,
+    deployments: deployments.length,
+    succeeded: count("succeeded"),
+    superseded: count("superseded"),
+    failed: count("failed"),
+    kills: kills.length,
+    killedInstances: hits("primary") + hits("backup"),
+    killedRunners: hits("runner"),
+    killedCommands: hits("command"),
+    interruptions: deployments.reduce((sum, { interruptions }) => sum + interruptions, 0),
+  };
+}

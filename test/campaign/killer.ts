@@ -1,0 +1,162 @@
+import { watch } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isAlive, type ProcessIdentity } from "../../app/run/process-identity.ts";
+import { type RunEntry, RunRegistry } from "../../app/run/run-registry.ts";
+import type { TestHost } from "../helpers/test-host.ts";
+import type { Instances } from "./instances.ts";
+import type { PlannedKill, Victim } from "./plan.ts";
+import { processesIn } from "./processes.ts";
+import type { Progress } from "./progress.ts";
+
+/** A kill as it really happened. */
+export interface Kill {
+  victim: Victim;
+  /** What was killed: `runner 4711`, `command 4712`, `primary`. */
+  hit: string[];
+  /** The processes among them that were runners and commands: pid and start time. */
+  runners: string[];
+  commands: string[];
+  at: number;
+}
+
+/** A situation that does not come within this time is not waited for any longer. */
+const SITUATION_LIMIT_MS = 2_000;
+
+/** Kills by plan, with SIGKILL, and notes whom it hit. */
+export class Killer {
+  readonly kills: Kill[] = [];
+  #host: TestHost;
+  #instances: Instances;
+  #registry: RunRegistry;
+
+  constructor(host: TestHost, instances: Instances) {
+    this.#host = host;
+    this.#instances = instances;
+    this.#registry = new RunRegistry(host.stateDirectory);
+  }
+
+  /** Carries out all kills, each at its point of the sending. */
+  async run(plan: readonly PlannedKill[], progress: Progress): Promise<void> {
+    for (const kill of plan) {
+      await progress.reached(kill.afterEvents);
+      await this.#carryOut(kill);
+    }
+  }
+
+  async #carryOut({ victim, delayMs, which }: PlannedKill): Promise<void> {
+    const kill: Kill = { victim, hit: [], runners: [], commands: [], at: 0 };
+    this.kills.push(kill);
+    const wanted = (entry: RunEntry) =>
+      victim !== "command" && victim !== "runner_and_command" ? true : entry.command !== null;
+    let entry: RunEntry | undefined;
+    if (victim === "runner_at_claim") entry = await this.#untilRegistered();
+    else if (victim === "runner_at_end") entry = await this.#untilEnded();
+    else if (victim.startsWith("runner") || victim === "command")
+      entry = pick(this.#busy().filter(wanted), which) ?? (await this.#untilRegistered(wanted));
+    await sleep(delayMs);
+    kill.at = Date.now();
+    // Where no runner is at work, an idle one will do.
+    const runner = entry?.runner ?? pick(this.#idleRunners(), which);
+    if (victim !== "instance" && victim !== "both_instances" && victim !== "command" && runner) {
+      if (end(runner)) {
+        kill.hit.push(`runner ${runner.pid}`);
+        kill.runners.push(`${runner.pid} ${runner.startTime}`);
+      }
+    }
+    const command = entry && (this.#registry.read(entry.holder)?.command ?? entry.command);
+    if ((victim === "command" || victim === "runner_and_command") && command && end(command)) {
+      kill.hit.push(`command ${command.pid}`);
+      kill.commands.push(`${command.pid} ${command.startTime}`);
+    }
+    const names =
+      victim === "both_instances"
+        ? (["primary", "backup"] as const)
+        : victim === "instance" || victim === "runner_and_instance" || kill.hit.length === 0
+          ? ([which < 0.5 ? "primary" : "backup"] as const)
+          : [];
+    kill.hit.push(...names);
+    await Promise.all(names.map((name) => this.#instances.kill(name)));
+  }
+
+  #busy(): RunEntry[] {
+    return this.#registry.list().filter(isBusyRunner);
+  }
+
+  #idleRunners(): ProcessIdentity[] {
+    return processesIn(this.#host.directory).filter(({ command }) => /\/run\/runner\.ts/.test(command));
+  }
+
+  /** Resolves when a runner notes itself, which it does right before it claims; or when that does not happen. */
+  #untilRegistered(wanted: (entry: RunEntry) => boolean = () => true): Promise<RunEntry | undefined> {
+    return within((resolve, signal) => {
+      const folder = join(this.#host.stateDirectory, "runs");
+      watch(folder, { signal }, (_, name) => {
+        if (!name?.startsWith("run_") || !name.endsWith(".json")) return;
+        const entry = this.#registry.read(name.slice(0, -".json".length));
+        if (entry && isBusyRunner(entry) && wanted(entry)) resolve(entry);
+      });
+    });
+  }
+
+  /** Resolves when a command is about to end, with its runner, which will then record the result. */
+  #untilEnded(): Promise<RunEntry | undefined> {
+    return within((resolve, signal) => {
+      watch(this.#host.traceFile, { signal }, () => {
+        void lastLine(this.#host.traceFile).then((line) => {
+          if (!line.startsWith("end ")) return;
+          const [pid, began] = line.trim().split(" ").slice(7);
+          const entry = this.#registry
+            .list()
+            .find(({ command }) => command && String(command.pid) === pid && command.startTime === began);
+          if (entry && isBusyRunner(entry)) resolve(entry);
+        });
+      });
+    });
+  }
+}
+
+function isBusyRunner({ holder, runner }: RunEntry): boolean {
+  return holder.startsWith("run_") && isAlive(runner);
+}
+
+function pick<T>(from: readonly T[], which: number): T | undefined {
+  return from[Math.floor(which * from.length)];
+}
+
+/** Ends exactly this process, if it still runs. */
+function end(identity: ProcessIdentity): boolean {
+  if (!isAlive(identity)) return false;
+  process.kill(identity.pid, "SIGKILL");
+  return true;
+}
+
+async function within<T>(
+  begin: (resolve: (found: T) => void, signal: AbortSignal) => void,
+): Promise<T | undefined> {
+  const abort = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<T | undefined>();
+  const timer = setTimeout(() => resolve(undefined), SITUATION_LIMIT_MS);
+  begin(resolve, abort.signal);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    abort.abort();
+  }
+}
+
+const LAST_BYTES = 400;
+
+async function lastLine(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const start = Math.max(0, size - LAST_BYTES);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(LAST_BYTES), 0, LAST_BYTES, start);
+    return buffer.toString("utf8", 0, bytesRead).trimEnd().split("\n").at(-1) ?? "";
+  } finally {
+    await file.close();
+  }
+}
