@@ -60,9 +60,10 @@ export async function startInstance(options: {
     onFrozenLock: (pid) => endFrozenHolder(pid, registry, log),
   });
 
-  const app = await githubApp(environment, environment.webhookSecret as string, log);
+  const newApp = (secret: string) => githubApp(environment, secret, log);
+  const secret = environment.webhookSecret as string;
   const previous = environment.webhookSecretPrevious;
-  const accepted = previous ? [app, await githubApp(environment, previous, log)] : [app];
+  const accepted = await Promise.all((previous ? [secret, previous] : [secret]).map(newApp));
   await registerTargets(store, targets, await githubTime(environment.githubApiUrl, clock));
 
   const pageUrl = (id: string) => `${config.public_url ?? config.door?.url ?? self.url}/deployments/${id}`;
@@ -80,7 +81,7 @@ export async function startInstance(options: {
   const outbox = new Outbox({
     store,
     clock,
-    github: new GitHubDeployments(app),
+    github: new GitHubDeployments(() => newApp(secret)),
     retry: config.retry,
     breaker: config.circuit_breaker,
     holder: `${name} ${randomUUID()}`,

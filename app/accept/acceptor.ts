@@ -3,7 +3,8 @@ import { StoreUnavailableError } from "../store/errors.ts";
 import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
 import type { Arrival } from "./arrival.ts";
-import { type Accepted, commitBatch } from "./commit-batch.ts";
+import { commit } from "./commit.ts";
+import type { Accepted } from "./commit-batch.ts";
 
 /** The largest number of arrivals that share one commit. */
 const MAX_BATCH = 128;
@@ -66,13 +67,10 @@ export class Acceptor {
 
   async #commit(batch: Waiting[]): Promise<void> {
     try {
-      const accepted = await this.#store.write((trx) =>
-        commitBatch(
-          trx,
-          this.#store,
-          batch.map(({ arrival }) => arrival),
-          { instance: this.#instance, now: this.#clock.now() },
-        ),
+      const accepted = await commit(
+        this.#store,
+        batch.map(({ arrival }) => arrival),
+        { instance: this.#instance, now: this.#clock.now() },
       );
       for (const [index, waiting] of batch.entries()) waiting.resolve(accepted[index] as Accepted);
       if (accepted.some(({ queued }) => queued)) this.#onQueued();

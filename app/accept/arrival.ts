@@ -14,7 +14,6 @@ export interface RunFacts {
   ref: string;
   workflow: string | null;
   actor: string | null;
-  installationId: number | null;
 }
 
 /** One message that arrived, judged against the configuration but not yet against the store. */
@@ -28,7 +27,7 @@ export interface Arrival {
   facts: RunFacts | null;
   repository: string;
   /** The targets that it is to be deployed to. */
-  targets: TargetConfig[];
+  targets: Pick<TargetConfig, "name" | "environment">[];
   /** Why there are none; null where there are some. */
   ignored: string | null;
   /** JSON of the request's own payload. */

@@ -163,7 +163,6 @@ export async function commitBatch(
       superseded_by: superseded ? mark.deploymentId : null,
       source: arrival.source,
       via_run_attempt: arrival.viaRunAttempt,
-      installation_id: facts.installationId,
       payload: arrival.payload,
       accepted_by: by.instance,
       run_by: null,
@@ -218,11 +217,15 @@ async function readState(trx: Writer, store: Store, arrivals: readonly Arrival[]
     }
   }
   if (wanted.size === 0) return state;
-  await readMarks(trx, store, [...wanted.values()], state);
+  const targets = [...wanted.values()];
+  await readMarks(trx, store, targets, state);
   if (runIds.size === 0) return state;
   const rows = await trx
     .selectFrom("deployments")
     .selectAll()
+    // With the run's id alone the key's index cannot be used, and every deployment ever made would be read.
+    .where("repository_key", "in", [...new Set(targets.map((t) => t.repository))])
+    .where("target", "in", [...new Set(targets.map((t) => t.target))])
     .where("run_id", "in", [...runIds])
     .execute();
   for (const row of rows) {

@@ -115,7 +115,6 @@ export function requestArrival(request: ParsedRequest, target: TargetConfig, adm
       ref: request.ref ?? request.sha,
       workflow: request.workflow ?? null,
       actor: request.actor ?? null,
-      installationId: null,
     },
     repository: repositoryKey(target.repository),
     targets: [target],

@@ -26,7 +26,6 @@ const workflowRunEvent = z.object({
     actor: z.object({ login: text }).nullish(),
   }),
   repository: z.object({ id, full_name: text }),
-  installation: z.object({ id }).nullish(),
 });
 
 export type WorkflowRunEvent = z.output<typeof workflowRunEvent>;
@@ -58,7 +57,6 @@ export function judgeWorkflowRun(
     ref: `refs/heads/${run.head_branch ?? ""}`,
     workflow: run.path ?? null,
     actor: run.actor?.login ?? null,
-    installationId: event.installation?.id ?? null,
   } satisfies RunFacts;
   const here = configured.filter((t) => repositoryKey(t.repository) === repositoryKey(repository.full_name));
   const { targets, ignored } = choose(event, here);

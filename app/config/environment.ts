@@ -116,7 +116,11 @@ function readPrivateKey(value: string | null, path: string | null, problem: Repo
     try {
       key = readFileSync(path, "utf8").trim();
     } catch (error) {
-      problem(variable, "a file that can be read", `${describeValue(path)} (${(error as NodeJS.ErrnoException).code})`);
+      problem(
+        variable,
+        "a file that can be read",
+        `${describeValue(path)} (${(error as NodeJS.ErrnoException).code})`,
+      );
       return null;
     }
   }

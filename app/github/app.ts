@@ -3,7 +3,16 @@ import { Probot, ProbotOctokit } from "probot";
 import type { Environment } from "../config/environment.ts";
 
 /** Octokit without Probot's own retries and write throttling: the outbox decides when to send again. */
-const PlainOctokit = ProbotOctokit.defaults({ retry: { enabled: false }, throttle: { enabled: false } });
+const PlainOctokit = ProbotOctokit.defaults((options: OctokitOptions) => ({
+  ...options,
+  retry: { enabled: false },
+  // Probot gives options of its own, so that only what is set last holds.
+  throttle: { ...options.throttle, enabled: false },
+}));
+
+interface OctokitOptions {
+  throttle?: object;
+}
 
 /**
  * The GitHub App, as Probot knows it: its webhook signatures and its authentication.

@@ -11,40 +11,46 @@ const CALL_LIMIT_MS = 10_000;
 /** What the outbox needs to know of a deployment to show it. */
 export type Shown = Pick<
   DeploymentRecord,
-  | "id"
-  | "repository"
-  | "target"
-  | "environment"
-  | "sha"
-  | "ref"
-  | "run_id"
-  | "run_attempt"
-  | "installation_id"
+  "id" | "repository" | "target" | "environment" | "sha" | "ref" | "run_id" | "run_attempt"
 > & { environmentUrl: string | null; logUrl: string };
 
 type Octokit = Awaited<ReturnType<Probot["auth"]>>;
 
 /** Shows deployments as GitHub Deployments with statuses. */
 export class GitHubDeployments {
-  #app: Probot;
+  #newApp: () => Promise<Probot>;
+  #app: Promise<Probot>;
   #installations = new Map<string, number>();
 
-  constructor(app: Probot) {
-    this.#app = app;
+  /** `newApp` makes the App with nothing cached. */
+  constructor(newApp: () => Promise<Probot>) {
+    this.#newApp = newApp;
+    this.#app = newApp();
   }
 
-  async #octokit({ repository, installation_id }: Shown): Promise<Octokit> {
-    let id = installation_id ?? this.#installations.get(repository);
+  /** A client with the rights that the App has on the repository. */
+  async #octokit({ repository }: Shown): Promise<Octokit> {
+    const app = await this.#app;
+    let id = this.#installations.get(repository);
     if (id === undefined) {
-      const app = await this.#app.auth();
-      const { data } = await app.request("GET /repos/{owner}/{repo}/installation", {
+      const octokit = await app.auth();
+      const { data } = await octokit.request("GET /repos/{owner}/{repo}/installation", {
         ...ownerAndName(repository),
         request: limit(),
       });
       id = data.id;
       this.#installations.set(repository, id);
     }
-    return this.#app.auth(id);
+    return app.auth(id);
+  }
+
+  /**
+   * Forgets installations and their tokens: after a refusal the App may have been installed anew, or have been
+   * given rights that a token made before does not carry.
+   */
+  forgetAccess(): void {
+    this.#installations.clear();
+    this.#app = this.#newApp();
   }
 
   /**

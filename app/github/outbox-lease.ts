@@ -83,7 +83,7 @@ export function postponeOutbox(
       .set({
         holder: null,
         lease_until: null,
-        not_before: (await store.now(trx)) + delayMs,
+        not_before: (await store.now(trx)) + Math.ceil(delayMs),
         last_error: error,
       })
       .where("id", "=", item.id)

@@ -123,7 +123,7 @@ export class Outbox {
   async #send(item: OutboxItem): Promise<void> {
     const { store, clock, log, retry } = this.#options;
     try {
-      await pRetry(() => this.#tryOnce(item), {
+      await pRetry((attempt) => this.#tryOnce(item, attempt), {
         retries: TRIES - 1,
         minTimeout: retry.base_delay,
         maxTimeout: retry.max_delay,
@@ -152,6 +152,7 @@ export class Outbox {
         delayMs = 0;
         this.#pausedUntil = clock.monotonic() + this.#options.breaker.timeout;
       }
+      if (failure.kind === "refused") this.#options.github.forgetAccess();
       const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
       if (!this.#abort.signal.aborted)
         log.warn({ ...about, attempts: item.attempts }, `GitHub is told later: ${error.message}${remedy}`);
@@ -160,10 +161,10 @@ export class Outbox {
   }
 
   /** One call through the breaker. What GitHub refuses on purpose does not count against it. */
-  async #tryOnce(item: OutboxItem): Promise<void> {
+  async #tryOnce(item: OutboxItem, attempt: number): Promise<void> {
     const failed = await this.#breaker.execute(async () => {
       try {
-        await this.#call(item);
+        await this.#call(item, item.attempts + attempt > 2);
         return undefined;
       } catch (error) {
         if (classifyGitHubError(error, this.#options.clock.now()).kind === "transient") throw error;
@@ -173,7 +174,8 @@ export class Outbox {
     if (failed) throw new AbortError(failed);
   }
 
-  async #call(item: OutboxItem): Promise<void> {
+  /** `again` says that an earlier try may have reached GitHub although its answer was lost. */
+  async #call(item: OutboxItem, again: boolean): Promise<void> {
     const { store, github, links } = this.#options;
     const row = await store.read
       .selectFrom("deployments")
@@ -186,7 +188,7 @@ export class Outbox {
     if (!githubId) {
       // What was superseded before GitHub ever heard of it needs no Deployment there.
       if (item.announcement.status === "superseded") return;
-      githubId = await github.create(shown, item.attempts > 1);
+      githubId = await github.create(shown, again);
       await store.write((trx) =>
         trx
           .updateTable("deployments")

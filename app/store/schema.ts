@@ -82,7 +82,6 @@ export interface DeploymentRow {
   superseded_by: string | null;
   source: DeploymentSource;
   via_run_attempt: number | null;
-  installation_id: number | null;
   payload: string | null;
   accepted_by: string;
   run_by: string | null;

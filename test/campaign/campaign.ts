@@ -1,10 +1,12 @@
+import { cpSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { systemClock } from "../../app/clock.ts";
 import { openStore } from "../../app/store/open-store.ts";
 import type { StoreAddress } from "../../app/store/store.ts";
 import type { FaultKind } from "../helpers/github/faults.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import { TestHost } from "../helpers/test-host.ts";
-import { installDeployScript } from "./deploy-script.ts";
+import { DEPLOY_SCRIPT } from "./deploy-script.ts";
 import { collect, type Evidence } from "./evidence.ts";
 import { Instances } from "./instances.ts";
 import { Killer } from "./killer.ts";
@@ -30,8 +32,8 @@ export interface CampaignOptions {
   waitForGitHub: boolean;
   /** Called now and then with a line about how far it has come. */
   onProgress?: (line: string) => void;
-  /** Leaves the host's folder where it is. */
-  keep?: boolean;
+  /** A folder into which the host's is copied when a rule does not hold: store, trace, registry. */
+  keepIn?: string;
 }
 
 /** How a campaign went. */
@@ -40,8 +42,6 @@ export interface CampaignReport {
   seconds: number;
   /** Figures, for people. */
   figures: Record<string, number>;
-  /** Where the host's folder is, if it was kept. */
-  directory: string | null;
 }
 
 const PROGRESS_MS = 2_000;
@@ -60,7 +60,6 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   const instances = new Instances(host);
   const progress = new Progress();
   const killer = new Killer(host, instances);
-  const abort = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   try {
     await instances.start();
@@ -92,17 +91,17 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     const observed = [...observer.violations, ...instances.diedByThemselves];
     const evidence = await collect(host, store, github, { answers, kills: killer.kills, observed });
     await store.close();
+    const violations = judge(evidence);
+    if (options.keepIn && violations.length > 0) keep(host, killer, options.keepIn);
     return {
-      violations: judge(evidence),
+      violations,
       seconds: (performance.now() - began) / 1000,
       figures: { ...figuresOf(evidence, answers), failedLooks: observer.failedLooks.length },
-      directory: options.keep ? host.directory : null,
     };
   } finally {
     clearInterval(timer);
-    abort.abort();
     await instances.stop();
-    await host.close({ keep: options.keep ?? false });
+    await host.close();
     await github.close();
   }
 }
@@ -117,12 +116,8 @@ async function prepareHost(github: GitHub, postgresUrl: string | undefined) {
   const host = await TestHost.create({
     github,
     ...(postgresUrl && { store: postgresUrl }),
-    targets: [],
-    config: {},
-  });
-  const { script, env } = installDeployScript(host.siteDirectory);
-  host.configure({
-    targets: targetConfigs(script).map((target) => ({ ...target, env })),
+    script: DEPLOY_SCRIPT,
+    targets: targetConfigs(),
     config: {
       // GitHub's troubles are short here, and so is the patience with them.
       retry: { base_delay: "100ms", max_delay: "1s" },
@@ -136,6 +131,15 @@ function addressOf(host: TestHost, postgresUrl: string | undefined): StoreAddres
   return postgresUrl
     ? { engine: "postgres", url: postgresUrl }
     : { engine: "sqlite", path: `${host.stateDirectory}/twinhook.db` };
+}
+
+function keep(host: TestHost, { kills }: Killer, into: string): void {
+  mkdirSync(into, { recursive: true });
+  // A named pipe cannot be copied; it shows in the evidence.
+  cpSync(host.directory, into, { recursive: true, filter: (path) => !statSync(path).isFIFO() });
+  writeFileSync(join(into, "kills.json"), JSON.stringify(kills, null, 2));
+  for (const [index, { pid, output }] of host.processes.entries())
+    writeFileSync(join(into, `instance-${index}-${pid}.log`), output);
 }
 
 async function setFaults(github: GitHub, faults: readonly PlannedFault[], progress: Progress): Promise<void> {

@@ -1,13 +1,12 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 
 /**
  * The deploy script of the campaign. Besides noting its start and its end, it finds out by itself whether another
- * one runs for the same target or named lock: its arguments name files, each of which the running command has
+ * one runs for the same target or named lock: its arguments name files beside the trace, each of which the running command has
  * made by `ln`, which is atomic. A file whose process (pid and start time) is gone was left by a killed one.
  * It uses the shell's own commands where it can, since it runs more than a thousand times.
  */
-const SCRIPT = `#!/bin/sh
+export const DEPLOY_SCRIPT = `#!/bin/sh
 look() {
   state= began=
   { read -r x x state x x x x x x x x x x x x x x x x x x began x < "/proc/$1/stat"; } 2>/dev/null
@@ -19,37 +18,29 @@ note() {
 }
 take() {
   echo "$me $TWINHOOK_DEPLOYMENT_ID $TWINHOOK_ATTEMPT" > "$1.$$"
-  if ! ln "$1.$$" "$1" 2>/dev/null; then
+  if ln "$1.$$" "$1" 2>/dev/null; then
+    rm "$1.$$"
+  else
     pid= start= whose="somebody who has just ended"
     { read -r pid start whose < "$1"; } 2>/dev/null
     look "\${pid:-none}"
     if [ -z "$pid" ] || { [ "$began" = "$start" ] && [ "$state" != Z ]; }; then
-      note overlap "\${1##*/} $pid $whose"
+      note overlap "\${1##*.} $pid $whose"
     fi
+    mv -f "$1.$$" "$1"
   fi
-  mv -f "$1.$$" "$1"
 }
 give() {
   { read -r pid start whose < "$1"; } 2>/dev/null
-  if [ "$pid $start" = "$me" ]; then rm "$1"; else note overlap "\${1##*/} $pid $whose"; fi
+  if [ "$pid $start" = "$me" ]; then rm "$1"; else note overlap "\${1##*.} $pid $whose"; fi
 }
 note start
-for lock; do take "$LOCK_DIRECTORY/$lock"; done
+for lock; do take "$TRACE_FILE.$lock"; done
 echo "deploying $TWINHOOK_SHA"
 if [ $((TWINHOOK_RUN_ID % 41)) = 0 ]; then sleep 0.4; else sleep 0.0$((TWINHOOK_RUN_ID % 7)); fi
-for lock; do give "$LOCK_DIRECTORY/$lock"; done
+for lock; do give "$TRACE_FILE.$lock"; done
 note end
 `;
-
-/** Puts the script into a folder and returns its path, with the variables that it needs. */
-export function installDeployScript(directory: string): { script: string; env: Record<string, string> } {
-  const script = join(directory, "campaign.sh");
-  const locks = join(directory, "campaign-locks");
-  mkdirSync(locks, { recursive: true });
-  writeFileSync(script, SCRIPT);
-  chmodSync(script, 0o755);
-  return { script, env: { LOCK_DIRECTORY: locks } };
-}
 
 /** A line that the script wrote. */
 export interface ScriptLine {

@@ -54,10 +54,7 @@ export async function collect(
   return {
     ...known,
     deployments: await store.read.selectFrom("deployments").selectAll().orderBy("seq").execute(),
-    deliveries: await store.read
-      .selectFrom("deliveries")
-      .select(["id", "guid", "deployment_ids"])
-      .execute(),
+    deliveries: await store.read.selectFrom("deliveries").select(["id", "guid", "deployment_ids"]).execute(),
     marks: await store.read
       .selectFrom("targets")
       .select(["target", "mark_run_id", "mark_run_attempt"])

@@ -101,7 +101,12 @@ export function drawPlan(options: PlanOptions): Plan {
 function drawEvents({ seed, events: count, connections, rate }: PlanOptions): PlannedEvent[] {
   const random = new Random(seed, "events");
   const duplicates = Math.round(count * DUPLICATES);
-  const event = (kind: EventKind, run: RunOptions, targets: string[], guid = random.uuid()): PlannedEvent => ({
+  const event = (
+    kind: EventKind,
+    run: RunOptions,
+    targets: string[],
+    guid = random.uuid(),
+  ): PlannedEvent => ({
     kind,
     guid,
     run,
@@ -119,7 +124,8 @@ function drawEvents({ seed, events: count, connections, rate }: PlanOptions): Pl
     const again = kind === "rerun" ? earlierRun(random, events) : undefined;
     if (again) {
       const { conclusion: _, ...same } = again.run;
-      const attempt = 1 + Math.max(...events.filter((e) => e.run.runId === same.runId).map((e) => e.run.attempt));
+      const attempt =
+        1 + Math.max(...events.filter((e) => e.run.runId === same.runId).map((e) => e.run.attempt));
       events.push(event("rerun", { ...same, attempt, startedAt }, targetsOf(same)));
       continue;
     }

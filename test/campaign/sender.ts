@@ -10,7 +10,11 @@ export interface Answer {
   /** Every try, in words: `primary 503`, `backup ECONNREFUSED`, `backup 202`. */
   tries: string[];
   /** The body of the 2xx; null where the connection broke after the status, or where there was no 2xx. */
-  body: { delivery: string | null; outcome: string; deployments: { id: string; duplicate: boolean }[] } | null;
+  body: {
+    delivery: string | null;
+    outcome: string;
+    deployments: { id: string; duplicate: boolean }[];
+  } | null;
   /** Whether there was a 2xx. */
   accepted: boolean;
 }

@@ -26,14 +26,14 @@ export const SOURCES = {
   "acme/shop staging": 10,
 } as const;
 
-/** The targets, as the configuration file names them; each runs the script with the locks that it is to watch. */
-export function targetConfigs(script: string): Record<string, unknown>[] {
+/** The targets for the configuration file; each runs the script with what it is to be alone with. */
+export function targetConfigs(): Record<string, unknown>[] {
   return TARGETS.map(({ name, repository, branch, queue, lock }) => ({
     name,
     repository,
     branches: [branch],
     queue,
     lock,
-    run: [script, `target-${name}`, ...(lock === null ? [] : [`lock-${lock}`])],
+    run: ["./deploy.sh", `target-${name}`, ...(lock === null ? [] : [`lock-${lock}`])],
   }));
 }

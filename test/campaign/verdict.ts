@@ -1,5 +1,5 @@
-import { MAX_INTERRUPTIONS } from "../../app/queue/interrupt.ts";
 import type { DeploymentRecord } from "../../app/queue/claim.ts";
+import { MAX_INTERRUPTIONS } from "../../app/queue/interrupt.ts";
 import { isFinal } from "../../shared/deployment.ts";
 import type { Evidence } from "./evidence.ts";
 import { type CampaignTarget, TARGETS } from "./targets.ts";
@@ -66,7 +66,8 @@ class Facts {
   }
 }
 
-const keyOf = (target: string, runId: number | null, attempt: number | null) => `${target} ${runId}.${attempt}`;
+const keyOf = (target: string, runId: number | null, attempt: number | null) =>
+  `${target} ${runId}.${attempt}`;
 
 /** Negative where `a` comes before `b` in their target's order. */
 function inOrder(a: DeploymentRecord, b: DeploymentRecord): number {
@@ -267,7 +268,8 @@ const RULES: Rule[] = [
           .toSorted(inOrder)
           .at(-1);
         if (!highest || !mark) return [];
-        return mark.mark_run_id === highest.order_run_id && mark.mark_run_attempt === highest.order_run_attempt
+        return mark.mark_run_id === highest.order_run_id &&
+          mark.mark_run_attempt === highest.order_run_attempt
           ? []
           : [`${JSON.stringify(mark)} but ${show(highest)}`];
       }),
@@ -303,7 +305,9 @@ const RULES: Rule[] = [
     rule: "GitHub shows every deployment that it was told of",
     against: ({ evidence }) =>
       evidence.deployments
-        .filter(({ id, status }) => status !== "superseded" && !evidence.untold.has(id) && !evidence.shown.has(id))
+        .filter(
+          ({ id, status }) => status !== "superseded" && !evidence.untold.has(id) && !evidence.shown.has(id),
+        )
         .map(show),
   },
   {

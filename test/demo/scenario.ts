@@ -90,7 +90,10 @@ export class Scenario {
     );
     const during = this.#complete({});
     const deployment = await this.#delivered(during);
-    await deployment?.printed(HALFWAY);
+    await Promise.all([
+      deployment?.printed(HALFWAY),
+      shownAtGitHub(this.#stage, during.run.id, "in_progress"),
+    ]);
     const pid = this.#stage.pid("primary");
     process.kill(pid, "SIGKILL");
     this.#timeline.note("demo", `kill -9 ${pid}: the primary is dead`);

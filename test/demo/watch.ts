@@ -9,6 +9,8 @@ import type { Timeline } from "./timeline.ts";
 const WITNESS = "backup";
 /** How long one request waits for a change (seconds); then it is sent again. */
 const POLL_S = 20;
+/** How long GitHub may take to show a status: an instance that dies while it sends one holds it back for 45 s. */
+const GITHUB_LIMIT_MS = 90_000;
 /** A wait that is never meant to run out: the end of the demo ends it. */
 const FOR_EVER_MS = 2 ** 31 - 1;
 
@@ -103,7 +105,7 @@ export function watchGitHub(
 export async function shownAtGitHub(stage: Stage, runId: number, state: string): Promise<void> {
   await stage.github.waitFor(
     () => githubShows(stage).some((shown) => shown.runId === runId && shown.state === state),
-    20_000,
+    GITHUB_LIMIT_MS,
   );
 }
 

@@ -48,7 +48,6 @@ export function runArrival(
       ref: "refs/heads/main",
       workflow: ".github/workflows/ci.yml",
       actor: "octocat",
-      installationId: 1,
     },
     repository: "acme/site",
     targets,

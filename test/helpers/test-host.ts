@@ -132,6 +132,7 @@ export class TestHost {
     return fetch(this.url(instance, WEBHOOK_PATH), {
       method: "POST",
       body,
+      ...(signal ? { signal } : {}),
       headers: {
         "content-type": "application/json",
         "x-github-event": event,

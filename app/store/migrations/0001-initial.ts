@@ -57,7 +57,6 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
     .addColumn("superseded_by", "text")
     .addColumn("source", "text", (c) => c.notNull())
     .addColumn("via_run_attempt", integer)
-    .addColumn("installation_id", integer)
     .addColumn("payload", "text")
     .addColumn("accepted_by", "text", (c) => c.notNull())
     .addColumn("run_by", "text")

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
-import type { CompiledQuery, DatabaseConnection, QueryResult } from "kysely";
+import type { CompiledQuery, QueryResult } from "kysely";
 import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
+import type { SqliteLink } from "./dialect.ts";
 import type { WorkerOptions, WorkerReply, WorkerRequest } from "./worker.ts";
 
 /** What SQLite reported; `code` is its extended result code (https://www.sqlite.org/rescode.html). */
@@ -38,7 +39,7 @@ export function asUnavailable(error: unknown): unknown {
 }
 
 /** One SQLite connection in a thread of its own, as kysely sees it. */
-export class SqliteConnection implements DatabaseConnection {
+export class SqliteConnection implements SqliteLink {
   #worker: Worker;
   #next = 1;
   #pending = new Map<number, { resolve: (result: QueryResult<never>) => void; reject: (e: Error) => void }>();
@@ -67,7 +68,12 @@ export class SqliteConnection implements DatabaseConnection {
     this.#worker.on("exit", () => fail(new Error("the store's thread has ended")));
   }
 
-  #send(request: { op: "query"; sql: string; parameters: readonly unknown[] } | { op: "reopen" }) {
+  #send(
+    request:
+      | { op: "query"; sql: string; parameters: readonly unknown[] }
+      | { op: "task"; task: string; input: string }
+      | { op: "reopen" },
+  ) {
     if (this.#dead) return Promise.reject(this.#dead);
     const id = this.#next++;
     return new Promise<QueryResult<never>>((resolve, reject) => {
@@ -83,6 +89,13 @@ export class SqliteConnection implements DatabaseConnection {
   /** Runs a statement without parameters, such as `BEGIN IMMEDIATE`. */
   async run(sql: string): Promise<void> {
     await this.#send({ op: "query", sql, parameters: [] });
+  }
+
+  /** Runs a whole transaction in the connection's thread; `task` is the URL of its module. */
+  async runTask<O>(task: URL, input: unknown): Promise<O> {
+    // As JSON, which is several times faster to pass on than objects are to clone.
+    const { rows } = await this.#send({ op: "task", task: task.href, input: JSON.stringify(input) });
+    return JSON.parse(rows[0] as string) as O;
   }
 
   /** Closes the file and opens it again, after an error that may have left the connection useless. */

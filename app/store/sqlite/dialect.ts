@@ -6,7 +6,13 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
-import type { SqliteConnection } from "./connection.ts";
+
+/** A SQLite connection, whichever thread it is used from. */
+export interface SqliteLink extends DatabaseConnection {
+  /** Runs a statement without parameters, such as `BEGIN IMMEDIATE`. */
+  run(sql: string): Promise<void>;
+  close(): Promise<void>;
+}
 
 /** SQLite can roll back changes of the schema; kysely's own adapter does not use that. */
 class TransactionalDdlAdapter extends SqliteAdapter {
@@ -17,13 +23,13 @@ class TransactionalDdlAdapter extends SqliteAdapter {
 
 /** Hands out the one connection, to one user at a time where `exclusive`. */
 class SingleConnectionDriver implements Driver {
-  #connection: SqliteConnection;
+  #connection: SqliteLink;
   #exclusive: boolean;
   #begin: () => Promise<void>;
   #tail: Promise<void> = Promise.resolve();
   #release: (() => void) | undefined;
 
-  constructor(connection: SqliteConnection, exclusive: boolean, begin: () => Promise<void>) {
+  constructor(connection: SqliteLink, exclusive: boolean, begin: () => Promise<void>) {
     this.#connection = connection;
     this.#exclusive = exclusive;
     this.#begin = begin;
@@ -58,9 +64,9 @@ class SingleConnectionDriver implements Driver {
   }
 }
 
-/** A kysely dialect over one SQLite thread. `begin` starts a transaction. */
+/** A kysely dialect over one SQLite connection. `begin` starts a transaction. */
 export function sqliteDialect(
-  connection: SqliteConnection,
+  connection: SqliteLink,
   options: { exclusive: boolean; begin: () => Promise<void> },
 ): Dialect {
   return {

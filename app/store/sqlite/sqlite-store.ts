@@ -74,8 +74,24 @@ export class SqliteStore implements Store {
   }
 
   async write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {
+    return this.#noting(() => this.#writer.transaction().execute(work));
+  }
+
+  /**
+   * Does the same with a {@link TransactionTask}, the default export of the module `task`, in the thread of the
+   * connection: one message each way in place of two for every statement, which costs more than the statements.
+   */
+  writeInThread<O>(task: URL, input: unknown): Promise<O> {
+    return this.#noting(() =>
+      this.#writer
+        .connection()
+        .execute(() => this.#onceUnlocked(() => this.#connection.runTask<O>(task, input))),
+    );
+  }
+
+  async #noting<T>(commit: () => Promise<T>): Promise<T> {
     try {
-      const result = await this.#writer.transaction().execute(work);
+      const result = await commit();
       this.#provenAt = this.#options.clock.monotonic();
       this.#failure = undefined;
       return result;
@@ -89,8 +105,12 @@ export class SqliteStore implements Store {
     }
   }
 
-  /** Waits for the write lock without blocking a thread, and has a frozen holder ended. */
-  async #begin(): Promise<void> {
+  #begin(): Promise<void> {
+    return this.#onceUnlocked(() => this.#connection.run("BEGIN IMMEDIATE"));
+  }
+
+  /** Waits for the write lock, which `attempt` takes, without blocking a thread; has a frozen holder ended. */
+  async #onceUnlocked<T>(attempt: () => Promise<T>): Promise<T> {
     const { clock, onFrozenLock } = this.#options;
     // After such an error the connection itself may be useless.
     if (this.#failure && this.#failure !== "locked") await this.#connection.reopen();
@@ -98,7 +118,7 @@ export class SqliteStore implements Store {
     let holder: { pid: number; since: number } | undefined;
     for (;;) {
       try {
-        return await this.#connection.run("BEGIN IMMEDIATE");
+        return await attempt();
       } catch (error) {
         const now = clock.monotonic();
         if (!isBusy(error) || now - since > LOCK_LIMIT_MS) throw error;

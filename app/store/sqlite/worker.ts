@@ -2,8 +2,11 @@
  * The thread that owns one SQLite connection, so that a slow disk never blocks the event loop of the instance.
  * It answers one message at a time, in order.
  */
+
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
+import type { CompiledQuery } from "kysely";
+import type { SqliteLink } from "./dialect.ts";
 
 export interface WorkerOptions {
   path: string;
@@ -13,9 +16,11 @@ export interface WorkerOptions {
 }
 export type WorkerRequest =
   | { id: number; op: "query"; sql: string; parameters: readonly unknown[] }
+  /** Runs a whole transaction here: see transaction-task.ts. */
+  | { id: number; op: "task"; task: string; input: string }
   | { id: number; op: "reopen" };
 export type WorkerReply =
-  | { id: number; rows: Record<string, unknown>[]; changes: number; insertId: number }
+  | { id: number; rows: unknown[]; changes: number; insertId: number }
   | { id: number; error: { message: string; code: number } }
   | { change: true };
 
@@ -27,7 +32,8 @@ const MAX_STATEMENTS = 200;
 const BUSY_TIMEOUT_MS = 20;
 
 let database: DatabaseSync | undefined;
-const statements = new Map<string, StatementSync>();
+/** Whether a statement returns rows is asked once: describing its columns costs as much as running it. */
+const statements = new Map<string, { statement: StatementSync; returnsRows: boolean }>();
 
 function open(): DatabaseSync {
   if (database) return database;
@@ -44,17 +50,41 @@ function open(): DatabaseSync {
   return opened;
 }
 
-function prepare(sql: string): StatementSync {
-  let statement = statements.get(sql);
-  if (!statement) {
+function prepare(sql: string) {
+  let prepared = statements.get(sql);
+  if (!prepared) {
     if (statements.size >= MAX_STATEMENTS) statements.delete(statements.keys().next().value as string);
-    statement = open().prepare(sql);
-    statements.set(sql, statement);
+    const statement = open().prepare(sql);
+    prepared = { statement, returnsRows: statement.columns().length > 0 };
+    statements.set(sql, prepared);
   }
-  return statement;
+  return prepared;
 }
 
-function answer(request: WorkerRequest): WorkerReply {
+function query(sql: string, values: readonly unknown[]) {
+  const { statement, returnsRows } = prepare(sql);
+  const parameters = values as SQLInputValue[];
+  if (returnsRows) return { rows: statement.all(...parameters), changes: 0, insertId: 0 };
+  const { changes, lastInsertRowid } = statement.run(...parameters);
+  return { rows: [], changes: Number(changes), insertId: Number(lastInsertRowid) };
+}
+
+/** The connection as kysely sees it from within this thread. */
+const connection: SqliteLink = {
+  async executeQuery<R>({ sql, parameters }: CompiledQuery) {
+    const { rows, changes } = query(sql, parameters);
+    return { rows: rows as R[], numAffectedRows: BigInt(changes) };
+  },
+  async run(sql) {
+    query(sql, []);
+  },
+  streamQuery() {
+    throw new Error("streaming is not supported by the SQLite store");
+  },
+  async close() {},
+};
+
+async function answer(request: WorkerRequest): Promise<WorkerReply> {
   try {
     if (request.op === "reopen") {
       statements.clear();
@@ -64,26 +94,30 @@ function answer(request: WorkerRequest): WorkerReply {
       open();
       return { id: request.id, rows: [], changes: 0, insertId: 0 };
     }
-    const statement = prepare(request.sql);
-    const parameters = request.parameters as SQLInputValue[];
-    if (statement.columns().length > 0)
-      return { id: request.id, rows: statement.all(...parameters), changes: 0, insertId: 0 };
-    const { changes, lastInsertRowid } = statement.run(...parameters);
-    return { id: request.id, rows: [], changes: Number(changes), insertId: Number(lastInsertRowid) };
+    if (request.op === "task") {
+      // Loaded with the first task: runners have none, and must be up quickly.
+      const { runTransactionTask } = await import("./transaction-task.ts");
+      const output = await runTransactionTask(connection, request.task, JSON.parse(request.input));
+      return { id: request.id, rows: [JSON.stringify(output)], changes: 0, insertId: 0 };
+    }
+    return { id: request.id, ...query(request.sql, request.parameters) };
   } catch (error) {
     const { message, errcode } = error as Error & { errcode?: number };
     return { id: request.id, error: { message, code: errcode ?? 0 } };
   }
 }
 
-port.on("message", (request: WorkerRequest) => port.postMessage(answer(request)));
+let answered: Promise<void> = Promise.resolve();
+port.on("message", (request: WorkerRequest) => {
+  answered = answered.then(async () => port.postMessage(await answer(request)));
+});
 
 if (watchMs > 0) {
   let seen: unknown;
   setInterval(() => {
     try {
       // Changes exactly when another connection committed: https://www.sqlite.org/pragma.html#pragma_data_version
-      const version = prepare("PRAGMA data_version").get()?.data_version;
+      const version = prepare("PRAGMA data_version").statement.get()?.data_version;
       // The first look counts as well: who listens cannot know what was committed just before it.
       if (version !== seen) port.postMessage({ change: true });
       seen = version;

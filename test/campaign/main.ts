@@ -1,0 +1,120 @@
+/** The fault campaign from the command line: `npm run campaign`. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type PostgresServer, startPostgres } from "../helpers/postgres.ts";
+import { runCampaign } from "./campaign.ts";
+import type { Violation } from "./verdict.ts";
+
+const USAGE = `Usage: npm run campaign -- [options]
+
+Sends workflow_run events to both twins while instances, runners and commands are killed, and then checks from
+the store, from what the commands noted, and at the simulated GitHub that every promise was kept.
+
+  --store STORE        sqlite, postgres or both (default: both)
+  --seed N             the seed of the schedule (default: drawn, and printed)
+  --events N           how many events (default: 2000)
+  --kills N            how many kills (default: 50)
+  --connections N      how many connections send them (default: 16)
+  --rate N             events per second, over all connections (default: 40)
+  --no-github          do not wait until GitHub has been told everything
+  --keep               on a violation, keep the host's folder and the logs, and say where
+
+A seed reproduces the schedule: which events are sent in which order, with which GUIDs, over which pauses and to
+which twin first; which kills happen after how many answers, in which situation and after which delay; and what
+goes wrong at GitHub. It does not reproduce how the operating system interleaves the processes, so that a kill
+hits a moment like the one before, but not the very same instruction. Repeat a seed to meet a rare moment again.`;
+
+/** Evidence of one rule is cut here; the rest is the same again. */
+const MAX_SHOWN = 8;
+const STORES = ["sqlite", "postgres"] as const;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      store: { type: "string", default: "both" },
+      seed: { type: "string" },
+      events: { type: "string", default: "2000" },
+      kills: { type: "string", default: "50" },
+      connections: { type: "string", default: "16" },
+      rate: { type: "string", default: "40" },
+      "no-github": { type: "boolean", default: false },
+      keep: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const stores = STORES.filter((store) => values.store === store || values.store === "both");
+  if (stores.length === 0) throw new Error(`--store: expected sqlite, postgres or both, got ${values.store}`);
+  const seed =
+    values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole("seed", values.seed, 0);
+  const size = {
+    events: whole("events", values.events, 1),
+    kills: whole("kills", values.kills, 0),
+    connections: whole("connections", values.connections, 1),
+    rate: whole("rate", values.rate, 1),
+  };
+
+  let failed = 0;
+  for (const store of stores) {
+    console.log(`\n${store}, seed ${seed}: ${size.events} events, ${size.kills} kills`);
+    const postgres: PostgresServer | undefined = store === "postgres" ? await startPostgres() : undefined;
+    const keepIn = values.keep ? mkdtempSync(join(tmpdir(), "twinhook-campaign-")) : undefined;
+    try {
+      const report = await runCampaign({
+        seed,
+        ...size,
+        waitForGitHub: !values["no-github"],
+        ...(postgres && { postgresUrl: await postgres.createDatabase() }),
+        ...(keepIn && { keepIn }),
+        onProgress: (line) => console.log(`  ${line}`),
+      });
+      const figures = Object.entries(report.figures).map(([name, figure]) => `${name} ${figure}`);
+      console.log(`  after ${report.seconds.toFixed(1)} s: ${figures.join(", ")}`);
+      console.log(report.violations.length === 0 ? "  every promise was kept" : violated(report.violations));
+      if (report.violations.length > 0) {
+        failed++;
+        console.log(`  again: npm run campaign -- --store ${store} --seed ${seed} ${sizeOptions(size)}`);
+        if (keepIn) console.log(`  kept in ${keepIn}`);
+      }
+    } finally {
+      await postgres?.stop();
+    }
+  }
+  return failed > 0 ? 1 : 0;
+}
+
+function violated(violations: readonly Violation[]): string {
+  return violations
+    .map(({ rule, evidence }) => {
+      const shown = evidence.slice(0, MAX_SHOWN).map((line) => `\n    ${line}`);
+      const more = evidence.length > MAX_SHOWN ? `\n    and ${evidence.length - MAX_SHOWN} more` : "";
+      return `  VIOLATED: ${rule}${shown.join("")}${more}`;
+    })
+    .join("\n");
+}
+
+function sizeOptions(size: Record<string, number>): string {
+  return Object.entries(size)
+    .map(([name, number]) => `--${name} ${number}`)
+    .join(" ");
+}
+
+function whole(name: string, text: string, least: number): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < least)
+    throw new Error(`--${name}: expected a whole number from ${least} on, got ${text}`);
+  return number;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    console.error(error instanceof Error && error.message.startsWith("--") ? error.message : error);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,114 @@
+import { describe, expect, it } from "vitest";
+import { isFinal } from "../../shared/deployment.ts";
+import { ENGINES } from "../helpers/stores.ts";
+import {
+  deploymentIn,
+  PATIENCE_MS,
+  pointHookTo,
+  REPOSITORY,
+  setScene,
+  setTwinScene,
+  shownAs,
+} from "./twins.ts";
+
+/** An instance that dies while it tells GitHub something holds that word back for as long as its lease lasts. */
+const LIMIT_MS = 120_000;
+/** Leaves time to kill something in the middle. */
+const FOUR_SECONDS = [{ env: { STEP_SECONDS: "4" } }];
+
+describe.each(ENGINES)("an instance that is killed, on %s", { timeout: LIMIT_MS }, (engine) => {
+  it("leaves its deployment running: the command starts once, ends, is recorded, and GitHub shows it", async () => {
+    const scene = await setScene(engine, { targets: FOUR_SECONDS });
+    const { github, host } = scene;
+    const primary = await host.start("primary");
+    pointHookTo(scene, "primary");
+    const delivery = await github.completeRun({ repository: REPOSITORY }).delivery;
+    const id = deploymentIn(delivery.response.payload);
+    await primary.line(({ msg }) => msg === "deployment started");
+    await shownAs(scene, "in_progress");
+    await host.start("backup");
+
+    const killedAt = Date.now();
+    await primary.kill("SIGKILL");
+    const ended = await host.deployment("backup", id, ({ status }) => isFinal(status), PATIENCE_MS);
+
+    expect(ended).toMatchObject({
+      status: "succeeded",
+      exit_code: 0,
+      run_by: "primary",
+      attempt: 1,
+      reason: null,
+    });
+    const [start, end, ...rest] = host.trace();
+    expect([start?.what, end?.what, rest]).toEqual(["start", "end", []]);
+    expect(start?.at).toBeLessThan(killedAt);
+    expect(end?.at).toBeGreaterThan(killedAt);
+    const shown = await shownAs(scene, "success");
+    expect(shown.statuses.map(({ state }) => state)).toEqual(["queued", "in_progress", "success"]);
+  });
+
+  it("even with no twin left: the runner records the result, and GitHub hears of it from the next instance", async () => {
+    const scene = await setScene(engine, { targets: [{ env: { STEP_SECONDS: "2" } }] });
+    const { github, host } = scene;
+    const primary = await host.start("primary");
+    pointHookTo(scene, "primary");
+    const delivery = await github.completeRun({ repository: REPOSITORY }).delivery;
+    const id = deploymentIn(delivery.response.payload);
+    await primary.line(({ msg }) => msg === "deployment started");
+    await primary.kill("SIGKILL");
+    await expect.poll(() => host.busyRunners(), { timeout: PATIENCE_MS }).toEqual([]);
+
+    await host.start("backup");
+    const [recorded] = await host.deployments("backup");
+    expect(recorded).toMatchObject({ id, status: "succeeded", run_by: "primary", attempt: 1 });
+    expect(host.trace().map(({ what }) => what)).toEqual(["start", "end"]);
+    await shownAs(scene, "success", LIMIT_MS);
+  });
+
+  it("right after its 2xx has its deployment claimed by the twin within a second or so", async () => {
+    const scene = await setScene(engine);
+    const { github, host } = scene;
+    await host.start("backup");
+    // Without `mkfifo` in reach it accepts, but never gets a runner ready: the claim is the twin's for sure.
+    const primary = await host.start("primary", { PATH: "/nowhere" });
+    pointHookTo(scene, "primary");
+
+    const delivery = await github.completeRun({ repository: REPOSITORY }).delivery;
+    const killed = primary.kill("SIGKILL");
+    expect(delivery.status_code).toBe(202);
+    const id = deploymentIn(delivery.response.payload);
+    const begun = await host.deployment("backup", id, ({ started_at }) => started_at !== null);
+    expect(begun).toMatchObject({ accepted_by: "primary", run_by: "backup", attempt: 1 });
+    const tookMs = Date.parse(begun.started_at ?? "") - Date.parse(begun.accepted_at);
+    console.log(`${engine}: the twin claimed after ${tookMs} ms`);
+    // The promise is 1 s; the rest is for a machine that runs other tests at the same time.
+    expect(tookMs).toBeLessThan(2_000);
+    await killed;
+    await shownAs(scene, "success");
+  });
+});
+
+describe("two twins under the same events", () => {
+  it("deploy every run once, one at a time and in order, whichever of them accepts", async () => {
+    const { github, host } = await setTwinScene("sqlite");
+    const runs = Array.from({ length: 8 }, () => github.completeRun({ repository: REPOSITORY, send: false }));
+    // Each event to both twins at once, as in broadcast mode.
+    const answers = await Promise.all(
+      runs.flatMap(({ event, run }) =>
+        ["primary", "backup"].map((instance) => host.sendEvent(instance, event, { guid: `guid-${run.id}` })),
+      ),
+    );
+    expect(answers.every(({ ok }) => ok)).toBe(true);
+    const deployments = await host.deployments("backup");
+    expect(deployments.map(({ run_id }) => run_id).sort()).toEqual(runs.map(({ run }) => run.id));
+    for (const { id } of deployments) await host.deployment("backup", id, ({ status }) => isFinal(status));
+
+    const trace = host.trace();
+    const starts = trace.filter(({ what }) => what === "start").map(({ runId }) => runId);
+    expect(starts).toEqual([...new Set(starts)].sort());
+    expect(trace.map(({ what }) => what)).toEqual(starts.flatMap(() => ["start", "end"]));
+    const statuses = (await host.deployments("primary")).map(({ status }) => status);
+    expect(statuses.filter((status) => status === "succeeded")).toHaveLength(starts.length);
+    expect(statuses.every((status) => status === "succeeded" || status === "superseded")).toBe(true);
+  });
+});

@@ -1,0 +1,59 @@
+import { inject, onTestFinished } from "vitest";
+import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
+import { createDatabase } from "../helpers/postgres.ts";
+import type { Engine } from "../helpers/stores.ts";
+import { TestHost, type TestHostOptions } from "../helpers/test-host.ts";
+
+/** Both machines and the network may be busy with other tests; nothing here waits this long when it works. */
+export const PATIENCE_MS = 30_000;
+export const REPOSITORY = "acme/site";
+
+/** A simulated GitHub with one repository, and a host on which no instance runs yet. */
+export interface Scene {
+  github: GitHub;
+  host: TestHost;
+}
+
+/** Sets the scene on this store, and clears it away when the test has ended. */
+export async function setScene(
+  engine: Engine,
+  options: Omit<TestHostOptions, "github" | "store"> = {},
+): Promise<Scene> {
+  const github = await startGitHub();
+  onTestFinished(() => github.close());
+  github.addRepository(REPOSITORY);
+  const store = engine === "postgres" ? await createDatabase(inject("postgresUrl")) : undefined;
+  const host = await TestHost.create({ github, ...options, ...(store && { store }) });
+  onTestFinished(() => host.close());
+  return { github, host };
+}
+
+/** The same, with both twins listening, and GitHub's webhook pointing to the primary. */
+export async function setTwinScene(engine: Engine, options: Omit<TestHostOptions, "github" | "store"> = {}) {
+  const scene = await setScene(engine, options);
+  const [primary, backup] = await Promise.all([scene.host.start("primary"), scene.host.start("backup")]);
+  pointHookTo(scene, "primary");
+  return { ...scene, primary, backup };
+}
+
+/** Sets the App's webhook URL at GitHub. */
+export function pointHookTo({ github, host }: Scene, instance: string): void {
+  github.hook.config.url = host.url(instance, WEBHOOK_PATH);
+}
+
+/** Resolves with what GitHub shows of its only deployment, once its last status is `state`. */
+export async function shownAs({ github }: Scene, state: string, timeoutMs = PATIENCE_MS) {
+  await github.waitFor(() => github.statuses(REPOSITORY).at(-1)?.state === state, timeoutMs);
+  const [deployment, ...others] = github.deployments(REPOSITORY);
+  if (!deployment || others.length > 0) throw new Error(`GitHub shows ${1 + others.length} deployments`);
+  return deployment;
+}
+
+/** The id of the only deployment that an answer of the webhook entrance names. */
+export function deploymentIn(answer: string | null): string {
+  const { deployments } = JSON.parse(answer ?? "{}") as { deployments?: { id: string }[] };
+  const [only, ...others] = deployments ?? [];
+  if (!only || others.length > 0) throw new Error(`expected one deployment, got ${answer}`);
+  return only.id;
+}

@@ -1,0 +1,238 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { z } from "zod";
+import { configSchema } from "../../app/config/schema.ts";
+import { unwrap } from "../../app/config/schema-keys.ts";
+import { DURATION_SYNTAX, parseDuration } from "../../shared/duration.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const read = (file: string) => readFileSync(resolve(ROOT, file), "utf8");
+const readme = read("README.md");
+const example = read("twinhook.example.yml");
+
+interface ActionMetadata {
+  inputs: Record<string, { description: string; required: boolean; default?: string }>;
+  outputs: Record<string, { description: string }>;
+}
+const action = parse(read("action.yml")) as ActionMetadata;
+
+type Json = Record<string, unknown>;
+
+/** A file with what is required, and one entry in every list and map that has keys of its own. */
+const MINIMAL = {
+  instances: [{ name: "a", url: "https://a.example.com", listen: "127.0.0.1:1" }],
+  targets: [
+    {
+      repository: "acme/site",
+      environment: "production",
+      workflow: ".github/workflows/ci.yml",
+      run: ["x"],
+      directory: "/",
+    },
+  ],
+};
+/** What stands inside keys that the minimal file leaves out, with all that is required there. */
+const INNER = {
+  door: { listen: "127.0.0.1:2", url: "https://b.example.com" },
+  alerts: [{ type: "slack" }],
+  instances: [{ ...MINIMAL.instances[0], tls: { cert: "c", key: "k" } }],
+};
+const FULL = { ...MINIMAL, ...INNER };
+
+/** Every key of the schema: `targets[].action.secret_env`. Maps with keys of their own are listed by their keys. */
+function keysOf(schema: unknown, at = ""): string[] {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodArray && unwrap(inner.element) instanceof z.ZodObject)
+    return [at, ...keysOf(inner.element, `${at}[]`)];
+  if (!(inner instanceof z.ZodObject)) return [at];
+  const below = Object.entries(inner.shape).flatMap(([key, value]) =>
+    keysOf(value, at ? `${at}.${key}` : key),
+  );
+  return at === "" || at.endsWith("[]") ? below : [at, ...below];
+}
+
+/** Groups say nothing by themselves: the table lists what is in them. */
+const GROUPS = [
+  "instances",
+  "instances[].tls",
+  "webhook",
+  "failover",
+  "retry",
+  "circuit_breaker",
+  "oidc",
+  "targets[].action",
+];
+const KEYS = keysOf(configSchema).filter((key) => !GROUPS.includes(key));
+
+const steps = (key: string) => key.replaceAll("[]", ".0").split(".");
+const valueAt = (value: unknown, key: string) =>
+  steps(key).reduce<unknown>((at, step) => (at as Json | undefined | null)?.[step], value);
+
+function without(value: unknown, key: string): unknown {
+  const copy = structuredClone(value) as Json;
+  const path = steps(key);
+  const last = path.pop() as string;
+  const parent = path.reduce<Json | undefined>((at, step) => at?.[step] as Json | undefined, copy);
+  if (parent) delete parent[last];
+  return copy;
+}
+
+/** As the schema reads it: a duration becomes milliseconds. */
+function asRead(written: unknown): unknown {
+  try {
+    return parseDuration(written);
+  } catch {
+    return written;
+  }
+}
+
+const rows = readme
+  .split("\n")
+  .map((line) => /^\| `([^`]+)`( \*)? \| (.+?) \| (.+) \|$/.exec(line))
+  .filter((match) => match !== null)
+  .map(([, key, , written, meaning]) => ({ key: key ?? "", written: written ?? "", meaning: meaning ?? "" }))
+  .filter(({ key }) => KEYS.includes(key) || /^[a-z_]+(\[\])?\./.test(key));
+
+describe("the configuration's documents", () => {
+  test("the README's table names every key of the configuration, and no other", () => {
+    expect(rows.map(({ key }) => key).toSorted()).toEqual(KEYS.toSorted());
+  });
+
+  test.each(rows)("the README's default of $key is that of the code", ({ key, written }) => {
+    const result = configSchema.safeParse(without(FULL, key));
+    if (written === "required") return expect(result.success).toBe(false);
+    expect(result.error).toBeUndefined();
+    const literal = /^`(.+)`$/.exec(written)?.[1];
+    if (literal !== undefined && literal !== "listen")
+      expect(valueAt(result.data, key)).toEqual(asRead(parse(literal)));
+  });
+
+  test("defaults that depend on other keys are those that the README describes", () => {
+    expect(configSchema.parse(MINIMAL).targets[0]).toMatchObject({
+      name: "production",
+      action: { workflows: [".github/workflows/ci.yml"], refs: ["refs/heads/main"] },
+    });
+  });
+
+  test("the example has the right shape, and all its defaults are those of the code", () => {
+    const written = configSchema.parse(parse(example));
+    for (const { key, written: literal } of rows) {
+      if (!literal.startsWith("`") || key.startsWith("instances") || key === "targets") continue;
+      expect([key, valueAt(written, key)]).toEqual([key, asRead(parse(literal.replaceAll("`", "")))]);
+    }
+  });
+
+  test("the example names every key, if only in a comment", () => {
+    for (const key of keysOf(configSchema)) {
+      const last = key.split(".").at(-1)?.replace("[]", "") ?? "";
+      expect(example, key).toMatch(new RegExp(`(^|[\\s#{])${last}:`, "m"));
+    }
+  });
+});
+
+describe("the Action's documents", () => {
+  const region = (name: string) =>
+    new RegExp(`<!-- ${name} -->\\n([\\s\\S]*?)<!-- /${name} -->`).exec(readme)?.[1]?.trim();
+
+  test("the README's table of inputs is that of action.yml", () => {
+    const lines = Object.entries(action.inputs).map(([name, input]) => {
+      const written = input.required ? "required" : input.default === undefined ? "" : `\`${input.default}\``;
+      return `| \`${name}\` | ${written} | ${input.description} |`;
+    });
+    expect(region("inputs")).toBe(["| input | default | meaning |", "|---|---|---|", ...lines].join("\n"));
+  });
+
+  test("the README's table of outputs is that of action.yml", () => {
+    const lines = Object.entries(action.outputs).map(
+      ([name, { description }]) => `| \`${name}\` | ${description} |`,
+    );
+    expect(region("outputs")).toBe(["| output | meaning |", "|---|---|", ...lines].join("\n"));
+  });
+});
+
+/** Fenced blocks in a language, also those within lists. */
+function blocks(text: string, language: string): string[] {
+  return [...text.matchAll(new RegExp(`^( *)\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, "gm"))].map(
+    ([, indent = "", body = ""]) => body.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
+  );
+}
+
+interface Workflow {
+  jobs: Record<string, { steps: { uses?: string; with?: Json }[] }>;
+}
+
+describe("the README's examples", () => {
+  const yaml = blocks(readme, "yaml").map((text) => {
+    const [document, ...others] = parseAllDocuments(text);
+    if (!document || "empty" in document) throw new Error("an example is empty");
+    expect(others).toEqual([]);
+    expect(document.errors).toEqual([]);
+    return document.toJS() as Json;
+  });
+  const configs = yaml.filter((content) => "instances" in content);
+  const workflows = yaml.filter((content) => "jobs" in content) as unknown as Workflow[];
+
+  test("every YAML example is a configuration or a workflow, and there are both", () => {
+    expect(configs.length + workflows.length).toBe(yaml.length);
+    expect([configs.length, workflows.length]).not.toContain(0);
+  });
+
+  test.each(configs)("the configuration has the right shape", (content) => {
+    expect(configSchema.safeParse(content).error).toBeUndefined();
+  });
+
+  test.each(workflows)("the workflow gives the Action all that it needs, and nothing unknown", (workflow) => {
+    const used = Object.values(workflow.jobs)
+      .flatMap(({ steps }) => steps)
+      .filter(({ uses }) => uses?.startsWith("OWNER/twinhook@"));
+    expect(used.length).toBeGreaterThan(0);
+    for (const { with: given = {} } of used) {
+      expect(Object.keys(action.inputs)).toEqual(expect.arrayContaining(Object.keys(given)));
+      const required = Object.keys(action.inputs).filter((name) => action.inputs[name]?.required);
+      expect(Object.keys(given)).toEqual(expect.arrayContaining(required));
+    }
+  });
+});
+
+describe.each(["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])("%s", (file) => {
+  const text = read(file);
+
+  test("names only npm scripts that exist", () => {
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+    const named = [...text.matchAll(/\bnpm (?:run (\w+)|(start|test)\b)/g)].map(([, run, own]) => run ?? own);
+    for (const name of named) expect(Object.keys(scripts)).toContain(name);
+  });
+
+  test("links only to files and headings that exist", () => {
+    const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(
+      ([, title = ""]) =>
+        `#${title
+          .toLowerCase()
+          .replaceAll(/[^\w -]/g, "")
+          .replaceAll(" ", "-")}`,
+    );
+    for (const [, target = ""] of text.matchAll(/\]\(([^)]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      if (target.startsWith("#")) expect(headings).toContain(target);
+      else expect(existsSync(resolve(ROOT, dirname(file), target)), target).toBe(true);
+    }
+  });
+
+  test("names only folders and files of the project that exist", () => {
+    for (const [, path = ""] of text.matchAll(/`((?:app|action|shared|test)\/[\w./-]*)`/g))
+      expect(existsSync(resolve(ROOT, path)), path).toBe(true);
+  });
+});
+
+test("the README says in fewer than 400 lines what a reader needs", () => {
+  expect(readme.split("\n").length).toBeLessThan(400);
+});
+
+test("durations are documented as they are read", () => {
+  for (const unit of ["ms", "s", "m", "h", "d"]) {
+    expect(parseDuration(`1${unit}`)).toBeGreaterThan(0);
+    expect(DURATION_SYNTAX).toContain(unit);
+  }
+});

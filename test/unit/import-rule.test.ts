@@ -1,0 +1,99 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+
+/** The rooms of the App, from top to bottom; those on one line do not import each other. */
+const LAYERS = [
+  ["app/main.ts"],
+  ["app/start.ts", "app/instance.ts"],
+  ["app/web"],
+  ["app/run", "app/github"],
+  ["app/accept"],
+  ["app/queue"],
+  ["app/store"],
+  ["app/config"],
+  ["app/clock.ts", "app/log.ts", "app/version.ts"],
+];
+
+/** What a file imports, in any of the language's ways; comments and texts in between do not count. */
+function importsOf(source: string): string[] {
+  const statements = source.matchAll(/^(?:import|export)\b[^"';]*?["']([^"'\n]+)["']/gm);
+  const calls = source.matchAll(/\bimport\(\s*["']([^"'\n]+)["']/g);
+  return [...statements, ...calls].map(([, name = ""]) => name);
+}
+
+/** The folder below `app/`, or the file right in it. */
+function roomOf(file: string): string {
+  return file.split("/").slice(0, 2).join("/");
+}
+
+function layerOf(room: string): number {
+  return LAYERS.findIndex((rooms) => rooms.includes(room));
+}
+
+/** Why `file` may not import `imported` (both relative to the project), or null when it may. */
+function broken(file: string, imported: string): string | null {
+  const [from, to] = [file.split("/")[0], imported.split("/")[0]];
+  if (to === "test") return "only tests import what is in test/";
+  if (from === "shared" && (to === "app" || to === "action")) return "shared/ imports neither half";
+  if (from === "app" && to === "action") return "the App does not import the Action";
+  if (from === "action" && to === "app") return "the Action does not import the App";
+  if (from !== "app" || to !== "app" || roomOf(file) === roomOf(imported)) return null;
+  const [above, below] = [layerOf(roomOf(file)), layerOf(roomOf(imported))];
+  if (above === -1 || below === -1) return "a room without a place: add it to LAYERS";
+  return below > above ? null : `${roomOf(file)} may import only what stands below it`;
+}
+
+function wrongImports(file: string, source: string): string[] {
+  return importsOf(source)
+    .filter((name) => name.startsWith("."))
+    .map((name) => normalize(join(dirname(file), name)))
+    .flatMap((imported) => {
+      const why = broken(file, imported);
+      return why === null ? [] : `${file} imports ${imported}: ${why}`;
+    });
+}
+
+const files = globSync("{app,action,shared}/**/*.ts", { cwd: ROOT });
+
+test("nothing imports what it must not", () => {
+  expect(files.length).toBeGreaterThan(50);
+  expect(files.flatMap((file) => wrongImports(file, readFileSync(join(ROOT, file), "utf8")))).toEqual([]);
+});
+
+test("every room of the App has its place, and every place is in use", () => {
+  const rooms = new Set(files.filter((file) => file.startsWith("app/")).map(roomOf));
+  expect([...rooms].toSorted()).toEqual(LAYERS.flat().toSorted());
+});
+
+describe("the rule notices", () => {
+  test.each([
+    ["shared/x.ts", 'import { a } from "../app/clock.ts";'],
+    ["shared/x.ts", 'import type { A } from "../action/main.ts";'],
+    ["app/web/x.ts", 'export * from "../../action/inputs.ts";'],
+    ["action/x.ts", 'import { a,\n  b,\n} from "../app/log.ts";'],
+    ["app/queue/x.ts", 'import "../run/runner.ts";'],
+    ["app/config/x.ts", 'import type { Store } from "../store/store.ts";'],
+    ["app/store/sqlite/x.ts", 'const a = await import("../../queue/claim.ts");'],
+    ["app/run/x.ts", 'import { a } from "../github/app.ts";'],
+    ["app/clock.ts", 'import { a } from "./log.ts";'],
+    ["app/web/x.ts", 'import { a } from "../unheard-of/a.ts";'],
+    ["app/web/x.ts", 'import { a } from "../../test/helpers/process.ts";'],
+  ])("%s: %s", (file, source) => {
+    expect(wrongImports(file, source)).toHaveLength(1);
+  });
+});
+
+describe("the rule lets through", () => {
+  test.each([
+    ["app/web/x.ts", 'import { a } from "../store/store.ts";\nimport { b } from "./present.ts";'],
+    ["app/store/sqlite/x.ts", 'import { a } from "../errors.ts";'],
+    ["app/queue/x.ts", 'import { a } from "../../shared/deployment.ts";'],
+    ["app/version.ts", 'import manifest from "../package.json" with { type: "json" };'],
+    ["app/config/x.ts", '// not: import { a } from "../store/store.ts"\nimport { z } from "zod";'],
+  ])("%s: %s", (file, source) => {
+    expect(wrongImports(file, source)).toEqual([]);
+  });
+});
