@@ -5,11 +5,17 @@ import { Acceptor } from "./accept/acceptor.ts";
 import { registerTargets } from "./accept/register-targets.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/load.ts";
+import { Failover } from "./failover/failover.ts";
+import { Notices } from "./failover/notices.ts";
+import { recurringLooks } from "./failover/recurring-looks.ts";
 import { githubApp } from "./github/app.ts";
+import { DeliveryLogClient } from "./github/delivery-log.ts";
 import { GitHubDeployments } from "./github/deployments.ts";
 import { githubTime } from "./github/github-time.ts";
 import { Outbox } from "./github/outbox.ts";
+import { RepositoryAccess } from "./github/repository-access.ts";
 import { signatureCheck } from "./github/signature.ts";
+import { WebhookConfigClient } from "./github/webhook-config.ts";
 import { Dispatcher } from "./run/dispatcher.ts";
 import { endFrozenHolder } from "./run/frozen-lock.ts";
 import { hostId } from "./run/host-id.ts";
@@ -23,6 +29,7 @@ import { deliveryRoutes } from "./web/delivery-routes.ts";
 import { deploymentRoutes } from "./web/deployment-routes.ts";
 import { healthRoutes } from "./web/health-routes.ts";
 import { createWebServer, parseListen } from "./web/server.ts";
+import { statusRoutes } from "./web/status-routes.ts";
 import { webhookEntrance } from "./web/webhook-entrance.ts";
 
 /** A running instance of the App. */
@@ -53,7 +60,8 @@ export async function startInstance(options: {
   const self = config.instances.find((instance) => instance.name === name);
   if (!self) throw new Error(`there is no instance named ${name} in ${config.file}`);
 
-  const nameLock = takeInstanceName(stateDirectory, name);
+  const identity = takeInstanceName(stateDirectory, name);
+  const host = hostId(stateDirectory);
   const registry = new RunRegistry(stateDirectory);
   const store = await openStore(config.store, {
     clock,
@@ -73,15 +81,18 @@ export async function startInstance(options: {
     clock,
     pool,
     registry,
-    host: hostId(stateDirectory),
+    host,
     targets,
     log,
   });
+  const access = new RepositoryAccess(() => newApp(secret));
+  const notices = new Notices();
   const acceptor = new Acceptor({ store, clock, instance: name, onQueued: () => dispatcher.wake() });
   const outbox = new Outbox({
     store,
     clock,
-    github: new GitHubDeployments(() => newApp(secret)),
+    github: new GitHubDeployments(access),
+    access,
     retry: config.retry,
     breaker: config.circuit_breaker,
     holder: `${name} ${randomUUID()}`,
@@ -92,6 +103,34 @@ export async function startInstance(options: {
       logUrl: pageUrl(id),
     }),
     log,
+  });
+
+  const failover = new Failover({
+    config,
+    self,
+    process: identity.process,
+    host,
+    store,
+    clock,
+    registry,
+    github: new WebhookConfigClient(newApp(secret), secret),
+    notices,
+    onTakeOver: () => {
+      for (const look of Object.values(looks)) look.now();
+    },
+    onSwitched: () => looks.catchUp.now(),
+    log,
+  });
+  const looks = recurringLooks({
+    store,
+    clock,
+    log,
+    notices,
+    targets,
+    acceptor,
+    access,
+    lease: failover.controller.lease,
+    deliveries: new DeliveryLogClient(newApp(secret)),
   });
 
   let draining = false;
@@ -113,6 +152,7 @@ export async function startInstance(options: {
         onQueued: () => dispatcher.wake(),
       }),
       "/api/deliveries": deliveryRoutes({ store, credentials }),
+      "/api": statusRoutes({ config, instance: name, store, failover, credentials }),
     },
     tls: self.tls,
     log,
@@ -120,13 +160,17 @@ export async function startInstance(options: {
   const address = await listen(server, parseListen(self.listen));
   dispatcher.start();
   outbox.start();
+  failover.start(server);
   log.info({ ...address, url: self.url }, "listening");
 
   return {
     name,
     address,
     async stop() {
+      await failover.handOver();
       draining = true;
+      await Promise.all(Object.values(looks).map((look) => look.close()));
+      await failover.close();
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
       await acceptor.close();
@@ -136,7 +180,7 @@ export async function startInstance(options: {
       setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref();
       await closed;
       await store.close();
-      nameLock.release();
+      identity.lock.release();
       log.info("stopped");
     },
   };

@@ -4,7 +4,7 @@ import { systemClock } from "./clock.ts";
 import { missingCredentials } from "./config/environment.ts";
 import { configWarnings, loadConfig } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
-import { startInstance } from "./instance.ts";
+import { type Instance, startInstance } from "./instance.ts";
 import { createLog } from "./log.ts";
 import { startAll } from "./start.ts";
 import { VERSION } from "./version.ts";
@@ -54,12 +54,14 @@ async function main(): Promise<void> {
       },
     ]);
   for (const warning of configWarnings(config)) log.warn(warning);
-  const instance = await startInstance({ config, name, clock: systemClock, log, env: process.env });
+  let instance: Instance | undefined;
   let stopping = false;
   const stop = (signal: string) => {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, "shutting down");
+    // Before it listens it has accepted nothing.
+    if (!instance) process.exit(1);
     instance.stop().then(
       () => process.exit(0),
       (error) => {
@@ -68,9 +70,11 @@ async function main(): Promise<void> {
       },
     );
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
-  // The supervisor went without a word: its instances must not stay behind unwatched.
+  // The supervisor went without a word, perhaps before this was loaded: its instances must not stay behind unwatched.
   process.on("disconnect", () => stop("disconnect"));
+  if (process.connected === false) stop("disconnect");
+  instance = await startInstance({ config, name, clock: systemClock, log, env: process.env });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
 }
 
 main().catch((error: unknown) => {

@@ -32,9 +32,13 @@ const percent = z.number({ error: PERCENT }).min(0, { error: PERCENT }).max(100,
 const COUNT = "a whole number from 1 on";
 const count = z.int({ error: COUNT }).min(1, { error: COUNT });
 const text = z.string().min(1);
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
-  error: "1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit",
-});
+/** Text of this form; `expected` describes it in words. */
+const textLike = (pattern: RegExp, expected: string) =>
+  z.string({ error: expected }).regex(pattern, { error: expected, abort: true });
+const name = textLike(
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+  "1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit",
+);
 const webUrl = z.url({
   protocol: /^https?$/,
   error: 'an http:// or https:// URL, such as "https://deploy.example.com:9000"',
@@ -44,25 +48,27 @@ const webUrl = z.url({
 const baseUrl = webUrl
   .refine(isBare, { error: "a URL without user name, query and fragment" })
   .transform((url) => url.replace(/\/+$/, ""));
-const listenAddress = z
-  .string()
-  .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$/, {
-    error: 'HOST:PORT, such as "127.0.0.1:9100"',
-    abort: true,
-  })
-  .refine((listen) => parseListen(listen).port >= 1 && parseListen(listen).port <= 65_535, {
-    error: "a port from 1 to 65535",
-  });
-const variableName = z.string().regex(/^(?!whsec_)[A-Za-z_][A-Za-z0-9_]*$/, {
-  error: "the name of an environment variable (letters, digits and underscores; not the secret itself)",
+const listenAddress = textLike(
+  /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$/,
+  'HOST:PORT, such as "127.0.0.1:9100"',
+).refine((listen) => parseListen(listen).port >= 1 && parseListen(listen).port <= 65_535, {
+  error: "a port from 1 to 65535",
 });
-const workflowPath = z.string().regex(/^\.github\/workflows\/[^/]+\.ya?ml$/, {
-  error: "the path of a workflow file, such as .github/workflows/ci.yml (not the name of the workflow)",
-});
+const variableName = textLike(
+  /^(?!whsec_)[A-Za-z_][A-Za-z0-9_]*$/,
+  "the name of an environment variable (letters, digits and underscores; not the secret itself)",
+);
+const repository = textLike(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/, 'OWNER/NAME, such as "acme/site"');
+const workflowPath = textLike(
+  /^\.github\/workflows\/[^/]+\.ya?ml$/,
+  "the path of a workflow file, such as .github/workflows/ci.yml (not the name of the workflow)",
+);
 /** Git allows none of these characters in a branch's name, so they can only be meant as a pattern. */
-const branchName = z.string().regex(/^(?!refs\/)[^\s*?[\\^~:]+$/, {
-  error: "the exact name of a branch (no pattern, no refs/heads/)",
-});
+const branchName = textLike(
+  /^(?!refs\/)[^\s*?[\\^~:]+$/,
+  "the exact name of a branch (no pattern, no refs/heads/)",
+);
+const ref = textLike(/^refs\/[^\s*]+$/, "a full ref, such as refs/heads/main");
 
 const instance = z.strictObject({
   name,
@@ -103,9 +109,7 @@ const circuitBreaker = z.strictObject({
 const target = z
   .strictObject({
     name: name.optional(),
-    repository: z
-      .string()
-      .regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/, { error: 'OWNER/NAME, such as "acme/site"' }),
+    repository,
     environment: text.max(255),
     environment_url: webUrl.nullable().default(null),
     workflow: workflowPath,
@@ -124,10 +128,7 @@ const target = z
       .strictObject({
         secret_env: variableName.optional(),
         workflows: z.array(workflowPath).min(1).optional(),
-        refs: z
-          .array(z.string().regex(/^refs\/[^\s*]+$/, { error: "a full ref, such as refs/heads/main" }))
-          .min(1)
-          .optional(),
+        refs: z.array(ref).min(1).optional(),
         any_sha: z.boolean().default(false),
       })
       .prefault({}),
@@ -152,7 +153,10 @@ export const configSchema = z.strictObject({
   instances: z.array(instance).min(1),
   public_url: baseUrl.nullable().default(null),
   door: z.strictObject({ listen: listenAddress, url: baseUrl }).nullable().default(null),
-  store: z.string().refine(isStoreAddress, { error: STORE_SYNTAX }).default("sqlite:./data/twinhook.db"),
+  store: z
+    .string({ error: STORE_SYNTAX })
+    .refine(isStoreAddress, { error: STORE_SYNTAX })
+    .default("sqlite:./data/twinhook.db"),
   webhook: z.strictObject({ mode: z.enum(["switch", "broadcast"]).default("switch") }).prefault({}),
   failover: failover.prefault({}),
   retry: retry.prefault({}),

@@ -1,12 +1,10 @@
-import type { Probot } from "probot";
 import type { Announcement } from "../queue/announce.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
 import { githubStatus } from "./description.ts";
+import { callLimit, ownerAndName, type RepositoryAccess } from "./repository-access.ts";
 
 /** Marks the GitHub Deployments that are Twinhook's. */
-const TASK = "twinhook";
-/** A call that takes longer is given up, and made again later. */
-const CALL_LIMIT_MS = 10_000;
+export const TASK = "twinhook";
 
 /** What the outbox needs to know of a deployment to show it. */
 export type Shown = Pick<
@@ -14,43 +12,12 @@ export type Shown = Pick<
   "id" | "repository" | "target" | "environment" | "sha" | "ref" | "run_id" | "run_attempt"
 > & { environmentUrl: string | null; logUrl: string };
 
-type Octokit = Awaited<ReturnType<Probot["auth"]>>;
-
 /** Shows deployments as GitHub Deployments with statuses. */
 export class GitHubDeployments {
-  #newApp: () => Promise<Probot>;
-  #app: Promise<Probot>;
-  #installations = new Map<string, number>();
+  #access: RepositoryAccess;
 
-  /** `newApp` makes the App with nothing cached. */
-  constructor(newApp: () => Promise<Probot>) {
-    this.#newApp = newApp;
-    this.#app = newApp();
-  }
-
-  /** A client with the rights that the App has on the repository. */
-  async #octokit({ repository }: Shown): Promise<Octokit> {
-    const app = await this.#app;
-    let id = this.#installations.get(repository);
-    if (id === undefined) {
-      const octokit = await app.auth();
-      const { data } = await octokit.request("GET /repos/{owner}/{repo}/installation", {
-        ...ownerAndName(repository),
-        request: limit(),
-      });
-      id = data.id;
-      this.#installations.set(repository, id);
-    }
-    return app.auth(id);
-  }
-
-  /**
-   * Forgets installations and their tokens: after a refusal the App may have been installed anew, or have been
-   * given rights that a token made before does not carry.
-   */
-  forgetAccess(): void {
-    this.#installations.clear();
-    this.#app = this.#newApp();
+  constructor(access: RepositoryAccess) {
+    this.#access = access;
   }
 
   /**
@@ -58,7 +25,7 @@ export class GitHubDeployments {
    * earlier try made it without hearing the answer.
    */
   async create(shown: Shown, search: boolean): Promise<string> {
-    const octokit = await this.#octokit(shown);
+    const octokit = await this.#access.octokit(shown.repository);
     const place = ownerAndName(shown.repository);
     if (search) {
       const { data } = await octokit.request("GET /repos/{owner}/{repo}/deployments", {
@@ -67,7 +34,7 @@ export class GitHubDeployments {
         task: TASK,
         environment: shown.environment,
         per_page: 100,
-        request: limit(),
+        request: callLimit(),
       });
       const made = data.find(({ payload }) => idInPayload(payload) === shown.id);
       if (made) return String(made.id);
@@ -89,7 +56,7 @@ export class GitHubDeployments {
           run_attempt: shown.run_attempt,
         },
       },
-      request: limit(),
+      request: callLimit(),
     });
     if (!("id" in data))
       throw new Error(`GitHub made no deployment of ${shown.sha}: ${data.message ?? "no reason given"}`);
@@ -98,25 +65,16 @@ export class GitHubDeployments {
 
   /** Adds a status to the GitHub Deployment. */
   async addStatus(shown: Shown, githubDeploymentId: string, announcement: Announcement): Promise<void> {
-    const octokit = await this.#octokit(shown);
+    const octokit = await this.#access.octokit(shown.repository);
     await octokit.request("POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses", {
       ...ownerAndName(shown.repository),
       deployment_id: Number(githubDeploymentId),
       ...githubStatus(announcement),
       log_url: shown.logUrl,
       ...(shown.environmentUrl ? { environment_url: shown.environmentUrl } : {}),
-      request: limit(),
+      request: callLimit(),
     });
   }
-}
-
-function ownerAndName(repository: string): { owner: string; repo: string } {
-  const [owner = "", repo = ""] = repository.split("/");
-  return { owner, repo };
-}
-
-function limit(): { signal: AbortSignal } {
-  return { signal: AbortSignal.timeout(CALL_LIMIT_MS) };
 }
 
 /** GitHub hands the payload back as an object or, to some clients, as text. */

@@ -19,6 +19,7 @@ import {
   type OutboxItem,
   postponeOutbox,
 } from "./outbox-lease.ts";
+import type { RepositoryAccess } from "./repository-access.ts";
 
 /** Word that GitHub has refused for this long is dropped: nobody waits for it any more. */
 const GIVE_UP_MS = 24 * 60 * 60 * 1000;
@@ -29,6 +30,7 @@ export interface OutboxOptions {
   store: Store;
   clock: Clock;
   github: GitHubDeployments;
+  access: RepositoryAccess;
   retry: RetryConfig;
   breaker: CircuitBreakerConfig;
   /** Distinguishes this sender from every other. */
@@ -152,7 +154,7 @@ export class Outbox {
         delayMs = 0;
         this.#pausedUntil = clock.monotonic() + this.#options.breaker.timeout;
       }
-      if (failure.kind === "refused") this.#options.github.forgetAccess();
+      if (failure.kind === "refused") this.#options.access.forget();
       const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
       if (!this.#abort.signal.aborted)
         log.warn({ ...about, attempts: item.attempts }, `GitHub is told later: ${error.message}${remedy}`);

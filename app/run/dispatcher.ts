@@ -53,7 +53,10 @@ export class Dispatcher {
 
   start(): void {
     this.#unwatch = this.#store.onChange(() => this.wake());
-    this.#timer = setInterval(() => this.wake(), SWEEP_MS);
+    this.#timer = setInterval(() => {
+      this.wake();
+      void this.#tidy().catch((error) => this.#log.warn({ err: error }, "cannot tidy up after dead runners"));
+    }, SWEEP_MS);
     this.wake();
   }
 
@@ -80,6 +83,16 @@ export class Dispatcher {
         this.#again = false;
         this.wake();
       });
+  }
+
+  /** Removes what dead runners left, unless a deployment of theirs has yet to be cleared away with its help. */
+  async #tidy(): Promise<void> {
+    // In this order: a runner that is gone claims nothing more.
+    const abandoned = this.#registry.abandoned();
+    if (abandoned.length === 0) return;
+    const { running } = await pending(this.#store);
+    const needed = new Set(running.map(({ holder }) => holder));
+    for (const holder of abandoned) if (!needed.has(holder)) this.#registry.remove(holder);
   }
 
   async #look(): Promise<void> {

@@ -71,7 +71,12 @@ export function execute(options: {
 
   function note(leader: ProcessIdentity): void {
     const runner = identify(process.pid) as ProcessIdentity;
-    registry.write({ holder, runner, command: leader });
+    try {
+      registry.write({ holder, runner, command: leader });
+    } catch (error) {
+      // On a full disk, say. The command runs all the same, and whoever looks for it knows it by its environment.
+      log.note(`the command could not be noted in the process registry: ${(error as Error).message}`);
+    }
   }
 
   async function settle(): Promise<Ending & { endedBy: EndedBy | null }> {

@@ -16,10 +16,13 @@ export class InstanceRunsError extends Error {
  * twin knows it for one of its kind.
  * @throws {InstanceRunsError} when another process has it.
  */
-export function takeInstanceName(stateDirectory: string, instance: string): OsLock {
+export function takeInstanceName(
+  stateDirectory: string,
+  instance: string,
+): { lock: OsLock; process: ProcessIdentity } {
   const lock = OsLock.tryAcquire(join(stateDirectory, "locks"), `instance ${instance}`);
   if (!lock) throw new InstanceRunsError(instance);
   const runner = identify(process.pid) as ProcessIdentity;
   new RunRegistry(stateDirectory).write({ holder: `instance-${instance}`, runner, command: null });
-  return lock;
+  return { lock, process: runner };
 }

@@ -1,12 +1,17 @@
 import type { Clock } from "../clock.ts";
-import { groupMembers, leadersWithVariable, type ProcessIdentity, signalGroup } from "./process-identity.ts";
+import {
+  endProcess,
+  groupMembers,
+  leadersWithVariable,
+  type ProcessIdentity,
+  processesWithOpen,
+  signalGroup,
+} from "./process-identity.ts";
 import type { RunRegistry } from "./run-registry.ts";
 
 /** How long a process group has to end by itself before it is killed. */
 const TERM_GRACE_MS = 10_000;
 const LOOK_MS = 25;
-/** A runner may have died between the fork and the exec of its command, which then shows a moment later. */
-const FORK_TO_EXEC_MS = 100;
 
 /** Ends a whole process group: SIGTERM, 10 s, SIGKILL. Resolves when no member is left. */
 export async function endGroup(leader: ProcessIdentity, clock: Clock): Promise<void> {
@@ -34,12 +39,16 @@ export async function endLeftovers(
   const command = registry.read(holder)?.command;
   if (command) await endGroup(command, clock);
   else {
-    // It died before it noted its command, if it began one at all: the command tells by its environment.
-    for (const wait of [0, FORK_TO_EXEC_MS]) {
-      await clock.sleep(wait);
-      for (const leader of leadersWithVariable("TWINHOOK_DEPLOYMENT_ID", deploymentId))
-        await endGroup(leader, clock);
+    // It died before it noted its command, if it began one at all. One that has been forked, but is not the
+    // command yet, tells by the pipe that it inherited; the command, by its environment.
+    const begun = () => processesWithOpen(registry.outputPipe(holder));
+    for (let found = begun(); found.length > 0; found = begun()) {
+      for (const one of found) await endGroup(one, clock);
+      for (const one of found) endProcess(one);
+      await clock.sleep(LOOK_MS);
     }
+    for (const leader of leadersWithVariable("TWINHOOK_DEPLOYMENT_ID", deploymentId))
+      await endGroup(leader, clock);
   }
   registry.remove(holder);
 }

@@ -60,6 +60,11 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return isLocal(identity) && identify(identity.pid)?.startTime === identity.startTime;
 }
 
+/** Whether this process has certainly ended. Of one in another pid namespace that cannot be told. */
+export function isGone(identity: ProcessIdentity): boolean {
+  return identity.bootId !== thisMachine().bootId || (isLocal(identity) && !isAlive(identity));
+}
+
 /** Whether this process is stopped (SIGSTOP, a debugger), so that it holds what it holds until it is woken. */
 export function isStopped(identity: ProcessIdentity): boolean {
   const state = isAlive(identity) ? readStat(identity.pid)?.state : undefined;
@@ -94,8 +99,39 @@ export function leadersWithVariable(name: string, value: string): ProcessIdentit
   });
 }
 
+/** The processes that have the file at `path` open, be it that they inherited it. */
+export function processesWithOpen(path: string): ProcessIdentity[] {
+  return processIds().flatMap((pid) => {
+    try {
+      const open = readdirSync(`/proc/${pid}/fd`).some((fd) => linksTo(`/proc/${pid}/fd/${fd}`, path));
+      return open ? (identify(pid) ?? []) : [];
+    } catch {
+      // Another user's, or gone.
+      return [];
+    }
+  });
+}
+
+function linksTo(link: string, path: string): boolean {
+  try {
+    return readlinkSync(link) === path;
+  } catch {
+    return false;
+  }
+}
+
 function processIds(): number[] {
   return readdirSync("/proc").map(Number).filter(Number.isInteger);
+}
+
+/** Kills exactly this process, if it still runs. */
+export function endProcess(identity: ProcessIdentity): void {
+  if (!isAlive(identity)) return;
+  try {
+    process.kill(identity.pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** Sends `signal` to the whole group; a group that has just ended is no error. */

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ProcessIdentity } from "./process-identity.ts";
+import { isGone, type ProcessIdentity } from "./process-identity.ts";
 
 /** Which processes a runner consists of; kept outside the store, since it says nothing beyond this host. */
 export interface RunEntry {
@@ -10,6 +10,8 @@ export interface RunEntry {
   /** The command, which leads its process group; null until it has been started. */
   command: ProcessIdentity | null;
 }
+
+const OWNER_SUFFIX = ".owner";
 
 /** The files in which a host's runners note themselves and their commands. */
 export class RunRegistry {
@@ -23,21 +25,39 @@ export class RunRegistry {
   #file(holder: string): string {
     return join(this.#directory, `${holder}.json`);
   }
+  #unfinished(holder: string): string {
+    return `${this.#file(holder)}.new`;
+  }
+  #ownerFile(holder: string): string {
+    return join(this.#directory, `${holder}${OWNER_SUFFIX}`);
+  }
 
   /** Writes the entry whole, or not at all. */
   write(entry: RunEntry): void {
     const file = this.#file(entry.holder);
-    const temporary = `${file}.${process.pid}`;
+    const temporary = this.#unfinished(entry.holder);
     writeFileSync(temporary, JSON.stringify(entry), { mode: 0o600 });
     renameSync(temporary, file);
   }
 
+  /** Notes whose the files of `holder` are, before there are any, so that they can be removed when it is gone. */
+  own(holder: string, runner: ProcessIdentity): void {
+    writeFileSync(this.#ownerFile(holder), JSON.stringify(runner), { mode: 0o600 });
+  }
+
+  /** The holders whose runner is gone, whether it was killed at work or while it waited for work. */
+  abandoned(): string[] {
+    return readdirSync(this.#directory)
+      .filter((name) => name.endsWith(OWNER_SUFFIX))
+      .map((name) => name.slice(0, -OWNER_SUFFIX.length))
+      .filter((holder) => {
+        const owner = readJson<ProcessIdentity>(this.#ownerFile(holder));
+        return owner !== undefined && isGone(owner);
+      });
+  }
+
   read(holder: string): RunEntry | undefined {
-    try {
-      return JSON.parse(readFileSync(this.#file(holder), "utf8")) as RunEntry;
-    } catch {
-      return undefined;
-    }
+    return readJson<RunEntry>(this.#file(holder));
   }
 
   /** Forgets that a runner works on something; it stays ready. */
@@ -47,14 +67,21 @@ export class RunRegistry {
 
   /** Forgets a runner, with the files that it used. */
   remove(holder: string): void {
-    for (const file of [this.#file(holder), this.outputPipe(holder), this.payloadFile(holder)])
+    for (const file of [
+      this.#file(holder),
+      this.#unfinished(holder),
+      this.outputPipe(holder),
+      this.payloadFile(holder),
+      // Last, so that a removal that is cut short is taken up again.
+      this.#ownerFile(holder),
+    ])
       rmSync(file, { force: true });
   }
 
   /** All entries; those of commands that were ended by a reboot included. */
   list(): RunEntry[] {
     return readdirSync(this.#directory)
-      .filter((name) => name.endsWith(".json"))
+      .filter((name) => name.endsWith(".json") && !name.endsWith(".payload.json"))
       .flatMap((name) => this.read(name.slice(0, -".json".length)) ?? []);
   }
 
@@ -65,5 +92,14 @@ export class RunRegistry {
   /** Where a command finds its request's payload. */
   payloadFile(holder: string): string {
     return join(this.#directory, `${holder}.payload.json`);
+  }
+}
+
+/** What a file holds; undefined where there is none, or it was not finished. */
+function readJson<T>(file: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as T;
+  } catch {
+    return undefined;
   }
 }

@@ -9,6 +9,7 @@ import { systemClock } from "../clock.ts";
 import { openStore } from "../store/open-store.ts";
 import { hostId } from "./host-id.ts";
 import type { FromRunner, Job, Preparation, ToRunner } from "./messages.ts";
+import { identify, type ProcessIdentity } from "./process-identity.ts";
 import { runNext, type Workplace } from "./run-next.ts";
 import { RunRegistry } from "./run-registry.ts";
 
@@ -48,6 +49,7 @@ async function prepare({ stateDirectory, instance, store }: Preparation): Promis
 async function nextHolder(): Promise<string> {
   const holder = `run_${randomUUID().replaceAll("-", "")}`;
   const { registry } = await (workplace as Promise<Workplace>);
+  registry.own(holder, identify(process.pid) as ProcessIdentity);
   await execa("mkfifo", ["-m", "600", registry.outputPipe(holder)]);
   return holder;
 }

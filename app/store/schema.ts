@@ -12,6 +12,10 @@ export interface Database {
   deployments: DeploymentRow;
   log_chunks: LogChunkRow;
   outbox: OutboxRow;
+  leases: LeaseRow;
+  switchboard: SwitchboardRow;
+  failovers: FailoverRow;
+  looks: LookRow;
 }
 
 /** One row: the schema's version, and the lowest version of the code that may work with it. */
@@ -127,4 +131,54 @@ export interface OutboxRow {
   holder: string | null;
   token: number;
   lease_until: number | null;
+}
+
+/** A lease that lasts for as long as it is seen to be renewed. */
+export interface LeaseRow {
+  name: string;
+  /** The process that holds it, unique for all time; null once it was given up. */
+  holder: string | null;
+  instance: string | null;
+  host: string | null;
+  /** Grows with every new holder. */
+  token: number;
+  /** Grows with every renewal: who sees it stand still for the lease's time may take over. */
+  beat: number;
+}
+
+/** One row: which endpoint GitHub is to deliver to, and what GitHub was last seen to say. */
+export interface SwitchboardRow {
+  id: number;
+  active: string;
+  pinned: string | null;
+  pinned_reason: string | null;
+  webhook_url: string | null;
+  webhook_verified_at: number | null;
+}
+
+/** A change of the active endpoint, step by step. */
+export interface FailoverRow {
+  id: Generated<number>;
+  from_endpoint: string;
+  to_endpoint: string;
+  kind: "failover" | "switchover" | "recovery";
+  reason: string;
+  decided_by: string;
+  detected_at: number;
+  decided_at: number;
+  /** When GitHub had taken the new URL, and when it was read back; null until then. */
+  switched_at: number | null;
+  verified_at: number | null;
+  /** When a later decision made this one void, before GitHub had taken it. */
+  abandoned_at: number | null;
+}
+
+/** The last complete look at what GitHub has on record: the delivery log, or the runs of a target. */
+export interface LookRow {
+  name: string;
+  /** When the look began that was completed last; null before the first. */
+  completed_at: number | null;
+  /** What was found missing, and what of it was accepted, since the store was made. */
+  found: number;
+  accepted: number;
 }

@@ -23,7 +23,7 @@ export function describeAccepts(results: readonly AcceptResult[]): string {
     "",
     "One run: every delivery is recorded, its deployment is known already. New runs: delivery, deployment and word",
     "for GitHub are recorded, and wait behind a deployment that goes on throughout. GitHub is away in this part:",
-    "what it is to be told is recorded in the same commit, but not sent.",
+    "what it is to be told is recorded in the same commit, but not sent. Twinhook and Probot log from `warn` on.",
   ].join("\n");
 }
 

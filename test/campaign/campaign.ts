@@ -7,7 +7,7 @@ import type { FaultKind } from "../helpers/github/faults.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import { TestHost } from "../helpers/test-host.ts";
 import { DEPLOY_SCRIPT } from "./deploy-script.ts";
-import { collect, type Evidence } from "./evidence.ts";
+import { collect, type Evidence, untilTidy } from "./evidence.ts";
 import { Instances } from "./instances.ts";
 import { Killer } from "./killer.ts";
 import { Observer } from "./observer.ts";
@@ -32,6 +32,8 @@ export interface CampaignOptions {
   waitForGitHub: boolean;
   /** Called now and then with a line about how far it has come. */
   onProgress?: (line: string) => void;
+  /** Ends it early: everything that was started is ended, and the promise is rejected. */
+  signal?: AbortSignal;
   /** A folder into which the host's is copied when a rule does not hold: store, trace, registry. */
   keepIn?: string;
 }
@@ -74,16 +76,21 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       `answered, ${killer.kills.length} of ${plan.kills.length} kills, ${JSON.stringify(observer.statuses)}`;
     timer = setInterval(() => options.onProgress?.(line()), PROGRESS_MS);
 
-    const faults = setFaults(github, plan.faults, progress);
-    const [answers] = await Promise.all([
-      sendAll(host, plan.events, { connections: options.connections, progress, repositories }),
-      killer.run(plan.kills, progress),
-      faults,
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    options.signal?.addEventListener("abort", () => reject(options.signal?.reason));
+    const [answers] = await Promise.race([
+      aborted,
+      Promise.all([
+        sendAll(host, plan.events, { connections: options.connections, progress, repositories }),
+        killer.run(plan.kills, progress),
+        setFaults(github, plan.faults, progress),
+      ]),
     ]);
-    const settled = await observer.untilSettled();
+    const settled = await Promise.race([aborted, observer.untilSettled()]);
     if (!settled) observer.violations.add(`the queue is stuck: ${JSON.stringify(observer.statuses)}`);
     if (settled && options.waitForGitHub && !(await observer.untilToldGitHub()))
       observer.violations.add(`the outbox is stuck: ${JSON.stringify(observer.statuses)}`);
+    await untilTidy(host);
     await instances.stop();
     await observer.close();
     options.onProgress?.(line());
@@ -160,7 +167,7 @@ function figuresOf({ deployments, deliveries, kills }: Evidence, answers: Answer
   const hits = (what: string) => kills.flatMap(({ hit }) => hit).filter((one) => one.startsWith(what)).length;
   return {
     events: answers.length,
-    tries: answers.reduce((sum, { tries }) => sum + tries.length, 0),
+    refused: answers.flatMap(({ tries }) => tries).filter((text) => text.endsWith(" 503")).length,
     deliveries: deliveries.length,
     deployments: deployments.length,
     succeeded: count("succeeded"),

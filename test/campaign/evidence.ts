@@ -1,7 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
+import { watch } from "node:fs/promises";
 import { join } from "node:path";
 import { sql } from "kysely";
 import type { DeploymentRecord } from "../../app/queue/claim.ts";
+import { RunRegistry } from "../../app/run/run-registry.ts";
 import type { Store } from "../../app/store/store.ts";
 import type { GitHub } from "../helpers/github/simulator.ts";
 import type { TestHost } from "../helpers/test-host.ts";
@@ -36,6 +38,7 @@ export interface Evidence {
 
 /** Processes that were told to end have this long, on a busy machine, to do so. */
 const END_LIMIT_MS = 15_000;
+const TIDY_LIMIT_MS = 10_000;
 
 /** Collects the evidence, once the instances have stopped. */
 export async function collect(
@@ -67,6 +70,20 @@ export async function collect(
     filesLeft: filesLeft(host),
     integrity: await integrity(store),
   };
+}
+
+/** Files of killed runners are removed by the instances once a second; resolves when they have been, or never will. */
+export async function untilTidy(host: TestHost): Promise<void> {
+  const registry = new RunRegistry(host.stateDirectory);
+  const tidy = () => registry.abandoned().length === 0;
+  const signal = AbortSignal.timeout(TIDY_LIMIT_MS);
+  try {
+    const changes = watch(join(host.stateDirectory, "runs"), { signal });
+    if (tidy()) return;
+    for await (const _ of changes) if (tidy()) return;
+  } catch (error) {
+    if ((error as Error).name !== "AbortError") throw error;
+  }
 }
 
 /** An instance's own entry is one file for each name, for ever; everything else must be gone. */

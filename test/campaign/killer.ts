@@ -1,4 +1,4 @@
-import { watch } from "node:fs";
+import { readFileSync, watch } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,8 +15,8 @@ export interface Kill {
   victim: Victim;
   /** What was killed: `runner 4711`, `command 4712`, `primary`. */
   hit: string[];
-  /** The processes among them that were runners and commands: pid and start time. */
-  runners: string[];
+  /** How many runners it hit, and of which attempts it hit the command: `dep_… 1`. */
+  runners: number;
   commands: string[];
   at: number;
 }
@@ -46,7 +46,7 @@ export class Killer {
   }
 
   async #carryOut({ victim, delayMs, which }: PlannedKill): Promise<void> {
-    const kill: Kill = { victim, hit: [], runners: [], commands: [], at: 0 };
+    const kill: Kill = { victim, hit: [], runners: 0, commands: [], at: 0 };
     this.kills.push(kill);
     const wanted = (entry: RunEntry) =>
       victim !== "command" && victim !== "runner_and_command" ? true : entry.command !== null;
@@ -62,13 +62,16 @@ export class Killer {
     if (victim !== "instance" && victim !== "both_instances" && victim !== "command" && runner) {
       if (end(runner)) {
         kill.hit.push(`runner ${runner.pid}`);
-        kill.runners.push(`${runner.pid} ${runner.startTime}`);
+        kill.runners++;
       }
     }
     const command = entry && (this.#registry.read(entry.holder)?.command ?? entry.command);
-    if ((victim === "command" || victim === "runner_and_command") && command && end(command)) {
-      kill.hit.push(`command ${command.pid}`);
-      kill.commands.push(`${command.pid} ${command.startTime}`);
+    if ((victim === "command" || victim === "runner_and_command") && command) {
+      const attempt = attemptOf(command);
+      if (end(command)) {
+        kill.hit.push(`command ${command.pid}`);
+        kill.commands.push(attempt);
+      }
     }
     const names =
       victim === "both_instances"
@@ -130,6 +133,18 @@ function end(identity: ProcessIdentity): boolean {
   if (!isAlive(identity)) return false;
   process.kill(identity.pid, "SIGKILL");
   return true;
+}
+
+/** Which attempt of which deployment a command works on, by its environment; empty when it has ended. */
+function attemptOf({ pid }: ProcessIdentity): string {
+  try {
+    const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    const value = (name: string) =>
+      environment.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+    return `${value("TWINHOOK_DEPLOYMENT_ID")} ${value("TWINHOOK_ATTEMPT")}`;
+  } catch {
+    return "";
+  }
 }
 
 async function within<T>(

@@ -59,6 +59,9 @@ async function main(): Promise<number> {
     rate: whole("rate", values.rate, 1),
   };
 
+  const abort = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => abort.abort(new Error(`ended by ${signal}`)));
   let failed = 0;
   for (const store of stores) {
     console.log(`\n${store}, seed ${seed}: ${size.events} events, ${size.kills} kills`);
@@ -68,6 +71,7 @@ async function main(): Promise<number> {
       const report = await runCampaign({
         seed,
         ...size,
+        signal: abort.signal,
         waitForGitHub: !values["no-github"],
         ...(postgres && { postgresUrl: await postgres.createDatabase() }),
         ...(keepIn && { keepIn }),

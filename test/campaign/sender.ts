@@ -23,7 +23,7 @@ export interface Answer {
 const ANSWER_LIMIT_MS = 10_000;
 /** Nobody is down for so long: two instances that start again at once take a second or two. */
 const GIVE_UP_MS = 60_000;
-const PAUSE_MS = 40;
+const PAUSE_MS = 150;
 
 /**
  * Sends the events, each connection taking the next one of the plan. What fails or is refused is sent again with

@@ -54,15 +54,7 @@ class Facts {
   /** Whether it is right that this one failed: it was interrupted too often, or its command was killed. */
   rightlyFailed(row: DeploymentRecord): boolean {
     if (row.interruptions > MAX_INTERRUPTIONS) return row.reason?.startsWith("interrupted") ?? false;
-    return (
-      row.reason?.includes("SIGKILL") === true &&
-      this.evidence.trace.some(
-        (line) =>
-          line.deployment === row.id &&
-          line.attempt === row.attempt &&
-          this.#killedCommands.has(line.process),
-      )
-    );
+    return row.reason?.includes("SIGKILL") === true && this.#killedCommands.has(`${row.id} ${row.attempt}`);
   }
 }
 
@@ -77,7 +69,7 @@ function inOrder(a: DeploymentRecord, b: DeploymentRecord): number {
 /** A deployment in a line, without what only fills it. */
 function show(row: DeploymentRecord | undefined): string {
   if (!row) return "no such deployment";
-  const { payload: _p, repository_key: _k, workflow: _w, actor: _a, installation_id: _i, ...rest } = row;
+  const { payload: _p, repository_key: _k, workflow: _w, actor: _a, ...rest } = row;
   return JSON.stringify(Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null)));
 }
 
@@ -133,8 +125,11 @@ const RULES: Rule[] = [
         const got = (JSON.parse(deployment_ids) as string[])
           .map((one) => byId.get(one))
           .map((row) => row && keyOf(row.target, row.run_id, row.run_attempt));
-        const wanted = event?.targets.map((target) => keyOf(target, event.run.runId, event.run.attempt));
-        return twice || got.toSorted().join() !== wanted?.toSorted().join()
+        // GitHub's word of its own Deployments comes by the catch-up, and deploys nothing.
+        const wanted = (event?.targets ?? []).map((target) =>
+          keyOf(target, event?.run.runId ?? null, event?.run.attempt ?? null),
+        );
+        return twice || got.toSorted().join() !== wanted.toSorted().join()
           ? [`${id} ${guid}: stands for [${got}], should for [${wanted}]${twice ? ", recorded twice" : ""}`]
           : [];
       });
@@ -210,10 +205,12 @@ const RULES: Rule[] = [
   },
   {
     rule: "two of one target, or of one named lock, never run at once",
-    against: ({ evidence }) => [
-      ...evidence.trace.filter(({ what }) => what === "overlap").map(({ text }) => text),
-      ...evidence.observed,
-    ],
+    against: ({ evidence }) =>
+      evidence.trace.filter(({ what }) => what === "overlap").map(({ text }) => text),
+  },
+  {
+    rule: "at every moment marks only rise, one runs at a time, things go on, and no instance dies by itself",
+    against: ({ evidence }) => evidence.observed,
   },
   {
     rule: "the command of an attempt is started once at most, and no attempt is made up",
@@ -279,7 +276,7 @@ const RULES: Rule[] = [
     against: (facts) => {
       const interrupted = facts.evidence.deployments.filter(({ interruptions }) => interruptions > 0);
       const interruptions = interrupted.reduce((sum, row) => sum + row.interruptions, 0);
-      const kills = facts.evidence.kills.reduce((sum, { runners }) => sum + runners.length, 0);
+      const kills = facts.evidence.kills.reduce((sum, { runners }) => sum + runners, 0);
       return [
         ...(interruptions > kills
           ? [`${interruptions} interruptions, but ${kills} runners were killed`, ...interrupted.map(show)]

@@ -145,7 +145,7 @@ export class Scenario {
     );
     await this.#redeliver(last, "sends it again");
     const missed = this.#stage.github.deliveries.find(
-      ({ event, status_code }) => event === "workflow_run" && status_code === 0,
+      ({ event, status_code }) => event === "workflow_run" && !isGood(status_code),
     );
     if (missed) await this.#redeliver(missed, "sends again what reached nobody");
 
@@ -183,7 +183,7 @@ export class Scenario {
     const run = runIn(record);
     const label = this.#label(run.id);
     const to = this.#stage.instanceAt(record.url);
-    const accepted = record.status_code >= 200 && record.status_code < 300;
+    const accepted = isGood(record.status_code);
     const answer = accepted ? (JSON.parse(record.response.payload ?? "{}") as WebhookAnswer) : null;
     this.messages.push({
       by: "GitHub",
@@ -237,6 +237,10 @@ export class Scenario {
     const run = this.#stage.github.repository(REPOSITORY).runs.find(({ id }) => id === runId);
     return run ? `#${run.attempts[0]?.event.workflow_run.run_number}` : "?";
   }
+}
+
+function isGood(status: number): boolean {
+  return status >= 200 && status < 300;
 }
 
 function runIn(record: DeliveryRecord): SentRun["run"] {

@@ -50,6 +50,17 @@ export async function shownAs({ github }: Scene, state: string, timeoutMs = PATI
   return deployment;
 }
 
+/**
+ * A run completes at GitHub, and this very instance gets its event, whatever the webhook URL says. Resolves with
+ * the id of the deployment that the instance's 2xx names.
+ */
+export async function deliverRun({ github, host }: Scene, instance: string): Promise<string> {
+  const { event } = github.completeRun({ repository: REPOSITORY, send: false });
+  const response = await host.sendEvent(instance, event);
+  if (!response.ok) throw new Error(`${instance} answered ${response.status}: ${await response.text()}`);
+  return deploymentIn(await response.text());
+}
+
 /** The id of the only deployment that an answer of the webhook entrance names. */
 export function deploymentIn(answer: string | null): string {
   const { deployments } = JSON.parse(answer ?? "{}") as { deployments?: { id: string }[] };

@@ -9,7 +9,13 @@ import { DURATION_SYNTAX, parseDuration } from "../../shared/duration.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const read = (file: string) => readFileSync(resolve(ROOT, file), "utf8");
-const readme = read("README.md");
+/** The formatter pads tables; without that they are what people wrote. */
+const readme = read("README.md").replaceAll(/^\|.*\|$/gm, (row) =>
+  row
+    .replaceAll(/ *\| */g, " | ")
+    .replaceAll(/-{3,}/g, "---")
+    .trim(),
+);
 const example = read("twinhook.example.yml");
 
 interface ActionMetadata {
@@ -54,16 +60,7 @@ function keysOf(schema: unknown, at = ""): string[] {
 }
 
 /** Groups say nothing by themselves: the table lists what is in them. */
-const GROUPS = [
-  "instances",
-  "instances[].tls",
-  "webhook",
-  "failover",
-  "retry",
-  "circuit_breaker",
-  "oidc",
-  "targets[].action",
-];
+const GROUPS = ["instances", "webhook", "failover", "retry", "circuit_breaker", "oidc", "targets[].action"];
 const KEYS = keysOf(configSchema).filter((key) => !GROUPS.includes(key));
 
 const steps = (key: string) => key.replaceAll("[]", ".0").split(".");
@@ -138,17 +135,23 @@ describe("the Action's documents", () => {
 
   test("the README's table of inputs is that of action.yml", () => {
     const lines = Object.entries(action.inputs).map(([name, input]) => {
-      const written = input.required ? "required" : input.default === undefined ? "" : `\`${input.default}\``;
+      const written = input.required
+        ? "required"
+        : input.default === undefined
+          ? "none"
+          : `\`${input.default}\``;
       return `| \`${name}\` | ${written} | ${input.description} |`;
     });
-    expect(region("inputs")).toBe(["| input | default | meaning |", "|---|---|---|", ...lines].join("\n"));
+    expect(region("inputs")).toBe(
+      ["| input | default | meaning |", "| --- | --- | --- |", ...lines].join("\n"),
+    );
   });
 
   test("the README's table of outputs is that of action.yml", () => {
     const lines = Object.entries(action.outputs).map(
       ([name, { description }]) => `| \`${name}\` | ${description} |`,
     );
-    expect(region("outputs")).toBe(["| output | meaning |", "|---|---|", ...lines].join("\n"));
+    expect(region("outputs")).toBe(["| output | meaning |", "| --- | --- |", ...lines].join("\n"));
   });
 });
 

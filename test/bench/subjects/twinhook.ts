@@ -15,8 +15,8 @@ export interface TwinhookSubject extends Subject {
 }
 
 /**
- * Starts one instance with its own store (SQLite, every commit on the disk before the answer), as a team would
- * run it: its default log level, and one target that takes every run.
+ * Starts one instance with its own store (SQLite, every commit on the disk before the answer) and one target,
+ * which takes every run. It logs as much as bare Probot does here.
  */
 export async function startTwinhook(
   github: GitHub,
@@ -26,6 +26,7 @@ export async function startTwinhook(
     github,
     instances: ["bench"],
     targets: [{ run: options.command, queue: options.queue, timeout: "1h" }],
+    env: { LOG_LEVEL: "warn" },
   });
   const { port } = new URL(host.url("bench"));
   const server = await startServer(

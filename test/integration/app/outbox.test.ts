@@ -7,6 +7,7 @@ import { configSchema } from "../../../app/config/schema.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { GitHubDeployments } from "../../../app/github/deployments.ts";
 import { Outbox } from "../../../app/github/outbox.ts";
+import { RepositoryAccess } from "../../../app/github/repository-access.ts";
 import { claim, type DeploymentRecord } from "../../../app/queue/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import type { Store } from "../../../app/store/store.ts";
@@ -29,10 +30,12 @@ async function setup(engine: Engine) {
   const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(line) });
   const start = async () => {
     const { environment } = readEnvironment(github.environment());
+    const access = new RepositoryAccess(() => githubApp(environment, github.app.webhookSecret, logger));
     const outbox = new Outbox({
       store,
       clock: systemClock,
-      github: new GitHubDeployments(() => githubApp(environment, github.app.webhookSecret, logger)),
+      github: new GitHubDeployments(access),
+      access,
       retry: config.retry,
       breaker: config.circuit_breaker,
       holder: `primary ${Math.random()}`,

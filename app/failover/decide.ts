@@ -1,0 +1,107 @@
+import { type Health, MIN_SAMPLES, type Thresholds } from "./health-window.ts";
+
+/** An endpoint in order of preference, with its health as this observer sees it. */
+export interface ObservedEndpoint {
+  name: string;
+  health: Health;
+}
+
+export interface Situation {
+  /** The most preferred first. */
+  endpoints: readonly ObservedEndpoint[];
+  /** The endpoint that the webhook URL names by the last decision. */
+  active: string;
+  /** The endpoint that a person pinned by a switchover; null when nobody did. */
+  pinned: string | null;
+  thresholds: Thresholds;
+  /** The observer's monotonic clock (ms). */
+  now: number;
+  /** Whether the observer has only just begun to look, so that `unknown` means nothing yet. */
+  grace: boolean;
+}
+
+export type Decision =
+  | { kind: "stay"; reason: string; allDown: boolean }
+  | { kind: "failover" | "switchover" | "recovery"; to: string; reason: string; dropPin: boolean };
+
+/** An endpoint must have been well for this long before anyone goes back to it by choice. */
+export const RECOVERY_PAUSE_MS = 10_000;
+
+/**
+ * Decides which endpoint is to be active. A pure function of what is known: it moves only to a strictly better
+ * endpoint, or back to a preferred one that has recovered; when all are down it stays.
+ */
+export function decide(situation: Situation): Decision {
+  const { endpoints, active, pinned, grace } = situation;
+  const find = (name: string) => endpoints.find((endpoint) => endpoint.name === name);
+  const current = find(active);
+  const pin = pinned === null ? undefined : find(pinned);
+  const healthyElsewhere = endpoints.find((e) => e.name !== pin?.name && e.health.status === "healthy");
+  if (pin && !(rank(pin, grace) === DOWN && healthyElsewhere)) {
+    if (pin.name === active) return stay(`${pin.name} is pinned`);
+    return { kind: "switchover", to: pin.name, reason: `${pin.name} was pinned`, dropPin: false };
+  }
+  const dropPin = pinned !== null;
+  const move = (kind: "failover" | "recovery", to: string, reason: string): Decision => ({
+    kind,
+    to,
+    reason,
+    dropPin,
+  });
+
+  const better = best(situation, current);
+  if (better && current)
+    return move("failover", better.name, `${active} is ${current.health.status}: ${current.health.reason}`);
+  if (better) return move("failover", better.name, `${active} is not configured any more`);
+
+  const preferred = endpoints.slice(
+    0,
+    Math.max(
+      0,
+      endpoints.findIndex((e) => e.name === active),
+    ),
+  );
+  const recovered = preferred.find((endpoint) => hasRecovered(endpoint.health, situation));
+  if (recovered) return move("recovery", recovered.name, `${recovered.name} has recovered and is preferred`);
+  if (endpoints.every((endpoint) => rank(endpoint, grace) === DOWN))
+    return { kind: "stay", reason: "no endpoint is up; the URL stays", allDown: true };
+  return stay(`${active} is ${current?.health.status ?? "unknown"}`);
+}
+
+const DOWN = 2;
+
+/** 0 is best. What is unknown counts as down only once there was time to know it. */
+function rank({ health: { status } }: ObservedEndpoint, grace: boolean): number {
+  if (status === "healthy") return 0;
+  if (status === "degraded") return 1;
+  return status === "unknown" && grace ? 0 : DOWN;
+}
+
+/** The best endpoint that is strictly better than the current one, if any. */
+function best({ endpoints, grace, now }: Situation, current: ObservedEndpoint | undefined) {
+  const limit = current ? rank(current, grace) : DOWN + 1;
+  const candidates = endpoints.filter((endpoint) => {
+    const { status, lastUnhealthyAt } = endpoint.health;
+    if (endpoint === current || status === "unknown" || status === "unhealthy") return false;
+    if (rank(endpoint, grace) >= limit) return false;
+    // From one that still serves, nobody moves to one that was down a moment ago.
+    const shaky = lastUnhealthyAt !== null && now - lastUnhealthyAt < RECOVERY_PAUSE_MS;
+    return limit === DOWN || !shaky;
+  });
+  return candidates.sort((a, b) => rank(a, grace) - rank(b, grace))[0];
+}
+
+function hasRecovered(health: Health, { thresholds: t, now }: Situation): boolean {
+  const { status, consecutiveSuccesses, averageMs, successRate, samples, lastUnhealthyAt } = health;
+  return (
+    status === "healthy" &&
+    consecutiveSuccesses >= t.recovery_threshold &&
+    (averageMs === null || averageMs < t.recovery_response_time) &&
+    (samples < MIN_SAMPLES || successRate === null || successRate > t.recovery_success_rate) &&
+    (lastUnhealthyAt === null || now - lastUnhealthyAt >= RECOVERY_PAUSE_MS)
+  );
+}
+
+function stay(reason: string): Decision {
+  return { kind: "stay", reason, allDown: false };
+}

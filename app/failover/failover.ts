@@ -1,0 +1,157 @@
+import type { Server } from "node:http";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/load.ts";
+import type { InstanceConfig } from "../config/schema.ts";
+import type { WebhookConfigClient } from "../github/webhook-config.ts";
+import { isAlive, type ProcessIdentity } from "../run/process-identity.ts";
+import type { RunRegistry } from "../run/run-registry.ts";
+import type { LeaseRow } from "../store/schema.ts";
+import type { Store } from "../store/store.ts";
+import { Controller } from "./controller.ts";
+import { HealthChecker } from "./health-checker.ts";
+import type { Notices } from "./notices.ts";
+import { peerKey } from "./peer-handshake.ts";
+import { PeerLinks } from "./peer-links.ts";
+import { readSwitchboard } from "./switchboard.ts";
+
+/** GitHub may deliver to the old URL for this long after it took a new one. */
+const LINGER_MS = 15_000;
+/** How long an instance that shuts down waits for another to take its place. */
+const HAND_OVER_LIMIT_MS = 5_000;
+const LOOK_MS = 50;
+
+export interface FailoverOptions {
+  config: Config;
+  /** This instance. */
+  self: InstanceConfig;
+  process: ProcessIdentity;
+  host: string;
+  store: Store;
+  clock: Clock;
+  registry: RunRegistry;
+  github: WebhookConfigClient;
+  notices: Notices;
+  /** Called when this instance has become the controller, and when GitHub has taken another URL. */
+  onTakeOver: () => void;
+  onSwitched: () => void;
+  log: Logger;
+}
+
+/** The name of a process as the holder of the controller's lease: no other process ever has it. */
+function holderName(instance: string, { pid, startTime }: ProcessIdentity): string {
+  return `${instance} ${pid} ${startTime}`;
+}
+
+/** How the instances watch each other, and what they do about it. */
+export class Failover {
+  readonly controller: Controller;
+  readonly checker: HealthChecker;
+  #o: FailoverOptions;
+  #links: PeerLinks;
+
+  constructor(options: FailoverOptions) {
+    this.#o = options;
+    const { config, self, store, clock, registry, host, github, notices, log } = options;
+    const endpoints = config.instances.map(({ name, url }) => ({ name, url }));
+    this.checker = new HealthChecker({
+      endpoints,
+      thresholds: config.failover,
+      clock,
+      onChange: () => this.controller.wake(),
+    });
+    this.controller = new Controller({
+      store,
+      clock,
+      candidate: { holder: holderName(self.name, options.process), instance: self.name, host },
+      thresholds: config.failover,
+      endpoints,
+      doorUrl: config.door?.url ?? null,
+      observe: () => this.checker.observe(),
+      isGone: (holder) => isGone(holder, host, registry),
+      github,
+      notices,
+      onTakeOver: options.onTakeOver,
+      onSwitched: options.onSwitched,
+      log,
+    });
+    this.#links = new PeerLinks({
+      name: self.name,
+      key: peerKey(config.environment.privateKey as string),
+      peers: config.instances.filter(({ name }) => name !== self.name).map((other) => peerOf(self, other)),
+      events: {
+        onDied: (name) => {
+          log.warn(
+            { peer: name },
+            `${name} is gone: its socket was closed and nobody listens at its address`,
+          );
+          this.checker.died(name, "its process is gone");
+        },
+        onBeat: (name, { leaving }) => {
+          if (leaving) this.checker.died(name, "it is shutting down");
+        },
+      },
+      log,
+    });
+  }
+
+  start(server: Server): void {
+    this.#links.start(server);
+    this.checker.start();
+    this.controller.start();
+  }
+
+  /**
+   * Hands the work over before this instance goes: another endpoint becomes the active one, where there is one
+   * that is up, and whatever GitHub still sends here is taken in for a while.
+   */
+  async handOver(): Promise<void> {
+    const { self, store, clock, log } = this.#o;
+    const active = async () => (await readSwitchboard(store))?.active;
+    const others = this.checker.observe().filter(({ name }) => name !== self.name);
+    const wasActive = (await active().catch(() => undefined)) === self.name;
+    this.#links.leave();
+    this.checker.died(self.name, "it is shutting down");
+    if (!wasActive || !others.some(({ health }) => health.status === "healthy")) return;
+    const until = clock.monotonic() + HAND_OVER_LIMIT_MS;
+    while (clock.monotonic() < until) {
+      const row = await readSwitchboard(store).catch(() => undefined);
+      const url = this.#o.config.instances.find(({ name }) => name === row?.active)?.url;
+      if (row && row.active !== self.name && row.webhook_url?.startsWith(`${url}/`)) {
+        log.info({ to: row.active }, "handed over; taking in what GitHub still sends here");
+        return clock.sleep(LINGER_MS);
+      }
+      await clock.sleep(LOOK_MS);
+    }
+    log.warn("nobody took over in time; what GitHub sends now is caught up later");
+  }
+
+  async close(): Promise<void> {
+    this.checker.close();
+    await this.controller.close();
+    this.#links.close();
+  }
+}
+
+/** On this host a dead process is proven; elsewhere only the lease's time tells. */
+function isGone(lease: LeaseRow, host: string, registry: RunRegistry): boolean {
+  if (lease.holder === null) return true;
+  if (lease.host !== host || lease.instance === null) return false;
+  const entry = registry.read(`instance-${lease.instance}`);
+  return !entry || !isAlive(entry.runner) || holderName(lease.instance, entry.runner) !== lease.holder;
+}
+
+/** Where to call another instance: its `peer` address, or where it listens. */
+function peerOf(self: InstanceConfig, other: InstanceConfig): { name: string; address: string } {
+  const scheme = other.tls ? "wss" : "ws";
+  const listen = other.peer ?? other.listen;
+  const port = listen.slice(listen.lastIndexOf(":") + 1);
+  const anywhere = /^(0\.0\.0\.0|\[::\]):/.test(listen);
+  const near = other.host === self.host;
+  const host = anywhere
+    ? near
+      ? "127.0.0.1"
+      : new URL(other.url).hostname
+    : listen.slice(0, -port.length - 1);
+  return { name: other.name, address: `${scheme}://${host}:${port}` };
+}

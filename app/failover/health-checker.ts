@@ -1,0 +1,110 @@
+import { Agent as HttpAgent, request as httpRequest } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Clock } from "../clock.ts";
+import { type Health, HealthWindow, type Thresholds } from "./health-window.ts";
+
+export interface CheckedEndpoint {
+  name: string;
+  url: string;
+}
+
+/**
+ * Checks every endpoint's readiness through its public URL, over connections that are kept open. A check is
+ * started on time even while earlier ones have not been answered.
+ */
+export class HealthChecker {
+  #endpoints: readonly CheckedEndpoint[];
+  #thresholds: Thresholds;
+  #clock: Clock;
+  #onChange: () => void;
+  #windows = new Map<string, HealthWindow>();
+  #checkedAt = new Map<string, number>();
+  #agents = { "http:": new HttpAgent({ keepAlive: true }), "https:": new HttpsAgent({ keepAlive: true }) };
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `onChange` is called after every check, and when an endpoint is known to be gone. */
+  constructor(options: {
+    endpoints: readonly CheckedEndpoint[];
+    thresholds: Thresholds;
+    clock: Clock;
+    onChange: () => void;
+  }) {
+    this.#endpoints = options.endpoints;
+    this.#thresholds = options.thresholds;
+    this.#clock = options.clock;
+    this.#onChange = options.onChange;
+    for (const { name } of this.#endpoints) this.#windows.set(name, new HealthWindow(this.#thresholds));
+  }
+
+  start(): void {
+    const checkAll = () => {
+      for (const endpoint of this.#endpoints) this.#check(endpoint);
+    };
+    this.#timer = setInterval(checkAll, this.#thresholds.health_check_interval);
+    checkAll();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const agent of Object.values(this.#agents)) agent.destroy();
+  }
+
+  /** How each endpoint does, in order of preference; `checkedAt` is wall clock (ms), null before the first. */
+  observe(): { name: string; health: Health; checkedAt: number | null }[] {
+    const now = this.#clock.monotonic();
+    return this.#endpoints.map(({ name }) => ({
+      name,
+      health: this.#window(name).health(now),
+      checkedAt: this.#checkedAt.get(name) ?? null,
+    }));
+  }
+
+  /** An endpoint's process is proven gone. */
+  died(name: string, reason: string): void {
+    this.#windows.get(name)?.died(this.#clock.monotonic(), reason);
+    this.#onChange();
+  }
+
+  /** What GitHub's own log says of a delivery to an endpoint. */
+  delivered(name: string, ok: boolean, ms: number): void {
+    this.#windows.get(name)?.delivered(this.#clock.monotonic(), ok, ms);
+  }
+
+  #window(name: string): HealthWindow {
+    return this.#windows.get(name) as HealthWindow;
+  }
+
+  #check({ name, url }: CheckedEndpoint): void {
+    const target = new URL(`${url}/readyz`);
+    const secure = target.protocol === "https:";
+    const begun = this.#clock.monotonic();
+    let settled = false;
+    const settle = (failure: string | null) => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(limit);
+      const now = this.#clock.monotonic();
+      this.#checkedAt.set(name, this.#clock.now());
+      if (failure === null) this.#window(name).succeeded(now, now - begun);
+      else this.#window(name).failed(now, now - begun, failure);
+      this.#onChange();
+    };
+    const request = (secure ? httpsRequest : httpRequest)(
+      target,
+      { agent: this.#agents[secure ? "https:" : "http:"] },
+      (response) => {
+        response.resume();
+        response.on("end", () =>
+          settle(response.statusCode === 200 ? null : `/readyz answered ${response.statusCode}`),
+        );
+        response.on("error", (error) => settle(error.message));
+      },
+    );
+    request.on("error", (error: NodeJS.ErrnoException) => settle(error.code ?? error.message));
+    const limit = setTimeout(() => {
+      settle(`no answer within ${this.#thresholds.health_check_timeout} ms`);
+      request.destroy();
+    }, this.#thresholds.health_check_timeout);
+    request.end();
+  }
+}

@@ -1,0 +1,139 @@
+import type { FileConfig } from "../config/schema.ts";
+
+export type Thresholds = FileConfig["failover"];
+/** `unknown` is an endpoint that was never seen up nor down long enough to say. */
+export type HealthStatus = "unknown" | "healthy" | "degraded" | "unhealthy";
+
+/** How an endpoint does. Times are milliseconds on the observer's monotonic clock, unless they say otherwise. */
+export interface Health {
+  status: HealthStatus;
+  consecutiveFailures: number;
+  consecutiveSuccesses: number;
+  /** Over the window; null before the first success. */
+  averageMs: number | null;
+  p95Ms: number | null;
+  /** Percent, over the window; null before the first sample. */
+  successRate: number | null;
+  samples: number;
+  /** When it was last unhealthy; null if it never was. */
+  lastUnhealthyAt: number | null;
+  /** When it became unhealthy, while it is. */
+  unhealthySince: number | null;
+  /** Why it counts as it does, in words. */
+  reason: string;
+}
+
+/** Rates and averages of fewer samples say nothing. */
+export const MIN_SAMPLES = 20;
+
+interface Sample {
+  at: number;
+  ok: boolean;
+  ms: number;
+}
+
+/** Judges one endpoint by its latest checks, and by what GitHub reports of its deliveries. */
+export class HealthWindow {
+  #thresholds: Thresholds;
+  #samples: Sample[] = [];
+  #failures = 0;
+  #successes = 0;
+  #failureReason = "";
+  #lastUnhealthyAt: number | null = null;
+  #unhealthySince: number | null = null;
+  /** The cause, once its process is known to be gone. */
+  #dead: string | null = null;
+
+  constructor(thresholds: Thresholds) {
+    this.#thresholds = thresholds;
+  }
+
+  /** A check (or a delivery of GitHub's) that went well, `ms` after it was begun. */
+  succeeded(at: number, ms: number): void {
+    this.#add({ at, ok: true, ms });
+    this.#failures = 0;
+    this.#successes += 1;
+    this.#dead = null;
+    this.#note(at);
+  }
+
+  failed(at: number, ms: number, reason: string): void {
+    this.#add({ at, ok: false, ms });
+    this.#failures += 1;
+    this.#successes = 0;
+    this.#failureReason = reason;
+    this.#note(at);
+  }
+
+  /** Its process is proven gone: that needs no further failures. */
+  died(at: number, reason: string): void {
+    this.#dead = reason;
+    this.#successes = 0;
+    this.#note(at);
+  }
+
+  /** A delivery that GitHub logged counts towards the rate, and neither ends nor begins a row of checks. */
+  delivered(at: number, ok: boolean, ms: number): void {
+    this.#add({ at, ok, ms });
+    this.#note(at);
+  }
+
+  health(now: number): Health {
+    this.#samples = this.#samples.filter(({ at }) => now - at <= this.#thresholds.window);
+    const times = this.#samples
+      .filter(({ ok }) => ok)
+      .map(({ ms }) => ms)
+      .sort((a, b) => a - b);
+    const samples = this.#samples.length;
+    const averageMs = times.length > 0 ? times.reduce((sum, ms) => sum + ms, 0) / times.length : null;
+    const successRate = samples > 0 ? (100 * times.length) / samples : null;
+    return {
+      ...this.#judge(samples, averageMs, successRate),
+      consecutiveFailures: this.#failures,
+      consecutiveSuccesses: this.#successes,
+      averageMs,
+      p95Ms: times[Math.min(times.length - 1, Math.floor(times.length * 0.95))] ?? null,
+      successRate,
+      samples,
+      lastUnhealthyAt: this.#lastUnhealthyAt,
+      unhealthySince: this.#unhealthySince,
+    };
+  }
+
+  #judge(
+    samples: number,
+    averageMs: number | null,
+    rate: number | null,
+  ): { status: HealthStatus; reason: string } {
+    const t = this.#thresholds;
+    if (this.#dead !== null) return { status: "unhealthy", reason: this.#dead };
+    if (this.#failures >= t.failover_threshold)
+      return {
+        status: "unhealthy",
+        reason: `${this.#failures} checks in a row failed: ${this.#failureReason}`,
+      };
+    if (samples === 0 || (this.#successes === 0 && this.#failures === samples))
+      return { status: "unknown", reason: "it has not been seen yet" };
+    if (samples >= MIN_SAMPLES && averageMs !== null && averageMs > t.max_response_time)
+      return { status: "degraded", reason: `it answers in ${Math.round(averageMs)} ms on average` };
+    if (samples >= MIN_SAMPLES && rate !== null && rate < t.min_success_rate)
+      return { status: "degraded", reason: `only ${rate.toFixed(1)} % of its checks succeed` };
+    return { status: "healthy", reason: "it answers" };
+  }
+
+  #add(sample: Sample): void {
+    this.#samples.push(sample);
+    while (this.#samples[0] && sample.at - this.#samples[0].at > this.#thresholds.window)
+      this.#samples.shift();
+  }
+
+  #note(at: number): void {
+    const { status } = this.health(at);
+    if (status !== "unhealthy") {
+      this.#unhealthySince = null;
+      return;
+    }
+    this.#lastUnhealthyAt = at;
+    this.#unhealthySince ??= at;
+  }
+}

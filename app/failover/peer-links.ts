@@ -1,0 +1,206 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Logger } from "pino";
+import { WebSocket, WebSocketServer } from "ws";
+import {
+  type Challenge,
+  type Hello,
+  newNonce,
+  PEER_PROTOCOL,
+  type Proof,
+  prove,
+  sameProof,
+} from "./peer-handshake.ts";
+
+/** How often an instance says that it is there. */
+const BEAT_MS = 200;
+/** How soon a lost or refused connection is tried again. */
+const REDIAL_MS = 200;
+/** Longer messages are no peer's. */
+const MAX_MESSAGE_BYTES = 16 * 1024;
+/** A caller that has not proven itself by then is cut off. */
+const HANDSHAKE_LIMIT_MS = 2_000;
+
+/** The path of the socket between instances. */
+export const PEER_PATH = "/peer";
+
+export interface Peer {
+  name: string;
+  /** `ws://HOST:PORT`. */
+  address: string;
+}
+
+/** What a heartbeat carries. */
+export interface Beat {
+  type: "beat";
+  /** Whether it is shutting down, and wants its work to go elsewhere. */
+  leaving: boolean;
+}
+
+export interface PeerEvents {
+  /** A connection to it was closed, and a new one refused: nobody listens there any more. */
+  onDied: (name: string) => void;
+  onBeat: (name: string, beat: Beat) => void;
+}
+
+/**
+ * The sockets between the instances: each calls every other one. The kernel closes a dead process's socket at
+ * once, which tells the others within milliseconds; a hung one keeps its socket, and is for the checks to find.
+ */
+export class PeerLinks {
+  #name: string;
+  #key: Buffer;
+  #peers: readonly Peer[];
+  #events: PeerEvents;
+  #leaving = false;
+  #log: Logger;
+  #server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
+  #calls = new Map<string, WebSocket>();
+  #timers = new Set<NodeJS.Timeout>();
+  #closed = false;
+
+  constructor(options: {
+    name: string;
+    key: Buffer;
+    peers: readonly Peer[];
+    events: PeerEvents;
+    log: Logger;
+  }) {
+    this.#name = options.name;
+    this.#key = options.key;
+    this.#peers = options.peers;
+    this.#events = options.events;
+    this.#log = options.log;
+  }
+
+  /** Takes calls of peers on this server, and calls them. */
+  start(server: Server): void {
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (request.url !== PEER_PATH) return socket.destroy();
+      this.#server.handleUpgrade(request, socket, head, (link) => this.#answer(link));
+    });
+    for (const peer of this.#peers) this.#call(peer, false);
+  }
+
+  /** Tells the others at once that this instance is shutting down. */
+  leave(): void {
+    this.#leaving = true;
+    for (const link of this.#calls.values()) this.#say(link);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const link of [...this.#calls.values(), ...this.#server.clients]) link.terminate();
+    this.#server.close();
+  }
+
+  /** The peers with which there is a proven connection now. */
+  get connected(): string[] {
+    return [...this.#calls.keys()];
+  }
+
+  #call(peer: Peer, wasConnected: boolean): void {
+    if (this.#closed) return;
+    const link = new WebSocket(`${peer.address}${PEER_PATH}`, {
+      handshakeTimeout: HANDSHAKE_LIMIT_MS,
+      maxPayload: MAX_MESSAGE_BYTES,
+      // The certificate is for the public name; the proofs show who answers.
+      rejectUnauthorized: false,
+    });
+    const hello: Hello = {
+      type: "hello",
+      version: PEER_PROTOCOL,
+      from: this.#name,
+      to: peer.name,
+      nonce: newNonce(),
+    };
+    let proven = false;
+    let refused = false;
+    link.on("open", () => link.send(JSON.stringify(hello)));
+    link.on("message", (data) => {
+      const message = parse(data.toString()) as Challenge | Beat | undefined;
+      if (message?.type === "challenge" && !proven) {
+        if (!sameProof(message.proof, prove(this.#key, "called", hello, String(message.nonce)))) {
+          this.#log.warn({ peer: peer.name }, "the peer cannot prove itself: it has another private key");
+          return link.terminate();
+        }
+        proven = true;
+        this.#calls.set(peer.name, link);
+        const proof = prove(this.#key, "caller", hello, message.nonce);
+        link.send(JSON.stringify({ type: "proof", proof } satisfies Proof));
+        this.#beat(link);
+      } else if (message?.type === "beat" && proven) this.#events.onBeat(peer.name, message);
+    });
+    link.on("error", (error: NodeJS.ErrnoException) => {
+      refused = error.code === "ECONNREFUSED";
+    });
+    link.on("close", () => {
+      if (this.#calls.get(peer.name) === link) this.#calls.delete(peer.name);
+      if (refused && wasConnected && !this.#closed) this.#events.onDied(peer.name);
+      // Right after a loss, at once: the refusal is the proof that the process is gone.
+      this.#later(proven ? 0 : REDIAL_MS, () => this.#call(peer, proven || (wasConnected && !refused)));
+    });
+  }
+
+  #answer(link: WebSocket): void {
+    let hello: Hello | undefined;
+    let nonce = "";
+    let proven = false;
+    const limit = this.#later(HANDSHAKE_LIMIT_MS, () => {
+      if (!proven) link.terminate();
+    });
+    link.on("error", () => {});
+    link.on("close", () => this.#forget(limit));
+    link.on("message", (data) => {
+      const message = parse(data.toString()) as Hello | Proof | Beat | undefined;
+      if (message?.type === "hello" && !hello) {
+        if (message.to !== this.#name || message.version !== PEER_PROTOCOL) return link.terminate();
+        hello = message;
+        nonce = newNonce();
+        const challenge: Challenge = {
+          type: "challenge",
+          nonce,
+          proof: prove(this.#key, "called", hello, nonce),
+        };
+        link.send(JSON.stringify(challenge));
+      } else if (message?.type === "proof" && hello && !proven) {
+        if (!sameProof(message.proof, prove(this.#key, "caller", hello, nonce))) return link.terminate();
+        proven = true;
+        this.#beat(link);
+      } else if (message?.type === "beat" && proven && hello) this.#events.onBeat(hello.from, message);
+    });
+  }
+
+  #beat(link: WebSocket): void {
+    if (link.readyState !== WebSocket.OPEN) return;
+    this.#say(link);
+    this.#later(BEAT_MS, () => this.#beat(link));
+  }
+
+  #say(link: WebSocket): void {
+    link.send(JSON.stringify({ type: "beat", leaving: this.#leaving } satisfies Beat));
+  }
+
+  #later(ms: number, act: () => void): NodeJS.Timeout {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.#closed) act();
+    }, ms);
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  #forget(timer: NodeJS.Timeout): void {
+    clearTimeout(timer);
+    this.#timers.delete(timer);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,143 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import { isoTime } from "../clock.ts";
+import type { Config } from "../config/load.ts";
+import { LOOK_NAME } from "../failover/catch-up.ts";
+import type { Failover } from "../failover/failover.ts";
+import { lastFailover, pin, readSwitchboard, unpin } from "../failover/switchboard.ts";
+import { pending } from "../queue/pending.ts";
+import type { Store } from "../store/store.ts";
+import { VERSION } from "../version.ts";
+import { type Credentials, requireAdmin } from "./authenticate.ts";
+import { HttpProblem } from "./problem.ts";
+
+export interface StatusRoutesOptions {
+  config: Config;
+  instance: string;
+  store: Store;
+  failover: Failover;
+  credentials: Credentials;
+}
+
+const switchoverRequest = z.object({
+  to: z.string(),
+  reason: z.string().max(500).optional(),
+  force: z.boolean().optional(),
+});
+
+/** `/api/status` and `/api/switchover`: the state of the redundancy, and a person's say in it. */
+export function statusRoutes({ config, instance, store, failover, credentials }: StatusRoutesOptions): Hono {
+  const routes = new Hono();
+
+  routes.get("/status", async (c) => {
+    requireAdmin(c.req.header(), credentials);
+    const [board, last, { waiting, running }, look, verification] = await Promise.all([
+      readSwitchboard(store),
+      lastFailover(store),
+      pending(store),
+      store.read.selectFrom("looks").selectAll().where("name", "=", LOOK_NAME).executeTakeFirst(),
+      countVerifications(store),
+    ]);
+    const observed = failover.checker.observe();
+    const activeUrl = config.door?.url ?? config.instances.find(({ name }) => name === board?.active)?.url;
+    return c.json({
+      instance,
+      version: VERSION,
+      controller: failover.controller.instance,
+      active: board?.active ?? null,
+      pinned: board?.pinned ?? null,
+      mode: config.webhook.mode,
+      endpoints: config.instances.map(({ name, url }, priority) => {
+        const seen = observed.find((endpoint) => endpoint.name === name);
+        const health = seen?.health;
+        return {
+          name,
+          url,
+          priority,
+          // What has not been seen up cannot be relied on.
+          status: health === undefined || health.status === "unknown" ? "unhealthy" : health.status,
+          reason: health?.reason ?? null,
+          last_health_check: isoTime(seen?.checkedAt ?? null),
+          consecutive_failures: health?.consecutiveFailures ?? 0,
+          consecutive_successes: health?.consecutiveSuccesses ?? 0,
+          avg_response_time_ms: round(health?.averageMs),
+          p95_response_time_ms: round(health?.p95Ms),
+          success_rate: round(health?.successRate),
+        };
+      }),
+      webhook: {
+        url: board?.webhook_url ?? null,
+        verified_at: isoTime(board?.webhook_verified_at ?? null),
+        in_sync: board?.webhook_url?.startsWith(`${activeUrl}/`) ?? false,
+      },
+      last_failover: last
+        ? {
+            from: last.from_endpoint,
+            to: last.to_endpoint,
+            kind: last.kind,
+            reason: last.reason,
+            detected_at: isoTime(last.detected_at),
+            decided_at: isoTime(last.decided_at),
+            switched_at: isoTime(last.switched_at),
+            verified_at: isoTime(last.verified_at),
+            duration_ms: last.switched_at === null ? null : last.switched_at - last.detected_at,
+          }
+        : null,
+      queue: { queued: waiting.reduce((sum, { count }) => sum + Number(count), 0), running: running.length },
+      catch_up: {
+        last_run_at: isoTime(look?.completed_at ?? null),
+        found: look?.found ?? 0,
+        accepted: look?.accepted ?? 0,
+      },
+      verification,
+    });
+  });
+
+  routes.post("/switchover", async (c) => {
+    requireAdmin(c.req.header(), credentials);
+    const parsed = switchoverRequest.safeParse(await c.req.json().catch(() => undefined));
+    if (!parsed.success)
+      throw new HttpProblem(400, 'expected {"to": "NAME OF AN INSTANCE", "reason": "…"} as JSON');
+    const { to, reason, force } = parsed.data;
+    const names = config.instances.map(({ name }) => name);
+    if (!names.includes(to))
+      throw new HttpProblem(400, `to: expected one of ${names.join(", ")}, got ${JSON.stringify(to)}`);
+    const health = failover.checker.observe().find(({ name }) => name === to)?.health;
+    if (health?.status !== "healthy" && !force)
+      throw new HttpProblem(
+        409,
+        `${to} is ${health?.status}: ${health?.reason}; wait until it is healthy, or send "force": true`,
+      );
+    if (!(await readSwitchboard(store)))
+      throw new HttpProblem(503, "no controller has begun to work yet; try again in a moment", {
+        "retry-after": "1",
+      });
+    await pin(store, to, reason ?? null);
+    return c.json({ pinned: to, reason: reason ?? null }, 202);
+  });
+
+  routes.delete("/switchover", async (c) => {
+    requireAdmin(c.req.header(), credentials);
+    await unpin(store);
+    return c.json({ pinned: null }, 202);
+  });
+
+  return routes;
+}
+
+/** How many deployments were asked for through the Action, and of how many it was told that they are confirmed. */
+async function countVerifications(store: Store): Promise<{ requested: number; verified: number }> {
+  const row = await store.read
+    .selectFrom("deployments")
+    .select((e) => [
+      e.fn.countAll<number>().as("requested"),
+      e.fn.count<number>("verified_at").as("verified"),
+    ])
+    .where("source", "=", "action")
+    .executeTakeFirstOrThrow();
+  return { requested: Number(row.requested), verified: Number(row.verified) };
+}
+
+function round(value: number | null | undefined): number | null {
+  return value == null ? null : Math.round(value * 10) / 10;
+}

@@ -1,0 +1,29 @@
+import { describe, expect, inject, test } from "vitest";
+import { runCampaign } from "../campaign/campaign.ts";
+import { createDatabase } from "../helpers/postgres.ts";
+import { ENGINES } from "../helpers/stores.ts";
+
+const SIZE = { events: 150, kills: 8, connections: 16, rate: 60 };
+const PATIENCE_MS = 180_000;
+
+/** The short form of `npm run campaign`: one schedule that is always the same, and one that never is. */
+describe("every promise is kept while instances, runners and commands are killed", () => {
+  const random = Math.floor(Math.random() * 2 ** 31);
+
+  for (const engine of ENGINES)
+    for (const seed of [1, random])
+      test(`${engine}, ${seed === random ? "a seed of its own" : `seed ${seed}`}`, {
+        timeout: PATIENCE_MS,
+      }, async () => {
+        const again = `npm run campaign -- --store ${engine} --seed ${seed} --events ${SIZE.events} --kills ${SIZE.kills} --rate ${SIZE.rate}`;
+        console.log(`repeat this schedule by: ${again}`);
+        const report = await runCampaign({
+          seed,
+          ...SIZE,
+          ...(engine === "postgres" && { postgresUrl: await createDatabase(inject("postgresUrl")) }),
+          waitForGitHub: false,
+        });
+        expect(report.violations, again).toEqual([]);
+        expect(report.figures).toMatchObject({ events: SIZE.events, kills: SIZE.kills });
+      });
+});

@@ -1,0 +1,195 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { AppProcess, LogLine } from "../helpers/process.ts";
+import { PATIENCE_MS, type Scene, setScene, shownAs } from "./twins.ts";
+
+/** The exit code for what no restart will mend. */
+const UNUSABLE = 78;
+
+const started = (name: string) => (line: LogLine) => line.msg === "instance started" && line.name === name;
+const listening = (name: string) => (line: LogLine) => line.msg === "listening" && line.instance === name;
+
+/** Starts what `npm start` starts, and resolves with the pids of both instances once they listen. */
+async function startAll({ host }: Scene) {
+  const supervisor = host.spawn([]);
+  const [primary, backup] = await Promise.all(
+    ["primary", "backup"].map(async (name) => {
+      await supervisor.line(listening(name), PATIENCE_MS);
+      return Number((await supervisor.line(started(name))).pid);
+    }),
+  );
+  return { supervisor, primary: primary as number, backup: backup as number };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Has a deployment running, and returns its id. */
+async function beginDeployment(scene: Scene, { supervisor }: { supervisor: AppProcess }): Promise<string> {
+  const id = await deliverRun(scene, "primary");
+  await supervisor.line(({ msg, deployment }) => msg === "deployment started" && deployment === id);
+  return id;
+}
+
+describe("npm start", { timeout: 90_000 }, () => {
+  it("starts an instance again that was killed, and says so in the log", async () => {
+    const scene = await setScene("sqlite");
+    const { supervisor, primary } = await startAll(scene);
+    process.kill(primary, "SIGKILL");
+    const died = await supervisor.line(({ msg }) => msg?.startsWith("instance died") === true);
+    expect(died).toMatchObject({ level: "error", name: "primary", signal: "SIGKILL" });
+    expect(died.msg).toContain("started again");
+    const again = await supervisor.line((line) => started("primary")(line) && line.pid !== primary);
+    await expect
+      .poll(() => supervisor.lines.filter(listening("primary")).length, { timeout: PATIENCE_MS })
+      .toBe(2);
+    expect(isRunning(Number(again.pid))).toBe(true);
+    const ready = await fetch(scene.host.url("primary", "/readyz"));
+    expect(await ready.json()).toEqual({ instance: "primary", status: "ready" });
+  });
+
+  it("stops both on SIGTERM and ends with 0, while a running deployment goes on and is recorded", async () => {
+    const scene = await setScene("sqlite", { targets: [{ env: { STEP_SECONDS: "4" } }] });
+    const { host } = scene;
+    const first = await startAll(scene);
+    const id = await beginDeployment(scene, first);
+    expect(await first.supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+    expect([first.primary, first.backup].map(isRunning)).toEqual([false, false]);
+    expect(host.trace().map(({ what }) => what)).toEqual(["start"]);
+    expect(host.busyRunners()).toHaveLength(1);
+
+    await expect.poll(() => host.busyRunners(), { timeout: PATIENCE_MS }).toEqual([]);
+    const next = await startAll(scene);
+    const [recorded] = await host.deployments("backup");
+    expect(recorded).toMatchObject({ id, status: "succeeded", exit_code: 0, attempt: 1 });
+    expect(host.trace().map(({ what }) => what)).toEqual(["start", "end"]);
+    await shownAs(scene, "success");
+    await next.supervisor.kill("SIGTERM");
+  });
+
+  it("started again while the deployment still runs: the new instances neither disturb nor repeat it", async () => {
+    const scene = await setScene("sqlite", { targets: [{ env: { STEP_SECONDS: "5" } }] });
+    const { host } = scene;
+    const first = await startAll(scene);
+    const id = await beginDeployment(scene, first);
+    await first.supervisor.kill("SIGTERM");
+    await startAll(scene);
+    const ended = await host.deployment("backup", id, ({ status }) => status !== "running");
+    expect(ended).toMatchObject({ status: "succeeded", attempt: 1 });
+    expect(host.trace().map(({ what }) => what)).toEqual(["start", "end"]);
+    await shownAs(scene, "success");
+  });
+
+  it.each(["once they listen", "while they start"])(
+    "its instances do not outlive it when it is killed %s",
+    async (when) => {
+      const scene = await setScene("sqlite");
+      const supervisor = scene.host.spawn([]);
+      const pids = await Promise.all(
+        ["primary", "backup"].map(async (name) => {
+          if (when === "once they listen") await supervisor.line(listening(name), PATIENCE_MS);
+          return Number((await supervisor.line(started(name))).pid);
+        }),
+      );
+      await supervisor.kill("SIGKILL");
+      try {
+        await expect.poll(() => pids.filter(isRunning), { timeout: 10_000 }).toEqual([]);
+      } finally {
+        for (const pid of pids.filter(isRunning)) process.kill(pid, "SIGKILL");
+      }
+    },
+  );
+});
+
+describe("a second process under an instance's name", () => {
+  it("refuses to start and says why, while the first goes on", async () => {
+    const { host } = await setScene("sqlite");
+    await host.start("primary");
+    const second = host.spawn(["--instance", "primary"]);
+    expect(await second.ended).toEqual({ code: 1, signal: null });
+    expect(second.output).toContain("an instance named primary already runs on this host");
+    expect((await fetch(host.url("primary", "/readyz"))).status).toBe(200);
+  });
+
+  it("starts at once after the first was killed: nothing stale has to be removed", async () => {
+    const { host } = await setScene("sqlite");
+    await (await host.start("primary")).kill("SIGKILL");
+    await host.start("primary");
+    expect((await fetch(host.url("primary", "/readyz"))).status).toBe(200);
+  });
+});
+
+describe("without what it needs", () => {
+  const NO_CREDENTIALS = { APP_ID: undefined, PRIVATE_KEY: undefined, WEBHOOK_SECRET: undefined };
+
+  it.each([[[]], [["--instance", "primary"]], [["--check"]]])(
+    "node app/main.ts %j names every missing credential and where to get it",
+    async (args) => {
+      const { host, github } = await setScene("sqlite");
+      const process = host.spawn(args, NO_CREDENTIALS);
+      expect(await process.ended).toEqual({ code: UNUSABLE, signal: null });
+      expect(process.output).toContain("3 problems");
+      for (const name of ["APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRET"]) {
+        const line = process.output.split("\n").find((text) => text.includes(`environment: ${name}:`));
+        expect(line).toContain("got nothing");
+        expect(line).toContain(`${github.url}/settings/apps`);
+      }
+      // No instance was started, only to be started again for ever.
+      expect(process.output).not.toContain("instance started");
+    },
+  );
+
+  it("an instance whose name the configuration lacks is refused, with the names that there are", async () => {
+    const { host } = await setScene("sqlite");
+    const process = host.spawn(["--instance", "prymary"]);
+    expect(await process.ended).toEqual({ code: UNUSABLE, signal: null });
+    expect(process.output).toContain("expected primary or backup, got prymary");
+  });
+
+  it("an option that does not exist is refused with the usage", async () => {
+    const { host } = await setScene("sqlite");
+    const process = host.spawn(["--instances", "primary"]);
+    expect(await process.ended).toEqual({ code: UNUSABLE, signal: null });
+    expect(process.output).toContain("Usage:");
+  });
+});
+
+describe("node app/main.ts --check", () => {
+  it("ends with 0 where everything is right, and starts nothing", async () => {
+    const { host } = await setScene("sqlite");
+    const check = host.spawn(["--check"]);
+    expect(await check.ended).toEqual({ code: 0, signal: null });
+    expect(check.output).toContain("2 instances, 1 target");
+    await expect(fetch(host.url("primary", "/livez"))).rejects.toThrow();
+  });
+
+  it("ends with 78 and the line of the file where something is wrong", async () => {
+    const { host } = await setScene("sqlite", { config: { failover: { health_check_interval: 500 } } });
+    const check = host.spawn(["--check"]);
+    expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
+    expect(check.output).toMatch(/twinhook\.yml:\d+: failover\.health_check_interval: expected/);
+    expect(check.output).toContain('"500ms"');
+  });
+
+  it("says which file is missing", async () => {
+    const { host } = await setScene("sqlite");
+    const check = host.spawn(["--check"], { TWINHOOK_CONFIG: join(host.directory, "other.yml") });
+    expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
+    expect(check.output).toContain("other.yml");
+  });
+
+  it("points to the right line in a file that is not YAML", async () => {
+    const { host } = await setScene("sqlite");
+    writeFileSync(host.configFile, "instances:\n  - { name: primary\ntargets: [\n");
+    const check = host.spawn(["--check"]);
+    expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
+    expect(check.output).toMatch(/twinhook\.yml:\d+/);
+  });
+});
