@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { Acceptor } from "./accept/acceptor.ts";
 import { registerTargets } from "./accept/register-targets.ts";
 import type { Clock } from "./clock.ts";
+import { parseListen } from "./config/listen-address.ts";
 import type { Config } from "./config/load.ts";
 import { Failover } from "./failover/failover.ts";
 import { Notices } from "./failover/notices.ts";
@@ -28,7 +29,7 @@ import type { Credentials } from "./web/authenticate.ts";
 import { deliveryRoutes } from "./web/delivery-routes.ts";
 import { deploymentRoutes } from "./web/deployment-routes.ts";
 import { healthRoutes } from "./web/health-routes.ts";
-import { createWebServer, parseListen } from "./web/server.ts";
+import { createWebServer } from "./web/server.ts";
 import { statusRoutes } from "./web/status-routes.ts";
 import { webhookEntrance } from "./web/webhook-entrance.ts";
 

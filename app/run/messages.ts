@@ -1,5 +1,5 @@
 import type { TargetConfig } from "../config/schema.ts";
-import type { StoreAddress } from "../store/store.ts";
+import type { StoreAddress } from "../config/store-address.ts";
 
 /** What a runner process is told when it starts, so that it is warm when there is work. */
 export interface Preparation {

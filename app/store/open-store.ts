@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
+import type { StoreAddress } from "../config/store-address.ts";
 import { migrate } from "./migrate.ts";
-import type { Store, StoreAddress } from "./store.ts";
+import type { Store } from "./store.ts";
 
 export interface OpenOptions {
   clock: Clock;

@@ -27,6 +27,3 @@ export interface Store {
   probe(limitMs: number): Promise<void>;
   close(): Promise<void>;
 }
-
-/** How to reach a store: parsed from `sqlite:PATH` or `postgres://…`. */
-export type StoreAddress = { engine: "sqlite"; path: string } | { engine: "postgres"; url: string };

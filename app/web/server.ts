@@ -49,9 +49,3 @@ export function createWebServer({ webhook, routes, tls, log }: WebOptions): Serv
   server.headersTimeout = HEADERS_LIMIT_MS;
   return server;
 }
-
-/** Splits `HOST:PORT`; an IPv6 host stands in brackets. */
-export function parseListen(listen: string): { host: string; port: number } {
-  const colon = listen.lastIndexOf(":");
-  return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(listen.slice(colon + 1)) };
-}

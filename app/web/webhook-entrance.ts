@@ -64,6 +64,37 @@ export function webhookEntrance({ acceptor, targets, verify, log }: WebhookEntra
     request: IncomingMessage,
     guid: string | null,
   ): Promise<{ status: number; answer: WebhookAnswer }> {
+    const { event, arrival } = await read(request, guid);
+    if (!arrival)
+      return {
+        status: 202,
+        answer: {
+          delivery: null,
+          outcome: "counted",
+          reason: `${event} events deploy nothing`,
+          deployments: [],
+        },
+      };
+    const accepted = await acceptor.accept(arrival);
+    return {
+      status: accepted.queued ? 202 : 200,
+      answer: {
+        delivery: accepted.deliveryId,
+        outcome: accepted.outcome,
+        reason: accepted.reason,
+        deployments: accepted.deployments,
+      },
+    };
+  }
+
+  /**
+   * Reads, verifies and judges an event; `arrival` is null where it is only counted. A function of its own, so
+   * that the payload is garbage before the commit is waited for: else it is copied by every collection meanwhile.
+   */
+  async function read(
+    request: IncomingMessage,
+    guid: string | null,
+  ): Promise<{ event: string; arrival: Arrival | null }> {
     const event = header(request, "x-github-event");
     const signature = header(request, "x-hub-signature-256");
     if (!signature)
@@ -82,26 +113,8 @@ export function webhookEntrance({ acceptor, targets, verify, log }: WebhookEntra
       throw new HttpProblem(400, "the headers X-GitHub-Event and X-GitHub-Delivery are needed");
     const payload = parse(text, header(request, "content-type"));
 
-    if (event !== "workflow_run" && event !== "deployment")
-      return {
-        status: 202,
-        answer: {
-          delivery: null,
-          outcome: "counted",
-          reason: `${event} events deploy nothing`,
-          deployments: [],
-        },
-      };
-    const accepted = await acceptor.accept(judge(event, guid, payload));
-    return {
-      status: accepted.queued ? 202 : 200,
-      answer: {
-        delivery: accepted.deliveryId,
-        outcome: accepted.outcome,
-        reason: accepted.reason,
-        deployments: accepted.deployments,
-      },
-    };
+    if (event !== "workflow_run" && event !== "deployment") return { event, arrival: null };
+    return { event, arrival: judge(event, guid, payload) };
   }
 
   function judge(event: string, guid: string, payload: unknown): Arrival {

@@ -1,8 +1,8 @@
 import { cpSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../app/clock.ts";
+import type { StoreAddress } from "../../app/config/store-address.ts";
 import { openStore } from "../../app/store/open-store.ts";
-import type { StoreAddress } from "../../app/store/store.ts";
 import type { FaultKind } from "../helpers/github/faults.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import { TestHost } from "../helpers/test-host.ts";

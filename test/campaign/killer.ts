@@ -48,13 +48,14 @@ export class Killer {
   async #carryOut({ victim, delayMs, which }: PlannedKill): Promise<void> {
     const kill: Kill = { victim, hit: [], runners: 0, commands: [], at: 0 };
     this.kills.push(kill);
-    const wanted = (entry: RunEntry) =>
-      victim !== "command" && victim !== "runner_and_command" ? true : entry.command !== null;
     let entry: RunEntry | undefined;
     if (victim === "runner_at_claim") entry = await this.#untilRegistered();
     else if (victim === "runner_at_end") entry = await this.#untilEnded();
-    else if (victim.startsWith("runner") || victim === "command")
-      entry = pick(this.#busy().filter(wanted), which) ?? (await this.#untilRegistered(wanted));
+    else if (victim === "command" || victim === "runner_and_command")
+      // Commands are short: one that has just begun is there to be hit.
+      entry = await this.#untilRegistered(({ command }) => command !== null);
+    else if (victim.startsWith("runner"))
+      entry = pick(this.#busy(), which) ?? (await this.#untilRegistered());
     await sleep(delayMs);
     kill.at = Date.now();
     // Where no runner is at work, an idle one will do.

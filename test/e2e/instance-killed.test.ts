@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { ENGINES } from "../helpers/stores.ts";
@@ -5,21 +7,22 @@ import { PATIENCE_MS, REPOSITORY, setScene, setTwinScene, shownAs } from "./twin
 
 /** An instance that dies while it tells GitHub something holds that word back for as long as its lease lasts. */
 const LIMIT_MS = 120_000;
-/** Leaves time to kill something in the middle. */
-const FOUR_SECONDS = [{ env: { STEP_SECONDS: "4" } }];
+/** Four seconds at least, and in any case until something was killed in the middle. */
+const FOUR_SECONDS = [{ env: { STEP_SECONDS: "4", UNTIL_FILE: "killed" } }];
 
 describe.each(ENGINES)("an instance that is killed, on %s", { timeout: LIMIT_MS }, (engine) => {
   it("leaves its deployment running: the command starts once, ends, is recorded, and GitHub shows it", async () => {
     const scene = await setTwinScene(engine, { targets: FOUR_SECONDS });
     const { host } = scene;
     const id = await deliverRun(scene, "primary");
-    const { run_by } = await host.deployment("primary", id, ({ status }) => status === "running");
+    const { run_by } = await host.deployment("primary", id, ({ started_at }) => started_at !== null);
     await shownAs(scene, "in_progress");
 
     // Either twin may have started it; that one is killed.
     const [victim, witness] = run_by === "primary" ? ["primary", "backup"] : ["backup", "primary"];
     const killedAt = Date.now();
     await scene[victim as "primary" | "backup"].kill("SIGKILL");
+    writeFileSync(join(host.siteDirectory, "killed"), "");
     const ended = await host.deployment(witness as string, id, ({ status }) => isFinal(status), PATIENCE_MS);
 
     expect(ended).toMatchObject({

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject, onTestFinished } from "vitest";
 import { systemClock } from "../../app/clock.ts";
+import type { StoreAddress } from "../../app/config/store-address.ts";
 import { openStore } from "../../app/store/open-store.ts";
-import type { Store, StoreAddress } from "../../app/store/store.ts";
+import type { Store } from "../../app/store/store.ts";
 import { createDatabase } from "./postgres.ts";
 
 /** Every behaviour of the store, the queue and the whole App is tested on both. */

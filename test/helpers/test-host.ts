@@ -27,12 +27,16 @@ export interface TraceLine {
   at: number;
 }
 
-/** A deploy script that notes when it starts and ends; in between it takes as long as STEP_SECONDS says. */
+/**
+ * A deploy script that notes when it starts and ends; in between it takes as long as STEP_SECONDS says, and goes on
+ * until the file UNTIL_FILE exists, if there is such a variable.
+ */
 const SCRIPT = `#!/bin/sh
 note() { echo "$1 $TWINHOOK_DEPLOYMENT_ID $TWINHOOK_ATTEMPT $TWINHOOK_RUN_ID $TWINHOOK_SHA $(date +%s%N)" >> "$TRACE_FILE"; }
 note start
 echo "deploying $TWINHOOK_SHA"
 sleep "\${STEP_SECONDS:-0}"
+[ -z "$UNTIL_FILE" ] || until [ -e "$UNTIL_FILE" ]; do sleep 0.05; done
 note end
 `;
 

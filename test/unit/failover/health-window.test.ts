@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { configSchema } from "../../../app/config/schema.ts";
+import { HealthWindow } from "../../../app/failover/health-window.ts";
+
+const { failover: thresholds } = configSchema.parse({
+  instances: [{ name: "primary", url: "http://127.0.0.1:1", listen: "127.0.0.1:1" }],
+});
+
+/** A window, and checks every half second with these results; a number is a success that took so many ms. */
+function checked(results: (number | "failed")[]) {
+  const window = new HealthWindow(thresholds);
+  let at = 0;
+  for (const result of results) {
+    at += 500;
+    if (result === "failed") window.failed(at, 500, "no answer within 500 ms");
+    else window.succeeded(at, result);
+  }
+  return { window, at, health: window.health(at) };
+}
+const times = <T>(count: number, value: T): T[] => Array(count).fill(value);
+
+describe("an endpoint", () => {
+  it("is unknown before it was checked, and while it has only failed too few times", () => {
+    expect(checked([]).health.status).toBe("unknown");
+    expect(checked(["failed", "failed"]).health.status).toBe("unknown");
+  });
+
+  it("is healthy from its first success", () => {
+    expect(checked([3]).health).toMatchObject({ status: "healthy", consecutiveSuccesses: 1, averageMs: 3 });
+  });
+
+  it("is unhealthy after three failures in a row, and not after two", () => {
+    expect(checked([3, "failed", "failed"]).health.status).toBe("healthy");
+    const { health, at } = checked([3, "failed", "failed", "failed"]);
+    expect(health).toMatchObject({ status: "unhealthy", consecutiveFailures: 3, unhealthySince: at });
+    expect(health.reason).toMatch(/3 checks in a row failed: no answer within 500 ms/);
+  });
+
+  it("is unhealthy at once when its process is gone, until it answers again", () => {
+    const { window, at } = checked([3, 3]);
+    window.died(at + 1, "its process is gone");
+    expect(window.health(at + 1)).toMatchObject({ status: "unhealthy", reason: "its process is gone" });
+    window.succeeded(at + 600, 3);
+    expect(window.health(at + 600)).toMatchObject({
+      status: "healthy",
+      lastUnhealthyAt: at + 1,
+      unhealthySince: null,
+    });
+  });
+
+  it("is degraded by its average, from 20 samples on", () => {
+    expect(checked(times(19, 6_000)).health.status).toBe("healthy");
+    expect(checked(times(20, 6_000)).health).toMatchObject({ status: "degraded", averageMs: 6_000 });
+  });
+
+  it("is degraded by its success rate, from 20 samples on", () => {
+    const results = [...times(10, 3), "failed" as const, ...times(4, 3), "failed" as const, 3];
+    expect(checked(results).health.status).toBe("healthy");
+    expect(checked([...results, ...times(4, 3)]).health.status).toBe("degraded");
+  });
+
+  it("counts what GitHub's own log says of its deliveries", () => {
+    const { window, at } = checked(times(30, 3));
+    for (let i = 0; i < 3; i++) window.delivered(at, false, 10_000);
+    expect(window.health(at).status).toBe("degraded");
+    expect(window.health(at).consecutiveSuccesses).toBe(30);
+  });
+
+  it("forgets what is older than the window", () => {
+    const { window, at } = checked(times(30, 6_000));
+    for (let i = 1; i <= 121; i++) window.succeeded(at + i * 500, 3);
+    expect(window.health(at + 60_500)).toMatchObject({ status: "healthy", averageMs: 3, successRate: 100 });
+  });
+
+  it("tells the slow checks from the average by its 95th percentile", () => {
+    expect(checked([...times(90, 2), ...times(10, 100)]).health.p95Ms).toBe(100);
+  });
+});
