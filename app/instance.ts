@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { Server } from "node:http";
 import type { Logger } from "pino";
 import { Acceptor } from "./accept/acceptor.ts";
 import { registerTargets } from "./accept/register-targets.ts";
 import type { Clock } from "./clock.ts";
-import { parseListen } from "./config/listen-address.ts";
 import type { Config } from "./config/load.ts";
 import { Failover } from "./failover/failover.ts";
 import { Notices } from "./failover/notices.ts";
@@ -29,7 +27,8 @@ import type { Credentials } from "./web/authenticate.ts";
 import { deliveryRoutes } from "./web/delivery-routes.ts";
 import { deploymentRoutes } from "./web/deployment-routes.ts";
 import { healthRoutes } from "./web/health-routes.ts";
-import { createWebServer } from "./web/server.ts";
+import { listen, stopListening } from "./web/listen.ts";
+import { createWebServer, requestHandler } from "./web/server.ts";
 import { statusRoutes } from "./web/status-routes.ts";
 import { webhookEntrance } from "./web/webhook-entrance.ts";
 
@@ -140,7 +139,7 @@ export async function startInstance(options: {
     targets,
     secret: (variable) => env[variable],
   };
-  const server = createWebServer({
+  const handle = requestHandler({
     webhook: webhookEntrance({ acceptor, targets, verify: signatureCheck(accepted), log }),
     routes: {
       "/": healthRoutes({ store, instance: name, draining: () => draining }),
@@ -155,31 +154,36 @@ export async function startInstance(options: {
       "/api/deliveries": deliveryRoutes({ store, credentials }),
       "/api": statusRoutes({ config, instance: name, store, failover, credentials }),
     },
-    tls: self.tls,
     log,
   });
-  const address = await listen(server, parseListen(self.listen));
+  const server = createWebServer(handle, self.tls);
+  const door = createWebServer(handle, self.tls);
+  const address = await listen(server, self.listen);
   dispatcher.start();
   outbox.start();
   failover.start(server);
-  log.info({ ...address, url: self.url }, "listening");
+  if (config.door) await listen(door, config.door.listen, { shared: true });
+  log.info({ ...address, url: self.url, ...(config.door && { door: config.door.listen }) }, "listening");
 
   return {
     name,
     address,
     async stop() {
+      const doorClosed = stopListening(door);
       await failover.handOver();
       draining = true;
       await Promise.all(Object.values(looks).map((look) => look.close()));
       await failover.close();
-      const closed = new Promise((resolve) => server.close(resolve));
+      const closed = stopListening(server);
       server.closeIdleConnections();
       await acceptor.close();
       dispatcher.close();
       await outbox.close();
       // Long polls would hold the connections for up to 25 s; whoever polls asks the twin.
-      setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref();
-      await closed;
+      setTimeout(() => {
+        for (const one of [server, door]) one.closeAllConnections();
+      }, DRAIN_MS).unref();
+      await Promise.all([closed, doorClosed]);
       await store.close();
       identity.lock.release();
       log.info("stopped");
@@ -189,13 +193,3 @@ export async function startInstance(options: {
 
 /** How long requests that are being answered are waited for. */
 const DRAIN_MS = 1_000;
-
-function listen(server: Server, { host, port }: { host: string; port: number }) {
-  return new Promise<{ host: string; port: number }>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      const address = server.address();
-      resolve({ host, port: typeof address === "object" && address ? address.port : port });
-    });
-  });
-}

@@ -2,7 +2,10 @@ import { hostname } from "node:os";
 import { execaNode } from "execa";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
+import { localUrl } from "./config/listen-address.ts";
 import { type Config, configWarnings } from "./config/load.ts";
+import type { InstanceConfig } from "./config/schema.ts";
+import { untilFrozen } from "./liveness.ts";
 
 /** The pause before an instance that died is started again: doubled each time, up to the limit. */
 const FIRST_PAUSE_MS = 250;
@@ -10,11 +13,11 @@ const LONGEST_PAUSE_MS = 15_000;
 /** An instance that lived this long has started well, and its pauses begin anew. */
 const SETTLED_MS = 30_000;
 /** How long instances have to stop by themselves. */
-const STOP_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 25_000;
 
 /**
- * Starts every instance of this host as a process of its own, and starts one that dies again, for ever. Passes
- * SIGTERM and SIGINT on, and resolves when all have stopped.
+ * Starts every instance of this host as a process of its own; starts one that dies again, for ever, and ends one
+ * that stopped answering. Passes SIGTERM and SIGINT on, and resolves when all have stopped.
  */
 export async function startAll({
   config,
@@ -37,13 +40,14 @@ export async function startAll({
       if (!abort.signal.aborted) log.info({ signal }, "stopping all instances");
       abort.abort();
     });
-  await Promise.all(local.map(({ name }) => keepRunning(name, { log, clock, signal: abort.signal })));
+  await Promise.all(local.map((instance) => keepRunning(instance, { log, clock, signal: abort.signal })));
 }
 
 async function keepRunning(
-  name: string,
+  instance: InstanceConfig,
   { log, clock, signal }: { log: Logger; clock: Clock; signal: AbortSignal },
 ): Promise<void> {
+  const { name } = instance;
   let pause = FIRST_PAUSE_MS;
   while (!signal.aborted) {
     const startedAt = clock.monotonic();
@@ -65,7 +69,16 @@ async function keepRunning(
     };
     signal.addEventListener("abort", stop);
     if (signal.aborted) stop();
+    const watch = new AbortController();
+    untilFrozen(localUrl(instance), { clock, signal: AbortSignal.any([signal, watch.signal]) }).then(
+      (reason) => {
+        log.error({ name, pid: child.pid }, `instance is frozen, and is ended: ${reason}`);
+        child.kill("SIGKILL");
+      },
+      () => {},
+    );
     const { exitCode, signal: endedBy } = await child;
+    watch.abort();
     signal.removeEventListener("abort", stop);
     if (signal.aborted) break;
 

@@ -1,138 +1,180 @@
-import type { Logger } from "pino";
-import type { Acceptor } from "../accept/acceptor.ts";
+import { ZodError } from "zod";
 import type { Arrival } from "../accept/arrival.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
-import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { DeliveryLogClient, LoggedDelivery } from "../github/delivery-log.ts";
-import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
-import type { Notices } from "./notices.ts";
+import type { DeliveryHealth } from "./delivery-health.ts";
+import { type Collected, type Look, lastLook, recordLook, watchedSince } from "./look.ts";
+import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 /** The name under which the last complete look is on record. */
 export const LOOK_NAME = "catch_up";
-/** How far before the last complete look a new one reaches: a row can show long after its delivery began. */
+/** How far before the last complete look a new one reaches: a row shows only once its delivery has ended. */
 const OVERLAP_MS = 10 * 60_000;
-/** GitHub's log goes back no further. */
-const LOG_KEPT_MS = 3 * 24 * 60 * 60_000;
 /** How many GUIDs are looked up at a time. */
 const CHUNK = 200;
+/** A payload that GitHub cannot give after so many tries is passed over: it must not hold up all others. */
+const TRIES = 5;
 
 export interface CatchUpOptions {
   store: Store;
-  clock: Clock;
-  log: Logger;
-  notices: Notices;
   targets: readonly TargetConfig[];
-  acceptor: Acceptor;
   deliveries: DeliveryLogClient;
-  /** The look is recorded only by the controller. */
+  health: DeliveryHealth;
   lease: ControllerLease;
 }
 
+/** A look under way: how far the log was read, and what was found in it so far. */
+interface Progress {
+  /** GitHub's time when it began, from which the next look counts; null before the first page. */
+  startedAt: number | null;
+  since: number;
+  watched: Map<TargetConfig, number>;
+  cursor: string | null;
+  listed: boolean;
+  /** One row per event, its newest. */
+  rows: Map<string, LoggedDelivery>;
+  arrivals: Map<string, Arrival>;
+  failures: Map<string, number>;
+}
+
 /**
- * Accepts what GitHub could not deliver. It reads GitHub's own log, asks the store which events are not on
- * record, fetches the payloads of those alone, and accepts them in the order of their runs. It needs neither a
- * public URL nor a redelivery.
+ * Finds what GitHub could not deliver. It reads GitHub's own log, asks the store which events are not on record,
+ * and fetches the payloads of those alone. It needs neither a public URL nor a redelivery. A look that is broken
+ * off goes on where it was when it is taken again, and the next one begins where the last complete one began.
  */
-export async function catchUp(
-  options: CatchUpOptions,
-  signal: AbortSignal,
-): Promise<{ found: number; accepted: number }> {
-  const { store, clock, log, notices, lease } = options;
-  const startedAt = clock.now();
-  const last = await store.read
-    .selectFrom("looks")
-    .selectAll()
-    .where("name", "=", LOOK_NAME)
-    .executeTakeFirst();
-  const since = Math.max((last?.completed_at ?? 0) - OVERLAP_MS, startedAt - LOG_KEPT_MS);
+export class CatchUp implements Look {
+  readonly name = "the catch-up";
+  readonly everyMs = 60_000;
+  #o: CatchUpOptions;
+  #progress: Progress | undefined;
 
-  const missing = await findMissing(options, since, signal);
-  const arrivals: Arrival[] = [];
-  for (const row of missing) arrivals.push(await fetchArrival(options, row, signal));
-  // In the order of their runs, so that none supersedes an older one which the same look has found.
-  arrivals.sort((a, b) => order(a) - order(b));
-  const results = await Promise.all(arrivals.map((arrival) => options.acceptor.accept(arrival)));
-  const accepted = results.filter(({ queued }) => queued).length;
+  constructor(options: CatchUpOptions) {
+    this.#o = options;
+  }
 
-  await lease.write(async (trx) => {
-    const row = {
-      completed_at: startedAt,
-      found: (last?.found ?? 0) + missing.length,
-      accepted: (last?.accepted ?? 0) + accepted,
+  async collect(signal: AbortSignal): Promise<Collected> {
+    this.#progress ??= await this.#begin();
+    const progress = this.#progress;
+    if (!progress.listed) await this.#list(progress, signal);
+    await this.#fetchMissing(progress, signal);
+    return {
+      arrivals: [...progress.arrivals.values()],
+      done: async (results) => {
+        await recordLook(this.#o.lease, LOOK_NAME, progress.startedAt ?? progress.since, results);
+        this.#progress = undefined;
+      },
     };
-    await trx
-      .insertInto("looks")
-      .values({ name: LOOK_NAME, ...row })
-      .onConflict((c) => c.column("name").doUpdateSet(row))
-      .execute();
-  });
-  if (missing.length > 0) {
-    log.warn({ found: missing.length, accepted }, "caught up with deliveries that had not arrived");
-    notices.publish({ type: "catch_up", found: missing.length, accepted });
   }
-  return { found: missing.length, accepted };
-}
 
-/** The deliveries that matter and are not on record: one row per event, whichever try of it. */
-async function findMissing(
-  { store, deliveries }: CatchUpOptions,
-  since: number,
-  signal: AbortSignal,
-): Promise<LoggedDelivery[]> {
-  const byGuid = new Map<string, LoggedDelivery>();
-  for await (const row of deliveries.since(since, signal))
-    if (row.event === "workflow_run" && row.action === "completed" && !byGuid.has(row.guid))
-      byGuid.set(row.guid, row);
-  const guids = [...byGuid.keys()];
-  for (let start = 0; start < guids.length; start += CHUNK) {
-    const known = await store.read
-      .selectFrom("deliveries")
-      .select("guid")
-      .where("guid", "in", guids.slice(start, start + CHUNK))
-      .execute();
-    for (const { guid } of known) if (guid !== null) byGuid.delete(guid);
+  async #begin(): Promise<Progress> {
+    const { store, targets } = this.#o;
+    const last = await lastLook(store, LOOK_NAME);
+    const watched = await watchedSince(store, targets);
+    return {
+      startedAt: null,
+      // What was delivered before any target was watched is for none of them.
+      since: Math.max((last?.completed_at ?? 0) - OVERLAP_MS, Math.min(...watched.values())),
+      watched,
+      cursor: null,
+      listed: false,
+      rows: new Map(),
+      arrivals: new Map(),
+      failures: new Map(),
+    };
   }
-  return [...byGuid.values()];
-}
 
-async function fetchArrival(
-  { store, deliveries, targets }: CatchUpOptions,
-  row: LoggedDelivery,
-  signal: AbortSignal,
-): Promise<Arrival> {
-  const common = {
-    source: "catch_up" as const,
-    guid: row.guid,
-    event: row.event,
-    payload: null,
-    viaRunAttempt: null,
-  };
-  let judged: ReturnType<typeof judgeWorkflowRun>;
-  try {
-    judged = judgeWorkflowRun(parseWorkflowRun(await deliveries.payload(row.id, signal)), targets);
-  } catch (error) {
-    if (signal.aborted || (error as { status?: number }).status !== undefined) throw error;
-    const ignored = "the payload in GitHub's log is not that of a workflow_run event";
-    return { ...common, action: row.action, facts: null, repository: "", targets: [], ignored };
+  /** Reads the log back to where the look begins. New rows come in before what is read, and so never add to it. */
+  async #list(progress: Progress, signal: AbortSignal): Promise<void> {
+    while (!progress.listed) {
+      const { rows, next, at } = await this.#page(progress, signal);
+      progress.startedAt ??= at;
+      await this.#o.health.report(rows);
+      for (const row of rows)
+        if (row.event === "workflow_run" && row.action === "completed" && !progress.rows.has(row.guid))
+          progress.rows.set(row.guid, row);
+      const oldest = rows.at(-1)?.deliveredAt ?? 0;
+      progress.listed = next === null || next === progress.cursor || oldest < progress.since;
+      progress.cursor = next;
+    }
   }
-  // What was delivered before a target was watched is not for it: a new installation deploys no old runs.
-  const watched = await store.read
-    .selectFrom("targets")
-    .select(["target", "watch_from"])
-    .where("repository", "=", repositoryKey(judged.repository))
-    .execute();
-  const since = new Map(watched.map(({ target, watch_from }) => [target, watch_from]));
-  const due = judged.targets.filter(
-    ({ name }) => row.deliveredAt >= (since.get(name) ?? Number.POSITIVE_INFINITY),
-  );
-  const ignored =
-    judged.ignored ?? (due.length > 0 ? null : "it was delivered before the target was first watched");
-  return { ...common, ...judged, targets: due, ignored };
-}
 
-function order({ facts }: Arrival): number {
-  return (facts?.runId ?? 0) + (facts?.runAttempt ?? 0) / 1000;
+  async #page(progress: Progress, signal: AbortSignal) {
+    try {
+      return await this.#o.deliveries.page(progress.cursor, signal);
+    } catch (error) {
+      // A place in the log that GitHub does not know any more: the look begins anew.
+      if (progress.cursor !== null && (error as { status?: number }).status === 422)
+        this.#progress = undefined;
+      throw error;
+    }
+  }
+
+  async #fetchMissing(progress: Progress, signal: AbortSignal): Promise<void> {
+    const { rows, arrivals, failures, watched } = progress;
+    await this.#forgetKnown(rows);
+    const missing = [...rows.values()].filter(({ guid }) => !arrivals.has(guid));
+    const fetched = await settleInGroups(missing, (row) => this.#fetch(row, watched, signal));
+    for (const result of fetched) {
+      const { guid } = result.item;
+      if (result.status === "fulfilled") {
+        if (result.value) arrivals.set(guid, result.value);
+        else rows.delete(guid);
+        continue;
+      }
+      // Only what GitHub itself answers counts: without an answer, it is away.
+      const { status = 0, response } = result.reason as { status?: number; response?: unknown };
+      if (response === undefined || status < 500) continue;
+      failures.set(guid, (failures.get(guid) ?? 0) + 1);
+      if (failures.get(guid) === TRIES) rows.delete(guid);
+    }
+    signal.throwIfAborted();
+    const failure = failureOf(fetched);
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Leaves out what is on record, deployed or ignored: it is not judged again. */
+  async #forgetKnown(rows: Map<string, LoggedDelivery>): Promise<void> {
+    const guids = [...rows.keys()];
+    for (let start = 0; start < guids.length; start += CHUNK) {
+      const known = await this.#o.store.read
+        .selectFrom("deliveries")
+        .select("guid")
+        .where("guid", "in", guids.slice(start, start + CHUNK))
+        .execute();
+      for (const { guid } of known) if (guid !== null) rows.delete(guid);
+    }
+  }
+
+  /** Null when GitHub does not keep it any more. */
+  async #fetch(
+    row: LoggedDelivery,
+    watched: ReadonlyMap<TargetConfig, number>,
+    signal: AbortSignal,
+  ): Promise<Arrival | null> {
+    const { deliveries, targets } = this.#o;
+    const common = {
+      source: "catch_up" as const,
+      guid: row.guid,
+      event: row.event,
+      payload: null,
+      viaRunAttempt: null,
+    };
+    try {
+      const judged = judgeWorkflowRun(parseWorkflowRun(await deliveries.payload(row.id, signal)), targets);
+      // What was delivered before a target was watched is not for it: a new installation deploys no old runs.
+      const due = judged.targets.filter(
+        (target) => row.deliveredAt >= (watched.get(target) ?? Number.POSITIVE_INFINITY),
+      );
+      const late = due.length > 0 ? null : "it was delivered before the target was first watched";
+      return { ...common, ...judged, targets: due, ignored: judged.ignored ?? late };
+    } catch (error) {
+      if ((error as { status?: number }).status === 404) return null;
+      if (!(error instanceof ZodError)) throw error;
+      const ignored = "the payload in GitHub's log is not that of a workflow_run event";
+      return { ...common, action: row.action, facts: null, repository: "", targets: [], ignored };
+    }
+  }
 }

@@ -52,8 +52,13 @@ export class ControllerLease {
   }
 
   /** Whoever held the lease at the last look, for those who want to show it. */
-  get holder(): Pick<LeaseRow, "instance" | "host" | "holder"> | undefined {
+  get holder(): LeaseRow | undefined {
     return this.#seen?.row;
+  }
+
+  /** When the lease of another is over, unless it is renewed before (monotonic). */
+  get freeAt(): number {
+    return (this.#seen?.since ?? Number.NEGATIVE_INFINITY) + this.#ttlMs;
   }
 
   /**
@@ -138,7 +143,7 @@ export class ControllerLease {
   #isFree(row: LeaseRow): boolean {
     const seen = this.#seen;
     if (!seen || seen.row.token !== row.token || seen.row.beat !== row.beat) return false;
-    return this.#clock.monotonic() - seen.since >= this.#ttlMs;
+    return this.#clock.monotonic() >= this.freeAt;
   }
 
   #replace(row: LeaseRow | undefined, next: LeaseRow): Promise<boolean> {

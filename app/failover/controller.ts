@@ -8,13 +8,22 @@ import { type Candidate, ControllerLease, NotControllerError } from "./controlle
 import { type Decision, decide, type ObservedEndpoint } from "./decide.ts";
 import type { Thresholds } from "./health-window.ts";
 import type { Notices } from "./notices.ts";
-import { initializeSwitchboard, readSwitchboard, recordDecision, recordStep } from "./switchboard.ts";
-import { WebhookSync } from "./webhook-sync.ts";
+import {
+  dropPin,
+  holdNormally,
+  initializeSwitchboard,
+  readSwitchboard,
+  recordDecision,
+  recordStep,
+} from "./switchboard.ts";
+import { WebhookSync, type Wish } from "./webhook-sync.ts";
 
 /** How often the controller compares GitHub's URL with its decision. */
-const REPAIR_MS = 30_000;
+export const REPAIR_MS = 30_000;
 /** For this long after it took over, a controller takes `unknown` for "not seen yet". */
 const GRACE_MS = 3_000;
+/** The pause after a step that failed. */
+const RETRY_MS = 250;
 
 export interface ControllerOptions {
   store: Store;
@@ -28,7 +37,7 @@ export interface ControllerOptions {
   observe: () => readonly ObservedEndpoint[];
   /** Whether the process that holds the lease is proven to be gone, or has given up. */
   isGone: (holder: LeaseRow) => boolean;
-  github: WebhookConfigClient;
+  github: Pick<WebhookConfigClient, "read" | "write">;
   notices: Notices;
   /** Called when this instance has become the controller. */
   onTakeOver: () => void;
@@ -47,14 +56,17 @@ export class Controller {
   #sync: WebhookSync;
   #timer: NodeJS.Timeout | undefined;
   #unwatch: (() => void) | undefined;
-  #stepping = false;
+  #working: Promise<void> | undefined;
   #again = false;
   #closed = false;
   #leaseDueAt = 0;
   #repairDueAt = 0;
   #tookOverAt = 0;
-  #switchboard: SwitchboardRow | undefined;
   #saidAllDown = false;
+  /** What keeps it from working, once that was said. */
+  #trouble = "";
+  /** What GitHub was last seen to say, by any controller. */
+  #verifiedUrl: string | null = null;
 
   constructor(options: ControllerOptions) {
     this.#o = options;
@@ -64,8 +76,14 @@ export class Controller {
       github,
       clock,
       mayWrite: () => this.#lease.held && !this.#closed,
-      onSwitched: (url) => this.#recordStep("switched_at", url),
-      onVerified: (url) => this.#recordStep("verified_at", url),
+      onSwitched: (wish) => this.#onSwitched(wish),
+      onVerified: (wish) => this.#onVerified(wish),
+      onDeviation: ({ url }, found) => {
+        log.warn({ found, wanted: url }, "the webhook at GitHub is not as it should be; putting it right");
+        // A change that was decided and never reached GitHub is nobody's doing.
+        if (this.#verifiedUrl === url)
+          options.notices.publish({ type: "webhook_deviated", found, wanted: url });
+      },
       log,
     });
   }
@@ -85,8 +103,6 @@ export class Controller {
   }
 
   start(): void {
-    const third = this.#o.thresholds.lease_ttl / 3;
-    this.#timer = setInterval(() => this.wake(), Math.min(third, 250));
     this.#unwatch = this.#o.store.onChange(() => this.wake());
     this.wake();
   }
@@ -94,60 +110,77 @@ export class Controller {
   /** Stops acting and gives up the lease. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#unwatch?.();
     await this.#sync.stop();
+    await this.#working;
     await this.#lease.release().catch(() => {});
   }
 
   /** Looks at the situation now: something about it has changed, or may have. */
   wake(): void {
-    if (this.#stepping) {
+    if (this.#closed) return;
+    if (this.#working) {
       this.#again = true;
       return;
     }
-    this.#stepping = true;
-    void this.#step()
-      .catch((error) => {
-        if (!(error instanceof NotControllerError))
-          this.#o.log.warn(`the controller cannot work now: ${(error as Error).message}`);
-      })
-      .finally(() => {
-        this.#stepping = false;
-        if (!this.#again || this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#working = this.#step()
+      .then(
+        () => {
+          this.#trouble = "";
+          return this.#leaseDueAt - this.#o.clock.monotonic();
+        },
+        (error: Error) => {
+          if (!(error instanceof NotControllerError) && error.message !== this.#trouble) {
+            this.#trouble = error.message;
+            this.#o.log.warn(`the controller cannot work now: ${error.message}`);
+          }
+          return RETRY_MS;
+        },
+      )
+      .then((pause) => {
+        this.#working = undefined;
+        if (this.#closed) return;
+        this.#timer = setTimeout(() => this.wake(), this.#again ? 0 : Math.max(1, pause));
         this.#again = false;
-        this.wake();
       });
   }
 
   async #step(): Promise<void> {
-    if (this.#closed) return;
     const { clock, store, thresholds } = this.#o;
-    const now = clock.monotonic();
-    const holder = this.#lease.holder as LeaseRow | undefined;
+    const holder = this.#lease.holder;
     const free = !this.#lease.held && holder !== undefined && this.#o.isGone(holder);
-    if (now >= this.#leaseDueAt || free) {
+    if (clock.monotonic() >= this.#leaseDueAt || free) {
       const { held, taken } = await this.#lease.acquire(this.#o.isGone);
-      this.#leaseDueAt = now + (held ? thresholds.lease_ttl / 3 : thresholds.lease_ttl / 10);
-      if (taken) await this.#takeOver();
+      const now = clock.monotonic();
+      this.#leaseDueAt = held
+        ? now + thresholds.lease_ttl / 3
+        : Math.min(now + thresholds.lease_ttl / 10, Math.max(now, this.#lease.freeAt));
+      if (taken) this.#takeOver();
     }
     if (!this.#lease.held) return;
 
-    this.#switchboard = (await readSwitchboard(store)) ?? (await this.#initialize());
-    const { active, pinned } = this.#switchboard;
+    const row = (await readSwitchboard(store)) ?? (await this.#initialize());
+    const { active, pinned, pinned_forced } = row;
+    this.#verifiedUrl = row.webhook_url;
+    const endpoints = this.#o.observe();
+    if (pinned_forced && endpoints.some(({ name, health }) => name === pinned && health.status === "healthy"))
+      await this.#lease.write((trx) => holdNormally(store, trx));
     const decision = decide({
-      endpoints: this.#o.observe(),
+      endpoints,
       active,
       pinned,
+      forced: pinned_forced === 1,
       thresholds,
       now: clock.monotonic(),
       grace: clock.monotonic() - this.#tookOverAt < GRACE_MS,
     });
-    if (decision.kind === "stay") this.#stay(decision, active);
+    if (decision.kind === "stay") await this.#stay(decision, active);
     else await this.#move(decision, active);
   }
 
-  async #takeOver(): Promise<void> {
+  #takeOver(): void {
     const { candidate, notices, log, clock, onTakeOver } = this.#o;
     this.#tookOverAt = clock.monotonic();
     this.#repairDueAt = 0;
@@ -158,50 +191,53 @@ export class Controller {
 
   /** The first controller of an installation continues from what GitHub says, if that is one of ours. */
   async #initialize(): Promise<SwitchboardRow> {
-    const { endpoints, github, store } = this.#o;
-    const found = await github.read().catch(() => undefined);
-    const named = endpoints.find((endpoint) => found?.url === webhookUrl(endpoint.url));
+    const { endpoints, github, store, thresholds } = this.#o;
+    // Not for so long that the lease ends over it.
+    const limit = AbortSignal.timeout(thresholds.lease_ttl / 2);
+    const found = await github.read(limit).catch(() => undefined);
+    const named = endpoints.find((endpoint) => found?.url === `${endpoint.url}${WEBHOOK_PATH}`);
     const active = (named ?? endpoints[0])?.name ?? "";
     await this.#lease.write((trx) => initializeSwitchboard(trx, active));
     return (await readSwitchboard(store)) as SwitchboardRow;
   }
 
-  #stay(decision: Extract<Decision, { kind: "stay" }>, active: string): void {
-    const { notices, log, clock } = this.#o;
+  async #stay(decision: Extract<Decision, { kind: "stay" }>, active: string): Promise<void> {
+    const { notices, log, clock, store } = this.#o;
     if (decision.allDown && !this.#saidAllDown) {
       log.error(decision.reason);
       notices.publish({ type: "all_down", reason: decision.reason });
     }
     this.#saidAllDown = decision.allDown;
+    if (decision.dropPin) await this.#lease.write((trx) => dropPin(store, trx));
     if (clock.monotonic() < this.#repairDueAt) return;
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
-    const url = this.#urlOf(active);
-    if (url !== undefined) this.#sync.repair(url);
+    const wish = this.#wish(active);
+    if (wish) this.#sync.repair(wish);
   }
 
   async #move(decision: Exclude<Decision, { kind: "stay" }>, from: string): Promise<void> {
-    const { clock, candidate, notices, log } = this.#o;
-    const health = this.#o.observe().find(({ name }) => name === from)?.health;
-    const decidedAt = clock.now();
-    const unhealthyFor = health?.unhealthySince == null ? 0 : clock.monotonic() - health.unhealthySince;
-    const detectedAt = decision.kind === "failover" ? Math.round(decidedAt - unhealthyFor) : decidedAt;
-    await this.#lease.write((trx) =>
-      recordDecision(
-        trx,
-        {
-          from_endpoint: from,
-          to_endpoint: decision.to,
-          kind: decision.kind,
-          reason: decision.reason,
-          decided_by: candidate.instance,
-          detected_at: detectedAt,
-          decided_at: decidedAt,
-        },
-        decision.dropPin,
-      ),
-    );
+    const { clock, candidate, notices, log, store } = this.#o;
     const { kind, to, reason } = decision;
-    log.warn({ kind, from, to, detectedAt: isoTime(detectedAt) }, `${kind} from ${from} to ${to}: ${reason}`);
+    const decidedAt = clock.now();
+    const since = this.#o.observe().find(({ name }) => name === from)?.health.unhealthySince ?? null;
+    const detectedAt =
+      kind === "failover" && since !== null ? Math.round(decidedAt - (clock.monotonic() - since)) : decidedAt;
+    await this.#lease.write(async (trx) => {
+      await recordDecision(trx, {
+        from_endpoint: from,
+        to_endpoint: to,
+        kind,
+        reason,
+        decided_by: candidate.instance,
+        detected_at: detectedAt,
+        decided_at: decidedAt,
+      });
+      if (decision.dropPin) await dropPin(store, trx);
+    });
+    this.#repairDueAt = clock.monotonic() + REPAIR_MS;
+    const wish = this.#wish(to);
+    if (wish) this.#sync.want(wish);
+    log.warn(`${kind} from ${from} to ${to}: ${reason}`);
     notices.publish({
       type: "failover",
       kind,
@@ -211,28 +247,56 @@ export class Controller {
       detectedAt: isoTime(detectedAt),
       decidedAt: isoTime(decidedAt),
     });
-    this.#repairDueAt = clock.monotonic() + REPAIR_MS;
-    const url = this.#urlOf(to);
-    if (url !== undefined) this.#sync.want(url);
   }
 
-  /** What GitHub is to call when this endpoint is active. */
-  #urlOf(name: string): string | undefined {
+  /** Where GitHub delivers to when this endpoint is active; undefined where it is not configured (any more). */
+  urlOf(name: string): string | undefined {
     const base = this.#o.doorUrl ?? this.#o.endpoints.find((endpoint) => endpoint.name === name)?.url;
-    return base === undefined ? undefined : webhookUrl(base);
+    return base === undefined ? undefined : `${base}${WEBHOOK_PATH}`;
   }
 
-  async #recordStep(step: "switched_at" | "verified_at", url: string): Promise<void> {
-    const { clock, notices, log, onSwitched } = this.#o;
+  #wish(endpoint: string): Wish | undefined {
+    const url = this.urlOf(endpoint);
+    return url === undefined ? undefined : { endpoint, url };
+  }
+
+  async #onSwitched(wish: Wish): Promise<void> {
+    const { clock, notices, onSwitched } = this.#o;
     const at = clock.now();
-    await this.#lease.write((trx) => recordStep(trx, step, { url, at }));
-    if (step !== "switched_at") return;
-    log.warn({ url }, "GitHub delivers to the new URL now");
-    notices.publish({ type: "webhook_switched", url, durationMs: null });
+    const done = await this.#lease.write((trx) => recordStep(trx, "switched_at", { ...wish, at }));
+    if (done)
+      notices.publish({
+        type: "webhook_switched",
+        kind: done.kind,
+        from: done.from_endpoint,
+        to: done.to_endpoint,
+        url: wish.url,
+        durationMs: at - done.detected_at,
+      });
     onSwitched();
   }
-}
 
-function webhookUrl(base: string): string {
-  return `${base}${WEBHOOK_PATH}`;
+  async #onVerified(wish: Wish): Promise<void> {
+    const { clock, log } = this.#o;
+    const at = clock.now();
+    const done = await this.#lease.write((trx) => recordStep(trx, "verified_at", { ...wish, at }));
+    if (!done) return;
+    const { kind, from_endpoint, to_endpoint, reason, detected_at, decided_at } = done;
+    const switched_at = done.switched_at ?? at;
+    // The whole story in one line.
+    log.warn(
+      {
+        from: from_endpoint,
+        to: to_endpoint,
+        url: wish.url,
+        detectedAt: isoTime(detected_at),
+        decidedMs: decided_at - detected_at,
+        switchedMs: switched_at - detected_at,
+        verifiedMs: at - detected_at,
+      },
+      `${kind} from ${from_endpoint} to ${to_endpoint} is complete: ${reason}; ` +
+        `decided after ${decided_at - detected_at} ms, ` +
+        `at GitHub after ${switched_at - detected_at} ms, read back after ${at - detected_at} ms`,
+    );
+  }
 }

@@ -13,6 +13,8 @@ export interface Situation {
   active: string;
   /** The endpoint that a person pinned by a switchover; null when nobody did. */
   pinned: string | null;
+  /** Whether the pin holds even while its endpoint is down. */
+  forced: boolean;
   thresholds: Thresholds;
   /** The observer's monotonic clock (ms). */
   now: number;
@@ -21,7 +23,7 @@ export interface Situation {
 }
 
 export type Decision =
-  | { kind: "stay"; reason: string; allDown: boolean }
+  | { kind: "stay"; reason: string; allDown: boolean; dropPin: boolean }
   | { kind: "failover" | "switchover" | "recovery"; to: string; reason: string; dropPin: boolean };
 
 /** An endpoint must have been well for this long before anyone goes back to it by choice. */
@@ -32,13 +34,15 @@ export const RECOVERY_PAUSE_MS = 10_000;
  * endpoint, or back to a preferred one that has recovered; when all are down it stays.
  */
 export function decide(situation: Situation): Decision {
-  const { endpoints, active, pinned, grace } = situation;
+  const { endpoints, active, pinned, forced, grace } = situation;
   const find = (name: string) => endpoints.find((endpoint) => endpoint.name === name);
   const current = find(active);
   const pin = pinned === null ? undefined : find(pinned);
-  const healthyElsewhere = endpoints.find((e) => e.name !== pin?.name && e.health.status === "healthy");
-  if (pin && !(rank(pin, grace) === DOWN && healthyElsewhere)) {
-    if (pin.name === active) return stay(`${pin.name} is pinned`);
+  const healthyElsewhere = endpoints.some((e) => e.name !== pin?.name && e.health.status === "healthy");
+  const allDown = endpoints.every((endpoint) => rank(endpoint, grace) === DOWN);
+  const stay = (reason: string, dropPin: boolean): Decision => ({ kind: "stay", reason, allDown, dropPin });
+  if (pin && (forced || rank(pin, grace) !== DOWN || !healthyElsewhere)) {
+    if (pin.name === active) return stay(`${pin.name} is pinned`, false);
     return { kind: "switchover", to: pin.name, reason: `${pin.name} was pinned`, dropPin: false };
   }
   const dropPin = pinned !== null;
@@ -63,9 +67,8 @@ export function decide(situation: Situation): Decision {
   );
   const recovered = preferred.find((endpoint) => hasRecovered(endpoint.health, situation));
   if (recovered) return move("recovery", recovered.name, `${recovered.name} has recovered and is preferred`);
-  if (endpoints.every((endpoint) => rank(endpoint, grace) === DOWN))
-    return { kind: "stay", reason: "no endpoint is up; the URL stays", allDown: true };
-  return stay(`${active} is ${current?.health.status ?? "unknown"}`);
+  if (allDown) return stay("no endpoint is up; the URL stays", dropPin);
+  return stay(`${active} is ${current?.health.status ?? "unknown"}`, dropPin);
 }
 
 const DOWN = 2;
@@ -100,8 +103,4 @@ function hasRecovered(health: Health, { thresholds: t, now }: Situation): boolea
     (samples < MIN_SAMPLES || successRate === null || successRate > t.recovery_success_rate) &&
     (lastUnhealthyAt === null || now - lastUnhealthyAt >= RECOVERY_PAUSE_MS)
   );
-}
-
-function stay(reason: string): Decision {
-  return { kind: "stay", reason, allDown: false };
 }

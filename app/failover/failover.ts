@@ -10,6 +10,7 @@ import type { LeaseRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { Controller } from "./controller.ts";
 import { HealthChecker } from "./health-checker.ts";
+import type { HealthStatus } from "./health-window.ts";
 import type { Notices } from "./notices.ts";
 import { peerKey } from "./peer-handshake.ts";
 import { PeerLinks } from "./peer-links.ts";
@@ -49,6 +50,9 @@ export class Failover {
   readonly checker: HealthChecker;
   #o: FailoverOptions;
   #links: PeerLinks;
+  /** How the other instances see the endpoints, by their latest heartbeats. */
+  #views = new Map<string, Record<string, HealthStatus>>();
+  #leaving = false;
 
   constructor(options: FailoverOptions) {
     this.#o = options;
@@ -59,6 +63,10 @@ export class Failover {
       thresholds: config.failover,
       clock,
       onChange: () => this.controller.wake(),
+      onStatus: (name, was, { status, reason }) => {
+        log[status === "healthy" ? "info" : "warn"](`${name} is ${status}: ${reason}`);
+        notices.publish({ type: "endpoint", name, status, was, reason });
+      },
     });
     this.controller = new Controller({
       store,
@@ -79,20 +87,30 @@ export class Failover {
       name: self.name,
       key: peerKey(config.environment.privateKey as string),
       peers: config.instances.filter(({ name }) => name !== self.name).map((other) => peerOf(self, other)),
+      beat: () => ({
+        leaving: this.#leaving,
+        sees: Object.fromEntries(this.checker.observe().map(({ name, health }) => [name, health.status])),
+      }),
       events: {
-        onDied: (name) => {
-          log.warn(
-            { peer: name },
-            `${name} is gone: its socket was closed and nobody listens at its address`,
-          );
-          this.checker.died(name, "its process is gone");
+        onDied: (name) => this.checker.died(name, "its process is gone"),
+        onBeat: (name, { leaving, sees }) => {
+          this.#views.set(name, sees);
+          this.checker.leaving(name, leaving);
         },
-        onBeat: (name, { leaving }) => {
-          if (leaving) this.checker.died(name, "it is shutting down");
+        onLost: (name) => {
+          this.#views.delete(name);
+          this.checker.leaving(name, false);
         },
       },
       log,
     });
+  }
+
+  /** How every instance that can be heard sees this endpoint, by the instance's name. */
+  seenBy(endpoint: string): Record<string, HealthStatus> {
+    const own = this.checker.observe().find(({ name }) => name === endpoint)?.health.status;
+    const views = [...this.#views].map(([name, sees]) => [name, sees[endpoint]]);
+    return Object.fromEntries([[this.#o.self.name, own], ...views]);
   }
 
   start(server: Server): void {
@@ -107,23 +125,37 @@ export class Failover {
    */
   async handOver(): Promise<void> {
     const { self, store, clock, log } = this.#o;
-    const active = async () => (await readSwitchboard(store))?.active;
-    const others = this.checker.observe().filter(({ name }) => name !== self.name);
-    const wasActive = (await active().catch(() => undefined)) === self.name;
-    this.#links.leave();
-    this.checker.died(self.name, "it is shutting down");
-    if (!wasActive || !others.some(({ health }) => health.status === "healthy")) return;
-    const until = clock.monotonic() + HAND_OVER_LIMIT_MS;
-    while (clock.monotonic() < until) {
-      const row = await readSwitchboard(store).catch(() => undefined);
-      const url = this.#o.config.instances.find(({ name }) => name === row?.active)?.url;
-      if (row && row.active !== self.name && row.webhook_url?.startsWith(`${url}/`)) {
-        log.info({ to: row.active }, "handed over; taking in what GitHub still sends here");
-        return clock.sleep(LINGER_MS);
+    const look = () => readSwitchboard(store).catch(() => undefined);
+    const wasActive = (await look())?.active === self.name;
+    this.#leaving = true;
+    this.checker.leaving(self.name, true);
+    this.#links.beatNow();
+    if (!wasActive) return;
+    const startedAt = clock.monotonic();
+    let handedOverAt: number | undefined;
+    while (this.#isAnotherUp()) {
+      const now = clock.monotonic();
+      if (handedOverAt !== undefined && now - handedOverAt > LINGER_MS) return;
+      if (handedOverAt === undefined) {
+        const row = await look();
+        if (row && row.active !== self.name && row.webhook_url === this.controller.urlOf(row.active)) {
+          // At a shared door there is no old URL that anything could still come to.
+          if (this.#o.config.door) return;
+          handedOverAt = now;
+          log.info({ to: row.active }, "handed over; taking in what GitHub still sends here");
+        } else if (now - startedAt > HAND_OVER_LIMIT_MS) {
+          log.warn("nobody took over in time; what GitHub sends now is caught up later");
+          return;
+        }
       }
       await clock.sleep(LOOK_MS);
     }
-    log.warn("nobody took over in time; what GitHub sends now is caught up later");
+  }
+
+  #isAnotherUp(): boolean {
+    return this.checker
+      .observe()
+      .some(({ name, health }) => name !== this.#o.self.name && health.status === "healthy");
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
-import { type Health, HealthWindow, type Thresholds } from "./health-window.ts";
+import { type Health, type HealthStatus, HealthWindow, type Thresholds } from "./health-window.ts";
 
 export interface CheckedEndpoint {
   name: string;
@@ -17,22 +17,26 @@ export class HealthChecker {
   #thresholds: Thresholds;
   #clock: Clock;
   #onChange: () => void;
+  #onStatus: (name: string, was: HealthStatus, health: Health) => void;
+  #statuses = new Map<string, HealthStatus>();
   #windows = new Map<string, HealthWindow>();
   #checkedAt = new Map<string, number>();
   #agents = { "http:": new HttpAgent({ keepAlive: true }), "https:": new HttpsAgent({ keepAlive: true }) };
   #timer: NodeJS.Timeout | undefined;
 
-  /** `onChange` is called after every check, and when an endpoint is known to be gone. */
+  /** `onChange` is called after every check and other news, `onStatus` before it where a status has changed. */
   constructor(options: {
     endpoints: readonly CheckedEndpoint[];
     thresholds: Thresholds;
     clock: Clock;
     onChange: () => void;
+    onStatus: (name: string, was: HealthStatus, health: Health) => void;
   }) {
     this.#endpoints = options.endpoints;
     this.#thresholds = options.thresholds;
     this.#clock = options.clock;
     this.#onChange = options.onChange;
+    this.#onStatus = options.onStatus;
     for (const { name } of this.#endpoints) this.#windows.set(name, new HealthWindow(this.#thresholds));
   }
 
@@ -62,12 +66,28 @@ export class HealthChecker {
   /** An endpoint's process is proven gone. */
   died(name: string, reason: string): void {
     this.#windows.get(name)?.died(this.#clock.monotonic(), reason);
-    this.#onChange();
+    this.#changed(name);
+  }
+
+  /** An endpoint says whether it is shutting down. */
+  leaving(name: string, leaving: boolean): void {
+    const window = this.#windows.get(name);
+    if (!window || window.isLeaving === leaving) return;
+    window.leaving(this.#clock.monotonic(), leaving);
+    this.#changed(name);
   }
 
   /** What GitHub's own log says of a delivery to an endpoint. */
   delivered(name: string, ok: boolean, ms: number): void {
     this.#windows.get(name)?.delivered(this.#clock.monotonic(), ok, ms);
+  }
+
+  #changed(name: string): void {
+    const health = this.#window(name).health(this.#clock.monotonic());
+    const was = this.#statuses.get(name) ?? "unknown";
+    this.#statuses.set(name, health.status);
+    if (health.status !== was) this.#onStatus(name, was, health);
+    this.#onChange();
   }
 
   #window(name: string): HealthWindow {
@@ -87,7 +107,7 @@ export class HealthChecker {
       this.#checkedAt.set(name, this.#clock.now());
       if (failure === null) this.#window(name).succeeded(now, now - begun);
       else this.#window(name).failed(now, now - begun, failure);
-      this.#onChange();
+      this.#changed(name);
     };
     const request = (secure ? httpsRequest : httpRequest)(
       target,
@@ -102,8 +122,11 @@ export class HealthChecker {
     );
     request.on("error", (error: NodeJS.ErrnoException) => settle(error.code ?? error.message));
     const limit = setTimeout(() => {
-      settle(`no answer within ${this.#thresholds.health_check_timeout} ms`);
-      request.destroy();
+      // An answer may lie here unread, where it was this process that had no time; it is read before this goes on.
+      setImmediate(() => {
+        settle(`no answer within ${this.#thresholds.health_check_timeout} ms`);
+        request.destroy();
+      });
     }, this.#thresholds.health_check_timeout);
     request.end();
   }

@@ -43,6 +43,8 @@ export class HealthWindow {
   #unhealthySince: number | null = null;
   /** The cause, once its process is known to be gone. */
   #dead: string | null = null;
+  /** It answers, and has said that it will not for long. */
+  #leaving = false;
 
   constructor(thresholds: Thresholds) {
     this.#thresholds = thresholds;
@@ -69,6 +71,16 @@ export class HealthWindow {
   died(at: number, reason: string): void {
     this.#dead = reason;
     this.#successes = 0;
+    this.#note(at);
+  }
+
+  get isLeaving(): boolean {
+    return this.#leaving;
+  }
+
+  /** It says whether it is shutting down: no check that it still answers speaks against that. */
+  leaving(at: number, leaving: boolean): void {
+    this.#leaving = leaving;
     this.#note(at);
   }
 
@@ -106,6 +118,7 @@ export class HealthWindow {
     rate: number | null,
   ): { status: HealthStatus; reason: string } {
     const t = this.#thresholds;
+    if (this.#leaving) return { status: "unhealthy", reason: "it is shutting down" };
     if (this.#dead !== null) return { status: "unhealthy", reason: this.#dead };
     if (this.#failures >= t.failover_threshold)
       return {

@@ -1,19 +1,35 @@
 import { EventEmitter } from "node:events";
+import type { HealthStatus } from "./health-window.ts";
+
+export type FailoverKind = "failover" | "switchover" | "recovery";
 
 /** Something that people want to know, as it happens. Times are ISO 8601. */
 export type Notice =
+  /** An instance has become the controller. */
   | { type: "controller"; instance: string; token: number }
+  /** An endpoint does better or worse than before, as this instance sees it. */
+  | { type: "endpoint"; name: string; status: HealthStatus; was: HealthStatus; reason: string }
+  /** Another endpoint is to be the active one. */
   | {
       type: "failover";
-      kind: "failover" | "switchover" | "recovery";
+      kind: FailoverKind;
       from: string;
       to: string;
       reason: string;
       detectedAt: string;
       decidedAt: string;
     }
-  | { type: "webhook_switched"; url: string; durationMs: number | null }
-  | { type: "endpoint"; name: string; status: string; reason: string }
+  /** GitHub delivers to it from now on; the time is from the detection of the cause to GitHub's answer. */
+  | {
+      type: "webhook_switched";
+      kind: FailoverKind;
+      from: string;
+      to: string;
+      url: string;
+      durationMs: number;
+    }
+  /** Someone else had changed the URL at GitHub; it is being put right. */
+  | { type: "webhook_deviated"; found: string | null; wanted: string }
   | { type: "all_down"; reason: string }
   | { type: "catch_up"; found: number; accepted: number };
 

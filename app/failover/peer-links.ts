@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { WebSocket, WebSocketServer } from "ws";
+import type { HealthStatus } from "./health-window.ts";
 import {
   type Challenge,
   type Hello,
@@ -14,8 +15,9 @@ import {
 
 /** How often an instance says that it is there. */
 const BEAT_MS = 200;
-/** How soon a lost or refused connection is tried again. */
+/** How soon a lost or refused connection is tried again; and one with a peer of another key or protocol. */
 const REDIAL_MS = 200;
+const ESTRANGED_REDIAL_MS = 5_000;
 /** Longer messages are no peer's. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
 /** A caller that has not proven itself by then is cut off. */
@@ -35,12 +37,16 @@ export interface Beat {
   type: "beat";
   /** Whether it is shutting down, and wants its work to go elsewhere. */
   leaving: boolean;
+  /** How every endpoint does, as the sender sees it. */
+  sees: Record<string, HealthStatus>;
 }
 
 export interface PeerEvents {
   /** A connection to it was closed, and a new one refused: nobody listens there any more. */
   onDied: (name: string) => void;
   onBeat: (name: string, beat: Beat) => void;
+  /** The connection to it is closed: what it said last holds no longer. */
+  onLost: (name: string) => void;
 }
 
 /**
@@ -52,10 +58,12 @@ export class PeerLinks {
   #key: Buffer;
   #peers: readonly Peer[];
   #events: PeerEvents;
-  #leaving = false;
+  #beat: () => Omit<Beat, "type">;
   #log: Logger;
   #server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
   #calls = new Map<string, WebSocket>();
+  /** Peers that answer and do not pass the handshake, which is said once. */
+  #estranged = new Set<string>();
   #timers = new Set<NodeJS.Timeout>();
   #closed = false;
 
@@ -63,12 +71,15 @@ export class PeerLinks {
     name: string;
     key: Buffer;
     peers: readonly Peer[];
+    /** What the heartbeats are to say. */
+    beat: () => Omit<Beat, "type">;
     events: PeerEvents;
     log: Logger;
   }) {
     this.#name = options.name;
     this.#key = options.key;
     this.#peers = options.peers;
+    this.#beat = options.beat;
     this.#events = options.events;
     this.#log = options.log;
   }
@@ -82,9 +93,8 @@ export class PeerLinks {
     for (const peer of this.#peers) this.#call(peer, false);
   }
 
-  /** Tells the others at once that this instance is shutting down. */
-  leave(): void {
-    this.#leaving = true;
+  /** Sends a heartbeat to everyone at once: there is news. */
+  beatNow(): void {
     for (const link of this.#calls.values()) this.#say(link);
   }
 
@@ -117,19 +127,22 @@ export class PeerLinks {
     };
     let proven = false;
     let refused = false;
-    link.on("open", () => link.send(JSON.stringify(hello)));
+    let opened = false;
+    link.on("open", () => {
+      opened = true;
+      link.send(JSON.stringify(hello));
+    });
     link.on("message", (data) => {
       const message = parse(data.toString()) as Challenge | Beat | undefined;
       if (message?.type === "challenge" && !proven) {
-        if (!sameProof(message.proof, prove(this.#key, "called", hello, String(message.nonce)))) {
-          this.#log.warn({ peer: peer.name }, "the peer cannot prove itself: it has another private key");
+        if (!sameProof(message.proof, prove(this.#key, "called", hello, String(message.nonce))))
           return link.terminate();
-        }
         proven = true;
+        this.#estranged.delete(peer.name);
         this.#calls.set(peer.name, link);
         const proof = prove(this.#key, "caller", hello, message.nonce);
         link.send(JSON.stringify({ type: "proof", proof } satisfies Proof));
-        this.#beat(link);
+        this.#keepBeating(link);
       } else if (message?.type === "beat" && proven) this.#events.onBeat(peer.name, message);
     });
     link.on("error", (error: NodeJS.ErrnoException) => {
@@ -137,12 +150,27 @@ export class PeerLinks {
     });
     link.on("close", () => {
       if (this.#calls.get(peer.name) === link) this.#calls.delete(peer.name);
-      if (refused && wasConnected && !this.#closed) this.#events.onDied(peer.name);
+      if (this.#closed) return;
+      if (proven) this.#events.onLost(peer.name);
+      if (refused && wasConnected) this.#events.onDied(peer.name);
+      const estranged = opened && !proven;
+      if (estranged) this.#estrange(peer);
       // Right after a loss, at once: the refusal is the proof that the process is gone.
-      this.#later(proven ? 0 : REDIAL_MS, () => this.#call(peer, proven || (wasConnected && !refused)));
+      const pause = proven ? 0 : estranged ? ESTRANGED_REDIAL_MS : REDIAL_MS;
+      this.#later(pause, () => this.#call(peer, proven || (wasConnected && !refused)));
     });
   }
 
+  #estrange({ name, address }: Peer): void {
+    if (this.#estranged.has(name)) return;
+    this.#estranged.add(name);
+    this.#log.warn(
+      { peer: name, address },
+      `${name} answers and does not pass the handshake; all instances need the same PRIVATE_KEY, names and version`,
+    );
+  }
+
+  /** Takes a call: whoever says anything else than the protocol has it, in its order, is cut off. */
   #answer(link: WebSocket): void {
     let hello: Hello | undefined;
     let nonce = "";
@@ -154,8 +182,7 @@ export class PeerLinks {
     link.on("close", () => this.#forget(limit));
     link.on("message", (data) => {
       const message = parse(data.toString()) as Hello | Proof | Beat | undefined;
-      if (message?.type === "hello" && !hello) {
-        if (message.to !== this.#name || message.version !== PEER_PROTOCOL) return link.terminate();
+      if (message?.type === "hello" && !hello && this.#isForMe(message)) {
         hello = message;
         nonce = newNonce();
         const challenge: Challenge = {
@@ -164,22 +191,31 @@ export class PeerLinks {
           proof: prove(this.#key, "called", hello, nonce),
         };
         link.send(JSON.stringify(challenge));
-      } else if (message?.type === "proof" && hello && !proven) {
-        if (!sameProof(message.proof, prove(this.#key, "caller", hello, nonce))) return link.terminate();
+      } else if (
+        message?.type === "proof" &&
+        hello &&
+        !proven &&
+        sameProof(message.proof, prove(this.#key, "caller", hello, nonce))
+      ) {
         proven = true;
-        this.#beat(link);
+        this.#keepBeating(link);
       } else if (message?.type === "beat" && proven && hello) this.#events.onBeat(hello.from, message);
+      else link.terminate();
     });
   }
 
-  #beat(link: WebSocket): void {
+  #isForMe({ version, from, to }: Hello): boolean {
+    return version === PEER_PROTOCOL && to === this.#name && this.#peers.some(({ name }) => name === from);
+  }
+
+  #keepBeating(link: WebSocket): void {
     if (link.readyState !== WebSocket.OPEN) return;
     this.#say(link);
-    this.#later(BEAT_MS, () => this.#beat(link));
+    this.#later(BEAT_MS, () => this.#keepBeating(link));
   }
 
   #say(link: WebSocket): void {
-    link.send(JSON.stringify({ type: "beat", leaving: this.#leaving } satisfies Beat));
+    link.send(JSON.stringify({ type: "beat", ...this.#beat() } satisfies Beat));
   }
 
   #later(ms: number, act: () => void): NodeJS.Timeout {

@@ -1,5 +1,4 @@
 import type { Logger } from "pino";
-import type { Acceptor } from "../accept/acceptor.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { Clock } from "../clock.ts";
@@ -7,11 +6,14 @@ import type { TargetConfig } from "../config/schema.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
+import type { ControllerLease } from "./controller-lease.ts";
+import { type Collected, type Look, recordLook, watchedSince } from "./look.ts";
+import { lookAtEach } from "./look-at-each.ts";
 
 /** How far back runs are compared. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
 const PER_PAGE = 100;
-/** A look reads no more than this of one workflow: it must end, however much there is. */
+/** GitHub lists no more than 1,000 runs of a search. */
 const MAX_PAGES = 10;
 
 export interface ReconcileOptions {
@@ -19,90 +21,127 @@ export interface ReconcileOptions {
   clock: Clock;
   log: Logger;
   targets: readonly TargetConfig[];
-  acceptor: Acceptor;
   access: RepositoryAccess;
+  lease: ControllerLease;
 }
 
 /**
- * Accepts the completed runs of the last 72 hours that are not on record: events that GitHub never sent, or
- * whose rows are gone from its log.
+ * Finds the successful runs of the last 72 hours of which no event is on record: those that GitHub never sent.
+ * GitHub lists a run with its latest attempt; an earlier one that was lost is not missed once it was run again.
  */
-export async function reconcile(options: ReconcileOptions, signal: AbortSignal): Promise<number> {
-  const { store, log, targets, acceptor } = options;
-  const workflows = new Map<string, TargetConfig>();
-  for (const target of targets)
-    workflows.set(`${repositoryKey(target.repository)}\n${target.workflow}`, target);
-  const arrivals: Arrival[] = [];
-  for (const { repository, workflow } of workflows.values()) {
-    const watched = await store.read
-      .selectFrom("targets")
-      .select(["target", "watch_from"])
-      .where("repository", "=", repositoryKey(repository))
-      .execute();
-    for await (const run of completedRuns(options, repository, workflow, signal)) {
-      const event = parseWorkflowRun({ action: "completed", workflow_run: run, repository: run.repository });
-      const judged = judgeWorkflowRun(event, targets);
-      const completedAt = Date.parse(run.updated_at);
-      const due: Arrival["targets"] = [];
-      for (const target of judged.targets) {
-        const since = watched.find((row) => row.target === target.name)?.watch_from;
-        if (since == null || completedAt < since) continue;
-        if (!(await isOnRecord(store, judged, target.name))) due.push(target);
-      }
-      if (due.length > 0)
-        arrivals.push({
-          ...judged,
-          targets: due,
-          source: "reconcile",
-          guid: null,
-          event: "workflow_run",
-          payload: null,
-          viaRunAttempt: null,
-        });
-    }
-  }
-  arrivals.sort((a, b) => (a.facts?.runId ?? 0) - (b.facts?.runId ?? 0));
-  const accepted = await Promise.all(arrivals.map((arrival) => acceptor.accept(arrival)));
-  if (arrivals.length > 0)
-    log.warn({ found: arrivals.length }, "accepted completed runs of which no event had arrived");
-  return accepted.length;
-}
+export class Reconcile implements Look {
+  readonly name = "the reconciling";
+  readonly everyMs = 10 * 60_000;
+  #o: ReconcileOptions;
+  /** One target per workflow, and the branch, where all targets of the workflow agree on one. */
+  #workflows: { repository: string; workflow: string; branch: string | null }[];
 
-async function* completedRuns(
-  { access, clock }: ReconcileOptions,
-  repository: string,
-  workflow: string,
-  signal: AbortSignal,
-) {
-  const octokit = await access.octokit(repository);
-  const created = `>=${new Date(clock.now() - LOOK_BACK_MS).toISOString()}`;
-  for (let page = 1; page <= MAX_PAGES; page++) {
-    const { data } = await octokit.request("GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs", {
-      ...ownerAndName(repository),
-      workflow_id: workflow.replace(/^.*\//, ""),
-      status: "success",
-      created,
-      per_page: PER_PAGE,
-      page,
-      request: callLimit(signal),
+  constructor(options: ReconcileOptions) {
+    this.#o = options;
+    const byWorkflow = Map.groupBy(
+      options.targets,
+      ({ repository, workflow }) => `${repositoryKey(repository)} ${workflow}`,
+    );
+    this.#workflows = [...byWorkflow.values()].flatMap((targets) => {
+      const [branch = null, ...others] = new Set(targets.flatMap(({ branches }) => branches));
+      return targets.slice(0, 1).map((target) => ({ ...target, branch: others.length > 0 ? null : branch }));
     });
-    yield* data.workflow_runs;
-    if (data.workflow_runs.length < PER_PAGE) return;
+  }
+
+  async collect(signal: AbortSignal): Promise<Collected> {
+    const { store, clock, targets, access, lease, log } = this.#o;
+    const begun = clock.now();
+    const watched = await watchedSince(store, targets);
+    const { found, failure } = await lookAtEach(
+      this.#workflows,
+      async ({ repository, workflow, branch }) => {
+        const runs = await this.#successfulRuns(repository, workflow, branch, signal);
+        return this.#missing(repository, runs, watched);
+      },
+      {
+        access,
+        log,
+        permission: "Actions: read",
+      },
+    );
+    return { arrivals: found, failure, done: (results) => recordLook(lease, "reconcile", begun, results) };
+  }
+
+  async #successfulRuns(repository: string, workflow: string, branch: string | null, signal: AbortSignal) {
+    const octokit = await this.#o.access.octokit(repository);
+    const since = new Date(this.#o.clock.now() - LOOK_BACK_MS).toISOString();
+    const runs: Run[] = [];
+    for (let page = 1; page <= MAX_PAGES; page++) {
+      const { data } = await octokit.request(
+        "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
+        {
+          ...ownerAndName(repository),
+          workflow_id: workflow.replace(/^.*\//, ""),
+          status: "success",
+          created: `>=${since.replace(/\.\d+/, "")}`,
+          ...(branch === null ? {} : { branch }),
+          per_page: PER_PAGE,
+          page,
+          request: callLimit(signal),
+        },
+      );
+      for (const run of data.workflow_runs) {
+        const event = { action: "completed", workflow_run: run, repository: run.repository };
+        const { facts, ...judged } = judgeWorkflowRun(parseWorkflowRun(event), this.#o.targets);
+        runs.push({ ...judged, facts, completedAt: Date.parse(run.updated_at) });
+      }
+      if (data.workflow_runs.length < PER_PAGE) break;
+    }
+    return runs.filter(({ targets }) => targets.length > 0);
+  }
+
+  /** Those that were completed since their target is watched, and of which neither event nor deployment is known. */
+  async #missing(
+    repository: string,
+    runs: readonly Run[],
+    watched: ReadonlyMap<TargetConfig, number>,
+  ): Promise<Arrival[]> {
+    const due = runs
+      .map(({ completedAt, ...run }) => ({
+        ...run,
+        targets: run.targets.filter((t) => completedAt >= (watched.get(t) ?? Number.POSITIVE_INFINITY)),
+      }))
+      .filter(({ targets }) => targets.length > 0);
+    const known = await this.#attemptsOnRecord(repositoryKey(repository));
+    return due
+      .filter(({ facts }) => !known.has(attemptKey(facts.runId, facts.runAttempt)))
+      .map((run) => ({
+        ...run,
+        source: "reconcile",
+        guid: null,
+        event: "workflow_run",
+        payload: null,
+        viaRunAttempt: null,
+      }));
+  }
+
+  /** The run attempts of which an event has arrived, or a deployment was asked for by another route. */
+  async #attemptsOnRecord(repository: string): Promise<Set<string>> {
+    const { store, clock } = this.#o;
+    // An attempt of a run of that time was completed, and its event received, no earlier.
+    const since = clock.now() - LOOK_BACK_MS - CLOCKS_DIFFER_MS;
+    const deliveries = await store.read
+      .selectFrom("deliveries")
+      .select(["run_id", "run_attempt"])
+      .where("received_at", ">=", since)
+      .where("repository", "=", repository)
+      .where("run_id", "is not", null)
+      .where((e) => e.or([e("action", "=", "completed"), e("outcome", "!=", "ignored")]))
+      .execute();
+    return new Set(deliveries.map(({ run_id, run_attempt }) => attemptKey(run_id, run_attempt)));
   }
 }
 
-async function isOnRecord(
-  store: Store,
-  { facts, repository }: Pick<Arrival, "facts" | "repository">,
-  target: string,
-): Promise<boolean> {
-  const row = await store.read
-    .selectFrom("deployments")
-    .select("id")
-    .where("repository_key", "=", repository)
-    .where("target", "=", target)
-    .where("run_id", "=", facts?.runId ?? 0)
-    .where("run_attempt", "=", facts?.runAttempt ?? 0)
-    .executeTakeFirst();
-  return row !== undefined;
+/** Our clock and GitHub's may differ by this much. */
+const CLOCKS_DIFFER_MS = 60 * 60_000;
+
+type Run = ReturnType<typeof judgeWorkflowRun> & { completedAt: number };
+
+function attemptKey(runId: number | null, runAttempt: number | null): string {
+  return `${runId} ${runAttempt}`;
 }

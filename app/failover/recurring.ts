@@ -1,92 +1,132 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
+import { NotControllerError } from "./controller-lease.ts";
 
-/** After a failure it is tried again this soon, unless GitHub asks for more. */
-const RETRY_MS = 5_000;
+/** After a failure it is tried again this soon, then after twice the time, and so on. */
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 60_000;
+/** What is due within this time is done along with what is due now. */
+const TOGETHER_MS = 1_000;
+
+/** Something that is done again and again. */
+export interface Task {
+  name: string;
+  /** From one beginning to the next. */
+  everyMs: number;
+}
+
+interface Schedule {
+  dueAt: number;
+  /** GitHub asked to be left alone until then. */
+  notBefore: number;
+  failures: number;
+}
 
 /**
- * Work that the controller does again and again: at once when asked, and `everyMs` after it was last done. One
- * at a time, and only while `may` says so.
+ * Does tasks again and again: at once when asked, and as long after their last beginning as they say. What is
+ * due is done together, one round at a time, and only while `may` says so. Who fails is tried again soon, and
+ * when GitHub said a time, not before it.
  */
-export class Recurring {
-  #name: string;
-  #everyMs: number;
+export class Recurring<T extends Task> {
   #may: () => boolean;
-  #work: (signal: AbortSignal) => Promise<unknown>;
+  #work: (due: T[], signal: AbortSignal) => Promise<ReadonlyMap<T, unknown>>;
   #clock: Clock;
   #log: Logger;
+  #schedules: Map<T, Schedule>;
   #abort = new AbortController();
+  #nap: AbortController | undefined;
   #running: Promise<void> | undefined;
-  #again = false;
-  #notBefore = 0;
-  #timer: NodeJS.Timeout | undefined;
 
+  /** `work` returns the tasks that failed, with their errors; if it throws, all of them did. */
   constructor(options: {
-    name: string;
-    everyMs: number;
+    tasks: readonly T[];
+    work: (due: T[], signal: AbortSignal) => Promise<ReadonlyMap<T, unknown>>;
     may: () => boolean;
-    work: (signal: AbortSignal) => Promise<unknown>;
     clock: Clock;
     log: Logger;
   }) {
-    this.#name = options.name;
-    this.#everyMs = options.everyMs;
     this.#may = options.may;
     this.#work = options.work;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#schedules = new Map(
+      options.tasks.map((task) => [task, { dueAt: Number.POSITIVE_INFINITY, notBefore: 0, failures: 0 }]),
+    );
   }
 
-  /** Does it now, or once more after what is being done. */
-  now(): void {
-    if (this.#abort.signal.aborted) return;
-    if (this.#running) {
-      this.#again = true;
-      return;
-    }
-    clearTimeout(this.#timer);
-    const pause = this.#notBefore - this.#clock.monotonic();
-    if (pause > 0) {
-      this.#later(pause);
-      return;
-    }
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined;
-      if (!this.#again) return;
-      this.#again = false;
-      this.now();
-    });
+  /** Does these now, or right after what is being done. The first call begins it all. */
+  now(tasks: readonly T[] = [...this.#schedules.keys()]): void {
+    const now = this.#clock.monotonic();
+    for (const task of tasks) this.#schedule(task).dueAt = now;
+    if (!this.#running) this.#next();
   }
 
   async close(): Promise<void> {
     this.#abort.abort();
-    clearTimeout(this.#timer);
     await this.#running;
   }
 
-  async #run(): Promise<void> {
-    if (!this.#may()) {
-      this.#later(this.#everyMs);
-      return;
-    }
+  #schedule(task: T): Schedule {
+    return this.#schedules.get(task) as Schedule;
+  }
+
+  #next(): void {
+    this.#nap?.abort();
+    if (this.#abort.signal.aborted) return;
+    const now = this.#clock.monotonic();
+    const pause = Math.min(...[...this.#schedules.values()].map(startOf)) - now;
+    if (pause > 0) return this.#sleep(pause);
+    if (!this.#may()) return this.#sleep(LONGEST_PAUSE_MS);
+    const due = [...this.#schedules].filter(([, schedule]) => startOf(schedule) - now <= TOGETHER_MS);
+    this.#running = this.#round(due.map(([task]) => task)).finally(() => {
+      this.#running = undefined;
+      this.#next();
+    });
+  }
+
+  #sleep(ms: number): void {
+    const nap = new AbortController();
+    this.#nap = nap;
+    void this.#clock.sleep(ms, AbortSignal.any([nap.signal, this.#abort.signal])).then(
+      () => this.#nap === nap && !this.#running && this.#next(),
+      () => {},
+    );
+  }
+
+  async #round(due: T[]): Promise<void> {
+    const begun = this.#clock.monotonic();
+    // Before the work, so that being asked meanwhile makes it due again.
+    for (const task of due) this.#schedule(task).dueAt = begun + task.everyMs;
+    let failed: ReadonlyMap<T, unknown>;
     try {
-      await this.#work(this.#abort.signal);
-      this.#later(this.#everyMs);
+      failed = await this.#work(due, this.#abort.signal);
     } catch (error) {
-      if (this.#abort.signal.aborted) return;
-      const failure = classifyGitHubError(error, this.#clock.now());
-      const pause = failure.kind === "rate_limited" ? failure.delayMs : RETRY_MS;
-      const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
-      this.#log.warn(`${this.#name} is tried again in ${pause} ms: ${(error as Error).message}${remedy}`);
-      this.#notBefore = this.#clock.monotonic() + pause;
-      this.#later(pause);
+      failed = new Map(due.map((task) => [task, error]));
+    }
+    if (this.#abort.signal.aborted) return;
+    for (const task of due) {
+      const schedule = this.#schedule(task);
+      if (failed.has(task)) this.#postpone(task, schedule, failed.get(task));
+      else schedule.failures = 0;
     }
   }
 
-  #later(ms: number): void {
-    if (this.#abort.signal.aborted) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.now(), ms);
+  #postpone(task: T, schedule: Schedule, error: unknown): void {
+    if (error instanceof NotControllerError) return;
+    const now = this.#clock.monotonic();
+    const failure = classifyGitHubError(error, this.#clock.now());
+    let pause = Math.min(FIRST_PAUSE_MS * 2 ** schedule.failures, LONGEST_PAUSE_MS);
+    if (failure.kind === "rate_limited") {
+      pause = Math.max(failure.delayMs, 1_000);
+      schedule.notBefore = now + pause;
+    } else schedule.failures += 1;
+    schedule.dueAt = Math.min(schedule.dueAt, now + pause);
+    const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
+    this.#log.warn(`${task.name} is tried again in ${pause} ms: ${(error as Error).message}${remedy}`);
   }
+}
+
+function startOf({ dueAt, notBefore }: Schedule): number {
+  return Math.max(dueAt, notBefore);
 }

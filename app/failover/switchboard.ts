@@ -21,6 +21,7 @@ export async function initializeSwitchboard(trx: Writer, active: string): Promis
       active,
       pinned: null,
       pinned_reason: null,
+      pinned_forced: 0,
       webhook_url: null,
       webhook_verified_at: null,
     })
@@ -35,7 +36,6 @@ export async function recordDecision(
     FailoverRow,
     "from_endpoint" | "to_endpoint" | "kind" | "reason" | "decided_by" | "detected_at" | "decided_at"
   >,
-  dropPin: boolean,
 ): Promise<void> {
   await trx
     .updateTable("failovers")
@@ -47,52 +47,66 @@ export async function recordDecision(
     .insertInto("failovers")
     .values({ ...decision, switched_at: null, verified_at: null, abandoned_at: null })
     .execute();
-  await trx
-    .updateTable("switchboard")
-    .set({ active: decision.to_endpoint, ...(dropPin ? { pinned: null, pinned_reason: null } : {}) })
-    .where("id", "=", 1)
-    .execute();
+  await trx.updateTable("switchboard").set({ active: decision.to_endpoint }).where("id", "=", 1).execute();
 }
 
-/** Records that GitHub took the URL of the last decision, or that it was read back. */
+/**
+ * Records that GitHub took the URL of `endpoint`, or that it was read back. Returns the change of the active
+ * endpoint that this belongs to, as it now is, where that step was still open.
+ */
 export async function recordStep(
   trx: Writer,
   step: "switched_at" | "verified_at",
-  { url, at }: { url: string; at: number },
-): Promise<void> {
-  const last = await trx
-    .selectFrom("failovers")
-    .select(["id", "abandoned_at"])
-    .orderBy("id", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  if (last && last.abandoned_at === null)
-    await trx
-      .updateTable("failovers")
-      .set({ [step]: at })
-      .where("id", "=", last.id)
-      .where(step, "is", null)
-      .execute();
+  { endpoint, url, at }: { endpoint: string; url: string; at: number },
+): Promise<Selectable<FailoverRow> | undefined> {
   if (step === "verified_at")
     await trx
       .updateTable("switchboard")
       .set({ webhook_url: url, webhook_verified_at: at })
       .where("id", "=", 1)
       .execute();
+  const last = await trx
+    .selectFrom("failovers")
+    .selectAll()
+    .orderBy("id", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  if (!last || last.to_endpoint !== endpoint || last[step] !== null) return undefined;
+  // Who reads the URL at GitHub knows that GitHub took it, even where its answer to that was lost.
+  const done = { switched_at: last.switched_at ?? at, [step]: at };
+  await trx.updateTable("failovers").set(done).where("id", "=", last.id).execute();
+  return { ...last, ...done };
 }
 
-/** Pins an endpoint until it is unpinned, or until it is down while another is up. */
-export function pin(store: Store, endpoint: string, reason: string | null): Promise<void> {
-  return changePin(store, { pinned: endpoint, pinned_reason: reason });
+/**
+ * Pins an endpoint until it is unpinned, or until it is down while another is up. `forced` is for one that is
+ * down already: it is held to until it was healthy once.
+ */
+export function pin(store: Store, endpoint: string, reason: string | null, forced: boolean): Promise<void> {
+  return store.write((trx) =>
+    changePin(store, trx, { pinned: endpoint, pinned_reason: reason, pinned_forced: forced ? 1 : 0 }),
+  );
 }
 
 export function unpin(store: Store): Promise<void> {
-  return changePin(store, { pinned: null, pinned_reason: null });
+  return store.write((trx) => dropPin(store, trx));
 }
 
-function changePin(store: Store, change: Pick<SwitchboardRow, "pinned" | "pinned_reason">): Promise<void> {
-  return store.write(async (trx) => {
-    await trx.updateTable("switchboard").set(change).where("id", "=", 1).execute();
-    await store.notify(trx);
-  });
+/** The same within a transaction. */
+export function dropPin(store: Store, trx: Writer): Promise<void> {
+  return changePin(store, trx, { pinned: null, pinned_reason: null, pinned_forced: 0 });
+}
+
+/** The pinned endpoint has become healthy: from now on the pin is one like any other. */
+export function holdNormally(store: Store, trx: Writer): Promise<void> {
+  return changePin(store, trx, { pinned_forced: 0 });
+}
+
+async function changePin(
+  store: Store,
+  trx: Writer,
+  change: Partial<Pick<SwitchboardRow, "pinned" | "pinned_reason" | "pinned_forced">>,
+): Promise<void> {
+  await trx.updateTable("switchboard").set(change).where("id", "=", 1).execute();
+  await store.notify(trx);
 }

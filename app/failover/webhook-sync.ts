@@ -1,20 +1,31 @@
 import pRetry from "p-retry";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { classifyGitHubError } from "../github/github-error.ts";
 import type { WebhookConfigClient } from "../github/webhook-config.ts";
 
 /** Pauses between tries to set the URL: GitHub being away must cost as little time as it can. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2_000;
+/** What GitHub refuses, it goes on refusing until someone changes something. */
+const REFUSED_PAUSE_MS = 30_000;
+
+/** What GitHub's webhook is to be: the URL by which it reaches `endpoint`. */
+export interface Wish {
+  endpoint: string;
+  url: string;
+}
 
 export interface WebhookSyncOptions {
-  github: WebhookConfigClient;
+  github: Pick<WebhookConfigClient, "read" | "write">;
   clock: Clock;
   /** Whether this instance may write to GitHub at this very moment. */
   mayWrite: () => boolean;
-  /** GitHub has taken `url` (`switched`), and it was read back (`verified`). */
-  onSwitched: (url: string) => Promise<void>;
-  onVerified: (url: string) => Promise<void>;
+  /** GitHub has taken the URL (`switched`), and it was read back (`verified`). */
+  onSwitched: (wish: Wish) => Promise<void>;
+  onVerified: (wish: Wish) => Promise<void>;
+  /** GitHub named something else without this instance having wished for a change. */
+  onDeviation: (wish: Wish, found: string | null) => void;
   log: Logger;
 }
 
@@ -24,7 +35,6 @@ export interface WebhookSyncOptions {
  */
 export class WebhookSync {
   #options: WebhookSyncOptions;
-  #wanted: string | undefined;
   #abort: AbortController | undefined;
   #work: Promise<void> = Promise.resolve();
 
@@ -33,59 +43,58 @@ export class WebhookSync {
   }
 
   /** Sets the URL, without asking first what it is; tries until GitHub has it, or until something else is wanted. */
-  want(url: string): void {
-    if (this.#wanted === url && this.#abort) return;
-    this.#begin(url, (signal) => this.#write(url, signal));
+  want(wish: Wish): void {
+    this.#begin(wish, { look: false });
   }
 
-  /** Reads the URL, and sets it where it is not `url` (any more). */
-  repair(url: string): void {
-    if (this.#abort) return;
-    this.#begin(url, async (signal) => {
-      const { github, log, onVerified } = this.#options;
-      const found = await github.read(signal);
-      if (found.url === url && found.contentType === "json" && !found.insecureSsl) return onVerified(url);
-      log.warn(
-        { found: found.url, wanted: url },
-        "the webhook at GitHub is not as it should be; putting it right",
-      );
-      await this.#write(url, signal);
-    });
+  /** Reads the URL, and sets it where it is not the wanted one (any more). Leaves a try that is under way alone. */
+  repair(wish: Wish): void {
+    if (!this.#abort) this.#begin(wish, { look: true });
   }
 
   /** Wants nothing any more. Resolves when no try is under way. */
   async stop(): Promise<void> {
-    this.#wanted = undefined;
     this.#abort?.abort();
     await this.#work;
   }
 
-  #begin(url: string, act: (signal: AbortSignal) => Promise<void>): void {
+  #begin(wish: Wish, how: { look: boolean }): void {
     this.#abort?.abort();
     const abort = new AbortController();
     this.#abort = abort;
-    this.#wanted = url;
-    this.#work = act(abort.signal)
+    this.#work = this.#pursue(wish, how, abort.signal)
       .catch((error) => {
-        if (!abort.signal.aborted)
-          this.#options.log.warn(`the webhook at GitHub could not be checked: ${(error as Error).message}`);
+        // Whoever took this instance's place pursues the wish.
+        if (abort.signal.aborted || !this.#options.mayWrite()) return;
+        this.#options.log.warn(`the webhook at GitHub is left as it is: ${(error as Error).message}`);
       })
       .finally(() => {
         if (this.#abort === abort) this.#abort = undefined;
       });
   }
 
-  async #write(url: string, signal: AbortSignal): Promise<void> {
-    const { github, mayWrite, onSwitched, onVerified, log } = this.#options;
+  async #pursue(wish: Wish, { look }: { look: boolean }, signal: AbortSignal): Promise<void> {
+    const { github, mayWrite, onSwitched, onVerified, onDeviation, log } = this.#options;
+    const { url } = wish;
+    const checkRight = () => {
+      if (!mayWrite()) throw new Error("this instance is not the controller any more");
+    };
+    let looking = look;
     await pRetry(
       async () => {
+        if (looking) {
+          const found = await github.read(signal);
+          if (found.url === url && found.contentType === "json" && !found.insecureSsl)
+            return await onVerified(wish);
+          looking = false;
+          onDeviation(wish, found.url);
+        }
         // GitHub knows no fencing token, so the right to write is checked right before the write.
-        if (!mayWrite()) throw new DOMException("no longer the controller", "AbortError");
-        await github.write(url, signal);
-        await onSwitched(url);
+        await github.write(url, signal, checkRight);
+        await onSwitched(wish);
         const { url: found } = await github.read(signal);
         if (found !== url) throw new Error(`GitHub took the URL and then named ${found}`);
-        await onVerified(url);
+        await onVerified(wish);
       },
       {
         retries: Number.POSITIVE_INFINITY,
@@ -93,9 +102,21 @@ export class WebhookSync {
         maxTimeout: LONGEST_PAUSE_MS,
         signal,
         shouldRetry: () => mayWrite(),
-        onFailedAttempt: ({ error, attemptNumber }) =>
-          log.warn({ url, attemptNumber }, `the webhook URL is not set yet: ${error.message}`),
+        onFailedAttempt: async ({ error, attemptNumber }) => {
+          if (signal.aborted || !mayWrite()) return;
+          const pauseMs = this.#extraPause(error);
+          // The first tries, and ever fewer of the others: GitHub may be away for hours.
+          if (pauseMs > 0 || Number.isInteger(Math.log2(attemptNumber)))
+            log.warn({ url, attemptNumber }, `the webhook at GitHub is not set yet: ${error.message}`);
+          if (pauseMs > 0) await this.#options.clock.sleep(pauseMs, signal);
+        },
       },
     );
+  }
+
+  #extraPause(error: Error): number {
+    const failure = classifyGitHubError(error, this.#options.clock.now());
+    if (failure.kind === "rate_limited") return failure.delayMs;
+    return failure.kind === "refused" ? REFUSED_PAUSE_MS : 0;
   }
 }

@@ -1,13 +1,17 @@
 import type { Probot } from "probot";
+import type { Clock } from "../clock.ts";
+import { callLimit } from "./repository-access.ts";
 
 /** The delivery log's largest page. */
 const PER_PAGE = 100;
-const CALL_LIMIT_MS = 10_000;
+/** This part of the hour's calls is left alone: setting the webhook's URL must never have to wait. */
+const RESERVE = 0.1;
 
 /** A row of GitHub's delivery log. Its id exceeds what a number can hold, and is text. */
 export interface LoggedDelivery {
   id: string;
   guid: string;
+  /** When it was sent; GitHub writes the row once it has ended. */
   deliveredAt: number;
   event: string;
   action: string | null;
@@ -15,50 +19,106 @@ export interface LoggedDelivery {
   durationMs: number;
 }
 
-/** GitHub's log of the App's deliveries, the newest first. */
+/** A page of the log, the newest row first. */
+export interface LogPage {
+  rows: LoggedDelivery[];
+  /** Where the older rows begin; null where there are none. */
+  next: string | null;
+  /** When GitHub answered, by its own clock. */
+  at: number;
+}
+
+/** So few calls are left of the hour that none is made; it reads like GitHub's own answer to too many. */
+class CallsReservedError extends Error {
+  override readonly name = "CallsReservedError";
+  readonly status = 429;
+  readonly response: { headers: Record<string, string> };
+  constructor(delayMs: number) {
+    super("few of the calls that GitHub allows in an hour are left, and they are kept for the webhook's URL");
+    this.response = { headers: { "retry-after": String(Math.ceil(delayMs / 1000)) } };
+  }
+}
+
+/** GitHub's log of the App's deliveries. */
 export class DeliveryLogClient {
   #app: Promise<Probot>;
+  #clock: Clock;
+  #restUntil = 0;
 
-  constructor(app: Promise<Probot>) {
+  constructor(app: Promise<Probot>, clock: Clock) {
     this.#app = app;
+    this.#clock = clock;
   }
 
-  /** All rows back to `since` (ms), page by page. No filter by status: those GitHub offers hide rows. */
-  async *since(since: number, signal: AbortSignal): AsyncGenerator<LoggedDelivery> {
-    const octokit = await (await this.#app).auth();
-    for (let cursor: string | undefined; ; ) {
-      const { data, headers } = await octokit.request("GET /app/hook/deliveries", {
-        per_page: PER_PAGE,
-        ...(cursor === undefined ? {} : { cursor }),
-        request: { signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_LIMIT_MS)]) },
-      });
-      for (const row of data) {
-        const deliveredAt = Date.parse(row.delivered_at);
-        yield {
-          id: String(row.id),
-          guid: row.guid,
-          deliveredAt,
-          event: row.event,
-          action: row.action,
-          statusCode: row.status_code,
-          durationMs: row.duration * 1000,
-        };
-      }
-      const last = data.at(-1);
-      cursor = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(headers.link ?? "")?.[1];
-      if (cursor !== undefined) cursor = decodeURIComponent(cursor);
-      if (cursor === undefined || !last || Date.parse(last.delivered_at) < since) return;
-    }
+  /** The page at `cursor`, or the newest. No filter by status: those that GitHub offers hide rows. */
+  async page(cursor: string | null, signal: AbortSignal): Promise<LogPage> {
+    const octokit = await this.#octokit();
+    const { data, headers } = await octokit.request("GET /app/hook/deliveries", {
+      per_page: PER_PAGE,
+      ...(cursor === null ? {} : { cursor }),
+      request: callLimit(signal),
+    });
+    this.#spare(headers);
+    const next = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(headers.link ?? "")?.[1];
+    return {
+      rows: data.map((row) => ({
+        id: String(row.id),
+        guid: row.guid,
+        deliveredAt: Date.parse(row.delivered_at),
+        event: row.event,
+        action: row.action,
+        statusCode: row.status_code,
+        durationMs: row.duration * 1000,
+      })),
+      next: next === undefined ? null : decodeURIComponent(next),
+      at: timeOf(headers) ?? this.#clock.now(),
+    };
   }
 
   /** The payload that GitHub sent, or meant to send. */
   async payload(id: string, signal: AbortSignal): Promise<unknown> {
-    const octokit = await (await this.#app).auth();
-    const { data } = await octokit.request("GET /app/hook/deliveries/{delivery_id}", {
+    const octokit = await this.#octokit();
+    const { data, headers } = await octokit.request("GET /app/hook/deliveries/{delivery_id}", {
       // The type says number, which would lose digits; in the path it is text anyway.
       delivery_id: id as unknown as number,
-      request: { signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_LIMIT_MS)]) },
+      request: callLimit(signal),
     });
-    return data.request.payload;
+    this.#spare(headers);
+    return payloadOf(data.request.payload);
+  }
+
+  async #octokit() {
+    const rest = this.#restUntil - this.#clock.monotonic();
+    if (rest > 0) throw new CallsReservedError(rest);
+    return (await this.#app).auth();
+  }
+
+  #spare(headers: Headers): void {
+    const [limit, remaining, reset] = ["limit", "remaining", "reset"].map((name) =>
+      Number(headers[`x-ratelimit-${name}`]),
+    ) as [number, number, number];
+    // A server without limits sends no such headers, and comparisons with NaN are false.
+    if (remaining < limit * RESERVE)
+      this.#restUntil =
+        this.#clock.monotonic() + Math.max(1_000, reset * 1000 - (timeOf(headers) ?? this.#clock.now()));
+  }
+}
+
+type Headers = Record<string, string | number | undefined>;
+
+function timeOf(headers: Headers): number | null {
+  const time = Date.parse(String(headers.date));
+  return Number.isNaN(time) ? null : time;
+}
+
+/** The event itself, also where the webhook was set to send it as a form. */
+function payloadOf(logged: unknown): unknown {
+  const form = logged as { payload?: unknown } | null;
+  const text = typeof logged === "string" ? logged : typeof form?.payload === "string" ? form.payload : null;
+  if (text === null) return logged;
+  try {
+    return JSON.parse(text.startsWith("{") ? text : (new URLSearchParams(text).get("payload") ?? ""));
+  } catch {
+    return logged;
   }
 }

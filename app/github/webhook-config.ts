@@ -29,12 +29,19 @@ export class WebhookConfigClient {
   /**
    * Sets URL, content type, secret and TLS verification, all of them every time: GitHub may drop what is left
    * out. Not by Octokit's method for it, which would take a field called `url` for the address to call.
+   * `beforeSending` is called at the last moment, and may throw to prevent it.
    */
-  async write(url: string, signal?: AbortSignal): Promise<void> {
+  async write(url: string, signal?: AbortSignal, beforeSending = () => {}): Promise<void> {
     const octokit = await (await this.#app).auth();
     await octokit.request("PATCH /app/hook/config", {
       data: { url, content_type: "json", secret: this.#secret, insecure_ssl: "0" },
-      request: { signal: limit(signal) },
+      request: {
+        signal: limit(signal),
+        fetch: (...request: Parameters<typeof fetch>) => {
+          beforeSending();
+          return fetch(...request);
+        },
+      },
     });
   }
 }

@@ -121,8 +121,9 @@ export class Dispatcher {
     const inherited = inheritedEnvironment(process.env, target.pass_env);
     void this.#pool.run({ type: "job", target, inherited }).then((result) => {
       this.#assigned.delete(target);
-      // What others hold, they will let go of with a change of the store, which wakes this one.
-      if (result !== "locked" && result !== "occupied") this.wake();
+      // What others hold they let go of with a change of the store, which wakes this one; and runners that die
+      // one after the other (no memory left, say) must not be started as fast as they die.
+      if (result === "ran" || result === "nothing") this.wake();
     });
   }
 

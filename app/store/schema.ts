@@ -152,6 +152,8 @@ export interface SwitchboardRow {
   active: string;
   pinned: string | null;
   pinned_reason: string | null;
+  /** 1 while the pin holds although its endpoint is down, as someone insisted; 0 otherwise. */
+  pinned_forced: number;
   webhook_url: string | null;
   webhook_verified_at: number | null;
 }

@@ -5,6 +5,7 @@ import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Logger } from "pino";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import type { InstanceConfig } from "../config/schema.ts";
 import { asProblem } from "./as-problem.ts";
 import { HttpProblem } from "./problem.ts";
 
@@ -12,20 +13,19 @@ import { HttpProblem } from "./problem.ts";
 const REQUEST_LIMIT_MS = 60_000;
 const HEADERS_LIMIT_MS = 15_000;
 
-export interface WebOptions {
+export interface HandlerOptions {
   /** Handles `POST /api/github/webhooks`. */
   webhook: RequestListener;
   /** Everything else: where it is mounted, and its routes. */
   routes: Record<string, Hono>;
-  tls?: { cert: string; key: string } | undefined;
   log: Logger;
 }
 
 /**
- * The HTTP server of an instance. The webhook entrance is handled before any framework, since it alone must
- * take hundreds of requests a second.
+ * Answers every request to an instance, whichever of its ports it came by. The webhook entrance is handled before
+ * any framework, since it alone must take hundreds of requests a second.
  */
-export function createWebServer({ webhook, routes, tls, log }: WebOptions): Server {
+export function requestHandler({ webhook, routes, log }: HandlerOptions): RequestListener {
   const app = new Hono();
   for (const [path, mounted] of Object.entries(routes)) app.route(path, mounted);
   app.notFound(() => new HttpProblem(404, "there is nothing at this address").toResponse());
@@ -37,11 +37,15 @@ export function createWebServer({ webhook, routes, tls, log }: WebOptions): Serv
   });
   const listener = getRequestListener(app.fetch);
 
-  const handle: RequestListener = (request, response) => {
+  return (request, response) => {
     const path = request.url?.split("?", 1)[0];
     if (path === WEBHOOK_PATH && request.method === "POST") webhook(request, response);
     else void listener(request, response);
   };
+}
+
+/** An HTTP server, or one with TLS, that does not listen yet. */
+export function createWebServer(handle: RequestListener, tls?: InstanceConfig["tls"]): Server {
   const server = tls
     ? createHttpsServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) }, handle)
     : createHttpServer(handle);

@@ -39,7 +39,6 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
       countVerifications(store),
     ]);
     const observed = failover.checker.observe();
-    const activeUrl = config.door?.url ?? config.instances.find(({ name }) => name === board?.active)?.url;
     return c.json({
       instance,
       version: VERSION,
@@ -57,6 +56,7 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
           // What has not been seen up cannot be relied on.
           status: health === undefined || health.status === "unknown" ? "unhealthy" : health.status,
           reason: health?.reason ?? null,
+          seen_by: failover.seenBy(name),
           last_health_check: isoTime(seen?.checkedAt ?? null),
           consecutive_failures: health?.consecutiveFailures ?? 0,
           consecutive_successes: health?.consecutiveSuccesses ?? 0,
@@ -68,7 +68,7 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
       webhook: {
         url: board?.webhook_url ?? null,
         verified_at: isoTime(board?.webhook_verified_at ?? null),
-        in_sync: board?.webhook_url?.startsWith(`${activeUrl}/`) ?? false,
+        in_sync: board?.webhook_url != null && board.webhook_url === failover.controller.urlOf(board.active),
       },
       last_failover: last
         ? {
@@ -112,7 +112,7 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
       throw new HttpProblem(503, "no controller has begun to work yet; try again in a moment", {
         "retry-after": "1",
       });
-    await pin(store, to, reason ?? null);
+    await pin(store, to, reason ?? null, health?.status !== "healthy" && health?.status !== "degraded");
     return c.json({ pinned: to, reason: reason ?? null }, 202);
   });
 

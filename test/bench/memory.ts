@@ -9,7 +9,7 @@ const LOOKS = [10_000, 100_000] as const;
 /** One event in ten is of a new run, so that deployments and word for GitHub are kept as well. */
 const FRESH_RUN_EVERY = 10;
 /** What is only waiting to be collected is not what an instance needs. */
-const SETTLE_MS = 3_000;
+const SETTLE_MS = 10_000;
 
 /** The resident memory of an instance after so many events. */
 export interface MemoryLook {

@@ -5,13 +5,15 @@ import { ENGINES } from "../helpers/stores.ts";
 
 const SIZE = { events: 150, kills: 8, connections: 16, rate: 60 };
 const PATIENCE_MS = 180_000;
+/** Its eight kills are of six kinds, both instances at once among them. */
+const FIXED_SEED = 45;
 
 /** The short form of `npm run campaign`: one schedule that is always the same, and one that never is. */
 describe("every promise is kept while instances, runners and commands are killed", () => {
   const random = Math.floor(Math.random() * 2 ** 31);
 
   for (const engine of ENGINES)
-    for (const seed of [1, random])
+    for (const seed of [FIXED_SEED, random])
       test(`${engine}, ${seed === random ? "a seed of its own" : `seed ${seed}`}`, {
         timeout: PATIENCE_MS,
       }, async () => {

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { AppProcess, LogLine } from "../helpers/process.ts";
-import { PATIENCE_MS, type Scene, setScene, shownAs } from "./twins.ts";
+import { deliverRun, PATIENCE_MS, type Scene, setScene, shownAs } from "./twins.ts";
 
 /** The exit code for what no restart will mend. */
 const UNUSABLE = 78;
@@ -56,7 +56,7 @@ describe("npm start", { timeout: 90_000 }, () => {
   });
 
   it("stops both on SIGTERM and ends with 0, while a running deployment goes on and is recorded", async () => {
-    const scene = await setScene("sqlite", { targets: [{ env: { STEP_SECONDS: "4" } }] });
+    const scene = await setScene("sqlite", { targets: [{ env: { UNTIL_FILE: "go-on" } }] });
     const { host } = scene;
     const first = await startAll(scene);
     const id = await beginDeployment(scene, first);
@@ -64,6 +64,7 @@ describe("npm start", { timeout: 90_000 }, () => {
     expect([first.primary, first.backup].map(isRunning)).toEqual([false, false]);
     expect(host.trace().map(({ what }) => what)).toEqual(["start"]);
     expect(host.busyRunners()).toHaveLength(1);
+    writeFileSync(join(host.siteDirectory, "go-on"), "");
 
     await expect.poll(() => host.busyRunners(), { timeout: PATIENCE_MS }).toEqual([]);
     const next = await startAll(scene);
@@ -75,12 +76,14 @@ describe("npm start", { timeout: 90_000 }, () => {
   });
 
   it("started again while the deployment still runs: the new instances neither disturb nor repeat it", async () => {
-    const scene = await setScene("sqlite", { targets: [{ env: { STEP_SECONDS: "5" } }] });
+    const scene = await setScene("sqlite", { targets: [{ env: { UNTIL_FILE: "go-on" } }] });
     const { host } = scene;
     const first = await startAll(scene);
     const id = await beginDeployment(scene, first);
     await first.supervisor.kill("SIGTERM");
     await startAll(scene);
+    expect(host.busyRunners()).toHaveLength(1);
+    writeFileSync(join(host.siteDirectory, "go-on"), "");
     const ended = await host.deployment("backup", id, ({ status }) => status !== "running");
     expect(ended).toMatchObject({ status: "succeeded", attempt: 1 });
     expect(host.trace().map(({ what }) => what)).toEqual(["start", "end"]);
@@ -100,7 +103,7 @@ describe("npm start", { timeout: 90_000 }, () => {
       );
       await supervisor.kill("SIGKILL");
       try {
-        await expect.poll(() => pids.filter(isRunning), { timeout: 10_000 }).toEqual([]);
+        await expect.poll(() => pids.filter(isRunning), { timeout: PATIENCE_MS }).toEqual([]);
       } finally {
         for (const pid of pids.filter(isRunning)) process.kill(pid, "SIGKILL");
       }

@@ -21,6 +21,7 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
     .addColumn("active", "text", (c) => c.notNull())
     .addColumn("pinned", "text")
     .addColumn("pinned_reason", "text")
+    .addColumn("pinned_forced", integer, (c) => c.notNull())
     .addColumn("webhook_url", "text")
     .addColumn("webhook_verified_at", integer)
     .execute();

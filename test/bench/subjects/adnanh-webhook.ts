@@ -44,7 +44,7 @@ export async function startAdnanhWebhook(
   const [port] = (await freePorts(1)) as [number];
   const server = await startServer(binary, ["-hooks", hooks, "-ip", "127.0.0.1", "-port", String(port)], {
     port,
-    cwd: directory,
+    directory,
   });
   return {
     name: "adnanh/webhook",

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import { freePorts } from "../../helpers/free-ports.ts";
@@ -7,12 +10,14 @@ import type { Subject } from "./subject.ts";
 
 /** Probot's own server, which verifies and parses each event and keeps nothing. */
 export async function startProbot(github: GitHub): Promise<Subject> {
+  const directory = mkdtempSync(join(tmpdir(), "twinhook-bench-probot-"));
   const [port] = (await freePorts(1)) as [number];
   const server = await startServer(
     process.execPath,
     [fileURLToPath(new URL("./probot-server.ts", import.meta.url))],
     {
       port,
+      directory,
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
@@ -26,6 +31,9 @@ export async function startProbot(github: GitHub): Promise<Subject> {
     name: "bare Probot 14, empty handler",
     entrance: { host: "127.0.0.1", port, path: WEBHOOK_PATH, secret: github.app.webhookSecret },
     pid: server.pid,
-    stop: () => server.end(),
+    async stop() {
+      await server.end();
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
 }

@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { createConnection } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -16,20 +15,19 @@ export interface ServerProcess {
 }
 
 /**
- * Starts a server and resolves as soon as it listens on 127.0.0.1. What it prints goes into a file, as a
- * service's log does; reading it here would cost time that belongs to the measurement.
+ * Starts a server and resolves as soon as it listens on 127.0.0.1. What it prints goes into a file in its
+ * folder, as a service's log does; reading it here would cost time that belongs to the measurement.
  * @throws {Error} with its output, when it ends, or does not listen in time.
  */
 export async function startServer(
   file: string,
   args: readonly string[],
-  options: { port: number; cwd?: string; env?: NodeJS.ProcessEnv },
+  options: { port: number; directory: string; env?: NodeJS.ProcessEnv },
 ): Promise<ServerProcess> {
-  const directory = options.cwd ?? mkdtempSync(join(tmpdir(), "twinhook-bench-"));
-  const logFile = join(directory, "server.log");
+  const logFile = join(options.directory, "server.log");
   const log = openSync(logFile, "a");
   const child = spawn(file, args, {
-    cwd: directory,
+    cwd: options.directory,
     env: options.env ?? process.env,
     stdio: ["ignore", log, log],
   });

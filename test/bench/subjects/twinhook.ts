@@ -32,7 +32,7 @@ export async function startTwinhook(
   const server = await startServer(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", MAIN, "--instance", "bench"],
-    { port: Number(port), cwd: host.directory, env: host.env },
+    { port: Number(port), directory: host.directory, env: host.env },
   );
   return {
     name: options.name,

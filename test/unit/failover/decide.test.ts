@@ -38,6 +38,7 @@ const situation = (endpoints: ObservedEndpoint[], changes: Partial<Situation> = 
   endpoints,
   active: "primary",
   pinned: null,
+  forced: false,
   thresholds,
   now: NOW,
   grace: false,
@@ -115,7 +116,20 @@ describe("the decision", () => {
     const decision = decide(situation(dead, { active: "backup", pinned: "backup" }));
     expect(decision).toMatchObject({ kind: "failover", to: "primary", dropPin: true });
     const allDead = [endpoint("primary", "unhealthy"), endpoint("backup", "unhealthy")];
-    expect(short(decide(situation(allDead, { active: "backup", pinned: "backup" })))).toBe("stay");
+    expect(short(decide(situation(allDead, { active: "backup", pinned: "backup" })))).toBe("all down");
+  });
+
+  it("gives up a pin on an endpoint that went down before it became the active one", () => {
+    const dead = [endpoint("primary", "healthy"), endpoint("backup", "unhealthy")];
+    expect(decide(situation(dead, { pinned: "backup" }))).toMatchObject({ kind: "stay", dropPin: true });
+  });
+
+  it("obeys a forced pin on an endpoint that is down, and keeps to it", () => {
+    const dead = [endpoint("primary", "healthy"), endpoint("backup", "unhealthy")];
+    const forced = { pinned: "backup", forced: true };
+    expect(decide(situation(dead, forced))).toMatchObject({ kind: "switchover", to: "backup" });
+    const after = decide(situation(dead, { ...forced, active: "backup" }));
+    expect(after).toMatchObject({ kind: "stay", allDown: false, dropPin: false });
   });
 
   it("moves away from an endpoint that is not configured any more", () => {
@@ -142,14 +156,16 @@ const anySituation = fc
     healths: fc.array(anyHealth, { minLength: 1, maxLength: 5 }),
     active: fc.nat(4),
     pinned: fc.option(fc.nat(4)),
+    forced: fc.boolean(),
     grace: fc.boolean(),
   })
-  .map(({ healths, active, pinned, grace }) => {
+  .map(({ healths, active, pinned, forced, grace }) => {
     const endpoints = healths.map((h, i) => ({ name: `e${i}`, health: h }));
     const name = (i: number) => `e${i % healths.length}`;
     return situation(endpoints, {
       active: name(active),
       pinned: pinned === null ? null : name(pinned),
+      forced,
       grace,
     });
   });

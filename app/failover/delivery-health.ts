@@ -1,0 +1,45 @@
+import type { Clock } from "../clock.ts";
+import type { LoggedDelivery } from "../github/delivery-log.ts";
+import type { Store } from "../store/store.ts";
+import { lastFailover, readSwitchboard } from "./switchboard.ts";
+
+/** What lies further back says nothing of now. */
+const RECENT_MS = 60_000;
+/** GitHub may deliver to the old URL for this long after it took a new one. */
+const LINGER_MS = 15_000;
+
+/**
+ * Tells how GitHub's deliveries to the active endpoint went, each once: an endpoint may look well from here and
+ * be out of GitHub's reach.
+ */
+export class DeliveryHealth {
+  #store: Store;
+  #clock: Clock;
+  #delivered: (endpoint: string, ok: boolean, ms: number) => void;
+  /** The newest row so far: ids grow. */
+  #newest: bigint | undefined;
+
+  constructor(options: {
+    store: Store;
+    clock: Clock;
+    delivered: (endpoint: string, ok: boolean, ms: number) => void;
+  }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#delivered = options.delivered;
+  }
+
+  /** Takes note of rows of GitHub's log. The first ones are only where it begins. */
+  async report(rows: readonly LoggedDelivery[]): Promise<void> {
+    const before = this.#newest;
+    const ids = rows.map(({ id }) => BigInt(id));
+    this.#newest = ids.reduce((newest, id) => (id > newest ? id : newest), before ?? 0n);
+    if (before === undefined || !ids.some((id) => id > before)) return;
+    const [board, last] = [await readSwitchboard(this.#store), await lastFailover(this.#store)];
+    if (!board || (last && last.switched_at === null)) return;
+    const from = Math.max(this.#clock.now() - RECENT_MS, (last?.switched_at ?? 0) + LINGER_MS);
+    for (const { id, deliveredAt, statusCode, durationMs } of rows)
+      if (BigInt(id) > before && deliveredAt >= from)
+        this.#delivered(board.active, statusCode >= 200 && statusCode < 400, durationMs);
+  }
+}

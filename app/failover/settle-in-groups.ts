@@ -1,0 +1,26 @@
+/** So many calls at once are few to GitHub, and a long list is still done soon. */
+const AT_ONCE = 8;
+
+/** What became of one item of a list. */
+export type Settled<T, R> = { item: T } & PromiseSettledResult<R>;
+
+/** Does `work` for every item, some at a time. Gives up after a group in which nothing went well. */
+export async function settleInGroups<T, R>(
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+): Promise<Settled<T, R>[]> {
+  const settled: Settled<T, R>[] = [];
+  for (let start = 0; start < items.length; start += AT_ONCE) {
+    const group = items.slice(start, start + AT_ONCE);
+    const results = await Promise.allSettled(group.map(work));
+    settled.push(...results.map((result, index) => ({ item: group[index] as T, ...result })));
+    if (results.every(({ status }) => status === "rejected")) break;
+  }
+  return settled;
+}
+
+/** The error by which to decide when to try again: that which GitHub names a time with, else the first. */
+export function failureOf(settled: readonly Settled<unknown, unknown>[]): unknown {
+  const reasons = settled.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+  return reasons.find((reason) => [403, 429].includes((reason as { status?: number }).status ?? 0)) ?? reasons[0];
+}

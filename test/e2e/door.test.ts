@@ -1,0 +1,160 @@
+import { request } from "node:http";
+import { describe, expect, it } from "vitest";
+import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { freePorts } from "../helpers/free-ports.ts";
+import { PATIENCE_MS, REPOSITORY, setScene } from "./twins.ts";
+
+const CONNECTIONS_PER_S = 200;
+const EVENT_EVERY_MS = 250;
+
+/** Twins that are yet to start, and that share a door. */
+async function setDoorScene() {
+  const [port] = (await freePorts(1)) as [number];
+  const door = `http://127.0.0.1:${port}`;
+  const scene = await setScene("sqlite", { config: { door: { listen: `127.0.0.1:${port}`, url: door } } });
+  return { ...scene, door };
+}
+
+interface Visit {
+  begunAt: number;
+  /** The instance that answered. */
+  by: string | null;
+  /** The code of the error that came instead. */
+  failure: string | null;
+}
+
+/** Connects anew, asks who is there, and hangs up. */
+function visit(door: string): Promise<Visit> {
+  const begunAt = performance.now();
+  return new Promise((resolve) => {
+    const end = (rest: Omit<Visit, "begunAt">) => resolve({ begunAt, ...rest });
+    const call = request(`${door}/livez`, { agent: false }, (response) => {
+      let text = "";
+      response.on("data", (chunk) => {
+        text += chunk;
+      });
+      response.on("end", () =>
+        end({ by: (JSON.parse(text) as { instance: string }).instance, failure: null }),
+      );
+      response.on("error", (error) => end({ by: null, failure: error.message }));
+    });
+    call.on("error", (error: NodeJS.ErrnoException) =>
+      end({ by: null, failure: error.code ?? error.message }),
+    );
+    call.end();
+  });
+}
+
+/** Visits the door 200 times a second, each time by a new connection, until it is told to stop. */
+function keepVisiting(door: string) {
+  const visits: Promise<Visit>[] = [];
+  const begunAt = performance.now();
+  const timer = setInterval(() => {
+    const due = ((performance.now() - begunAt) / 1_000) * CONNECTIONS_PER_S;
+    while (visits.length < due) visits.push(visit(door));
+  }, 5);
+  return {
+    /** Resolves when so many have been begun from now on. */
+    more: (count: number) => {
+      const goal = visits.length + count;
+      return expect.poll(() => visits.length, { timeout: PATIENCE_MS, interval: 20 }).toBeGreaterThan(goal);
+    },
+    stop: () => {
+      clearInterval(timer);
+      return Promise.all(visits);
+    },
+  };
+}
+
+describe("a door that all instances of a host share", { timeout: 120_000 }, () => {
+  it("refuses no new connection when one of them is killed, and loses no event", async () => {
+    const { host, github, door } = await setDoorScene();
+    const [primary] = await Promise.all([host.start("primary"), host.start("backup")]);
+    await github.waitFor(() => github.hook.config.url === `${door}${WEBHOOK_PATH}`, PATIENCE_MS);
+
+    const visitors = keepVisiting(door);
+    const sent: number[] = [];
+    let deadAt = 0;
+    const events = setInterval(() => {
+      sent.push(github.completeRun({ repository: REPOSITORY }).run.id);
+    }, EVENT_EVERY_MS);
+    try {
+      await visitors.more(CONNECTIONS_PER_S);
+      await primary.kill("SIGKILL");
+      deadAt = performance.now();
+      await visitors.more(2 * CONNECTIONS_PER_S);
+    } finally {
+      clearInterval(events);
+    }
+    const visits = await visitors.stop();
+
+    const before = visits.filter(({ begunAt }) => begunAt <= deadAt);
+    const after = visits.filter(({ begunAt }) => begunAt > deadAt);
+    expect(after.filter(({ failure }) => failure !== null)).toEqual([]);
+    expect(new Set(after.map(({ by }) => by))).toEqual(new Set(["backup"]));
+    expect(visits.filter(({ failure }) => failure === "ECONNREFUSED")).toEqual([]);
+    // Both had a share; what the dead one had in hand, some milliseconds' worth, is all that was lost.
+    expect(new Set(before.map(({ by }) => by))).toContain("primary");
+    const lost = before.filter(({ failure }) => failure !== null);
+    console.log("lost", lost.length, "of", before.length, after.length);
+    expect(lost.length).toBeLessThan(CONNECTIONS_PER_S / 4);
+
+    // GitHub's own connection may have been among those; then its log tells.
+    const deployed = async () => (await host.deployments("backup")).map(({ run_id }) => run_id);
+    await expect.poll(deployed, { timeout: 90_000, interval: 250 }).toHaveLength(sent.length);
+    expect((await deployed()).sort()).toEqual(sent.sort());
+  });
+
+  it("turns nobody away when one of them is stopped and started again", async () => {
+    const { host, door } = await setDoorScene();
+    const [primary] = await Promise.all([host.start("primary"), host.start("backup")]);
+    const visitors = keepVisiting(door);
+    await visitors.more(CONNECTIONS_PER_S / 2);
+    expect((await primary.kill("SIGTERM")).code).toBe(0);
+    await visitors.more(CONNECTIONS_PER_S / 2);
+    await host.start("primary");
+    await visitors.more(CONNECTIONS_PER_S / 2);
+    const visits = await visitors.stop();
+    console.log("lost", visits.filter(({ failure }) => failure !== null).length, "of", visits.length);
+    expect(visits.filter(({ failure }) => failure !== null)).toEqual([]);
+    expect(new Set(visits.slice(-50).map(({ by }) => by))).toEqual(new Set(["primary", "backup"]));
+  });
+});
+
+describe("npm start", { timeout: 90_000 }, () => {
+  it("ends and replaces an instance that is frozen, so that it does not keep its share of the door", async () => {
+    const { host, door } = await setDoorScene();
+    const supervisor = host.spawn([]);
+    const pids = await Promise.all(
+      ["primary", "backup"].map(async (name) => {
+        await supervisor.line(({ msg, instance }) => msg === "listening" && instance === name, PATIENCE_MS);
+        const line = await supervisor.line((l) => l.msg === "instance started" && l.name === name);
+        return Number(line.pid);
+      }),
+    );
+    const [primary] = pids as [number, number];
+    // Once seen up it has no more time than this; before that, as long as a start may take.
+    await expect.poll(async () => (await visit(door)).by, { timeout: PATIENCE_MS }).toBe("primary");
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    process.kill(primary, "SIGSTOP");
+    const frozenAt = performance.now();
+    const ended = await supervisor.line(({ msg }) => msg?.startsWith("instance is frozen") === true);
+    const tookMs = performance.now() - frozenAt;
+    expect(ended).toMatchObject({ level: "error", name: "primary", pid: primary });
+    expect(tookMs).toBeLessThan(10_000);
+    console.log(`ended after ${Math.round(tookMs)} ms`);
+    await supervisor.line(
+      ({ msg, name, pid }) => msg === "instance started" && name === "primary" && pid !== primary,
+    );
+    await expect
+      .poll(
+        () => supervisor.lines.filter(({ msg, instance }) => msg === "listening" && instance === "primary"),
+        {
+          timeout: PATIENCE_MS,
+        },
+      )
+      .toHaveLength(2);
+    await expect.poll(async () => (await visit(door)).by, { timeout: PATIENCE_MS }).toBe("primary");
+    expect(await supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+  });
+});

@@ -1,0 +1,119 @@
+import { expect } from "vitest";
+import type { RequestRecord } from "../helpers/github/answer-request.ts";
+import type { AppProcess } from "../helpers/process.ts";
+import type { Engine } from "../helpers/stores.ts";
+import type { TestHostOptions } from "../helpers/test-host.ts";
+import { PATIENCE_MS, pointHookTo, type Scene, setScene } from "./twins.ts";
+
+/** What the tests read of `/api/status`. */
+export interface Status {
+  controller: string | null;
+  active: string | null;
+  pinned: string | null;
+  endpoints: {
+    name: string;
+    status: string;
+    consecutive_successes: number;
+    seen_by: Record<string, string>;
+  }[];
+  webhook: { url: string | null; in_sync: boolean };
+  last_failover: {
+    from: string;
+    to: string;
+    kind: string;
+    reason: string;
+    detected_at: string;
+    decided_at: string;
+    switched_at: string | null;
+    verified_at: string | null;
+    duration_ms: number | null;
+  } | null;
+}
+
+/** Instances that watch each other, and the GitHub whose webhook they move. */
+export class FailoverScene {
+  readonly scene: Scene;
+  readonly processes: Record<string, AppProcess>;
+
+  constructor(scene: Scene, processes: Record<string, AppProcess>) {
+    this.scene = scene;
+    this.processes = processes;
+  }
+
+  get github() {
+    return this.scene.github;
+  }
+  get host() {
+    return this.scene.host;
+  }
+
+  process(name: string): AppProcess {
+    const found = this.processes[name];
+    if (!found) throw new Error(`no process was started for ${name}`);
+    return found;
+  }
+
+  async status(instance: string): Promise<Status> {
+    return (await (await this.host.admin(instance, "GET", "/api/status")).json()) as Status;
+  }
+
+  /** Resolves with the status as soon as `wanted` accepts it. */
+  async until(instance: string, wanted: (status: Status) => boolean): Promise<Status> {
+    let status: Status | undefined;
+    const look = async () => {
+      status = await this.status(instance);
+      return wanted(status);
+    };
+    await expect.poll(look, { timeout: PATIENCE_MS, interval: 50 }).toBe(true);
+    return status as Status;
+  }
+
+  /** Every change of the webhook's URL that reached GitHub, oldest first. */
+  get patches(): RequestRecord[] {
+    return this.github.requests.filter(
+      ({ method, path }) => method === "PATCH" && path === "/app/hook/config",
+    );
+  }
+
+  /** Resolves with the first PATCH to this instance's URL from `since` on, as soon as it arrives. */
+  patchTo(instance: string, since: number): Promise<RequestRecord> {
+    const url = this.host.url(instance, "/");
+    return this.github.waitFor(
+      () => this.patches.find(({ at, body }) => at >= since && body?.includes(url)),
+      PATIENCE_MS,
+    );
+  }
+
+  /** Completes a run, and resolves with what became of GitHub's delivery of the event. */
+  async deliver() {
+    const sent = this.github.completeRun({ repository: "acme/site" });
+    const delivery = await sent.delivery;
+    return delivery;
+  }
+}
+
+/**
+ * Sets the scene with all instances up, seen as healthy by all of them, and GitHub delivering to the first. The
+ * simulated GitHub forgets the webhook's secret whenever it is not sent along.
+ */
+export async function setFailoverScene(
+  engine: Engine,
+  options: Omit<TestHostOptions, "github" | "store"> = {},
+): Promise<FailoverScene> {
+  const scene = await setScene(engine, options);
+  const names = Object.keys(scene.host.urls);
+  const [first] = names as [string];
+  scene.github.settings.appHookForgetsSecret = true;
+  pointHookTo(scene, first);
+  const started = await Promise.all(names.map((name) => scene.host.start(name)));
+  const all = new FailoverScene(
+    scene,
+    Object.fromEntries(names.map((name, index) => [name, started[index] as AppProcess])),
+  );
+  await all.until(first, ({ endpoints, webhook }) => webhook.in_sync && endpoints.every(isWellKnown));
+  return all;
+
+  function isWellKnown({ status, seen_by }: Status["endpoints"][number]): boolean {
+    return status === "healthy" && names.every((name) => seen_by[name] === "healthy");
+  }
+}
