@@ -34,6 +34,8 @@ export interface Arrival {
   payload: string | null;
   /** The attempt of the run that sent the request: a higher one asks for a retry. */
   viaRunAttempt: number | null;
+  /** The GitHub Deployment that the request lay in; the App reports on it, and makes none of its own. */
+  githubDeploymentId?: string;
 }
 
 /** A deployment that an arrival stands for; `duplicate` when an earlier one made it. */

@@ -4,7 +4,7 @@ import { type Mark, placeInOrder } from "../queue/order.ts";
 import { requeue } from "../queue/requeue.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryOutcome, DeliveryRow, DeploymentRow } from "../store/schema.ts";
-import type { Store, Writer } from "../store/store.ts";
+import type { StoreContext, Writer } from "../store/store.ts";
 import { type AcceptedDeployment, type Arrival, newId } from "./arrival.ts";
 
 /** What became of an arrival, once it is committed. */
@@ -38,7 +38,7 @@ const runKey = (repository: string, target: string, runId: number | null) =>
  */
 export async function commitBatch(
   trx: Writer,
-  store: Store,
+  store: StoreContext,
   arrivals: readonly Arrival[],
   by: { instance: string; now: number },
 ): Promise<Accepted[]> {
@@ -123,6 +123,15 @@ export async function commitBatch(
         return;
       }
       result.deployments.push({ id: existing.id, duplicate: true });
+      if (arrival.githubDeploymentId && !existing.github_deployment_id) {
+        existing.github_deployment_id = arrival.githubDeploymentId;
+        await trx
+          .updateTable("deployments")
+          .set({ github_deployment_id: arrival.githubDeploymentId })
+          .where("id", "=", existing.id)
+          .where("github_deployment_id", "is", null)
+          .execute();
+      }
       if (result.outcome === "ignored") {
         result.outcome = "duplicate";
         result.reason = "the run attempt is already on record";
@@ -180,7 +189,7 @@ export async function commitBatch(
       token: 0,
       lease_until: null,
       lock: null,
-      github_deployment_id: null,
+      github_deployment_id: arrival.githubDeploymentId ?? null,
     } satisfies Insertable<DeploymentRow>;
     newDeployments.push(row);
     if (facts.runId !== null)
@@ -194,7 +203,11 @@ export async function commitBatch(
   }
 }
 
-async function readState(trx: Writer, store: Store, arrivals: readonly Arrival[]): Promise<BatchState> {
+async function readState(
+  trx: Writer,
+  store: StoreContext,
+  arrivals: readonly Arrival[],
+): Promise<BatchState> {
   const state: BatchState = {
     deliveries: new Map(),
     deployments: new Map(),
@@ -239,7 +252,7 @@ async function readState(trx: Writer, store: Store, arrivals: readonly Arrival[]
 /** Reads the targets' marks and keeps them from moving until this transaction ends. */
 async function readMarks(
   trx: Writer,
-  store: Store,
+  store: StoreContext,
   wanted: { repository: string; target: string }[],
   state: BatchState,
 ): Promise<void> {

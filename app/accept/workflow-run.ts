@@ -38,15 +38,18 @@ export function parseWorkflowRun(payload: unknown): WorkflowRunEvent {
   return workflowRunEvent.parse(payload);
 }
 
+/** An event of a run, with the targets that it deploys to, or why there are none. */
+export interface JudgedRun extends Pick<Arrival, "ignored" | "repository" | "action"> {
+  facts: RunFacts;
+  targets: TargetConfig[];
+}
+
 /**
  * Judges a `workflow_run` event against the targets: which of them it deploys to, or why none. Only the
  * completed, successful run of an allowed workflow file in the repository itself counts: a fork's branch may be
  * called `main` as well, and a workflow's name is anyone's to choose.
  */
-export function judgeWorkflowRun(
-  event: WorkflowRunEvent,
-  configured: readonly TargetConfig[],
-): Pick<Arrival, "facts" | "targets" | "ignored" | "repository" | "action"> {
+export function judgeWorkflowRun(event: WorkflowRunEvent, configured: readonly TargetConfig[]): JudgedRun {
   const { workflow_run: run, repository } = event;
   const facts = {
     repository: repository.full_name,

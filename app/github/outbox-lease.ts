@@ -1,10 +1,10 @@
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { Announcement } from "../queue/announce.ts";
 import type { OutboxRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
 /** Longer than a call to GitHub may take with its repetitions. */
-const OUTBOX_LEASE_MS = 45_000;
+const OUTBOX_LEASE_MS = 25_000;
 
 /** A piece of word for GitHub that the caller may send. */
 export interface OutboxItem {
@@ -100,4 +100,15 @@ export async function nextInOutbox(store: Store): Promise<number | null> {
     .select((e) => e.fn.min("not_before").as("at"))
     .executeTakeFirst();
   return row?.at ?? null;
+}
+
+/** Takes back what an earlier process of this instance was about to send when it died. */
+export function releaseOutbox(store: Store, instance: string): Promise<void> {
+  return store.write(async (trx) => {
+    await trx
+      .updateTable("outbox")
+      .set({ lease_until: null })
+      .where(sql`substr(holder, 1, ${instance.length + 1})`, "=", `${instance} `)
+      .execute();
+  });
 }

@@ -1,5 +1,5 @@
 import type { DeploymentStatus } from "../../shared/deployment.ts";
-import type { Store, Writer } from "../store/store.ts";
+import type { StoreContext, Writer } from "../store/store.ts";
 
 /** A status that GitHub is to show for a deployment. */
 export interface Announcement {
@@ -14,7 +14,7 @@ export interface Announcement {
  */
 export async function announce(
   trx: Writer,
-  store: Store,
+  store: StoreContext,
   announcements: readonly (Partial<Announcement> & Pick<Announcement, "status"> & { id: string })[],
 ): Promise<void> {
   if (announcements.length === 0) return;

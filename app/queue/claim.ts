@@ -1,6 +1,6 @@
 import { type Selectable, sql } from "kysely";
 import type { DeploymentRow } from "../store/schema.ts";
-import type { Store, Writer } from "../store/store.ts";
+import type { Store, StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { DEPLOYMENT_LEASE_MS } from "./lease.ts";
 import { compareOrder, type Order } from "./order.ts";
@@ -27,66 +27,80 @@ export type Claim =
   | { kind: "occupied"; by: DeploymentRecord }
   | { kind: "nothing" };
 
+const TASK = new URL("./claim-task.ts", import.meta.url);
+
+/** {@link claimInTransaction} in a transaction of its own. */
+export function claim(store: Store, request: ClaimRequest): Promise<Claim> {
+  return store.perform<Claim>(TASK, request);
+}
+
+/** Loads what a claim needs, so that the first one is as quick as the others. */
+export function preloadClaim(store: Store): Promise<void> {
+  return store.preload(TASK);
+}
+
 /**
  * Claims the next deployment of a target: the lowest in order, or under `latest` the newest, the older ones
  * then being superseded. What lies below the mark is superseded too. The claimed one raises the mark.
  */
-export function claim(store: Store, request: ClaimRequest): Promise<Claim> {
-  return store.write(async (trx) => {
-    await serialize(trx, store, request);
-    const by = await occupant(trx, request);
-    if (by) return { kind: "occupied", by };
+export async function claimInTransaction(
+  trx: Writer,
+  store: StoreContext,
+  request: ClaimRequest,
+): Promise<Claim> {
+  await serialize(trx, store, request);
+  const by = await occupant(trx, request);
+  if (by) return { kind: "occupied", by };
 
-    const mark = await trx
-      .selectFrom("targets")
-      .selectAll()
-      .where("repository", "=", request.repositoryKey)
-      .where("target", "=", request.target)
-      .executeTakeFirstOrThrow();
-    const waiting = await trx
-      .selectFrom("deployments")
-      .selectAll()
-      .where("repository_key", "=", request.repositoryKey)
-      .where("target", "=", request.target)
-      .where("status", "=", "queued")
-      .orderBy("order_run_id")
-      .orderBy("order_run_attempt")
-      .orderBy("seq")
-      .execute();
-    const markOrder = { runId: mark.mark_run_id, runAttempt: mark.mark_run_attempt };
-    const late = waiting.filter((row) => compareOrder(orderOf(row), markOrder) < 0);
-    const current = waiting.slice(late.length);
-    const next = request.queue === "latest" ? current.at(-1) : current[0];
-    await supersede(trx, store, late, mark.mark_deployment_id);
-    if (!next) return { kind: "nothing" };
-    await supersede(trx, store, request.queue === "latest" ? current.slice(0, -1) : [], next.id);
+  const mark = await trx
+    .selectFrom("targets")
+    .selectAll()
+    .where("repository", "=", request.repositoryKey)
+    .where("target", "=", request.target)
+    .executeTakeFirstOrThrow();
+  const waiting = await trx
+    .selectFrom("deployments")
+    .selectAll()
+    .where("repository_key", "=", request.repositoryKey)
+    .where("target", "=", request.target)
+    .where("status", "=", "queued")
+    .orderBy("order_run_id")
+    .orderBy("order_run_attempt")
+    .orderBy("seq")
+    .execute();
+  const markOrder = { runId: mark.mark_run_id, runAttempt: mark.mark_run_attempt };
+  const late = waiting.filter((row) => compareOrder(orderOf(row), markOrder) < 0);
+  const current = waiting.slice(late.length);
+  const next = request.queue === "latest" ? current.at(-1) : current[0];
+  await supersede(trx, store, late, mark.mark_deployment_id);
+  if (!next) return { kind: "nothing" };
+  await supersede(trx, store, request.queue === "latest" ? current.slice(0, -1) : [], next.id);
 
-    const now = await store.now(trx);
-    const claimed = {
-      status: "running" as const,
-      run_by: request.instance,
-      holder: request.holder,
-      host: request.host,
-      token: next.token + 1,
-      lease_until: now + DEPLOYMENT_LEASE_MS,
-      lock: request.lock,
-      started_at: now,
-    };
-    await trx.updateTable("deployments").set(claimed).where("id", "=", next.id).execute();
-    await trx
-      .updateTable("targets")
-      .set({
-        mark_run_id: next.order_run_id,
-        mark_run_attempt: next.order_run_attempt,
-        mark_run_started_at: Math.max(next.run_started_at, mark.mark_run_started_at),
-        mark_deployment_id: next.id,
-      })
-      .where("repository", "=", request.repositoryKey)
-      .where("target", "=", request.target)
-      .execute();
-    await announce(trx, store, [{ id: next.id, status: "running" }]);
-    return { kind: "claimed", deployment: { ...next, ...claimed } };
-  });
+  const now = await store.now(trx);
+  const claimed = {
+    status: "running" as const,
+    run_by: request.instance,
+    holder: request.holder,
+    host: request.host,
+    token: next.token + 1,
+    lease_until: now + DEPLOYMENT_LEASE_MS,
+    lock: request.lock,
+    started_at: now,
+  };
+  await trx.updateTable("deployments").set(claimed).where("id", "=", next.id).execute();
+  await trx
+    .updateTable("targets")
+    .set({
+      mark_run_id: next.order_run_id,
+      mark_run_attempt: next.order_run_attempt,
+      mark_run_started_at: Math.max(next.run_started_at, mark.mark_run_started_at),
+      mark_deployment_id: next.id,
+    })
+    .where("repository", "=", request.repositoryKey)
+    .where("target", "=", request.target)
+    .execute();
+  await announce(trx, store, [{ id: next.id, status: "running" }]);
+  return { kind: "claimed", deployment: { ...next, ...claimed } };
 }
 
 function orderOf(row: DeploymentRecord): Order {
@@ -94,7 +108,7 @@ function orderOf(row: DeploymentRecord): Order {
 }
 
 /** Keeps every other claim on this target, or on its named lock, waiting until this transaction ends. */
-async function serialize(trx: Writer, store: Store, request: ClaimRequest): Promise<void> {
+async function serialize(trx: Writer, store: StoreContext, request: ClaimRequest): Promise<void> {
   if (store.engine === "sqlite") return;
   if (request.lock !== null)
     await sql`select pg_advisory_xact_lock(hashtextextended(${`twinhook lock ${request.lock}`}, 0))`.execute(
@@ -125,7 +139,7 @@ function occupant(trx: Writer, request: ClaimRequest): Promise<DeploymentRecord 
 
 async function supersede(
   trx: Writer,
-  store: Store,
+  store: StoreContext,
   rows: readonly DeploymentRecord[],
   by: string | null,
 ): Promise<void> {

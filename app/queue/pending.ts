@@ -15,16 +15,18 @@ export interface Pending {
 
 /** Every target for which something waits, and every deployment that stands as running. */
 export async function pending(store: Store): Promise<Pending> {
-  const waiting = await store.read
-    .selectFrom("deployments")
-    .select((e) => ["repository_key as repositoryKey", "target", e.fn.countAll<number>().as("count")])
-    .where("status", "=", "queued")
-    .groupBy(["repository_key", "target"])
-    .execute();
-  const running = await store.read
-    .selectFrom("deployments")
-    .select(["id", "repository_key", "target", "host", "holder", "lock", "lease_until"])
-    .where("status", "=", "running")
-    .execute();
+  const [waiting, running] = await Promise.all([
+    store.read
+      .selectFrom("deployments")
+      .select((e) => ["repository_key as repositoryKey", "target", e.fn.countAll<number>().as("count")])
+      .where("status", "=", "queued")
+      .groupBy(["repository_key", "target"])
+      .execute(),
+    store.read
+      .selectFrom("deployments")
+      .select(["id", "repository_key", "target", "host", "holder", "lock", "lease_until"])
+      .where("status", "=", "running")
+      .execute(),
+  ]);
   return { waiting, running };
 }

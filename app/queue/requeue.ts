@@ -1,4 +1,4 @@
-import type { Store, Writer } from "../store/store.ts";
+import type { StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { compareOrder, type Mark } from "./order.ts";
 
@@ -9,7 +9,7 @@ import { compareOrder, type Mark } from "./order.ts";
  */
 export async function requeue(
   trx: Writer,
-  store: Store,
+  store: StoreContext,
   id: string,
   { mark, viaRunAttempt }: { mark: Mark; viaRunAttempt?: number },
 ): Promise<boolean> {

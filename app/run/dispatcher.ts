@@ -5,6 +5,8 @@ import { pending, type RunningDeployment } from "../queue/pending.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { inheritedEnvironment } from "./command-environment.ts";
+import { lockNames } from "./lock-names.ts";
+import { tryAcquireAll } from "./os-lock.ts";
 import { isAlive } from "./process-identity.ts";
 import type { RunRegistry } from "./run-registry.ts";
 import type { RunnerPool } from "./runner-pool.ts";
@@ -22,6 +24,7 @@ export class Dispatcher {
   #pool: RunnerPool;
   #registry: RunRegistry;
   #host: string;
+  #lockDirectory: string;
   #targets: readonly TargetConfig[];
   #log: Logger;
   /** Targets that a runner of this instance is busy with. */
@@ -39,6 +42,8 @@ export class Dispatcher {
     pool: RunnerPool;
     registry: RunRegistry;
     host: string;
+    /** Where the host's locks are. */
+    lockDirectory: string;
     targets: readonly TargetConfig[];
     log: Logger;
   }) {
@@ -47,6 +52,7 @@ export class Dispatcher {
     this.#pool = options.pool;
     this.#registry = options.registry;
     this.#host = options.host;
+    this.#lockDirectory = options.lockDirectory;
     this.#targets = options.targets;
     this.#log = options.log;
   }
@@ -106,7 +112,12 @@ export class Dispatcher {
     ]) {
       const target = this.#targets.find((t) => repositoryKey(t.repository) === key && t.name === name);
       if (!target) this.#warnUnconfigured(key, name);
-      else if (!this.#assigned.has(target) && !occupied.some((d) => blocks(d, target))) this.#assign(target);
+      else if (
+        !this.#assigned.has(target) &&
+        !occupied.some((d) => blocks(d, target)) &&
+        this.#isWorthIt(target)
+      )
+        this.#assign(target);
     }
   }
 
@@ -114,6 +125,14 @@ export class Dispatcher {
     if (deployment.host !== this.#host) return (deployment.lease_until ?? 0) < this.#clock.now();
     const entry = this.#registry.read(deployment.holder ?? "");
     return !entry || !isAlive(entry.runner);
+  }
+
+  /** A process need not be loaded only to find that a twin's runner was faster. */
+  #isWorthIt(target: TargetConfig): boolean {
+    if (this.#pool.hasSpare) return true;
+    const locks = tryAcquireAll(this.#lockDirectory, lockNames(target));
+    for (const lock of locks ?? []) lock.release();
+    return locks !== null;
   }
 
   #assign(target: TargetConfig): void {

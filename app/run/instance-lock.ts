@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import { OsLock } from "./os-lock.ts";
+import { lockDirectory, OsLock } from "./os-lock.ts";
 import { identify, type ProcessIdentity } from "./process-identity.ts";
 import { RunRegistry } from "./run-registry.ts";
 
@@ -20,7 +19,7 @@ export function takeInstanceName(
   stateDirectory: string,
   instance: string,
 ): { lock: OsLock; process: ProcessIdentity } {
-  const lock = OsLock.tryAcquire(join(stateDirectory, "locks"), `instance ${instance}`);
+  const lock = OsLock.tryAcquire(lockDirectory(stateDirectory), `instance ${instance}`);
   if (!lock) throw new InstanceRunsError(instance);
   const runner = identify(process.pid) as ProcessIdentity;
   new RunRegistry(stateDirectory).write({ holder: `instance-${instance}`, runner, command: null });

@@ -53,3 +53,8 @@ export function tryAcquireAll(directory: string, names: readonly string[]): OsLo
   }
   return held;
 }
+
+/** Where a host keeps its locks. */
+export function lockDirectory(stateDirectory: string): string {
+  return join(stateDirectory, "locks");
+}

@@ -3,8 +3,8 @@ import type { Logger } from "pino";
 import { inheritedEnvironment } from "./command-environment.ts";
 import type { FromRunner, Job, JobResult, Preparation } from "./messages.ts";
 
-/** How many idle runners are kept: one for the next deployment, one for the one right after it. */
-const MAX_SPARE = 2;
+/** An idle runner is kept this long for the next deployment; one is always kept. */
+const IDLE_MS = 60_000;
 
 /** A runner process of this instance, as the pool sees it. */
 interface Runner {
@@ -14,6 +14,7 @@ interface Runner {
   /** What to do with its messages, and with its end, while it has a job. */
   onMessage: ((message: FromRunner) => void) | undefined;
   onExit: (() => void) | undefined;
+  idleTimer: NodeJS.Timeout | undefined;
 }
 
 /** Keeps a runner process warm, so that a deployment starts without waiting for a process to load. */
@@ -32,6 +33,7 @@ export class RunnerPool {
   /** Has a runner run the next deployment of the job's target. Resolves when it is free again, or has died. */
   run(job: Job): Promise<JobResult | "died"> {
     const runner = this.#spare.pop() ?? this.#spawn();
+    clearTimeout(runner.idleTimer);
     return new Promise((resolve) => {
       runner.onExit = () => resolve("died");
       runner.onMessage = (message) => {
@@ -45,8 +47,7 @@ export class RunnerPool {
           this.#log.info({ deployment: message.deploymentId, status: message.status }, "deployment ended");
         else if (message.type === "idle") {
           runner.onMessage = runner.onExit = undefined;
-          if (!this.#closed && this.#spare.length < MAX_SPARE) this.#spare.push(runner);
-          else runner.dismiss();
+          this.#keep(runner);
           resolve(message.result);
         }
       };
@@ -54,10 +55,28 @@ export class RunnerPool {
     });
   }
 
+  /** Whether a job would start at once, without a process having to be loaded. */
+  get hasSpare(): boolean {
+    return this.#spare.length > 0;
+  }
+
   /** Lets go of all runners: idle ones end, busy ones finish what they do first. */
   close(): void {
     this.#closed = true;
-    for (const runner of this.#spare.splice(0)) runner.dismiss();
+    for (const runner of this.#spare.splice(0)) {
+      clearTimeout(runner.idleTimer);
+      runner.dismiss();
+    }
+  }
+
+  #keep(runner: Runner): void {
+    if (this.#closed) return runner.dismiss();
+    this.#spare.push(runner);
+    runner.idleTimer = setTimeout(() => {
+      if (this.#spare.length <= 1) return;
+      this.#spare = this.#spare.filter((spare) => spare !== runner);
+      runner.dismiss();
+    }, IDLE_MS);
   }
 
   #spawn(): Runner {
@@ -78,6 +97,7 @@ export class RunnerPool {
       dismiss: () => child.disconnect?.(),
       onMessage: undefined,
       onExit: undefined,
+      idleTimer: undefined,
     };
     child.on("message", (message) => {
       const from = message as FromRunner;
@@ -86,6 +106,7 @@ export class RunnerPool {
     });
     child.on("exit", () => {
       this.#spare = this.#spare.filter((spare) => spare !== runner);
+      clearTimeout(runner.idleTimer);
       runner.onExit?.();
     });
     runner.send(this.#preparation);

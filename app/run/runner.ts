@@ -3,12 +3,13 @@
  * that started it, so that the instance may die, or be upgraded, in the middle of a deployment.
  */
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import { execa } from "execa";
 import { systemClock } from "../clock.ts";
+import { preloadClaim } from "../queue/claim.ts";
 import { openStore } from "../store/open-store.ts";
 import { hostId } from "./host-id.ts";
 import type { FromRunner, Job, Preparation, ToRunner } from "./messages.ts";
+import { lockDirectory } from "./os-lock.ts";
 import { identify, type ProcessIdentity } from "./process-identity.ts";
 import { runNext, type Workplace } from "./run-next.ts";
 import { RunRegistry } from "./run-registry.ts";
@@ -20,6 +21,8 @@ let busy = false;
 
 process.on("message", (message: ToRunner) => {
   if (message.type === "prepare") {
+    // The instance went while this process was being loaded.
+    if (!process.connected) process.exit(0);
     workplace = prepare(message);
     next = nextHolder();
     Promise.all([workplace, next]).catch(fail);
@@ -35,11 +38,13 @@ process.on("disconnect", () => {
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
 
 async function prepare({ stateDirectory, instance, store }: Preparation): Promise<Workplace> {
+  const opened = await openStore(store, { clock: systemClock, maxConnections: 2, skipMigrations: true });
+  await preloadClaim(opened);
   return {
     clock: systemClock,
-    store: await openStore(store, { clock: systemClock, maxConnections: 2, skipMigrations: true }),
+    store: opened,
     registry: new RunRegistry(stateDirectory),
-    lockDirectory: join(stateDirectory, "locks"),
+    lockDirectory: lockDirectory(stateDirectory),
     instance,
     host: hostId(stateDirectory),
     tell,

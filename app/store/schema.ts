@@ -16,6 +16,7 @@ export interface Database {
   switchboard: SwitchboardRow;
   failovers: FailoverRow;
   looks: LookRow;
+  repository_hooks: RepositoryHookRow;
 }
 
 /** One row: the schema's version, and the lowest version of the code that may work with it. */
@@ -183,4 +184,11 @@ export interface LookRow {
   /** What was found missing, and what of it was accepted, since the store was made. */
   found: number;
   accepted: number;
+}
+
+/** A webhook of a repository that was made for an endpoint, to be removed with it. */
+export interface RepositoryHookRow {
+  /** GitHub's id of it. */
+  hook_id: number;
+  repository: string;
 }

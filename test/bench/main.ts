@@ -6,6 +6,7 @@ import { measureDisk } from "./disk.ts";
 import { type MemoryLook, measureMemory } from "./memory.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
 import { describeAccepts, describeMemory, describeTrigger } from "./report.ts";
+import { stopAll } from "./subjects/running.ts";
 import { measureTrigger, type TriggerTimes } from "./trigger.ts";
 
 async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
@@ -38,6 +39,7 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
       print(describeMemory(memory));
     }
   } finally {
+    await stopAll();
     await github.close();
   }
   if (json)
@@ -47,6 +49,8 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
     throw new Error(`${lost.subject}: ${lost.accepted} events were accepted, ${lost.stored} are stored`);
 }
 
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.on(signal, () => void stopAll().finally(() => process.exit(1)));
 try {
   const options = readOptions(process.argv.slice(2));
   if (options) await bench(options);

@@ -42,17 +42,22 @@ export async function measureTrigger(
   const command = join(directory, "deploy.sh");
   writeFileSync(command, `#!/bin/sh\necho > ${pipe}\n`, { mode: 0o755 });
 
-  const subjects: Subject[] = [
-    await startTwinhook(github, { name: "Twinhook, a new run each time", command: [command], queue: "all" }),
-  ];
-  const binary = findAdnanhWebhook();
-  if (binary) subjects.push(await startAdnanhWebhook(binary, { secret: github.app.webhookSecret, command }));
-  else note("adnanh/webhook is left out: there is no `webhook` on the PATH");
-
+  const subjects: Subject[] = [];
   const probe = new HelperProcess<TriggerJob, TriggerResult>(
     new URL("./trigger-process.ts", import.meta.url),
   );
   try {
+    subjects.push(
+      await startTwinhook(github, {
+        name: "Twinhook, a new run each time",
+        command: [command],
+        queue: "all",
+      }),
+    );
+    const binary = findAdnanhWebhook();
+    if (binary)
+      subjects.push(await startAdnanhWebhook(binary, { secret: github.app.webhookSecret, command }));
+    else note("adnanh/webhook is left out: there is no `webhook` on the PATH");
     const results = new Map(subjects.map((subject) => [subject, [] as TriggerResult[]]));
     for (let sample = -WARM_UP_SAMPLES; sample < samples; sample++)
       for (const subject of subjects) {

@@ -2,6 +2,7 @@ import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import type { AppProcess } from "../helpers/process.ts";
 import { TestHost } from "../helpers/test-host.ts";
+import { untilLeft } from "./lingering.ts";
 import { DEPLOY_SCRIPT } from "./site.ts";
 
 export const REPOSITORY = "acme/site";
@@ -88,6 +89,7 @@ export class Stage {
     const timer = setTimeout(() => void this.supervisor.kill(), STOP_LIMIT_MS);
     await this.supervisor.kill("SIGTERM");
     clearTimeout(timer);
+    await untilLeft(this.host.directory);
     await this.host.close();
     await this.github.close();
   }

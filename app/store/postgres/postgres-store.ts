@@ -4,7 +4,7 @@ import type { Clock } from "../../clock.ts";
 import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
 import { withLimit } from "../limit.ts";
 import type { Database } from "../schema.ts";
-import type { Reader, Store, Writer } from "../store.ts";
+import type { Reader, Store, TransactionTask, Writer } from "../store.ts";
 
 const CHANNEL = "twinhook";
 /** Times after which a lost listener tries again. */
@@ -67,6 +67,15 @@ export class PostgresStore implements Store {
         throw asUnavailable(error);
       }
     }
+  }
+
+  async perform<O>(task: URL, input: unknown): Promise<O> {
+    const { default: work } = (await import(task.href)) as { default: TransactionTask<unknown, O> };
+    return this.write((trx) => work(trx, this, input));
+  }
+
+  async preload(task: URL): Promise<void> {
+    await import(task.href);
   }
 
   async now(trx: Writer): Promise<number> {

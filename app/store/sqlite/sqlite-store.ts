@@ -37,6 +37,7 @@ export class SqliteStore implements Store {
   readonly read: Reader;
   #writer: Kysely<Database>;
   #connection: SqliteConnection;
+  #reading: SqliteConnection;
   #options: SqliteStoreOptions;
   #listeners = new Set<() => void>();
   /** When the last commit succeeded, on the monotonic clock; undefined after one that failed. */
@@ -50,11 +51,14 @@ export class SqliteStore implements Store {
     this.#writer = new Kysely({
       dialect: sqliteDialect(this.#connection, { exclusive: true, begin: () => this.#begin() }),
     });
-    const reading = new SqliteConnection({ path: options.path, readOnly: true, watchMs: WATCH_MS }, () => {
+    this.#reading = new SqliteConnection({ path: options.path, readOnly: true, watchMs: WATCH_MS }, () => {
       for (const listener of this.#listeners) listener();
     });
     this.read = new Kysely({
-      dialect: sqliteDialect(reading, { exclusive: false, begin: () => reading.run("BEGIN") }),
+      dialect: sqliteDialect(this.#reading, {
+        exclusive: false,
+        begin: () => this.#reading.run("BEGIN"),
+      }),
     });
   }
 
@@ -77,16 +81,17 @@ export class SqliteStore implements Store {
     return this.#noting(() => this.#writer.transaction().execute(work));
   }
 
-  /**
-   * Does the same with a {@link TransactionTask}, the default export of the module `task`, in the thread of the
-   * connection: one message each way in place of two for every statement, which costs more than the statements.
-   */
-  writeInThread<O>(task: URL, input: unknown): Promise<O> {
+  perform<O>(task: URL, input: unknown): Promise<O> {
+    const message = { input, now: this.#options.clock.now() };
     return this.#noting(() =>
       this.#writer
         .connection()
-        .execute(() => this.#onceUnlocked(() => this.#connection.runTask<O>(task, input))),
+        .execute(() => this.#onceUnlocked(() => this.#connection.runTask<O>(task, message))),
     );
+  }
+
+  async preload(task: URL): Promise<void> {
+    await this.#connection.loadTask(task);
   }
 
   async #noting<T>(commit: () => Promise<T>): Promise<T> {
@@ -164,5 +169,7 @@ export class SqliteStore implements Store {
   async close(): Promise<void> {
     this.#listeners.clear();
     await Promise.all([this.#writer.destroy(), this.read.destroy()]);
+    // Kysely ends only those that were ever used.
+    await Promise.all([this.#connection.close(), this.#reading.close()]);
   }
 }

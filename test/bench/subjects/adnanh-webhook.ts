@@ -2,6 +2,7 @@ import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { freePorts } from "../../helpers/free-ports.ts";
+import { noteRunning } from "./running.ts";
 import { startServer } from "./server-process.ts";
 import type { Subject } from "./subject.ts";
 
@@ -46,7 +47,7 @@ export async function startAdnanhWebhook(
     port,
     directory,
   });
-  return {
+  return noteRunning({
     name: "adnanh/webhook",
     entrance: { host: "127.0.0.1", port, path: "/hooks/deploy", secret: options.secret },
     pid: server.pid,
@@ -54,5 +55,5 @@ export async function startAdnanhWebhook(
       await server.end();
       rmSync(directory, { recursive: true, force: true });
     },
-  };
+  });
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import { freePorts } from "../../helpers/free-ports.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
+import { noteRunning } from "./running.ts";
 import { startServer } from "./server-process.ts";
 import type { Subject } from "./subject.ts";
 
@@ -27,7 +28,7 @@ export async function startProbot(github: GitHub): Promise<Subject> {
       },
     },
   );
-  return {
+  return noteRunning({
     name: "bare Probot 14, empty handler",
     entrance: { host: "127.0.0.1", port, path: WEBHOOK_PATH, secret: github.app.webhookSecret },
     pid: server.pid,
@@ -35,5 +36,5 @@ export async function startProbot(github: GitHub): Promise<Subject> {
       await server.end();
       rmSync(directory, { recursive: true, force: true });
     },
-  };
+  });
 }

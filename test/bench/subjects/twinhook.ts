@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
 import { TestHost } from "../../helpers/test-host.ts";
+import { noteRunning } from "./running.ts";
 import { startServer } from "./server-process.ts";
 import type { Subject } from "./subject.ts";
 
@@ -33,8 +34,11 @@ export async function startTwinhook(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", MAIN, "--instance", "bench"],
     { port: Number(port), directory: host.directory, env: host.env },
-  );
-  return {
+  ).catch(async (error) => {
+    await host.close();
+    throw error;
+  });
+  return noteRunning({
     name: options.name,
     entrance: {
       host: "127.0.0.1",
@@ -59,5 +63,5 @@ export async function startTwinhook(
       await server.end();
       await host.close();
     },
-  };
+  });
 }

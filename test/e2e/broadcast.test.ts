@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { ENGINES } from "../helpers/stores.ts";
+import { PATIENCE_MS, REPOSITORY, type Scene, setScene } from "./twins.ts";
+
+/** Resolves when both twins have a webhook of their own in the repository. */
+function bothHaveHooks({ github, host }: Scene) {
+  const wanted = ["backup", "primary"].map((name) => host.url(name, WEBHOOK_PATH)).toSorted();
+  const urls = () => github.repository(REPOSITORY).hooks.map(({ config }) => config.url);
+  return github.waitFor(() => urls().toSorted().join() === wanted.join(), PATIENCE_MS);
+}
+
+describe.each(ENGINES)("in broadcast mode, on %s", { timeout: 120_000 }, (engine) => {
+  it("both twins get every event from GitHub itself, and it is deployed once, also when one is dead", async () => {
+    const scene = await setScene(engine, { config: { webhook: { mode: "broadcast" } } });
+    const { github, host } = scene;
+    const [primary] = await Promise.all([host.start("primary"), host.start("backup")]);
+    await bothHaveHooks(scene);
+    const appUrl = host.url("primary", WEBHOOK_PATH);
+    await github.waitFor(() => github.hook.config.url === appUrl, PATIENCE_MS);
+
+    const first = github.completeRun({ repository: REPOSITORY });
+    const deliveries = await first.done;
+    expect(new Set(deliveries.map(({ guid }) => guid))).toEqual(new Set([first.guid]));
+    const ways = deliveries.map(({ hook, url, status_code }) => [hook.kind, url, status_code < 300]);
+    expect(ways).toHaveLength(3);
+    expect(ways).toContainEqual(["app", appUrl, true]);
+    for (const name of ["primary", "backup"])
+      expect(ways).toContainEqual(["repository", host.url(name, WEBHOOK_PATH), true]);
+    // A repository's webhook does not say which installation it is about.
+    const bare = deliveries.filter(({ hook }) => hook.kind === "repository");
+    expect(bare.map(({ request }) => "installation" in request.payload)).toEqual([false, false]);
+
+    await primary.kill("SIGKILL");
+    const second = github.completeRun({ repository: REPOSITORY });
+    const [, ...direct] = await second.done;
+    const atBackup = direct.find(({ url }) => url === host.url("backup", WEBHOOK_PATH));
+    // No switch of the URL was waited for, and nothing was caught up.
+    expect(atBackup?.status_code).toBe(202);
+
+    const deployments = await expect
+      .poll(() => host.deployments("backup"), { timeout: PATIENCE_MS, interval: 250 })
+      .toSatisfy(
+        (all: { status: string }[]) => all.length === 2 && all.every((d) => d.status === "succeeded"),
+      )
+      .then(() => host.deployments("backup"));
+    expect(deployments.map(({ run_id, source }) => [run_id, source])).toEqual([
+      [first.run.id, "webhook"],
+      [second.run.id, "webhook"],
+    ]);
+    const starts = host.trace().filter(({ what }) => what === "start");
+    expect(starts.map(({ runId }) => runId)).toEqual([first.run.id, second.run.id]);
+  });
+});
