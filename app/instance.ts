@@ -4,21 +4,26 @@ import { Acceptor } from "./accept/acceptor.ts";
 import { registerTargets } from "./accept/register-targets.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/load.ts";
+import { Broadcast } from "./failover/broadcast.ts";
+import { DeliveryHealth } from "./failover/delivery-health.ts";
 import { Failover } from "./failover/failover.ts";
 import { Notices } from "./failover/notices.ts";
-import { recurringLooks } from "./failover/recurring-looks.ts";
+import { RecurringLooks } from "./failover/recurring-looks.ts";
 import { githubApp } from "./github/app.ts";
 import { DeliveryLogClient } from "./github/delivery-log.ts";
 import { GitHubDeployments } from "./github/deployments.ts";
 import { githubTime } from "./github/github-time.ts";
 import { Outbox } from "./github/outbox.ts";
+import { releaseOutbox } from "./github/outbox-lease.ts";
 import { RepositoryAccess } from "./github/repository-access.ts";
+import { RepositoryHooksClient } from "./github/repository-hooks.ts";
 import { signatureCheck } from "./github/signature.ts";
 import { WebhookConfigClient } from "./github/webhook-config.ts";
 import { Dispatcher } from "./run/dispatcher.ts";
 import { endFrozenHolder } from "./run/frozen-lock.ts";
 import { hostId } from "./run/host-id.ts";
 import { takeInstanceName } from "./run/instance-lock.ts";
+import { lockDirectory } from "./run/os-lock.ts";
 import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
 import { openStore } from "./store/open-store.ts";
@@ -82,6 +87,7 @@ export async function startInstance(options: {
     pool,
     registry,
     host,
+    lockDirectory: lockDirectory(stateDirectory),
     targets,
     log,
   });
@@ -116,12 +122,13 @@ export async function startInstance(options: {
     github: new WebhookConfigClient(newApp(secret), secret),
     notices,
     onTakeOver: () => {
-      for (const look of Object.values(looks)) look.now();
+      looks.everywhere();
+      broadcast.now();
     },
-    onSwitched: () => looks.catchUp.now(),
+    onSwitched: () => looks.catchUp(),
     log,
   });
-  const looks = recurringLooks({
+  const looks = new RecurringLooks({
     store,
     clock,
     log,
@@ -130,7 +137,25 @@ export async function startInstance(options: {
     acceptor,
     access,
     lease: failover.controller.lease,
-    deliveries: new DeliveryLogClient(newApp(secret)),
+    deliveries: new DeliveryLogClient(newApp(secret), clock),
+    health: new DeliveryHealth({
+      store,
+      clock,
+      // Through a shared door anyone answers, and a failure says nothing of the active endpoint.
+      delivered: (...sample) => config.door ?? failover.checker.delivered(...sample),
+    }),
+  });
+
+  const broadcast = new Broadcast({
+    store,
+    clock,
+    log,
+    hooks: new RepositoryHooksClient(access, secret),
+    lease: failover.controller.lease,
+    enabled: config.webhook.mode === "broadcast",
+    endpoints: config.instances,
+    targets,
+    secretChanges: previous !== null,
   });
 
   let draining = false;
@@ -160,6 +185,7 @@ export async function startInstance(options: {
   const door = createWebServer(handle, self.tls);
   const address = await listen(server, self.listen);
   dispatcher.start();
+  await releaseOutbox(store, name);
   outbox.start();
   failover.start(server);
   if (config.door) await listen(door, config.door.listen, { shared: true });
@@ -172,7 +198,7 @@ export async function startInstance(options: {
       const doorClosed = stopListening(door);
       await failover.handOver();
       draining = true;
-      await Promise.all(Object.values(looks).map((look) => look.close()));
+      await Promise.all([looks.close(), broadcast.close()]);
       await failover.close();
       const closed = stopListening(server);
       server.closeIdleConnections();

@@ -11,12 +11,12 @@ const START_LIMIT_MS = 5 * 60_000;
 
 /**
  * Asks the instance at `url` every second whether it lives, and resolves with the reason once it has stopped to
- * answer. A refused connection alone is none: the instance may be starting, or shutting down. Rejects when
- * `signal` aborts.
+ * answer. A refused connection alone is none: the instance may be starting, or shutting down. `onUp` is called at
+ * its first answer. Rejects when `signal` aborts.
  */
 export async function untilFrozen(
   url: string,
-  { clock, signal }: { clock: Clock; signal: AbortSignal },
+  { clock, signal, onUp }: { clock: Clock; signal: AbortSignal; onUp: () => void },
 ): Promise<string> {
   let answeredAt = clock.monotonic();
   let wasUp = false;
@@ -26,6 +26,7 @@ export async function untilFrozen(
     signal.throwIfAborted();
     const now = clock.monotonic();
     if (heard === "answer") {
+      if (!wasUp) onUp();
       wasUp = true;
       answeredAt = now;
     }

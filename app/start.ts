@@ -70,7 +70,11 @@ async function keepRunning(
     signal.addEventListener("abort", stop);
     if (signal.aborted) stop();
     const watch = new AbortController();
-    untilFrozen(localUrl(instance), { clock, signal: AbortSignal.any([signal, watch.signal]) }).then(
+    untilFrozen(localUrl(instance), {
+      clock,
+      signal: AbortSignal.any([signal, watch.signal]),
+      onUp: () => log.info({ name, pid: child.pid }, "instance is up"),
+    }).then(
       (reason) => {
         log.error({ name, pid: child.pid }, `instance is frozen, and is ended: ${reason}`);
         child.kill("SIGKILL");

@@ -25,6 +25,16 @@ export interface DeploymentRequest extends RunReference {
   dry_run?: boolean;
 }
 
+/**
+ * The payload of a GitHub Deployment in which the Action leaves its request, when it reached no endpoint. Those
+ * that the App makes itself name the `id` of the deployment that they show.
+ */
+export interface DeploymentRequestPayload {
+  twinhook: DeploymentRequest;
+}
+
+/** The `task` of GitHub Deployments that are Twinhook's. */
+export const GITHUB_TASK = "twinhook";
 /** The path of the deployments collection below an endpoint's URL. */
 export const DEPLOYMENTS_PATH = "/api/deployments";
 /** The path of the webhook entrance below an endpoint's URL. */

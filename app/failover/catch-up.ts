@@ -40,6 +40,11 @@ interface Progress {
   failures: Map<string, number>;
 }
 
+/** Whether it may hold what a target waits for, as far as the row tells; the first row of an event is its newest. */
+function isWanted({ event, action, deliveredAt, guid }: LoggedDelivery, { since, rows }: Progress): boolean {
+  return event === "workflow_run" && action === "completed" && deliveredAt >= since && !rows.has(guid);
+}
+
 /**
  * Finds what GitHub could not deliver. It reads GitHub's own log, asks the store which events are not on record,
  * and fetches the payloads of those alone. It needs neither a public URL nor a redelivery. A look that is broken
@@ -92,9 +97,7 @@ export class CatchUp implements Look {
       const { rows, next, at } = await this.#page(progress, signal);
       progress.startedAt ??= at;
       await this.#o.health.report(rows);
-      for (const row of rows)
-        if (row.event === "workflow_run" && row.action === "completed" && !progress.rows.has(row.guid))
-          progress.rows.set(row.guid, row);
+      for (const row of rows) if (isWanted(row, progress)) progress.rows.set(row.guid, row);
       const oldest = rows.at(-1)?.deliveredAt ?? 0;
       progress.listed = next === null || next === progress.cursor || oldest < progress.since;
       progress.cursor = next;

@@ -38,6 +38,8 @@ export interface ControllerOptions {
   /** Whether the process that holds the lease is proven to be gone, or has given up. */
   isGone: (holder: LeaseRow) => boolean;
   github: Pick<WebhookConfigClient, "read" | "write">;
+  /** Whether the webhook secret is being changed, and the previous one still counts. */
+  secretChanges: boolean;
   notices: Notices;
   /** Called when this instance has become the controller. */
   onTakeOver: () => void;
@@ -61,6 +63,8 @@ export class Controller {
   #closed = false;
   #leaseDueAt = 0;
   #repairDueAt = 0;
+  /** GitHub may hold the previous secret. It never shows which, so that only writing helps. */
+  #secretDue = false;
   #tookOverAt = 0;
   #saidAllDown = false;
   /** What keeps it from working, once that was said. */
@@ -184,6 +188,7 @@ export class Controller {
     const { candidate, notices, log, clock, onTakeOver } = this.#o;
     this.#tookOverAt = clock.monotonic();
     this.#repairDueAt = 0;
+    this.#secretDue = this.#o.secretChanges;
     log.info({ token: this.#lease.token }, `${candidate.instance} controls the webhook now`);
     notices.publish({ type: "controller", instance: candidate.instance, token: this.#lease.token });
     onTakeOver();
@@ -212,7 +217,9 @@ export class Controller {
     if (clock.monotonic() < this.#repairDueAt) return;
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
     const wish = this.#wish(active);
-    if (wish) this.#sync.repair(wish);
+    if (!wish) return;
+    if (this.#secretDue) this.#sync.want(wish);
+    else this.#sync.repair(wish);
   }
 
   async #move(decision: Exclude<Decision, { kind: "stay" }>, from: string): Promise<void> {
@@ -278,6 +285,7 @@ export class Controller {
 
   async #onVerified(wish: Wish): Promise<void> {
     const { clock, log } = this.#o;
+    this.#secretDue = false;
     const at = clock.now();
     const done = await this.#lease.write((trx) => recordStep(trx, "verified_at", { ...wish, at }));
     if (!done) return;

@@ -78,6 +78,7 @@ export class Failover {
       observe: () => this.checker.observe(),
       isGone: (holder) => isGone(holder, host, registry),
       github,
+      secretChanges: config.environment.webhookSecretPrevious !== null,
       notices,
       onTakeOver: options.onTakeOver,
       onSwitched: options.onSwitched,
@@ -155,7 +156,7 @@ export class Failover {
   #isAnotherUp(): boolean {
     return this.checker
       .observe()
-      .some(({ name, health }) => name !== this.#o.self.name && health.status === "healthy");
+      .some(({ name, health }) => name !== this.#o.self.name && /^(healthy|degraded)$/.test(health.status));
   }
 
   async close(): Promise<void> {

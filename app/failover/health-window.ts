@@ -1,7 +1,7 @@
 import type { FileConfig } from "../config/schema.ts";
 
 export type Thresholds = FileConfig["failover"];
-/** `unknown` is an endpoint that was never seen up nor down long enough to say. */
+/** `unknown` is an endpoint that this observer has never seen up. */
 export type HealthStatus = "unknown" | "healthy" | "degraded" | "unhealthy";
 
 /** How an endpoint does. Times are milliseconds on the observer's monotonic clock, unless they say otherwise. */
@@ -39,6 +39,7 @@ export class HealthWindow {
   #failures = 0;
   #successes = 0;
   #failureReason = "";
+  #seenUp = false;
   #lastUnhealthyAt: number | null = null;
   #unhealthySince: number | null = null;
   /** The cause, once its process is known to be gone. */
@@ -52,9 +53,12 @@ export class HealthWindow {
 
   /** A check (or a delivery of GitHub's) that went well, `ms` after it was begun. */
   succeeded(at: number, ms: number): void {
+    // What was measured before it was there, or of a process that is gone, says nothing of this one.
+    if (!this.#seenUp || this.#dead !== null) this.#samples = [];
     this.#add({ at, ok: true, ms });
     this.#failures = 0;
     this.#successes += 1;
+    this.#seenUp = true;
     this.#dead = null;
     this.#note(at);
   }
@@ -120,13 +124,16 @@ export class HealthWindow {
     const t = this.#thresholds;
     if (this.#leaving) return { status: "unhealthy", reason: "it is shutting down" };
     if (this.#dead !== null) return { status: "unhealthy", reason: this.#dead };
+    if (!this.#seenUp)
+      return {
+        status: "unknown",
+        reason: `it has not been seen up yet: ${this.#failureReason || "not checked"}`,
+      };
     if (this.#failures >= t.failover_threshold)
       return {
         status: "unhealthy",
         reason: `${this.#failures} checks in a row failed: ${this.#failureReason}`,
       };
-    if (samples === 0 || (this.#successes === 0 && this.#failures === samples))
-      return { status: "unknown", reason: "it has not been seen yet" };
     if (samples >= MIN_SAMPLES && averageMs !== null && averageMs > t.max_response_time)
       return { status: "degraded", reason: `it answers in ${Math.round(averageMs)} ms on average` };
     if (samples >= MIN_SAMPLES && rate !== null && rate < t.min_success_rate)

@@ -1,37 +1,33 @@
-import type { Logger } from "pino";
 import type { Arrival } from "../accept/arrival.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
-import type { RepositoryAccess } from "../github/repository-access.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
-export interface LookAtEachOptions {
-  access: RepositoryAccess;
-  log: Logger;
-  /** What the App needs for it, as its settings call it. */
-  permission: string;
-}
-
 /**
- * Looks at several repositories. One that GitHub refuses to show is named in the log, and keeps nobody from
- * looking at the others.
+ * Looks at several places in repositories. One that GitHub refuses to show (`permission` is what the App needs
+ * for it) is told to `onRefused`, and keeps nobody from looking at the others.
  */
-export async function lookAtEach<T extends { repository: string }>(
+export async function lookAtEach<T>(
   places: readonly T[],
   look: (place: T) => Promise<Arrival[]>,
-  { access, log, permission }: LookAtEachOptions,
+  onRefused: (place: T, problem: string) => void,
+  permission: string,
 ): Promise<{ found: Arrival[]; failure?: unknown }> {
   const settled = await settleInGroups(places, look);
-  const refused = settled.filter(
-    (one) => one.status === "rejected" && classifyGitHubError(one.reason, 0).kind === "refused",
-  );
-  for (const { item, ...one } of refused) {
-    const { message } = (one as PromiseRejectedResult).reason as Error;
-    const remedy = `install the App on the repository, with the permission ${permission}`;
-    log.warn(item, `cannot look at ${item.repository}: ${message}; ${remedy}`);
-    access.forget(item.repository);
+  const found: Arrival[] = [];
+  const failed: typeof settled = [];
+  for (const one of settled) {
+    if (one.status === "fulfilled") {
+      found.push(...one.value);
+      continue;
+    }
+    const failure = classifyGitHubError(one.reason, 0);
+    if (failure.kind !== "refused") {
+      failed.push(one);
+      continue;
+    }
+    const { status, message } = one.reason as Error & { status: number };
+    const install = `install the App on the repository, with the permission ${permission}`;
+    onRefused(one.item, `${message}; ${status === 401 ? failure.remedy : install}`);
   }
-  return {
-    found: settled.flatMap((one) => (one.status === "fulfilled" ? one.value : [])),
-    failure: failureOf(settled.filter((one) => !refused.includes(one))),
-  };
+  return { found, failure: failureOf(failed) };
 }

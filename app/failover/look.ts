@@ -63,10 +63,15 @@ export async function watchedSince(
   store: Store,
   targets: readonly TargetConfig[],
 ): Promise<Map<TargetConfig, number>> {
-  const rows = await store.read.selectFrom("targets").select(["repository", "target", "watch_from"]).execute();
+  const rows = await store.read
+    .selectFrom("targets")
+    .select(["repository", "target", "watch_from"])
+    .execute();
   const since = new Map<TargetConfig, number>();
   for (const target of targets) {
-    const row = rows.find((r) => r.repository === repositoryKey(target.repository) && r.target === target.name);
+    const row = rows.find(
+      (r) => r.repository === repositoryKey(target.repository) && r.target === target.name,
+    );
     if (row?.watch_from != null) since.set(target, row.watch_from);
   }
   return since;

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Arrival } from "../accept/arrival.ts";
-import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
+import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
@@ -13,6 +13,8 @@ import { lookAtEach } from "./look-at-each.ts";
 /** How far back runs are compared. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
 const PER_PAGE = 100;
+/** Our clock and GitHub's may differ by this much. */
+const CLOCKS_DIFFER_MS = 60 * 60_000;
 /** GitHub lists no more than 1,000 runs of a search. */
 const MAX_PAGES = 10;
 
@@ -58,11 +60,11 @@ export class Reconcile implements Look {
         const runs = await this.#successfulRuns(repository, workflow, branch, signal);
         return this.#missing(repository, runs, watched);
       },
-      {
-        access,
-        log,
-        permission: "Actions: read",
+      (place, problem) => {
+        log.warn(`${place.workflow} of ${place.repository} is not compared with GitHub's runs: ${problem}`);
+        access.forget();
       },
+      "Actions: read",
     );
     return { arrivals: found, failure, done: (results) => recordLook(lease, "reconcile", begun, results) };
   }
@@ -87,8 +89,8 @@ export class Reconcile implements Look {
       );
       for (const run of data.workflow_runs) {
         const event = { action: "completed", workflow_run: run, repository: run.repository };
-        const { facts, ...judged } = judgeWorkflowRun(parseWorkflowRun(event), this.#o.targets);
-        runs.push({ ...judged, facts, completedAt: Date.parse(run.updated_at) });
+        const judged = judgeWorkflowRun(parseWorkflowRun(event), this.#o.targets);
+        runs.push({ ...judged, completedAt: Date.parse(run.updated_at) });
       }
       if (data.workflow_runs.length < PER_PAGE) break;
     }
@@ -101,47 +103,54 @@ export class Reconcile implements Look {
     runs: readonly Run[],
     watched: ReadonlyMap<TargetConfig, number>,
   ): Promise<Arrival[]> {
-    const due = runs
+    const isKnown = await this.#onRecord(
+      repository,
+      runs.map(({ facts }) => facts.runId as number),
+    );
+    return runs
       .map(({ completedAt, ...run }) => ({
         ...run,
-        targets: run.targets.filter((t) => completedAt >= (watched.get(t) ?? Number.POSITIVE_INFINITY)),
-      }))
-      .filter(({ targets }) => targets.length > 0);
-    const known = await this.#attemptsOnRecord(repositoryKey(repository));
-    return due
-      .filter(({ facts }) => !known.has(attemptKey(facts.runId, facts.runAttempt)))
-      .map((run) => ({
-        ...run,
-        source: "reconcile",
+        targets: run.targets.filter(
+          (target) =>
+            completedAt >= (watched.get(target) ?? Number.POSITIVE_INFINITY) && !isKnown(run.facts, target),
+        ),
+        source: "reconcile" as const,
         guid: null,
         event: "workflow_run",
         payload: null,
         viaRunAttempt: null,
-      }));
+      }))
+      .filter(({ targets }) => targets.length > 0);
   }
 
-  /** The run attempts of which an event has arrived, or a deployment was asked for by another route. */
-  async #attemptsOnRecord(repository: string): Promise<Set<string>> {
+  /** Of which of these runs an event has arrived, whatever came of it, or a deployment was asked for otherwise. */
+  async #onRecord(repository: string, runIds: number[]) {
     const { store, clock } = this.#o;
-    // An attempt of a run of that time was completed, and its event received, no earlier.
-    const since = clock.now() - LOOK_BACK_MS - CLOCKS_DIFFER_MS;
-    const deliveries = await store.read
+    if (runIds.length === 0) return () => false;
+    const key = repositoryKey(repository);
+    const events = await store.read
       .selectFrom("deliveries")
       .select(["run_id", "run_attempt"])
-      .where("received_at", ">=", since)
-      .where("repository", "=", repository)
-      .where("run_id", "is not", null)
-      .where((e) => e.or([e("action", "=", "completed"), e("outcome", "!=", "ignored")]))
+      // There is no index but that by time; no event arrives long before its run begins.
+      .where("received_at", ">=", clock.now() - LOOK_BACK_MS - CLOCKS_DIFFER_MS)
+      .where("repository", "=", key)
+      .where("event", "=", "workflow_run")
+      .where("action", "=", "completed")
+      .where("run_id", "in", runIds)
       .execute();
-    return new Set(deliveries.map(({ run_id, run_attempt }) => attemptKey(run_id, run_attempt)));
+    const deployments = await store.read
+      .selectFrom("deployments")
+      .select(["target", "run_id", "run_attempt"])
+      .where("repository_key", "=", key)
+      .where("run_id", "in", runIds)
+      .execute();
+    const known = new Set([
+      ...events.map(({ run_id, run_attempt }) => `${run_id} ${run_attempt}`),
+      ...deployments.map(({ target, run_id, run_attempt }) => `${run_id} ${run_attempt} ${target}`),
+    ]);
+    return ({ runId, runAttempt }: Run["facts"], { name }: TargetConfig) =>
+      known.has(`${runId} ${runAttempt}`) || known.has(`${runId} ${runAttempt} ${name}`);
   }
 }
 
-/** Our clock and GitHub's may differ by this much. */
-const CLOCKS_DIFFER_MS = 60 * 60_000;
-
-type Run = ReturnType<typeof judgeWorkflowRun> & { completedAt: number };
-
-function attemptKey(runId: number | null, runAttempt: number | null): string {
-  return `${runId} ${runAttempt}`;
-}
+type Run = JudgedRun & { completedAt: number };

@@ -1,28 +1,98 @@
-import { type CatchUpOptions, catchUp } from "./catch-up.ts";
-import { type ReconcileOptions, reconcile } from "./reconcile.ts";
+import type { Logger } from "pino";
+import type { Acceptor } from "../accept/acceptor.ts";
+import type { Arrival } from "../accept/arrival.ts";
+import type { Clock } from "../clock.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import type { DeliveryLogClient } from "../github/delivery-log.ts";
+import type { RepositoryAccess } from "../github/repository-access.ts";
+import type { Store } from "../store/store.ts";
+import { acceptInOrder } from "./accept-in-order.ts";
+import { ActionDeployments } from "./action-deployments.ts";
+import { CatchUp } from "./catch-up.ts";
+import type { ControllerLease } from "./controller-lease.ts";
+import type { DeliveryHealth } from "./delivery-health.ts";
+import { countResults, type Look } from "./look.ts";
+import type { Notices } from "./notices.ts";
+import { Reconcile } from "./reconcile.ts";
 import { Recurring } from "./recurring.ts";
 
-const CATCH_UP_MS = 60_000;
-const RECONCILE_MS = 10 * 60_000;
+export interface RecurringLooksOptions {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  notices: Notices;
+  targets: readonly TargetConfig[];
+  acceptor: Pick<Acceptor, "accept">;
+  access: RepositoryAccess;
+  deliveries: DeliveryLogClient;
+  health: DeliveryHealth;
+  /** Only the controller looks. */
+  lease: ControllerLease;
+}
 
-/** The looks that the controller takes at GitHub, again and again: the catch-up first, then the reconciling. */
-export function recurringLooks(
-  options: CatchUpOptions & ReconcileOptions,
-): Record<"catchUp" | "reconcile", Recurring> {
-  const { clock, log, lease } = options;
-  const common = { clock, log, may: () => lease.held };
-  return {
-    catchUp: new Recurring({
-      ...common,
-      name: "the catch-up",
-      everyMs: CATCH_UP_MS,
-      work: (signal) => catchUp(options, signal),
-    }),
-    reconcile: new Recurring({
-      ...common,
-      name: "the reconciling",
-      everyMs: RECONCILE_MS,
-      work: (signal) => reconcile(options, signal),
-    }),
-  };
+/**
+ * The looks that the controller takes at GitHub, again and again, for what never arrived. What several of them
+ * find at the same time is accepted together, in the order of the runs: an older run that one of them finds must
+ * not come after a newer one of another's.
+ */
+export class RecurringLooks {
+  #o: RecurringLooksOptions;
+  #catchUp: CatchUp;
+  #recurring: Recurring<Look>;
+
+  constructor(options: RecurringLooksOptions) {
+    this.#o = options;
+    this.#catchUp = new CatchUp(options);
+    this.#recurring = new Recurring<Look>({
+      tasks: [this.#catchUp, new ActionDeployments(options), new Reconcile(options)],
+      work: (due, signal) => this.#take(due, signal),
+      may: () => options.lease.held,
+      clock: options.clock,
+      log: options.log,
+    });
+  }
+
+  /** Looks everywhere: another controller may have seen little of what happened before. */
+  everywhere(): void {
+    this.#recurring.now();
+  }
+
+  /** Looks for what GitHub could not deliver lately. */
+  catchUp(): void {
+    this.#recurring.now([this.#catchUp]);
+  }
+
+  close(): Promise<void> {
+    return this.#recurring.close();
+  }
+
+  async #take(due: Look[], signal: AbortSignal): Promise<Map<Look, unknown>> {
+    const { acceptor, log, notices } = this.#o;
+    const failed = new Map<Look, unknown>();
+    const looks = await Promise.all(
+      due.map(async (look) => {
+        try {
+          const collected = await look.collect(signal);
+          if (collected.failure !== undefined) failed.set(look, collected.failure);
+          return collected;
+        } catch (error) {
+          failed.set(look, error);
+          return { arrivals: [] as Arrival[], done: undefined };
+        }
+      }),
+    );
+    signal.throwIfAborted();
+    const results = await acceptInOrder(
+      acceptor,
+      looks.flatMap(({ arrivals }) => arrivals),
+    );
+    const { found, accepted } = countResults(results);
+    if (found > 0) {
+      log.warn({ found, accepted }, "caught up with requests that had not arrived");
+      notices.publish({ type: "catch_up", found, accepted });
+    }
+    for (const { arrivals, done } of looks)
+      await done?.(new Map([...results].filter(([arrival]) => arrivals.includes(arrival))));
+    return failed;
+  }
 }

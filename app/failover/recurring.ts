@@ -76,20 +76,24 @@ export class Recurring<T extends Task> {
     if (this.#abort.signal.aborted) return;
     const now = this.#clock.monotonic();
     const pause = Math.min(...[...this.#schedules.values()].map(startOf)) - now;
-    if (pause > 0) return this.#sleep(pause);
-    if (!this.#may()) return this.#sleep(LONGEST_PAUSE_MS);
-    const due = [...this.#schedules].filter(([, schedule]) => startOf(schedule) - now <= TOGETHER_MS);
-    this.#running = this.#round(due.map(([task]) => task)).finally(() => {
-      this.#running = undefined;
-      this.#next();
-    });
+    if (pause > 0) this.#sleep(pause);
+    else if (!this.#may()) this.#sleep(LONGEST_PAUSE_MS);
+    else {
+      const due = [...this.#schedules].filter(([, schedule]) => startOf(schedule) - now <= TOGETHER_MS);
+      this.#running = this.#round(due.map(([task]) => task)).finally(() => {
+        this.#running = undefined;
+        this.#next();
+      });
+    }
   }
 
   #sleep(ms: number): void {
     const nap = new AbortController();
     this.#nap = nap;
     void this.#clock.sleep(ms, AbortSignal.any([nap.signal, this.#abort.signal])).then(
-      () => this.#nap === nap && !this.#running && this.#next(),
+      () => {
+        if (this.#nap === nap && !this.#running) this.#next();
+      },
       () => {},
     );
   }

@@ -22,5 +22,7 @@ export async function settleInGroups<T, R>(
 /** The error by which to decide when to try again: that which GitHub names a time with, else the first. */
 export function failureOf(settled: readonly Settled<unknown, unknown>[]): unknown {
   const reasons = settled.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
-  return reasons.find((reason) => [403, 429].includes((reason as { status?: number }).status ?? 0)) ?? reasons[0];
+  return (
+    reasons.find((reason) => [403, 429].includes((reason as { status?: number }).status ?? 0)) ?? reasons[0]
+  );
 }

@@ -1,10 +1,8 @@
+import { GITHUB_TASK } from "../../shared/deployment-request.ts";
 import type { Announcement } from "../queue/announce.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
 import { githubStatus } from "./description.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "./repository-access.ts";
-
-/** Marks the GitHub Deployments that are Twinhook's. */
-export const TASK = "twinhook";
 
 /** What the outbox needs to know of a deployment to show it. */
 export type Shown = Pick<
@@ -31,18 +29,18 @@ export class GitHubDeployments {
       const { data } = await octokit.request("GET /repos/{owner}/{repo}/deployments", {
         ...place,
         sha: shown.sha,
-        task: TASK,
+        task: GITHUB_TASK,
         environment: shown.environment,
         per_page: 100,
         request: callLimit(),
       });
-      const made = data.find(({ payload }) => idInPayload(payload) === shown.id);
+      const made = data.find(({ payload }) => twinhookPayload(payload)?.id === shown.id);
       if (made) return String(made.id);
     }
     const { data } = await octokit.request("POST /repos/{owner}/{repo}/deployments", {
       ...place,
       ref: shown.sha,
-      task: TASK,
+      task: GITHUB_TASK,
       environment: shown.environment,
       description: `Twinhook deploys ${shown.target}`,
       // The defaults would merge branches, and wait for checks that wait for this deployment.
@@ -77,11 +75,15 @@ export class GitHubDeployments {
   }
 }
 
-/** GitHub hands the payload back as an object or, to some clients, as text. */
-function idInPayload(payload: unknown): string | undefined {
+/**
+ * What a GitHub Deployment's payload holds for Twinhook: the deployment that it shows, or an Action's request.
+ * GitHub hands the payload back as an object or, to some clients, as text.
+ */
+export function twinhookPayload(payload: unknown): Record<string, unknown> | undefined {
   try {
     const value = typeof payload === "string" ? JSON.parse(payload) : payload;
-    return (value as { twinhook?: { id?: string } } | null)?.twinhook?.id;
+    const ours = (value as { twinhook?: unknown } | null)?.twinhook;
+    return typeof ours === "object" && ours !== null ? (ours as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ export type Octokit = Awaited<ReturnType<Probot["auth"]>>;
 export class RepositoryAccess {
   #newApp: () => Promise<Probot>;
   #app: Promise<Probot>;
-  #installations = new Map<string, number>();
+  #installations = new Map<string, Promise<number>>();
 
   /** `newApp` makes the App with nothing cached. */
   constructor(newApp: () => Promise<Probot>) {
@@ -19,17 +19,15 @@ export class RepositoryAccess {
   /** A client for `owner/name`. */
   async octokit(repository: string): Promise<Octokit> {
     const app = await this.#app;
-    let id = this.#installations.get(repository);
+    const known = this.#installations;
+    let id = known.get(repository);
     if (id === undefined) {
-      const octokit = await app.auth();
-      const { data } = await octokit.request("GET /repos/{owner}/{repo}/installation", {
-        ...ownerAndName(repository),
-        request: callLimit(),
-      });
-      id = data.id;
-      this.#installations.set(repository, id);
+      id = findInstallation(app, repository);
+      // One look-up serves all who ask meanwhile; a failed one, nobody else.
+      id.catch(() => known.delete(repository));
+      known.set(repository, id);
     }
-    return app.auth(id);
+    return app.auth(await id);
   }
 
   /**
@@ -37,9 +35,18 @@ export class RepositoryAccess {
    * given rights that a token made before does not carry.
    */
   forget(): void {
-    this.#installations.clear();
+    this.#installations = new Map();
     this.#app = this.#newApp();
   }
+}
+
+async function findInstallation(app: Probot, repository: string): Promise<number> {
+  const octokit = await app.auth();
+  const { data } = await octokit.request("GET /repos/{owner}/{repo}/installation", {
+    ...ownerAndName(repository),
+    request: callLimit(),
+  });
+  return data.id;
 }
 
 export function ownerAndName(repository: string): { owner: string; repo: string } {

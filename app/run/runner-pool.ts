@@ -70,7 +70,10 @@ export class RunnerPool {
   }
 
   #keep(runner: Runner): void {
-    if (this.#closed) return runner.dismiss();
+    if (this.#closed) {
+      runner.dismiss();
+      return;
+    }
     this.#spare.push(runner);
     runner.idleTimer = setTimeout(() => {
       if (this.#spare.length <= 1) return;

@@ -11,6 +11,7 @@ export function printInvitation(timeline: Timeline, { host, github }: Stage, fol
   timeline.line(`  ${"GitHub".padEnd(12)} ${github.url} (simulated)`);
   timeline.line(`  ${"folder".padEnd(12)} ${folder}`);
   timeline.line(`  ${"ready?".padEnd(12)} curl -s ${url}/readyz`);
+  timeline.line(`  ${"status".padEnd(12)} ${asAdmin} ${url}/api/status`);
   timeline.line(`  ${"deployments".padEnd(12)} ${asAdmin} ${url}/api/deployments`);
   timeline.line(`  ${"deliveries".padEnd(12)} ${asAdmin} ${url}/api/deliveries`);
 }

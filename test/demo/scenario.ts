@@ -55,8 +55,8 @@ export class Scenario {
       }),
     );
     watchGitHub(this.#stage, this.#timeline, (runId) => this.#label(runId));
-    this.#stage.pointHookTo("primary");
-    this.#timeline.note("demo", "the webhook URL of the App at GitHub is the primary's");
+    await this.#stage.hookAt("primary");
+    this.#timeline.note("GitHub", "was told the webhook URL of the App: the primary's");
   }
 
   async #oneEvent(): Promise<void> {
@@ -85,8 +85,9 @@ export class Scenario {
     const { host, supervisor } = this.#stage;
     await this.#part(
       "4. kill -9 of the primary, in the middle of a deployment",
-      "The deployment runs in a process of its own and goes on. The next run succeeds just then: GitHub's",
-      "event reaches nobody (GitHub never sends it again), the Action's request finds the backup.",
+      "The deployment runs in a process of its own and goes on. The backup notices, and moves the webhook URL.",
+      "The next run succeeds in between: GitHub's event reaches nobody, and GitHub never sends it again. The",
+      "Action's request finds the backup, and the backup fetches from GitHub's log what could not be delivered.",
     );
     const during = this.#complete({});
     const deployment = await this.#delivered(during);
@@ -96,11 +97,16 @@ export class Scenario {
     ]);
     const pid = this.#stage.pid("primary");
     process.kill(pid, "SIGKILL");
+    const killedAt = performance.now();
     this.#timeline.note("demo", `kill -9 ${pid}: the primary is dead`);
 
     const next = this.#complete({});
+    const moved = this.#stage.hookAt("backup").then(() => {
+      const ms = Math.round(performance.now() - killedAt);
+      this.#timeline.note("GitHub", `was told the backup's webhook URL, ${ms} ms after the kill`);
+    });
     const back = this.#primaryReturns(pid);
-    const [, step] = await Promise.all([this.#delivered(next), this.#step(next, "started"), back]);
+    const [, step] = await Promise.all([this.#delivered(next), this.#step(next, "started"), moved, back]);
     if (step.result.exitCode !== 0) throw new Error(`the step failed:\n${step.result.stdout}`);
     await this.#deployed(during);
     await this.#deployed(next);
@@ -127,14 +133,14 @@ export class Scenario {
   }
 
   async #backupReceives(): Promise<SentRun> {
-    await this.#part(
-      "5. The webhook URL becomes the backup's",
-      "A later release moves it by itself; until then the demo does, as you would in the App's settings.",
-    );
-    this.#stage.pointHookTo("backup");
+    await this.#part("5. GitHub delivers to the backup, until someone switches back");
+    await this.#stage.hookAt("backup");
     const sent = this.#complete({});
     await this.#delivered(sent);
     await this.#deployed(sent);
+    this.#timeline.note("demo", 'POST /api/switchover {"to": "primary"}');
+    await this.#stage.switchOver("primary");
+    this.#timeline.note("GitHub", "was told the primary's webhook URL again");
     return sent;
   }
 

@@ -11,6 +11,8 @@ export const DEPLOY_WORKFLOW = ".github/workflows/deploy.yml";
 
 /** How long both instances may take to start. */
 const START_LIMIT_MS = 60_000;
+/** How long a change of the webhook URL may take on a busy machine. */
+const FAILOVER_LIMIT_MS = 30_000;
 /** How long they may take to stop, before they are ended. */
 const STOP_LIMIT_MS = 10_000;
 
@@ -73,9 +75,18 @@ export class Stage {
     return Number(started?.pid);
   }
 
-  /** Sets the webhook URL in the App's settings, as a person would. */
-  pointHookTo(instance: string): void {
-    this.github.hook.config.url = this.host.url(instance, WEBHOOK_PATH);
+  /** Resolves when the App's webhook URL at GitHub is this instance's. */
+  async hookAt(instance: string): Promise<void> {
+    const url = this.host.url(instance, WEBHOOK_PATH);
+    await this.github.waitFor(() => this.github.hook.config.url === url, FAILOVER_LIMIT_MS);
+  }
+
+  /** Makes another instance the active one, as a person would. */
+  async switchOver(to: string): Promise<void> {
+    const body = { to, reason: "the demo", force: true };
+    const response = await this.host.admin("backup", "POST", "/api/switchover", body);
+    if (!response.ok) throw new Error(`the switchover was refused: ${await response.text()}`);
+    await this.hookAt(to);
   }
 
   /** The instance that a URL belongs to. */

@@ -12,8 +12,10 @@ const FIXED_SEED = 45;
 describe("every promise is kept while instances, runners and commands are killed", () => {
   const random = Math.floor(Math.random() * 2 ** 31);
 
+  // One random schedule a run is enough, on whichever store its seed picks.
+  const engineOfRandom = ENGINES[random % ENGINES.length];
   for (const engine of ENGINES)
-    for (const seed of [FIXED_SEED, random])
+    for (const seed of engine === engineOfRandom ? [FIXED_SEED, random] : [FIXED_SEED])
       test(`${engine}, ${seed === random ? "a seed of its own" : `seed ${seed}`}`, {
         timeout: PATIENCE_MS,
       }, async () => {

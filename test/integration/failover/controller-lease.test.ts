@@ -1,20 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Clock } from "../../../app/clock.ts";
 import { ControllerLease, NotControllerError } from "../../../app/failover/controller-lease.ts";
 import type { Store } from "../../../app/store/store.ts";
+import { ManualClock } from "../../helpers/manual-clock.ts";
 import { ENGINES, newStore } from "../../helpers/stores.ts";
 
 const TTL_MS = 2_000;
-
-/** A clock that stands still until it is moved. */
-class ManualClock implements Clock {
-  ms = 0;
-  jump = 0;
-  now = () => this.ms + this.jump;
-  monotonic = () => this.ms;
-  sleep = () => Promise.reject(new Error("nobody sleeps here"));
-}
 
 const nobodyIsGone = () => false;
 

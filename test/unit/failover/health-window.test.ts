@@ -20,9 +20,21 @@ function checked(results: (number | "failed")[]) {
 const times = <T>(count: number, value: T): T[] => Array(count).fill(value);
 
 describe("an endpoint", () => {
-  it("is unknown before it was checked, and while it has only failed too few times", () => {
+  it("is unknown until it was seen up for the first time, however often it failed", () => {
     expect(checked([]).health.status).toBe("unknown");
-    expect(checked(["failed", "failed"]).health.status).toBe("unknown");
+    const { health } = checked(times(10, "failed"));
+    expect(health).toMatchObject({ status: "unknown", consecutiveFailures: 10, unhealthySince: null });
+    expect(health.reason).toContain("no answer within 500 ms");
+  });
+
+  it("counts as unhealthy while it says that it is shutting down, although it answers", () => {
+    const { window, at } = checked([3, 3]);
+    window.leaving(at, true);
+    window.succeeded(at + 500, 3);
+    const health = window.health(at + 500);
+    expect(health).toMatchObject({ status: "unhealthy", reason: "it is shutting down", unhealthySince: at });
+    window.leaving(at + 600, false);
+    expect(window.health(at + 600).status).toBe("healthy");
   });
 
   it("is healthy from its first success", () => {
@@ -46,6 +58,20 @@ describe("an endpoint", () => {
       lastUnhealthyAt: at + 1,
       unhealthySince: null,
     });
+  });
+
+  it("begins anew with a new process: what failed before that was up counts no more", () => {
+    expect(checked([...times(30, "failed"), 3]).health).toMatchObject({ status: "healthy", samples: 1 });
+    const { window, at } = checked(times(30, 3));
+    window.died(at, "its process is gone");
+    for (let i = 1; i <= 30; i++) window.failed(at + i * 500, 1, "ECONNREFUSED");
+    window.succeeded(at + 15_500, 3);
+    expect(window.health(at + 15_500)).toMatchObject({ status: "healthy", successRate: 100 });
+  });
+
+  it("keeps what failed while it hung", () => {
+    const results = [...times(30, 3), ...times(5, "failed" as const), 3];
+    expect(checked(results).health).toMatchObject({ status: "degraded", samples: 36 });
   });
 
   it("is degraded by its average, from 20 samples on", () => {

@@ -1,0 +1,131 @@
+import type { Logger } from "pino";
+import { GITHUB_TASK } from "../../shared/deployment-request.ts";
+import type { Arrival } from "../accept/arrival.ts";
+import type { Accepted } from "../accept/commit-batch.ts";
+import type { Clock } from "../clock.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import { twinhookPayload } from "../github/deployments.ts";
+import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import type { Store } from "../store/store.ts";
+import { answerLeftDeployments } from "./answer-left-deployments.ts";
+import type { ControllerLease } from "./controller-lease.ts";
+import { judgeLeftDeployment, type LeftDeployment } from "./left-deployment.ts";
+import { type Collected, type Look, lastLook, recordLook, watchedSince } from "./look.ts";
+import { lookAtEach } from "./look-at-each.ts";
+
+/** The name under which the last complete look is on record. */
+const LOOK_NAME = "action_deployments";
+/** How far before the last complete look a new one reaches: the run that a request names may not have ended then. */
+const OVERLAP_MS = 60 * 60_000;
+/** How far back the first look goes. */
+const LOOK_BACK_MS = 72 * 60 * 60_000;
+const PER_PAGE = 100;
+
+export interface ActionDeploymentsOptions {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  targets: readonly TargetConfig[];
+  access: RepositoryAccess;
+  lease: ControllerLease;
+}
+
+/** Finds the requests that Actions left as GitHub Deployments, because no endpoint could be reached. */
+export class ActionDeployments implements Look {
+  readonly name = "the look for GitHub Deployments that an Action left";
+  readonly everyMs = 60_000;
+  #o: ActionDeploymentsOptions;
+  #repositories: string[];
+  #refused = new Set<string>();
+
+  constructor(options: ActionDeploymentsOptions) {
+    this.#o = options;
+    const byKey = new Map(options.targets.map((t) => [repositoryKey(t.repository), t.repository]));
+    this.#repositories = [...byKey.values()];
+  }
+
+  async collect(signal: AbortSignal): Promise<Collected> {
+    const { store, clock, targets, lease, log } = this.#o;
+    const begun = clock.now();
+    const last = await lastLook(store, LOOK_NAME);
+    const since = (last?.completed_at ?? begun - LOOK_BACK_MS) - OVERLAP_MS;
+    const watched = await watchedSince(store, targets);
+    const { found, failure } = await lookAtEach(
+      this.#repositories,
+      (repository) => this.#leftIn(repository, { since, watched }, signal),
+      (repository, problem) => {
+        // Once is enough for something that is looked at every minute.
+        if (!this.#refused.has(repository))
+          log.warn(`the GitHub Deployments of ${repository} are not looked at: ${problem}`);
+        this.#refused.add(repository);
+      },
+      "Deployments: write",
+    );
+    return {
+      arrivals: found,
+      failure,
+      done: async (results: ReadonlyMap<Arrival, Accepted>) => {
+        if (failure === undefined) await recordLook(lease, LOOK_NAME, begun, results);
+        await answerLeftDeployments(results, this.#o, signal);
+      },
+    };
+  }
+
+  async #leftIn(
+    repository: string,
+    { since, watched }: { since: number; watched: ReadonlyMap<TargetConfig, number> },
+    signal: AbortSignal,
+  ): Promise<Arrival[]> {
+    const { access, targets } = this.#o;
+    const octokit = await access.octokit(repository);
+    const left = await this.#unknown(await leftDeployments(octokit, repository, since, signal));
+    const found: Arrival[] = [];
+    for (const deployment of left) {
+      const arrival = await judgeLeftDeployment(octokit, deployment, { targets, watched, signal });
+      if (arrival) found.push(arrival);
+    }
+    return found;
+  }
+
+  /** Those that no look has accepted or refused yet. */
+  async #unknown(left: LeftDeployment[]): Promise<LeftDeployment[]> {
+    if (left.length === 0) return [];
+    const known = await this.#o.store.read
+      .selectFrom("deliveries")
+      .select("guid")
+      .where(
+        "guid",
+        "in",
+        left.map(({ guid }) => guid),
+      )
+      .execute();
+    return left.filter(({ guid }) => !known.some((row) => row.guid === guid));
+  }
+}
+
+/** The GitHub Deployments since then (ms) that hold a request; those that the App made hold a deployment's id. */
+async function leftDeployments(
+  octokit: Octokit,
+  repository: string,
+  since: number,
+  signal: AbortSignal,
+): Promise<LeftDeployment[]> {
+  const left: LeftDeployment[] = [];
+  for (let page = 1; ; page++) {
+    const { data } = await octokit.request("GET /repos/{owner}/{repo}/deployments", {
+      ...ownerAndName(repository),
+      task: GITHUB_TASK,
+      per_page: PER_PAGE,
+      page,
+      request: callLimit(signal),
+    });
+    for (const { id, payload, created_at } of data) {
+      const request = twinhookPayload(payload);
+      const createdAt = Date.parse(created_at);
+      if (request && !("id" in request) && createdAt >= since)
+        left.push({ id: String(id), guid: `github_deployment ${id}`, repository, request, createdAt });
+    }
+    if (data.length < PER_PAGE || Date.parse(data.at(-1)?.created_at ?? "") < since) return left;
+  }
+}

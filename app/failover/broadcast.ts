@@ -1,0 +1,178 @@
+import type { Logger } from "pino";
+import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import type { Clock } from "../clock.ts";
+import { classifyGitHubError } from "../github/github-error.ts";
+import type { RepositoryHook, RepositoryHooksClient } from "../github/repository-hooks.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import type { RepositoryHookRow } from "../store/schema.ts";
+import type { Store } from "../store/store.ts";
+import { type ControllerLease, NotControllerError } from "./controller-lease.ts";
+import { Recurring, type Task } from "./recurring.ts";
+
+const EVERY_MS = 10 * 60_000;
+
+export interface BroadcastOptions {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  hooks: RepositoryHooksClient;
+  /** Only the controller writes to GitHub. */
+  lease: ControllerLease;
+  /** Whether the mode is `broadcast`; if it no longer is, the webhooks made before are removed. */
+  enabled: boolean;
+  endpoints: readonly { url: string }[];
+  targets: readonly { repository: string }[];
+  /** Whether the webhook secret is being changed: GitHub may hold the previous one, and never shows it. */
+  secretChanges: boolean;
+}
+
+/** What is to be done about the webhooks of one repository. */
+export interface HookPlan {
+  create: string[];
+  update: { id: number; url: string }[];
+  remove: number[];
+}
+
+/**
+ * Compares a repository's webhooks with the URLs that they are to have. Ours are those that were made by us and
+ * those that point to an endpoint of ours; nobody else's is touched.
+ */
+export function planHooks(
+  found: readonly RepositoryHook[],
+  wanted: readonly string[],
+  made: ReadonlySet<number>,
+  rewrite: boolean,
+): HookPlan {
+  const ours = found.filter(({ id, url }) => made.has(id) || (url !== null && wanted.includes(url)));
+  const kept = wanted.map((url) => ours.find((hook) => hook.url === url));
+  return {
+    create: wanted.filter((_, place) => !kept[place]),
+    update: kept.flatMap((hook) =>
+      hook?.url && (rewrite || !hook.intact) ? { id: hook.id, url: hook.url } : [],
+    ),
+    remove: ours.filter((hook) => !kept.includes(hook)).map(({ id }) => id),
+  };
+}
+
+/**
+ * Beside the App's one URL, a webhook per endpoint in every repository that has a target: GitHub itself delivers
+ * to each twin, and no switch of the URL has to be waited for.
+ */
+export class Broadcast {
+  #o: BroadcastOptions;
+  /** Repositories whose webhooks GitHub does not let us set, with what was said about it. */
+  #refused = new Map<string, string>();
+  #secretWrittenUnder = 0;
+  #recurring: Recurring<Task>;
+
+  constructor(options: BroadcastOptions) {
+    this.#o = options;
+    const { clock, log, lease } = options;
+    this.#recurring = new Recurring<Task>({
+      tasks: [{ name: "setting the webhooks of the repositories", everyMs: EVERY_MS }],
+      work: async (_, signal) => {
+        await this.look(signal);
+        return new Map();
+      },
+      may: () => lease.held,
+      clock,
+      log,
+    });
+  }
+
+  /** Looks now, and every 10 minutes from then on. */
+  now(): void {
+    this.#recurring.now();
+  }
+
+  close(): Promise<void> {
+    return this.#recurring.close();
+  }
+
+  /** Makes, repairs and removes webhooks until they are as they should be. */
+  async look(signal: AbortSignal): Promise<void> {
+    const { enabled, targets, store, lease, secretChanges } = this.#o;
+    const { token } = lease;
+    const rewrite = secretChanges && token !== this.#secretWrittenUnder;
+    const made = await store.read.selectFrom("repository_hooks").selectAll().execute();
+    const current = new Set(enabled ? targets.map(({ repository }) => repositoryKey(repository)) : []);
+    let failure: unknown;
+    for (const repository of new Set([...current, ...made.map((row) => row.repository)])) {
+      const mine = made.filter((row) => row.repository === repository);
+      try {
+        await this.#settle(repository, current.has(repository), mine, rewrite, signal);
+        this.#refused.delete(repository);
+      } catch (error) {
+        if (!this.#isRefused(repository, error)) failure ??= error;
+      }
+    }
+    if (failure) throw failure;
+    if (this.#refused.size === 0) this.#secretWrittenUnder = token;
+  }
+
+  async #settle(
+    repository: string,
+    isCurrent: boolean,
+    made: readonly RepositoryHookRow[],
+    rewrite: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { hooks, endpoints, lease, log } = this.#o;
+    const wanted = isCurrent ? endpoints.map(({ url }) => `${url}${WEBHOOK_PATH}`) : [];
+    const found = await hooks.list(repository, signal);
+    const plan = planHooks(found, wanted, new Set(made.map(({ hook_id }) => hook_id)), rewrite);
+    // What is gone comes first, so that GitHub's limit of 20 leaves room for what comes.
+    for (const id of plan.remove) {
+      this.#checkRight();
+      await hooks.remove(repository, id, signal);
+    }
+    for (const { id, url } of plan.update) {
+      this.#checkRight();
+      await hooks.update(repository, id, url, signal);
+    }
+    for (const url of plan.create) {
+      this.#checkRight();
+      const hook_id = await hooks.create(repository, url, signal);
+      await lease.write((trx) =>
+        trx.insertInto("repository_hooks").values({ hook_id, repository }).execute(),
+      );
+    }
+    const gone = made.map(({ hook_id }) => hook_id).filter((id) => !found.some((hook) => hook.id === id));
+    const forgotten = [...gone, ...plan.remove];
+    if (forgotten.length > 0)
+      await lease.write((trx) =>
+        trx.deleteFrom("repository_hooks").where("hook_id", "in", forgotten).execute(),
+      );
+    const { create, update, remove } = plan;
+    if (create.length + update.length + remove.length > 0)
+      log.warn(
+        { repository, made: create, repaired: update.map(({ url }) => url), removed: remove.length },
+        `the webhooks of ${repository} are as they should be again`,
+      );
+  }
+
+  /** GitHub knows no fencing token, so the right to write is checked right before every write. */
+  #checkRight(): void {
+    if (!this.#o.lease.held) throw new NotControllerError("this instance");
+  }
+
+  /** Whether trying again soon is of no use. It is said once, with what a person has to change. */
+  #isRefused(repository: string, error: unknown): boolean {
+    const { status, message } = error as Error & { status?: number };
+    const remedy = status === undefined ? undefined : REMEDIES[status];
+    if (!remedy || classifyGitHubError(error, this.#o.clock.now()).kind === "rate_limited") return false;
+    const said = `the webhooks of ${repository} cannot be set: ${message}; ${remedy}`;
+    if (this.#refused.get(repository) !== said) this.#o.log.error({ repository }, said);
+    this.#refused.set(repository, said);
+    this.#o.hooks.forgetAccess();
+    return true;
+  }
+}
+
+const PERMISSION =
+  "give the App the permission Webhooks: read and write (`repository_hooks: write`) and accept it on the installation's page, or set `webhook.mode: switch`";
+const REMEDIES: Record<number, string> = {
+  403: PERMISSION,
+  404: `install the App on this repository, and ${PERMISSION}`,
+  422: "GitHub allows 20 webhooks per event: remove some that nobody needs",
+};

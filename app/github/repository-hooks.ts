@@ -1,0 +1,88 @@
+import { callLimit, ownerAndName, type RepositoryAccess } from "./repository-access.ts";
+
+/** What an endpoint's webhook is to tell of: the same as the App's own. */
+const EVENTS = ["deployment", "workflow_run"];
+
+/** A webhook of a repository, as GitHub shows it. */
+export interface RepositoryHook {
+  id: number;
+  url: string | null;
+  /** Whether it is as it was made, all but the secret: GitHub shows only that there is one. */
+  intact: boolean;
+}
+
+/** Reads and writes the webhooks of repositories. Needs the permission `repository_hooks: write`. */
+export class RepositoryHooksClient {
+  #access: RepositoryAccess;
+  #secret: string;
+
+  constructor(access: RepositoryAccess, secret: string) {
+    this.#access = access;
+    this.#secret = secret;
+  }
+
+  /** All webhooks of a repository, whoever made them. One page holds them: there are at most 20 per event. */
+  async list(repository: string, signal: AbortSignal): Promise<RepositoryHook[]> {
+    const octokit = await this.#access.octokit(repository);
+    const { data } = await octokit.request("GET /repos/{owner}/{repo}/hooks", {
+      ...ownerAndName(repository),
+      per_page: 100,
+      request: callLimit(signal),
+    });
+    return data.map(({ id, active, events, config }) => ({
+      id,
+      url: config.url ?? null,
+      intact:
+        active &&
+        events.toSorted().join() === EVENTS.join() &&
+        config.content_type === "json" &&
+        String(config.insecure_ssl ?? "0") === "0" &&
+        config.secret !== undefined,
+    }));
+  }
+
+  /** Makes a webhook that delivers to `url`, and returns its id. */
+  async create(repository: string, url: string, signal: AbortSignal): Promise<number> {
+    const octokit = await this.#access.octokit(repository);
+    const { data } = await octokit.request("POST /repos/{owner}/{repo}/hooks", {
+      ...ownerAndName(repository),
+      ...this.#content(url),
+      request: callLimit(signal),
+    });
+    return data.id;
+  }
+
+  /** Makes an existing one as `create` would have made it. */
+  async update(repository: string, id: number, url: string, signal: AbortSignal): Promise<void> {
+    const octokit = await this.#access.octokit(repository);
+    await octokit.request("PATCH /repos/{owner}/{repo}/hooks/{hook_id}", {
+      ...ownerAndName(repository),
+      hook_id: id,
+      ...this.#content(url),
+      request: callLimit(signal),
+    });
+  }
+
+  async remove(repository: string, id: number, signal: AbortSignal): Promise<void> {
+    const octokit = await this.#access.octokit(repository);
+    await octokit.request("DELETE /repos/{owner}/{repo}/hooks/{hook_id}", {
+      ...ownerAndName(repository),
+      hook_id: id,
+      request: callLimit(signal),
+    });
+  }
+
+  /** After a refusal the App may be given rights that a token made before does not carry. */
+  forgetAccess(): void {
+    this.#access.forget();
+  }
+
+  /** Always the whole of it, since GitHub drops a secret that is left out. `url` stays below `config`: above it Octokit would call it. */
+  #content(url: string) {
+    return {
+      active: true,
+      events: EVENTS,
+      config: { url, content_type: "json", insecure_ssl: "0", secret: this.#secret },
+    };
+  }
+}

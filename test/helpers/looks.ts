@@ -1,0 +1,118 @@
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import { Acceptor } from "../../app/accept/acceptor.ts";
+import { registerTargets } from "../../app/accept/register-targets.ts";
+import { readEnvironment } from "../../app/config/environment.ts";
+import type { TargetConfig } from "../../app/config/schema.ts";
+import { ControllerLease } from "../../app/failover/controller-lease.ts";
+import { DeliveryHealth } from "../../app/failover/delivery-health.ts";
+import { Notices } from "../../app/failover/notices.ts";
+import { RecurringLooks } from "../../app/failover/recurring-looks.ts";
+import { githubApp } from "../../app/github/app.ts";
+import { DeliveryLogClient } from "../../app/github/delivery-log.ts";
+import { RepositoryAccess } from "../../app/github/repository-access.ts";
+import { testTarget } from "./arrivals.ts";
+import type { RequestRecord } from "./github/answer-request.ts";
+import type { CompleteRunOptions } from "./github/complete-run.ts";
+import { type GitHubOptions, startGitHub } from "./github/simulator.ts";
+import { SleepersClock } from "./sleepers-clock.ts";
+import { type Engine, newStore } from "./stores.ts";
+
+/** The controller's looks at a simulated GitHub, whose hour passes by the same clock. Nobody runs deployments. */
+export async function setLooks(
+  engine: Engine,
+  options: { targets?: TargetConfig[]; github?: GitHubOptions } = {},
+) {
+  const { targets = [testTarget({ queue: "all" })] } = options;
+  const clock = new SleepersClock();
+  // Tokens are signed with the real time, so that GitHub lives by it until a test moves both.
+  const github = await startGitHub(options.github);
+  onTestFinished(() => github.close());
+  const repositories = new Set(targets.map(({ repository }) => repository));
+  for (const repository of repositories) github.addRepository(repository);
+  const store = await newStore(engine);
+  await registerTargets(store, targets, github.clock.now());
+  const lines: { msg: string }[] = [];
+  const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const { environment } = readEnvironment(github.environment());
+  const newApp = () => githubApp(environment, github.app.webhookSecret, log);
+  const access = new RepositoryAccess(newApp);
+  const acceptor = new Acceptor({ store, clock, instance: "backup", onQueued: () => {} });
+  const samples: { endpoint: string; ok: boolean }[] = [];
+  const notices = new Notices();
+
+  /** The looks of one more process of the App's, which has become the controller. */
+  async function start(holder = "backup") {
+    const lease = new ControllerLease({
+      store,
+      clock,
+      ttlMs: 7 * 24 * 60 * 60_000,
+      candidate: { holder, instance: holder, host: "host-1" },
+    });
+    await lease.acquire(() => true);
+    const looks = new RecurringLooks({
+      store,
+      clock,
+      log,
+      notices,
+      targets,
+      acceptor,
+      access,
+      lease,
+      deliveries: new DeliveryLogClient(newApp(), clock),
+      health: new DeliveryHealth({
+        store,
+        clock,
+        delivered: (endpoint, ok) => void samples.push({ endpoint, ok }),
+      }),
+    });
+    onTestFinished(() => looks.close());
+    return looks;
+  }
+
+  return {
+    github,
+    store,
+    clock,
+    targets,
+    lines,
+    samples,
+    notices,
+    acceptor,
+    newApp,
+    start,
+    /** Sends events that are nobody's concern, and resolves when GitHub has logged that nobody took them. */
+    async sendOthers(count: number) {
+      await Promise.all(Array.from({ length: count }, () => github.send("ping", {}).done));
+    },
+    /** So many runs complete, one after the other, and nobody takes their events. */
+    async completeRuns(count: number, given: Partial<CompleteRunOptions> = {}) {
+      const runs = Array.from({ length: count }, () =>
+        github.completeRun({ repository: "acme/site", ...given }),
+      );
+      await Promise.all(runs.map(({ done }) => done));
+      return runs.map(({ run }) => run.id);
+    },
+    /** Looks everywhere, and resolves when that is done, with how long the next look is away. */
+    async look() {
+      const looks = await start();
+      looks.everywhere();
+      const pause = await clock.asleep();
+      return { looks, pause };
+    },
+    deployments: () =>
+      store.read
+        .selectFrom("deployments")
+        .select(["run_id", "run_attempt", "target", "status", "source", "github_deployment_id"])
+        .orderBy("seq")
+        .execute(),
+    deliveries: () => store.read.selectFrom("deliveries").selectAll().execute(),
+    lastLook: (name = "catch_up") =>
+      store.read.selectFrom("looks").selectAll().where("name", "=", name).executeTakeFirst(),
+    /** The API requests that this route got (`*` stands for digits). */
+    requests(route: string): RequestRecord[] {
+      const pattern = new RegExp(`^${route.replaceAll("*", "\\d+")}$`);
+      return github.requests.filter(({ method, path }) => pattern.test(`${method} ${path}`));
+    },
+  };
+}

@@ -1,0 +1,251 @@
+import { pino } from "pino";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { configSchema } from "../../../app/config/schema.ts";
+import { Controller, REPAIR_MS } from "../../../app/failover/controller.ts";
+import { HealthWindow } from "../../../app/failover/health-window.ts";
+import { type Notice, Notices } from "../../../app/failover/notices.ts";
+import { lastFailover, pin, readSwitchboard } from "../../../app/failover/switchboard.ts";
+import type { WebhookConfig } from "../../../app/github/webhook-config.ts";
+import type { Store } from "../../../app/store/store.ts";
+import { ManualClock } from "../../helpers/manual-clock.ts";
+import { ENGINES, newStore } from "../../helpers/stores.ts";
+
+const { failover: thresholds } = configSchema.parse({
+  instances: [{ name: "primary", url: "http://127.0.0.1:1", listen: "127.0.0.1:1" }],
+});
+const ENDPOINTS = ["primary", "backup"].map((name) => ({ name, url: `http://${name}.example` }));
+const urlOf = (name: string) => `http://${name}.example/api/github/webhooks`;
+
+/** A GitHub that has nothing but the App's webhook. */
+class HookAtGitHub {
+  config: WebhookConfig = { url: urlOf("primary"), contentType: "json", insecureSsl: false };
+  writes: string[] = [];
+  down = false;
+  read = async (_signal?: AbortSignal) => {
+    if (this.down) throw new Error("GitHub is down");
+    return this.config;
+  };
+  write = async (url: string, _signal?: AbortSignal, beforeSending?: () => void) => {
+    beforeSending?.();
+    this.writes.push(url);
+    if (this.down) throw new Error("GitHub is down");
+    this.config = { ...this.config, url };
+  };
+}
+
+/** One store and one GitHub, with as many controllers as a test starts; time passes by `pass` alone. */
+async function scene(store: Store) {
+  const clock = new ManualClock();
+  const github = new HookAtGitHub();
+  const windows = new Map(ENDPOINTS.map(({ name }) => [name, new HealthWindow(thresholds)]));
+  const log: { msg: string }[] = [];
+  const notices: Notice[] = [];
+  const controllers: Controller[] = [];
+  const start = (instance: string) => {
+    const bus = new Notices();
+    bus.subscribe((notice) => notices.push(notice));
+    const controller = new Controller({
+      store,
+      clock,
+      candidate: { holder: `${instance} 1`, instance, host: "host" },
+      thresholds,
+      endpoints: ENDPOINTS,
+      doorUrl: null,
+      observe: () =>
+        ENDPOINTS.map(({ name }) => ({
+          name,
+          health: (windows.get(name) as HealthWindow).health(clock.monotonic()),
+        })),
+      isGone: ({ holder }) => holder === null,
+      github,
+      notices: bus,
+      onTakeOver: () => {},
+      onSwitched: () => {},
+      log: pino({ level: "info" }, { write: (line) => log.push(JSON.parse(line)) }),
+    });
+    controllers.push(controller);
+    controller.start();
+    onTestFinished(() => controller.close());
+    return controller;
+  };
+  /** Lets time pass, in small steps, with a check of every endpoint in each. */
+  const pass = async (ms: number, down: readonly string[] = []) => {
+    for (let rest = ms; rest > 0; rest -= 500) {
+      clock.ms += Math.min(rest, 500);
+      for (const [name, window] of windows)
+        if (down.includes(name)) window.failed(clock.ms, 500, "ECONNREFUSED");
+        else window.succeeded(clock.ms, 3);
+      for (const controller of controllers) controller.wake();
+      await settled();
+    }
+  };
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 10));
+  const story = () => log.map(({ msg }) => msg).filter((msg) => msg.includes("is complete"));
+  const begin = async () => {
+    await pass(500);
+    const controller = start("primary");
+    await vi.waitFor(async () => expect((await readSwitchboard(store))?.webhook_url).toBeTruthy());
+    return controller;
+  };
+  return { clock, github, windows, log, notices, start, begin, pass, story };
+}
+
+describe.each(ENGINES)("the controller on %s", (engine) => {
+  it("continues from what GitHub says, if that is one of the endpoints, and changes nothing", async () => {
+    const store = await newStore(engine);
+    const { github, begin } = await scene(store);
+    github.config.url = urlOf("backup");
+    await begin();
+    expect(await readSwitchboard(store)).toMatchObject({ active: "backup", webhook_url: urlOf("backup") });
+    expect(github.writes).toEqual([]);
+  });
+
+  it("tells the whole story of a failover in one line, and every step of it as a notice", async () => {
+    const store = await newStore(engine);
+    const { clock, github, windows, notices, begin, pass, story } = await scene(store);
+    const controller = await begin();
+    windows.get("primary")?.died(clock.ms, "its process is gone");
+    clock.ms += 7;
+    controller.wake();
+    await vi.waitFor(() => expect(story()).toHaveLength(1));
+    expect(story()[0]).toBe(
+      "failover from primary to backup is complete: primary is unhealthy: its process is gone; " +
+        "decided after 7 ms, at GitHub after 7 ms, read back after 7 ms",
+    );
+    expect(github.config.url).toBe(urlOf("backup"));
+    expect(await lastFailover(store)).toMatchObject({ switched_at: clock.ms, verified_at: clock.ms });
+    expect(notices.map(({ type }) => type)).toEqual(["controller", "failover", "webhook_switched"]);
+    expect(notices[2]).toMatchObject({ from: "primary", to: "backup", kind: "failover", durationMs: 7 });
+    await pass(3_000, ["primary"]);
+    expect(github.writes).toHaveLength(1);
+  });
+});
+
+describe("the controller", () => {
+  it("puts a URL right that was changed by hand, within half a minute and no sooner than its look", async () => {
+    const { clock, github, notices, begin, pass } = await scene(await newStore("sqlite"));
+    const controller = await begin();
+    github.config = { ...github.config, url: "https://elsewhere.example/hook" };
+    await pass(2_000);
+    expect(github.writes).toEqual([]);
+    for (let at = 2_000; at < REPAIR_MS; at += 500) {
+      clock.ms += 500;
+      controller.wake();
+      await vi.waitFor(() => expect(controller.held).toBe(true));
+    }
+    await pass(500);
+    await vi.waitFor(() => expect(github.config.url).toBe(urlOf("primary")));
+    expect(notices).toContainEqual({
+      type: "webhook_deviated",
+      found: "https://elsewhere.example/hook",
+      wanted: urlOf("primary"),
+    });
+  });
+
+  it("puts a content type and a switched-off TLS verification right as well", async () => {
+    const store = await newStore("sqlite");
+    const { github, begin } = await scene(store);
+    github.config = { ...github.config, insecureSsl: true };
+    const writing = vi.spyOn(github, "write");
+    await begin();
+    expect(writing).toHaveBeenCalledOnce();
+  });
+
+  it("tries for as long as GitHub is down, and logs ever fewer of the tries", async () => {
+    const store = await newStore("sqlite");
+    const { clock, github, windows, log, begin, story } = await scene(store);
+    const controller = await begin();
+    github.down = true;
+    windows.get("primary")?.died(clock.ms, "its process is gone");
+    controller.wake();
+    await vi.waitFor(() => expect(github.writes).toHaveLength(3), 5_000);
+    expect(await lastFailover(store)).toMatchObject({ switched_at: null, abandoned_at: null });
+    github.down = false;
+    await vi.waitFor(() => expect(story()).toHaveLength(1), 5_000);
+    expect(log.filter(({ msg }) => msg.includes("is not set yet")).length).toBe(2);
+  });
+
+  it("abandons a change that GitHub has not taken when the decision changes, and never comes back to it", async () => {
+    const store = await newStore("sqlite");
+    const { clock, github, windows, begin, story } = await scene(store);
+    const controller = await begin();
+    github.down = true;
+    windows.get("primary")?.died(clock.ms, "its process is gone");
+    controller.wake();
+    await vi.waitFor(() => expect(github.writes).toEqual([urlOf("backup")]));
+    const first = await lastFailover(store);
+    windows.get("primary")?.succeeded(clock.ms, 3);
+    windows.get("backup")?.died(clock.ms, "its process is gone");
+    controller.wake();
+    await vi.waitFor(() => expect(github.writes).toContain(urlOf("primary")));
+    github.down = false;
+    await vi.waitFor(() => expect(story()).toHaveLength(1), 5_000);
+    expect(story()[0]).toContain("failover from backup to primary");
+    const rows = await store.read.selectFrom("failovers").selectAll().orderBy("id").execute();
+    expect(rows).toMatchObject([
+      { id: first?.id, switched_at: null, abandoned_at: clock.ms },
+      { to_endpoint: "primary", abandoned_at: null, verified_at: clock.ms },
+    ]);
+    expect(github.writes.filter((url) => url === urlOf("backup"))).toHaveLength(1);
+  });
+
+  it("brings to GitHub what another one decided and did not live to do", async () => {
+    const store = await newStore("sqlite");
+    const { clock, github, windows, begin, start, notices, pass, story } = await scene(store);
+    const controller = await begin();
+    github.down = true;
+    windows.get("primary")?.died(clock.ms, "its process is gone");
+    controller.wake();
+    await vi.waitFor(() => expect(github.writes).toHaveLength(1));
+    await controller.close();
+    github.down = false;
+    start("backup");
+    await pass(500, ["primary"]);
+    await vi.waitFor(() => expect(story()).toHaveLength(1));
+    expect(await lastFailover(store)).toMatchObject({ to_endpoint: "backup", decided_by: "primary" });
+    // That is nobody's meddling.
+    expect(notices.map(({ type }) => type)).not.toContain("webhook_deviated");
+  });
+
+  it("recovers to the preferred endpoint once that has been well for ten seconds, and pins hold against it", async () => {
+    const store = await newStore("sqlite");
+    const { clock, github, windows, begin, pass } = await scene(store);
+    const controller = await begin();
+    await pass(15_000);
+    windows.get("primary")?.died(clock.ms, "its process is gone");
+    controller.wake();
+    await vi.waitFor(() => expect(github.config.url).toBe(urlOf("backup")));
+    await pass(9_500);
+    expect((await readSwitchboard(store))?.active).toBe("backup");
+    await pass(1_000);
+    await vi.waitFor(() => expect(github.config.url).toBe(urlOf("primary")));
+    expect(await lastFailover(store)).toMatchObject({ kind: "recovery", to_endpoint: "primary" });
+
+    await pin(store, "backup", "trying it", false);
+    await pass(20_000);
+    expect(github.config.url).toBe(urlOf("backup"));
+    windows.get("backup")?.died(clock.ms, "its process is gone");
+    controller.wake();
+    await vi.waitFor(() => expect(github.config.url).toBe(urlOf("primary")));
+    expect(await readSwitchboard(store)).toMatchObject({ pinned: null, pinned_reason: null });
+  });
+
+  it("says once that all endpoints are down, and leaves the URL", async () => {
+    const { github, notices, begin, pass } = await scene(await newStore("sqlite"));
+    await begin();
+    await pass(3_000, ["primary", "backup"]);
+    expect(github.writes).toEqual([]);
+    expect(notices.filter(({ type }) => type === "all_down")).toHaveLength(1);
+  });
+
+  it("takes over a fresh installation although GitHub hangs", async () => {
+    const store = await newStore("sqlite");
+    const { github, start, pass } = await scene(store);
+    github.read = (signal) =>
+      new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("too late"))));
+    await pass(500);
+    const controller = start("primary");
+    await vi.waitFor(async () => expect((await readSwitchboard(store))?.active).toBe("primary"), 5_000);
+    expect(controller.held).toBe(true);
+  });
+});

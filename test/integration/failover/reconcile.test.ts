@@ -1,0 +1,165 @@
+import { describe, expect, it } from "vitest";
+import { testTarget } from "../../helpers/arrivals.ts";
+import { setLooks } from "../../helpers/looks.ts";
+import { ENGINES } from "../../helpers/stores.ts";
+
+const RUNS = "GET /repos/[^/]+/[^/]+/actions/workflows/[^/]+/runs";
+const HOUR_MS = 60 * 60_000;
+const never = { repository: "acme/site", send: false };
+
+describe.each(ENGINES)("the reconciling on %s", (engine) => {
+  it("finds a run whose event GitHub never sent, and accepts it between those that could not be delivered", async () => {
+    const scene = await setLooks(engine);
+    const { github } = scene;
+    const [first] = await scene.completeRuns(1);
+    const { run } = github.completeRun(never);
+    const [last] = await scene.completeRuns(1);
+    await scene.look();
+    expect(await scene.deployments()).toMatchObject([
+      { run_id: first, source: "catch_up" },
+      { run_id: run.id, source: "reconcile" },
+      { run_id: last, source: "catch_up" },
+    ]);
+    expect(await scene.lastLook("reconcile")).toMatchObject({ found: 1, accepted: 1 });
+    expect(await scene.lastLook()).toMatchObject({ found: 2, accepted: 2 });
+  });
+
+  it("looks again every ten minutes, and finds nothing twice", async () => {
+    const scene = await setLooks(engine);
+    const { github, clock } = scene;
+    github.completeRun(never);
+    await scene.look();
+    for (let minute = 1; minute <= 20; minute++) {
+      clock.advance(60_000);
+      await clock.asleep();
+    }
+    expect(scene.requests(RUNS)).toHaveLength(3);
+    expect(await scene.deployments()).toHaveLength(1);
+    expect(await scene.deliveries()).toHaveLength(1);
+    expect(await scene.lastLook("reconcile")).toMatchObject({ found: 1, accepted: 1 });
+  });
+
+  it("finds the attempt of a run that was run again, beside the one on record", async () => {
+    const scene = await setLooks(engine);
+    const { github } = scene;
+    const first = github.completeRun({ repository: "acme/site" });
+    await first.done;
+    const { looks } = await scene.look();
+    github.completeRun({ ...never, runId: first.run.id });
+    looks.everywhere();
+    await scene.clock.asleep();
+    expect(await scene.deployments()).toMatchObject([
+      { run_id: first.run.id, run_attempt: 1 },
+      { run_id: first.run.id, run_attempt: 2, source: "reconcile" },
+    ]);
+  });
+
+  it("leaves out what does not deploy: failed runs, forks, other branches, workflows and starts", async () => {
+    const scene = await setLooks(engine);
+    const { github } = scene;
+    for (const given of [
+      { conclusion: "failure" },
+      { action: "in_progress" as const },
+      { fork: true, branch: "main" },
+      { branch: "next" },
+      { path: ".github/workflows/lint.yml" },
+      { event: "pull_request", branch: "main" },
+    ])
+      github.completeRun({ ...never, ...given });
+    await scene.look();
+    expect(await scene.deployments()).toEqual([]);
+  });
+
+  it("deploys none of the months of runs of a repository that is new to it", async () => {
+    const scene = await setLooks(engine);
+    const { github, store } = scene;
+    const now = github.clock.now();
+    for (let hours = 2_000; hours > 0; hours -= 10) {
+      const at = now - hours * HOUR_MS;
+      github.completeRun({ ...never, createdAt: at, startedAt: at, updatedAt: at });
+    }
+    const { run } = github.completeRun(never);
+    await scene.look();
+    expect((await scene.deployments()).map(({ run_id }) => run_id)).toEqual([run.id]);
+    const marks = await store.read.selectFrom("targets").select("mark_run_id").execute();
+    expect(marks).toEqual([{ mark_run_id: 0 }]);
+  });
+
+  it("looks no further back than 72 hours", async () => {
+    const scene = await setLooks(engine);
+    const { github, store } = scene;
+    await store.write((trx) => trx.updateTable("targets").set({ watch_from: 0 }).execute());
+    const ids = [73, 71].map((hours) => {
+      const at = github.clock.now() - hours * HOUR_MS;
+      return github.completeRun({ ...never, createdAt: at, startedAt: at, updatedAt: at }).run.id;
+    });
+    await scene.look();
+    expect((await scene.deployments()).map(({ run_id }) => run_id)).toEqual(ids.slice(1));
+  });
+
+  it("does not judge again a run whose event arrived and was ignored, after the rules were changed", async () => {
+    const scene = await setLooks(engine);
+    const { github, acceptor } = scene;
+    const { run } = github.completeRun(never);
+    await acceptor.accept({
+      source: "webhook",
+      guid: "guid-1",
+      event: "workflow_run",
+      action: "completed",
+      facts: {
+        repository: "acme/site",
+        runId: run.id,
+        runAttempt: 1,
+        runStartedAt: null,
+        sha: run.head_sha,
+        ref: "refs/heads/main",
+        workflow: run.path,
+        actor: null,
+      },
+      repository: "acme/site",
+      targets: [],
+      ignored: "no target of it allows the branch main",
+      payload: null,
+      viaRunAttempt: null,
+    });
+    await scene.look();
+    expect(await scene.deployments()).toEqual([]);
+  });
+
+  it("supersedes a run that is older than what has been deployed", async () => {
+    const scene = await setLooks(engine);
+    const { github, store } = scene;
+    const { run } = github.completeRun(never);
+    await store.write((trx) =>
+      trx
+        .updateTable("targets")
+        .set({ mark_run_id: run.id + 1, mark_run_attempt: 1 })
+        .execute(),
+    );
+    await scene.look();
+    expect(await scene.deployments()).toMatchObject([{ run_id: run.id, status: "superseded" }]);
+    expect(await scene.lastLook("reconcile")).toMatchObject({ found: 1, accepted: 0 });
+  });
+
+  it("reads every page of GitHub's list", async () => {
+    const scene = await setLooks(engine);
+    for (let i = 0; i < 230; i++) scene.github.completeRun(never);
+    await scene.look();
+    expect(await scene.deployments()).toHaveLength(230);
+    expect(scene.requests(RUNS)).toHaveLength(3);
+  });
+
+  it("looks at the other repositories when GitHub refuses one, and says how to change that", async () => {
+    const shop = testTarget({ repository: "acme/shop", environment: "shop" });
+    const scene = await setLooks(engine, { targets: [testTarget(), shop] });
+    const { github, lines } = scene;
+    github.repository("acme/shop").installation_id = null;
+    const { run } = github.completeRun(never);
+    const { pause } = await scene.look();
+    expect(pause).toBe(60_000);
+    expect((await scene.deployments()).map(({ run_id }) => run_id)).toEqual([run.id]);
+    const said = lines.map(({ msg }) => msg).filter((msg) => msg.includes("acme/shop"));
+    expect(said).toHaveLength(2);
+    expect(said.every((msg) => msg.includes("install the App on the repository"))).toBe(true);
+  });
+});
