@@ -93,7 +93,17 @@ export async function startInstance(options: {
   });
   const access = new RepositoryAccess(() => newApp(secret));
   const notices = new Notices();
-  const acceptor = new Acceptor({ store, clock, instance: name, onQueued: () => dispatcher.wake() });
+  const acceptor = new Acceptor({
+    store,
+    clock,
+    instance: name,
+    onQueued: (queued) =>
+      dispatcher.offer(
+        queued.flatMap(({ repository, targets }) =>
+          targets.map(({ name }) => ({ repository, target: name })),
+        ),
+      ),
+  });
   const outbox = new Outbox({
     store,
     clock,

@@ -25,13 +25,18 @@ export class Acceptor {
   #store: Store;
   #clock: Clock;
   #instance: string;
-  #onQueued: () => void;
+  #onQueued: (queued: readonly Arrival[]) => void;
   #waiting: Waiting[] = [];
   #working: Promise<void> | undefined;
   #closed = false;
 
-  /** `onQueued` is called after a commit that left a deployment waiting. */
-  constructor(options: { store: Store; clock: Clock; instance: string; onQueued: () => void }) {
+  /** `onQueued` is called after a commit with the arrivals of which deployments wait now. */
+  constructor(options: {
+    store: Store;
+    clock: Clock;
+    instance: string;
+    onQueued: (queued: readonly Arrival[]) => void;
+  }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#instance = options.instance;
@@ -73,7 +78,8 @@ export class Acceptor {
         { instance: this.#instance, now: this.#clock.now() },
       );
       for (const [index, waiting] of batch.entries()) waiting.resolve(accepted[index] as Accepted);
-      if (accepted.some(({ queued }) => queued)) this.#onQueued();
+      const queued = batch.filter((_, index) => accepted[index]?.queued).map(({ arrival }) => arrival);
+      if (queued.length > 0) this.#onQueued(queued);
     } catch (error) {
       // One arrival that the store cannot take must not fail those that happened to share its commit.
       if (batch.length > 1 && !(error instanceof StoreUnavailableError))

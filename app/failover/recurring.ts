@@ -99,6 +99,9 @@ export class Recurring<T extends Task> {
   }
 
   async #round(due: T[]): Promise<void> {
+    // Only once `#running` is set, so that being asked by the work itself begins no second round beside it.
+    await null;
+    if (this.#abort.signal.aborted) return;
     const begun = this.#clock.monotonic();
     // Before the work, so that being asked meanwhile makes it due again.
     for (const task of due) this.#schedule(task).dueAt = begun + task.everyMs;

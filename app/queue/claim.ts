@@ -34,9 +34,10 @@ export function claim(store: Store, request: ClaimRequest): Promise<Claim> {
   return store.perform<Claim>(TASK, request);
 }
 
-/** Loads what a claim needs, so that the first one is as quick as the others. */
-export function preloadClaim(store: Store): Promise<void> {
-  return store.preload(TASK);
+/** A claim of what does not exist, so that the first one in earnest finds everything loaded and compiled. */
+export async function rehearseClaim(store: Store): Promise<void> {
+  const nothing = { repositoryKey: "", target: "", holder: "", instance: "", host: "" };
+  await claim(store, { ...nothing, queue: "all", lock: null });
 }
 
 /**
@@ -57,7 +58,8 @@ export async function claimInTransaction(
     .selectAll()
     .where("repository", "=", request.repositoryKey)
     .where("target", "=", request.target)
-    .executeTakeFirstOrThrow();
+    .executeTakeFirst();
+  if (!mark) return { kind: "nothing" };
   const waiting = await trx
     .selectFrom("deployments")
     .selectAll()

@@ -1,6 +1,6 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import { execa } from "execa";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
@@ -37,22 +37,16 @@ export function execute(options: {
   const { deployment, target, inherited, registry, holder, log, clock } = options;
   const payloadFile = registry.payloadFile(holder);
   writeFileSync(payloadFile, deployment.payload ?? "null", { mode: 0o600 });
-  // execa's types name the first few descriptors only; any number will do.
-  const output = log.input as 3;
   const [file, ...args] = target.run as [string, ...string[]];
-  const child = execa(file, args, {
+  // Node's own function, since all that a library adds to it would delay the command's first instruction.
+  const child = spawn(file, args, {
     cwd: target.directory,
     env: commandEnvironment(deployment, target, inherited, payloadFile),
-    extendEnv: false,
-    stdin: "ignore",
-    stdout: output,
-    stderr: output,
-    buffer: false,
+    stdio: ["ignore", log.input, log.input],
     // A session and process group of its own, which outlives the runner if it must.
     detached: true,
-    cleanup: false,
-    reject: false,
   });
+  const ended = endOf(child);
   log.handedOver();
   const command = child.pid === undefined ? undefined : identify(child.pid);
   if (command) note(command);
@@ -80,11 +74,11 @@ export function execute(options: {
   }
 
   async function settle(): Promise<Ending & { endedBy: EndedBy | null }> {
-    const result = await child;
+    const result = await ended;
     clearTimeout(limit);
     await ending;
     rmSync(payloadFile, { force: true });
-    const exitCode = result.exitCode ?? null;
+    const { exitCode } = result;
     if (endedBy) {
       const status = endedBy === "cancel" ? "cancelled" : "failed";
       return { status, exitCode, reason: DESCRIPTIONS[endedBy](target), endedBy };
@@ -105,14 +99,26 @@ const DESCRIPTIONS: Record<EndedBy, (target: TargetConfig) => string> = {
   lease_lost: () => "the runner could not renew its lease, so that another host may take over",
 };
 
-/** As a shell would report it. */
-function signalExitCode(signal: string | undefined): number | null {
-  const number = signal === undefined ? undefined : constants.signals[signal as NodeJS.Signals];
-  return number === undefined ? null : 128 + number;
+/** How a process ended, or why it never began. */
+interface ProcessEnd {
+  exitCode: number | null;
+  signal: NodeJS.Signals | null;
+  error: Error | null;
 }
 
-function explain(result: { exitCode?: number; signal?: string; originalMessage?: string }): string {
-  if (result.signal) return `the command was ended by ${result.signal}`;
-  if (result.exitCode !== undefined) return `the command exited with code ${result.exitCode}`;
-  return `the command could not be started: ${result.originalMessage ?? "unknown error"}`;
+function endOf(child: ChildProcess): Promise<ProcessEnd> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve({ exitCode: null, signal: null, error }));
+    child.once("exit", (exitCode, signal) => resolve({ exitCode, signal, error: null }));
+  });
+}
+
+/** As a shell would report it. */
+function signalExitCode(signal: NodeJS.Signals | null): number | null {
+  return signal === null ? null : 128 + constants.signals[signal];
+}
+
+function explain({ exitCode, signal, error }: ProcessEnd): string {
+  if (error) return `the command could not be started: ${error.message}`;
+  return signal ? `the command was ended by ${signal}` : `the command exited with code ${exitCode}`;
 }

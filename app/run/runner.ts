@@ -2,10 +2,11 @@
  * The main file of a runner: a process of its own that runs deployments, one at a time. It outlives the instance
  * that started it, so that the instance may die, or be upgraded, in the middle of a deployment.
  */
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { execa } from "execa";
+import { promisify } from "node:util";
 import { systemClock } from "../clock.ts";
-import { preloadClaim } from "../queue/claim.ts";
+import { rehearseClaim } from "../queue/claim.ts";
 import { openStore } from "../store/open-store.ts";
 import { hostId } from "./host-id.ts";
 import type { FromRunner, Job, Preparation, ToRunner } from "./messages.ts";
@@ -39,7 +40,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal
 
 async function prepare({ stateDirectory, instance, store }: Preparation): Promise<Workplace> {
   const opened = await openStore(store, { clock: systemClock, maxConnections: 2, skipMigrations: true });
-  await preloadClaim(opened);
+  await rehearseClaim(opened);
   return {
     clock: systemClock,
     store: opened,
@@ -55,7 +56,7 @@ async function nextHolder(): Promise<string> {
   const holder = `run_${randomUUID().replaceAll("-", "")}`;
   const { registry } = await (workplace as Promise<Workplace>);
   registry.own(holder, identify(process.pid) as ProcessIdentity);
-  await execa("mkfifo", ["-m", "600", registry.outputPipe(holder)]);
+  await promisify(execFile)("mkfifo", ["-m", "600", registry.outputPipe(holder)]);
   return holder;
 }
 

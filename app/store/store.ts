@@ -28,8 +28,6 @@ export interface Store {
    * the thread of the connection: one message each way in place of two for every statement.
    */
   perform<O>(task: URL, input: unknown): Promise<O>;
-  /** Loads a task, so that its first use takes no longer than the others. */
-  preload(task: URL): Promise<void>;
   /** The time by which leases are measured: the database's own where instances may run on several hosts. */
   now(trx: Writer): Promise<number>;
   /** Inside a transaction: wakes everyone who listens by `onChange`, once it is committed. */

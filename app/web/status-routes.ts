@@ -31,11 +31,11 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
 
   routes.get("/status", async (c) => {
     requireAdmin(c.req.header(), credentials);
-    const [board, last, { waiting, running }, look, verification] = await Promise.all([
+    const [board, last, { waiting, running }, looks, verification] = await Promise.all([
       readSwitchboard(store),
       lastFailover(store),
       pending(store),
-      store.read.selectFrom("looks").selectAll().where("name", "=", LOOK_NAME).executeTakeFirst(),
+      store.read.selectFrom("looks").selectAll().execute(),
       countVerifications(store),
     ]);
     const observed = failover.checker.observe();
@@ -85,9 +85,10 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
         : null,
       queue: { queued: waiting.reduce((sum, { count }) => sum + Number(count), 0), running: running.length },
       catch_up: {
-        last_run_at: isoTime(look?.completed_at ?? null),
-        found: look?.found ?? 0,
-        accepted: look?.accepted ?? 0,
+        last_run_at: isoTime(looks.find(({ name }) => name === LOOK_NAME)?.completed_at ?? null),
+        // What was found at GitHub by any way: in its log, among its runs, among its Deployments.
+        found: looks.reduce((sum, { found }) => sum + found, 0),
+        accepted: looks.reduce((sum, { accepted }) => sum + accepted, 0),
       },
       verification,
     });

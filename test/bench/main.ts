@@ -3,9 +3,10 @@ import { cpus } from "node:os";
 import { startGitHub } from "../helpers/github/simulator.ts";
 import { type AcceptResult, measureAccepts } from "./accepts.ts";
 import { measureDisk } from "./disk.ts";
+import { type FailoverTimes, measureFailover } from "./failover/failover.ts";
 import { type MemoryLook, measureMemory } from "./memory.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
-import { describeAccepts, describeMemory, describeTrigger } from "./report.ts";
+import { describeAccepts, describeFailover, describeMemory, describeTrigger } from "./report.ts";
 import { stopAll } from "./subjects/running.ts";
 import { measureTrigger, type TriggerTimes } from "./trigger.ts";
 
@@ -25,6 +26,7 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
   let accepts: AcceptResult[] | undefined;
   let trigger: TriggerTimes[] | undefined;
   let memory: MemoryLook[] | undefined;
+  let failover: FailoverTimes[] | undefined;
   try {
     if (parts.includes("accepts")) {
       accepts = await measureAccepts(github, options, note);
@@ -38,15 +40,26 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
       memory = await measureMemory(github, note);
       print(describeMemory(memory));
     }
+    if (parts.includes("failover")) {
+      failover = await measureFailover(github, options, note);
+      print(describeFailover(failover));
+    }
   } finally {
     await stopAll();
     await github.close();
   }
   if (json)
-    console.log(JSON.stringify({ node: process.version, disk, accepts, trigger, memory }, undefined, 2));
+    console.log(
+      JSON.stringify({ node: process.version, disk, accepts, trigger, memory, failover }, undefined, 2),
+    );
   const lost = accepts?.find(({ stored, accepted }) => stored !== null && stored < accepted);
   if (lost)
     throw new Error(`${lost.subject}: ${lost.accepted} events were accepted, ${lost.stored} are stored`);
+  const forgotten = failover?.find(({ events, deployed }) => deployed !== events);
+  if (forgotten)
+    throw new Error(
+      `${forgotten.fault}: of ${forgotten.events} events not every one was deployed once and in order`,
+    );
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const)

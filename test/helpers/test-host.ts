@@ -52,6 +52,8 @@ export interface TestHostOptions {
   /** The text of `deploy.sh`; default: a script that only notes when it starts and ends. */
   script?: string;
   env?: Record<string, string>;
+  /** A command through which instances are started, such as `ip netns exec NAME`. */
+  through?: string[];
 }
 
 /** A server as a team would have it: a folder with a configuration and a deploy script, and instances. */
@@ -64,8 +66,10 @@ export class TestHost {
   readonly env: NodeJS.ProcessEnv;
   readonly webhookSecret: string;
   readonly processes: AppProcess[] = [];
+  readonly #through: readonly string[];
 
-  private constructor({ github, store, env }: TestHostOptions) {
+  private constructor({ github, store, env, through = [] }: TestHostOptions) {
+    this.#through = through;
     this.webhookSecret = github.app.webhookSecret;
     this.env = {
       PATH: process.env.PATH,
@@ -109,7 +113,11 @@ export class TestHost {
 
   /** Starts a process of the App with these arguments. */
   spawn(args: readonly string[], env: NodeJS.ProcessEnv = {}): AppProcess {
-    const started = new AppProcess([MAIN, ...args], { cwd: this.directory, env: { ...this.env, ...env } });
+    const started = new AppProcess(
+      [MAIN, ...args],
+      { cwd: this.directory, env: { ...this.env, ...env } },
+      this.#through,
+    );
     this.processes.push(started);
     return started;
   }

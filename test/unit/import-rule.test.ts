@@ -8,6 +8,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const LAYERS = [
   ["app/main.ts"],
   ["app/start.ts", "app/instance.ts"],
+  ["app/liveness.ts"],
   ["app/web"],
   ["app/failover"],
   ["app/run", "app/github"],

@@ -40,8 +40,10 @@ export class PostgresStore implements Store {
       // The server itself ends the transaction of a frozen instance, which would lock out its twin.
       idle_in_transaction_session_timeout: 1_500,
     });
-    // An idle connection that breaks is the pool's to replace; without a listener it would end the process.
+    // A connection that breaks while nothing is asked of it, idle in the pool or inside a transaction, is the pool's
+    // to replace; without listeners it would end the process.
     this.#pool.on("error", () => {});
+    this.#pool.on("connect", (client) => client.on("error", () => {}));
     this.read = new Kysely<Database>({ dialect: new PostgresDialect({ pool: this.#pool }) });
   }
 
@@ -72,10 +74,6 @@ export class PostgresStore implements Store {
   async perform<O>(task: URL, input: unknown): Promise<O> {
     const { default: work } = (await import(task.href)) as { default: TransactionTask<unknown, O> };
     return this.write((trx) => work(trx, this, input));
-  }
-
-  async preload(task: URL): Promise<void> {
-    await import(task.href);
   }
 
   async now(trx: Writer): Promise<number> {

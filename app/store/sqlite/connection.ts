@@ -72,7 +72,6 @@ export class SqliteConnection implements SqliteLink {
     request:
       | { op: "query"; sql: string; parameters: readonly unknown[] }
       | { op: "task"; task: string; input: string }
-      | { op: "load"; task: string }
       | { op: "reopen" },
   ) {
     if (this.#dead) return Promise.reject(this.#dead);
@@ -97,10 +96,6 @@ export class SqliteConnection implements SqliteLink {
     // As JSON, which is several times faster to pass on than objects are to clone.
     const { rows } = await this.#send({ op: "task", task: task.href, input: JSON.stringify(input) });
     return JSON.parse(rows[0] as unknown as string) as O;
-  }
-
-  async loadTask(task: URL): Promise<void> {
-    await this.#send({ op: "load", task: task.href });
   }
 
   /** Closes the file and opens it again, after an error that may have left the connection useless. */

@@ -90,10 +90,6 @@ export class SqliteStore implements Store {
     );
   }
 
-  async preload(task: URL): Promise<void> {
-    await this.#connection.loadTask(task);
-  }
-
   async #noting<T>(commit: () => Promise<T>): Promise<T> {
     try {
       const result = await commit();

@@ -5,12 +5,6 @@ import { type SqliteLink, sqliteDialect } from "./dialect.ts";
 
 let database: Kysely<Database> | undefined;
 
-/** Loads the task of the module at this URL. */
-export async function loadTask(task: string): Promise<TransactionTask<unknown, unknown>> {
-  const { default: work } = (await import(task)) as { default: TransactionTask<unknown, unknown> };
-  return work;
-}
-
 /** Runs a task in a transaction of its own; for use in the thread that owns the connection. */
 export async function runTransactionTask(
   connection: SqliteLink,
@@ -20,7 +14,7 @@ export async function runTransactionTask(
   // Without waiting for the write lock: the caller does, who can do something else meanwhile.
   const begin = () => connection.run("BEGIN IMMEDIATE");
   database ??= new Kysely({ dialect: sqliteDialect(connection, { exclusive: false, begin }) });
-  const work = await loadTask(task);
+  const { default: work } = (await import(task)) as { default: TransactionTask<unknown, unknown> };
   // A commit is noticed by the others without word of it.
   const context: StoreContext = { engine: "sqlite", now: async () => now, notify: async () => {} };
   return database.transaction().execute((trx) => work(trx, context, input));

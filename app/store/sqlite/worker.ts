@@ -18,7 +18,6 @@ export type WorkerRequest =
   | { id: number; op: "query"; sql: string; parameters: readonly unknown[] }
   /** Runs a whole transaction here: see transaction-task.ts. */
   | { id: number; op: "task"; task: string; input: string }
-  | { id: number; op: "load"; task: string }
   | { id: number; op: "reopen" };
 export type WorkerReply =
   | { id: number; rows: unknown[]; changes: number; insertId: number }
@@ -95,13 +94,9 @@ async function answer(request: WorkerRequest): Promise<WorkerReply> {
       open();
       return { id: request.id, rows: [], changes: 0, insertId: 0 };
     }
-    if (request.op === "task" || request.op === "load") {
+    if (request.op === "task") {
       // Loaded when there is one: what only reads needs none of it.
-      const { loadTask, runTransactionTask } = await import("./transaction-task.ts");
-      if (request.op === "load") {
-        await loadTask(request.task);
-        return { id: request.id, rows: [], changes: 0, insertId: 0 };
-      }
+      const { runTransactionTask } = await import("./transaction-task.ts");
       const output = await runTransactionTask(connection, request.task, JSON.parse(request.input));
       return { id: request.id, rows: [JSON.stringify(output)], changes: 0, insertId: 0 };
     }

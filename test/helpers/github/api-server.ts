@@ -16,6 +16,7 @@ export class ApiServer {
   /** Every request that arrived, oldest first. */
   readonly requests: RequestRecord[] = [];
   latencyMs: number;
+  readonly #host: string;
   readonly #world: World;
   readonly #router: Router;
   readonly #faults: Faults;
@@ -24,7 +25,15 @@ export class ApiServer {
   #server: http.Server | undefined;
   #port = 0;
 
-  constructor(world: World, router: Router, faults: Faults, limits: RateLimits, latencyMs: number) {
+  constructor(
+    world: World,
+    router: Router,
+    faults: Faults,
+    limits: RateLimits,
+    latencyMs: number,
+    host: string,
+  ) {
+    this.#host = host;
     this.#world = world;
     this.#router = router;
     this.#faults = faults;
@@ -32,16 +41,16 @@ export class ApiServer {
     this.latencyMs = latencyMs;
   }
 
-  /** Listens on 127.0.0.1; after the first time always on the same port. Returns the URL. */
+  /** Listens; after the first time always on the same port. Returns the URL. */
   async listen(port = this.#port): Promise<string> {
     const server = http.createServer((request, response) => void this.#serve(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(port, "127.0.0.1", resolve);
+      server.listen(port, this.#host, resolve);
     });
     this.#server = server;
     this.#port = (server.address() as AddressInfo).port;
-    return `http://127.0.0.1:${this.#port}`;
+    return `http://${this.#host}:${this.#port}`;
   }
 
   /** Stops listening and cuts every connection: from now on, connections are refused. */

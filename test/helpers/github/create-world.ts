@@ -9,6 +9,8 @@ import type { Settings, World } from "./world.ts";
 
 /** How to start the simulated GitHub; everything has a default. */
 export interface GitHubOptions extends Partial<Settings> {
+  /** The address to listen on. Default 127.0.0.1. */
+  host?: string;
   /** Default 0: any free one. */
   port?: number;
   /** How long every answer of the API takes. Default 0. */

@@ -21,7 +21,7 @@ import type { RepositoryRecord, Settings, World } from "./world.ts";
 
 export type { GitHubOptions } from "./create-world.ts";
 
-/** Starts a simulated GitHub on 127.0.0.1. */
+/** Starts a simulated GitHub. */
 export async function startGitHub(options: GitHubOptions = {}): Promise<GitHub> {
   const github = new GitHub(options);
   await github.start(options.port ?? 0);
@@ -57,6 +57,7 @@ export class GitHub {
       this.faults,
       limits,
       options.latencyMs ?? 0,
+      options.host ?? "127.0.0.1",
     );
   }
 

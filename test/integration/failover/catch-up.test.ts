@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { testTarget } from "../../helpers/arrivals.ts";
 import type { RequestRecord } from "../../helpers/github/answer-request.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
 import { setLooks } from "../../helpers/looks.ts";
@@ -106,6 +107,22 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     expect(scene.requests(ONE)).toHaveLength(1);
   });
 
+  it("deploys an event to the targets that were watched when it was delivered, and to no newer one", async () => {
+    const newer = testTarget({ name: "newer", queue: "all" });
+    const scene = await setLooks(engine, { targets: [testTarget(), newer] });
+    const { github, store } = scene;
+    await store.write((trx) =>
+      trx
+        .updateTable("targets")
+        .set({ watch_from: github.clock.now() + MINUTE_MS })
+        .where("target", "=", "newer")
+        .execute(),
+    );
+    await scene.completeRuns(1);
+    await scene.look();
+    expect((await scene.deployments()).map(({ target }) => target)).toEqual(["production"]);
+  });
+
   it("reads back to the last complete look and ten minutes more, page by page", async () => {
     const scene = await setLooks(engine);
     const { github, clock } = scene;
@@ -142,6 +159,7 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     github.hook.config.url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
     const slow = github.completeRun({ repository: "acme/site" });
     await once(silent, "request");
+    github.clock.advance(5 * MINUTE_MS);
     github.hook.config.url = elsewhere;
     withoutReconciling(github);
     await scene.sendOthers(1);
@@ -229,17 +247,15 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     const scene = await setLooks(engine);
     const { github } = scene;
     await scene.sendOthers(250);
-    let more = 0;
+    let ended = false;
     const flood = github.waitFor((change) => {
-      if (change?.type === "request" && more < 300)
-        for (let i = 0; i < 100; i++) {
-          more += 1;
-          github.send("ping", {});
-        }
-      return more >= 300;
+      if (change?.type === "answer" && scene.requests(LOG).includes(change.subject as RequestRecord))
+        for (let i = 0; i < 100; i++) github.send("ping", {});
+      return ended;
     });
     await scene.look();
-    await flood;
+    ended = true;
+    await Promise.all([flood, scene.sendOthers(1)]);
     expect(scene.requests(LOG)).toHaveLength(3);
   });
 

@@ -50,6 +50,7 @@ async function scene(store: Store) {
       candidate: { holder: `${instance} 1`, instance, host: "host" },
       thresholds,
       endpoints: ENDPOINTS,
+      secretChanges: false,
       doorUrl: null,
       observe: () =>
         ENDPOINTS.map(({ name }) => ({

@@ -110,11 +110,15 @@ describe("recurring tasks", () => {
   });
 
   it("end in the middle of their work when they are closed", async () => {
-    const { recurring } = setRecurring(
-      (_due, signal) => new Promise((_resolve, reject) => signal.addEventListener("abort", reject)),
-    );
+    const begun = Promise.withResolvers<void>();
+    const { recurring, said } = setRecurring((_due, signal) => {
+      begun.resolve();
+      return new Promise((_resolve, reject) => signal.addEventListener("abort", reject));
+    });
     recurring.now();
+    await begun.promise;
     await recurring.close();
+    expect(said).toEqual([]);
   });
 });
 
@@ -131,8 +135,7 @@ describe.each(ENGINES)("an hour of quiet on %s", (engine) => {
     const scene = await setLooks(engine, { targets });
     const { github, clock } = scene;
     // What was deployed lately stands in every list that is read.
-    for (let i = 0; i < 40; i++) github.completeRun({ repository: "acme/site" });
-    await github.waitFor((change) => change === undefined || github.deliveriesInFlight <= 1);
+    await scene.completeRuns(40);
     await scene.look();
     const begun = github.requests.length;
     for (let passed = 0; passed < 60 * 60_000; ) {

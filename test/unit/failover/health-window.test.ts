@@ -22,7 +22,7 @@ const times = <T>(count: number, value: T): T[] => Array(count).fill(value);
 describe("an endpoint", () => {
   it("is unknown until it was seen up for the first time, however often it failed", () => {
     expect(checked([]).health.status).toBe("unknown");
-    const { health } = checked(times(10, "failed"));
+    const { health } = checked(times<"failed">(10, "failed"));
     expect(health).toMatchObject({ status: "unknown", consecutiveFailures: 10, unhealthySince: null });
     expect(health.reason).toContain("no answer within 500 ms");
   });
@@ -61,7 +61,10 @@ describe("an endpoint", () => {
   });
 
   it("begins anew with a new process: what failed before that was up counts no more", () => {
-    expect(checked([...times(30, "failed"), 3]).health).toMatchObject({ status: "healthy", samples: 1 });
+    expect(checked([...times<"failed">(30, "failed"), 3]).health).toMatchObject({
+      status: "healthy",
+      samples: 1,
+    });
     const { window, at } = checked(times(30, 3));
     window.died(at, "its process is gone");
     for (let i = 1; i <= 30; i++) window.failed(at + i * 500, 1, "ECONNREFUSED");
@@ -70,7 +73,7 @@ describe("an endpoint", () => {
   });
 
   it("keeps what failed while it hung", () => {
-    const results = [...times(30, 3), ...times(5, "failed" as const), 3];
+    const results = [...times(30, 3), ...times<"failed">(5, "failed"), 3];
     expect(checked(results).health).toMatchObject({ status: "degraded", samples: 36 });
   });
 
