@@ -35,7 +35,8 @@ export function requestHandler({ webhook, routes, log }: HandlerOptions): Reques
     else log.debug({ path: c.req.path, status: problem.status }, problem.message);
     return problem.toResponse();
   });
-  const listener = getRequestListener(app.fetch);
+  // Load balancers' checks are often HTTP/1.0 and name no host.
+  const listener = getRequestListener(app.fetch, { hostname: "localhost" });
 
   return (request, response) => {
     const path = request.url?.split("?", 1)[0];

@@ -68,7 +68,8 @@ export class SqliteStore implements Store {
       mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
       const store = new SqliteStore(options);
       // The writer makes the file; the reader, which opens it on its first use, cannot.
-      await store.#connection.reopen();
+      // Turning a new file to WAL mode needs its lock, which another process may have for the same purpose.
+      await store.#onceUnlocked(() => store.#connection.reopen());
       return store;
     } catch (error) {
       const reason = asUnavailable(error);
@@ -114,11 +115,13 @@ export class SqliteStore implements Store {
   async #onceUnlocked<T>(attempt: () => Promise<T>): Promise<T> {
     const { clock, onFrozenLock } = this.#options;
     // After such an error the connection itself may be useless.
-    if (this.#failure && this.#failure !== "locked") await this.#connection.reopen();
+    let useless = this.#failure !== undefined && this.#failure !== "locked";
     const since = clock.monotonic();
     let holder: { pid: number; since: number } | undefined;
     for (;;) {
       try {
+        if (useless) await this.#connection.reopen();
+        useless = false;
         return await attempt();
       } catch (error) {
         const now = clock.monotonic();

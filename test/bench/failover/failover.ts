@@ -92,8 +92,10 @@ class FailoverBench {
       note(`${fault} ${round} of ${rounds}: ${Math.round(patch)} ms`);
     }
     times.events = runs.size;
-    const isFailed = ({ status, request }: GitHub["deliveries"][number]) =>
-      status !== "OK" && runs.has((request.payload as { workflow_run: { id: number } }).workflow_run.id);
+    const isFailed = ({ event, status, request }: GitHub["deliveries"][number]) =>
+      event === "workflow_run" &&
+      status !== "OK" &&
+      runs.has((request.payload as { workflow_run: { id: number } }).workflow_run.id);
     times.failed = this.#github.deliveries.filter(isFailed).length;
     const trace = () =>
       this.#host
