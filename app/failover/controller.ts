@@ -22,6 +22,8 @@ import { WebhookSync, type Wish } from "./webhook-sync.ts";
 export const REPAIR_MS = 30_000;
 /** For this long after it took over, a controller takes `unknown` for "not seen yet". */
 const GRACE_MS = 3_000;
+/** A delivery that hung at the old endpoint shows in GitHub's log only once GitHub has given it up, after 10 s. */
+const STRAGGLERS_MS = 11_000;
 /** The pause after a step that failed. */
 const RETRY_MS = 250;
 
@@ -43,7 +45,7 @@ export interface ControllerOptions {
   notices: Notices;
   /** Called when this instance has become the controller. */
   onTakeOver: () => void;
-  /** Called when GitHub has taken another URL. */
+  /** Called when GitHub has taken another URL, and again when all it sent to the old one has ended. */
   onSwitched: () => void;
   log: Logger;
 }
@@ -57,6 +59,7 @@ export class Controller {
   #lease: ControllerLease;
   #sync: WebhookSync;
   #timer: NodeJS.Timeout | undefined;
+  #stragglers: NodeJS.Timeout | undefined;
   #unwatch: (() => void) | undefined;
   #working: Promise<void> | undefined;
   #again = false;
@@ -115,6 +118,7 @@ export class Controller {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#stragglers);
     this.#unwatch?.();
     await this.#sync.stop();
     await this.#working;
@@ -281,6 +285,8 @@ export class Controller {
         durationMs: at - done.detected_at,
       });
     onSwitched();
+    clearTimeout(this.#stragglers);
+    this.#stragglers = setTimeout(onSwitched, STRAGGLERS_MS);
   }
 
   async #onVerified(wish: Wish): Promise<void> {

@@ -18,6 +18,7 @@ const BEAT_MS = 200;
 /** How soon a lost or refused connection is tried again; and one with a peer of another key or protocol. */
 const REDIAL_MS = 200;
 const ESTRANGED_REDIAL_MS = 5_000;
+const JUST_LOST_REDIAL_MS = 20;
 /** Longer messages are no peer's. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
 /** A caller that has not proven itself by then is cut off. */
@@ -110,7 +111,7 @@ export class PeerLinks {
     return [...this.#calls.keys()];
   }
 
-  #call(peer: Peer, wasConnected: boolean): void {
+  #call(peer: Peer, wasConnected: boolean, justLost = false): void {
     if (this.#closed) return;
     const link = new WebSocket(`${peer.address}${PEER_PATH}`, {
       handshakeTimeout: HANDSHAKE_LIMIT_MS,
@@ -155,9 +156,10 @@ export class PeerLinks {
       if (refused && wasConnected) this.#events.onDied(peer.name);
       const estranged = opened && !proven;
       if (estranged) this.#estrange(peer);
-      // Right after a loss, at once: the refusal is the proof that the process is gone.
-      const pause = proven ? 0 : estranged ? ESTRANGED_REDIAL_MS : REDIAL_MS;
-      this.#later(pause, () => this.#call(peer, proven || (wasConnected && !refused)));
+      // Right after a loss, at once: the refusal is the proof that the process is gone. A kernel that has closed
+      // the socket, and not yet the port, resets instead.
+      const pause = proven ? 0 : estranged ? ESTRANGED_REDIAL_MS : justLost ? JUST_LOST_REDIAL_MS : REDIAL_MS;
+      this.#later(pause, () => this.#call(peer, proven || (wasConnected && !refused), proven));
     });
   }
 

@@ -111,5 +111,6 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
     .addColumn("token", integer, (c) => c.notNull().defaultTo(0))
     .addColumn("lease_until", integer)
     .execute();
+  await db.schema.createIndex("outbox_due").on("outbox").column("not_before").execute();
   await db.schema.createIndex("outbox_line").on("outbox").columns(["deployment_id", "id"]).execute();
 }

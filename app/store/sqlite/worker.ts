@@ -28,6 +28,8 @@ const { path, readOnly, watchMs } = workerData as WorkerOptions;
 const port = parentPort as NonNullable<typeof parentPort>;
 /** Statements vary with the size of a batch, so the cache is bounded. */
 const MAX_STATEMENTS = 200;
+/** The write-ahead log is carried over into the database when it has this many pages (of 4 KiB). */
+const CHECKPOINT_PAGES = 8_000;
 /** Longer than this a thread must not wait inside SQLite; the caller retries without blocking anyone. */
 const BUSY_TIMEOUT_MS = 20;
 
@@ -41,6 +43,8 @@ function open(): DatabaseSync {
   try {
     // FULL makes every commit reach the disk before it is reported, also in WAL mode.
     if (!readOnly) opened.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    // A checkpoint holds up whoever's commit it falls on; the more commits it takes in, the less it writes.
+    if (!readOnly) opened.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     opened.exec("PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY;");
   } catch (error) {
     opened.close();
