@@ -23,7 +23,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --rounds N      accepts: how many rounds of all subjects, one after the other (default 5)
   --samples N     trigger: how many events per subject (default 60)
   --kills N       failover: how often the active instance is killed (default 20)
-  --freezes N     failover: how often it is frozen (default 20)
+  --freezes N     failover: how often it is frozen (default 10)
   --json          print the results as JSON on standard output, and nothing else there
   --help          this text
 
@@ -42,7 +42,7 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
       rounds: { type: "string", default: "5" },
       samples: { type: "string", default: "60" },
       kills: { type: "string", default: "20" },
-      freezes: { type: "string", default: "20" },
+      freezes: { type: "string", default: "10" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },

@@ -14,6 +14,8 @@ export class SqliteError extends Error {
   }
 }
 
+/** What a thread works on is gone a moment later, and must not make the process grow. */
+const YOUNG_GENERATION_MB = 12;
 /** The primary result code of SQLITE_BUSY: another connection holds the lock. */
 const BUSY = 5;
 const UNAVAILABLE: Record<number, UnavailableCause> = {
@@ -46,7 +48,10 @@ export class SqliteConnection implements SqliteLink {
   #dead: Error | undefined;
 
   constructor(options: WorkerOptions, onChange?: () => void) {
-    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: options });
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      workerData: options,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB, maxOldGenerationSizeMb: 256 },
+    });
     this.#worker.on("message", (reply: WorkerReply) => {
       if ("change" in reply) return onChange?.();
       const waiting = this.#pending.get(reply.id);

@@ -45,7 +45,7 @@ function open(): DatabaseSync {
     if (!readOnly) opened.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     // A checkpoint holds up whoever's commit it falls on; the more commits it takes in, the less it writes.
     if (!readOnly) opened.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    opened.exec("PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY;");
+    opened.exec("PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;");
   } catch (error) {
     opened.close();
     throw error;

@@ -68,7 +68,7 @@ class FailoverBench {
   haproxy: Haproxy | undefined;
   #github: GitHub;
   #host: TestHost;
-  #primary: AppProcess | undefined;
+  #processes = new Map<string, AppProcess>();
 
   constructor(github: GitHub, host: TestHost) {
     this.#github = github;
@@ -76,8 +76,7 @@ class FailoverBench {
   }
 
   async start(name: string): Promise<void> {
-    const started = await this.#host.start(name);
-    if (name === "primary") this.#primary = started;
+    this.#processes.set(name, await this.#host.start(name));
   }
 
   async measure(fault: Fault, rounds: number, note: (line: string) => void): Promise<FailoverTimes> {
@@ -85,7 +84,7 @@ class FailoverBench {
     const runs = new Set<number>();
     const before = this.#host.trace().length;
     for (let round = 1; round <= rounds; round++) {
-      const { patch, haproxy, sent } = await this.#round(fault);
+      const { patch, haproxy, sent } = await this.#round(fault, round % 2 === 0);
       for (const id of sent) runs.add(id);
       times.patch.push(patch);
       if (haproxy !== undefined) times.haproxy.push(haproxy);
@@ -111,7 +110,11 @@ class FailoverBench {
   }
 
   /** One failover from the primary to the backup, under events, and everything back to where it was. */
-  async #round(fault: Fault): Promise<{ patch: number; haproxy: number | undefined; sent: number[] }> {
+  async #round(
+    fault: Fault,
+    controlling: boolean,
+  ): Promise<{ patch: number; haproxy: number | undefined; sent: number[] }> {
+    if (controlling) await this.#makePrimaryControl();
     const hold = join(this.#host.siteDirectory, "hold");
     await this.#untilReady();
     // A deployment is under way during the failover, as it is in earnest: else the first event that the backup
@@ -123,7 +126,7 @@ class FailoverBench {
       EVENT_EVERY_MS,
     );
     await sleep(400 + Math.random() * 700);
-    const primary = this.#primary as AppProcess;
+    const primary = this.#processes.get("primary") as AppProcess;
     const backupUrl = this.#host.url("backup", WEBHOOK_PATH);
     const at = performance.now();
     process.kill(primary.pid, fault);
@@ -147,6 +150,13 @@ class FailoverBench {
     rmSync(hold);
     await this.start("primary");
     return { patch, haproxy, sent };
+  }
+
+  /** In every other round the active instance is the controller as well, so that both must be noticed to be gone. */
+  async #makePrimaryControl(): Promise<void> {
+    await this.#processes.get("backup")?.kill("SIGKILL");
+    await this.start("backup");
+    await this.#until(({ controller }) => controller === "primary");
   }
 
   /** Both are well and known to each other, and GitHub, like HAProxy, has come back to the primary. */
@@ -191,6 +201,7 @@ class FailoverBench {
 }
 
 interface Status {
+  controller: string | null;
   active: string;
   endpoints: { seen_by: Record<string, string> }[];
   webhook: { in_sync: boolean };

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { INSTANCE_OPTIONS } from "../../../app/start.ts";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
 import { TestHost } from "../../helpers/test-host.ts";
@@ -30,11 +31,11 @@ export async function startTwinhook(
     env: { LOG_LEVEL: "warn" },
   });
   const { port } = new URL(host.url("bench"));
-  const server = await startServer(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", MAIN, "--instance", "bench"],
-    { port: Number(port), directory: host.directory, env: host.env },
-  ).catch(async (error) => {
+  const server = await startServer(process.execPath, [...INSTANCE_OPTIONS, MAIN, "--instance", "bench"], {
+    port: Number(port),
+    directory: host.directory,
+    env: host.env,
+  }).catch(async (error) => {
     await host.close();
     throw error;
   });
