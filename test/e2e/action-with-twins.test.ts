@@ -42,7 +42,8 @@ describe("the Action against real twins", () => {
       accepted_by: "primary",
       verified_at: expect.any(String),
     });
-    expect(scene.host.trace()[0]?.sha).toBe(RUNNER_ENV.GITHUB_SHA);
+    // Started is the claim; the command's first line comes a moment later.
+    await expect.poll(() => scene.host.trace()[0]?.sha).toBe(RUNNER_ENV.GITHUB_SHA);
     expect(read(step)).toContain(`${scene.host.url("primary")}/deployments/${deployment?.id}`);
   });
 

