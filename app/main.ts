@@ -61,7 +61,7 @@ async function main(): Promise<void> {
     stopping = true;
     log.info({ signal }, "shutting down");
     // Before it listens it has accepted nothing.
-    if (!instance) process.exit(1);
+    if (!instance) process.exit(signal === "disconnect" ? 1 : 0);
     instance.stop().then(
       () => process.exit(0),
       (error) => {
@@ -70,11 +70,11 @@ async function main(): Promise<void> {
       },
     );
   };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
   // The supervisor went without a word, perhaps before this was loaded: its instances must not stay behind unwatched.
   process.on("disconnect", () => stop("disconnect"));
   if (process.connected === false) stop("disconnect");
   instance = await startInstance({ config, name, clock: systemClock, log, env: process.env });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
 }
 
 main().catch((error: unknown) => {

@@ -41,7 +41,9 @@ export class Instances {
     this.#running.set(name, started);
     void started.ended.then(({ code, signal }) => {
       if (this.#stopping) {
-        if (code !== 0) this.diedByThemselves.push(`${name} stopped with code ${code}, signal ${signal}`);
+        // Asked while it was still being loaded, it ends by the signal itself.
+        if (code !== 0 && signal !== "SIGTERM")
+          this.diedByThemselves.push(`${name} stopped with code ${code}, signal ${signal}`);
         return;
       }
       if (!this.#killed.has(started))
