@@ -1,6 +1,6 @@
 import type { Insertable } from "kysely";
 import { announce } from "../queue/announce.ts";
-import { type Mark, placeInOrder } from "../queue/order.ts";
+import { type Mark, markOf, placeInOrder } from "../queue/order.ts";
 import { requeue } from "../queue/requeue.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryOutcome, DeliveryRow, DeploymentRow } from "../store/schema.ts";
@@ -267,13 +267,7 @@ async function readMarks(
       .orderBy("target")
       .$if(store.engine === "postgres", (q) => q.forUpdate())
       .execute();
-    for (const row of rows)
-      state.marks.set(targetKey(row.repository, row.target), {
-        runId: row.mark_run_id,
-        runAttempt: row.mark_run_attempt,
-        runStartedAt: row.mark_run_started_at,
-        deploymentId: row.mark_deployment_id,
-      });
+    for (const row of rows) state.marks.set(targetKey(row.repository, row.target), markOf(row));
   };
   await read(wanted);
   const missing = wanted.filter((w) => !state.marks.has(targetKey(w.repository, w.target)));

@@ -1,3 +1,5 @@
+import type { TargetRow } from "../store/schema.ts";
+
 /** A place in a target's order: GitHub hands out run ids, and attempts of a run, in order. */
 export interface Order {
   runId: number;
@@ -8,6 +10,16 @@ export interface Order {
 export interface Mark extends Order {
   runStartedAt: number;
   deploymentId: string | null;
+}
+
+/** The mark that the row of a target holds. */
+export function markOf(row: TargetRow): Mark {
+  return {
+    runId: row.mark_run_id,
+    runAttempt: row.mark_run_attempt,
+    runStartedAt: row.mark_run_started_at,
+    deploymentId: row.mark_deployment_id,
+  };
 }
 
 /** Negative when `a` comes before `b`, positive when after, 0 when they are the same run attempt. */

@@ -1,5 +1,5 @@
 import type { Store } from "../store/store.ts";
-import { compareOrder } from "./order.ts";
+import { compareOrder, markOf } from "./order.ts";
 import { requeue } from "./requeue.ts";
 
 /**
@@ -21,12 +21,7 @@ export function retry(store: Store, id: string): Promise<string | null> {
       .where("repository", "=", row.repository_key)
       .where("target", "=", row.target)
       .executeTakeFirstOrThrow();
-    const mark = {
-      runId: target.mark_run_id,
-      runAttempt: target.mark_run_attempt,
-      runStartedAt: target.mark_run_started_at,
-      deploymentId: target.mark_deployment_id,
-    };
+    const mark = markOf(target);
     if (compareOrder({ runId: row.order_run_id, runAttempt: row.order_run_attempt }, mark) < 0)
       return (
         `a newer run (${mark.deploymentId}) has been deployed since; to go back to this commit on purpose, ` +

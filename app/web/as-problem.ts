@@ -8,10 +8,8 @@ const RETRY_AFTER_S = "5";
 export function asProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (error instanceof StoreUnavailableError)
-    return new HttpProblem(
-      503,
-      `nothing was accepted, since ${error.message.replace(/^the store/, "the store")}; send it again later`,
-      { "retry-after": RETRY_AFTER_S },
-    );
+    return new HttpProblem(503, `nothing was accepted, since ${error.message}; send it again later`, {
+      "retry-after": RETRY_AFTER_S,
+    });
   return new HttpProblem(500, "an unexpected error; the log of the instance says more");
 }
