@@ -26,6 +26,11 @@ import { takeInstanceName } from "./run/instance-lock.ts";
 import { lockDirectory } from "./run/os-lock.ts";
 import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
+import { placesOf } from "./sign-in/places.ts";
+import { RepositoryRights } from "./sign-in/repository-rights.ts";
+import { sessionKey } from "./sign-in/session-key.ts";
+import { Sessions } from "./sign-in/sessions.ts";
+import { SignIn } from "./sign-in/sign-in.ts";
 import { openStore } from "./store/open-store.ts";
 import { repositoryKey } from "./store/repository-key.ts";
 import type { Credentials } from "./web/authenticate.ts";
@@ -169,10 +174,22 @@ export async function startInstance(options: {
   });
 
   let draining = false;
+  const signIn = new SignIn({
+    sessions: new Sessions({
+      key: sessionKey(environment.privateKey as string),
+      adminToken: environment.adminToken,
+      store,
+      clock,
+    }),
+    rights: new RepositoryRights({ access, clock, repositories: targets.map((t) => t.repository) }),
+    admins: config.admins,
+    places: placesOf(config, self),
+  });
   const credentials: Credentials = {
     adminToken: environment.adminToken,
     targets,
     secret: (variable) => env[variable],
+    signIn,
   };
   const handle = requestHandler({
     webhook: webhookEntrance({ acceptor, targets, verify: signatureCheck(accepted), log }),

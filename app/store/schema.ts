@@ -17,6 +17,8 @@ export interface Database {
   failovers: FailoverRow;
   looks: LookRow;
   repository_hooks: RepositoryHookRow;
+  ended_sessions: EndedSessionRow;
+  audit: AuditRow;
 }
 
 /** One row: the schema's version, and the lowest version of the code that may work with it. */
@@ -191,4 +193,25 @@ export interface RepositoryHookRow {
   /** GitHub's id of it. */
   hook_id: number;
   repository: string;
+}
+
+/** A session that was ended before its time. */
+export interface EndedSessionRow {
+  id: string;
+  /** From then on it is over anyhow, and the row can go. */
+  expires_at: number;
+}
+
+/** Something that a person did to the settings or to a deployment, or tried to. */
+export interface AuditRow {
+  id: Generated<number>;
+  at: number;
+  /** The person's login, or "admin token". */
+  by: string;
+  instance: string;
+  /** Such as `switchover`. */
+  action: string;
+  details: string | null;
+  /** What came of it, in words. */
+  outcome: string;
 }

@@ -1,3 +1,4 @@
+import { SignInRefusal } from "../sign-in/refusal.ts";
 import { StoreUnavailableError } from "../store/errors.ts";
 import { HttpProblem } from "./problem.ts";
 
@@ -10,6 +11,11 @@ export function asProblem(error: unknown): HttpProblem {
   if (error instanceof StoreUnavailableError)
     return new HttpProblem(503, `nothing was accepted, since ${error.message}; send it again later`, {
       "retry-after": RETRY_AFTER_S,
+    });
+  if (error instanceof SignInRefusal)
+    return new HttpProblem(error.status, error.message, {
+      ...(error.status === 401 && { "www-authenticate": 'Bearer realm="twinhook"' }),
+      ...(error.retryAfterS !== null && { "retry-after": String(error.retryAfterS) }),
     });
   return new HttpProblem(500, "an unexpected error; the log of the instance says more");
 }

@@ -1,16 +1,19 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { checkDelivery } from "../../shared/delivery-signature.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { sameText } from "../sign-in/same-text.ts";
+import type { SignIn } from "../sign-in/sign-in.ts";
+import type { Viewer } from "../sign-in/viewer.ts";
 import { HttpProblem } from "./problem.ts";
 
-/** Who calls: the admin, or someone who holds the secret of these targets. */
-export type Caller = { kind: "admin" } | { kind: "signed"; targets: readonly TargetConfig[] };
+/** Who calls: the admin, someone who signed in, or someone who holds the secret of these targets. */
+export type Caller = Viewer | { kind: "signed"; targets: readonly TargetConfig[] };
 
 export interface Credentials {
   adminToken: string | null;
   targets: readonly TargetConfig[];
   /** The secret that the environment holds under this name. */
   secret: (name: string) => string | undefined;
+  signIn: SignIn;
 }
 
 /**
@@ -20,7 +23,7 @@ export interface Credentials {
 export function authenticate(
   headers: Record<string, string | undefined>,
   body: string,
-  credentials: Credentials,
+  credentials: Omit<Credentials, "signIn">,
 ): Caller {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
   if (bearer !== undefined) {
@@ -62,12 +65,6 @@ export function requireAdmin(
     targets: [],
     secret: () => undefined,
   });
-}
-
-/** Compares without telling by the time it takes where the first difference is. */
-export function sameText(a: string, b: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }
 
 function unauthorized(detail: string): HttpProblem {

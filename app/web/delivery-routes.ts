@@ -1,18 +1,19 @@
 import { Hono } from "hono";
 import { isoTime } from "../clock.ts";
+import { visibleRepositories } from "../sign-in/viewer.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
-import { type Credentials, requireAdmin } from "./authenticate.ts";
 import { decodeCursor, encodeCursor, perPage } from "./list-query.ts";
+import { type ViewerCredentials, viewerOf } from "./viewer-of.ts";
 
 /** `/api/deliveries`: what arrived, and what became of it. */
-export function deliveryRoutes(options: { store: Store; credentials: Credentials }): Hono {
+export function deliveryRoutes(options: { store: Store; credentials: ViewerCredentials }): Hono {
   const { store, credentials } = options;
   const routes = new Hono();
 
   routes.get("/", async (c) => {
-    requireAdmin(c.req.header(), credentials);
+    const visible = visibleRepositories(await viewerOf(c, credentials));
     const limit = perPage(c.req.query("per_page"));
     const after = decodeCursor(c.req.query("cursor"));
     const { repository, guid, event, outcome } = c.req.query();
@@ -25,6 +26,7 @@ export function deliveryRoutes(options: { store: Store; credentials: Credentials
           e.or([e("received_at", "<", at), e.and([e("received_at", "=", at), e("id", "<", id)])]),
         );
       })
+      .$if(visible !== null, (q) => q.where("repository", "in", visible ?? []))
       .$if(repository !== undefined, (q) => q.where("repository", "=", repositoryKey(repository ?? "")))
       .$if(guid !== undefined, (q) => q.where("guid", "=", guid ?? ""))
       .$if(event !== undefined, (q) => q.where("event", "=", event ?? ""))

@@ -19,17 +19,21 @@ import type { Clock } from "../clock.ts";
 import { cancel } from "../queue/cancel.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
 import { retry } from "../queue/retry.ts";
+import { maySee, type Viewer, visibleRepositories } from "../sign-in/viewer.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
-import { authenticate, type Caller, type Credentials, requireAdmin } from "./authenticate.ts";
+import { authenticate, type Caller, type Credentials } from "./authenticate.ts";
 import { logTail, streamLog } from "./deployment-log.ts";
 import { decodeCursor, encodeCursor, perPage, wholeNumber } from "./list-query.ts";
 import { nextChange } from "./next-change.ts";
 import { presentDeployment } from "./present.ts";
 import { HttpProblem } from "./problem.ts";
+import { requireManager, viewerOf } from "./viewer-of.ts";
 
 /** The longest that a poll is held (seconds): below the usual limits of proxies. */
 const MAX_WAIT_S = 25;
+
+const NO_SUCH_DEPLOYMENT = "there is no deployment with this id";
 
 export interface DeploymentRoutesOptions {
   store: Store;
@@ -49,16 +53,22 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
 
   routes.post("/", async (c) => {
     const body = await readText(c);
-    const caller = authenticate(c.req.header(), body, credentials);
+    const caller = await callerOf(c, body, credentials);
+    const byPerson = caller.kind !== "signed";
     if (mediaType(c.req.header("content-type")) !== "application/json")
       throw new HttpProblem(415, "the content type must be application/json");
-    const parsed = parseDeploymentRequest(parseJson(body), { admin: caller.kind === "admin" });
+    const parsed = parseDeploymentRequest(parseJson(body), { admin: byPerson });
     if ("problem" in parsed) throw new HttpProblem(400, `the request is not understood: ${parsed.problem}`);
     const { request } = parsed;
-    const found = findTarget(request, credentials.targets);
+    // What someone may not see does not exist for them.
+    const targets = credentials.targets.filter(
+      (t) => caller.kind === "signed" || maySee(caller, t.repository),
+    );
+    const found = findTarget(request, targets);
     if (!("target" in found)) throw new HttpProblem(found.status, found.problem);
     const { target } = found;
-    if (caller.kind === "signed") {
+    if (caller.kind !== "signed") requireManager(caller, target.repository);
+    else {
       if (!caller.targets.includes(target))
         throw new HttpProblem(
           403,
@@ -67,7 +77,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
       const refused = checkActionRules(request, target);
       if (refused) throw new HttpProblem(403, refused);
     }
-    const arrival = requestArrival(request, target, caller.kind === "admin");
+    const arrival = requestArrival(request, target, byPerson);
     if (request.dry_run) {
       const preview = await previewArrival(store, arrival, clock.now());
       if ("conflict" in preview) throw conflict(preview.conflict);
@@ -86,7 +96,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   });
 
   routes.get("/", async (c) => {
-    requireAdmin(c.req.header(), credentials);
+    const visible = visibleRepositories(await viewerOf(c, credentials));
     const limit = perPage(c.req.query("per_page"));
     const after = decodeCursor(c.req.query("cursor"))?.[0];
     const status = oneOf(c.req.query("status"), "status", DEPLOYMENT_STATUSES);
@@ -96,6 +106,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
       .selectAll()
       .$if(after !== undefined, (q) => q.where("seq", "<", Number(after)))
       .$if(status !== undefined, (q) => q.where("status", "=", status as DeploymentStatus))
+      .$if(visible !== null, (q) => q.where("repository_key", "in", visible ?? []))
       .$if(repository !== undefined, (q) => q.where("repository_key", "=", repositoryKey(repository ?? "")))
       .$if(target !== undefined, (q) => q.where("target", "=", target ?? ""))
       .$if(environment !== undefined, (q) => q.where("environment", "=", environment ?? ""))
@@ -135,8 +146,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   });
 
   routes.get("/:id/log", async (c) => {
-    requireAdmin(c.req.header(), credentials);
-    const row = await known(c.req.param("id"));
+    const row = await seen(await viewerOf(c, credentials), c.req.param("id"));
     const flag = (name: string) => ["1", "true"].includes(c.req.query(name) ?? "");
     return c.body(streamLog(store, row.id, { follow: flag("follow"), timestamps: flag("timestamps") }), 200, {
       "content-type": "text/plain; charset=utf-8",
@@ -146,16 +156,14 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   });
 
   routes.post("/:id/cancel", async (c) => {
-    requireAdmin(c.req.header(), credentials);
-    const { id } = await known(c.req.param("id"));
+    const { id } = await managed(c);
     if ((await cancel(store, id)) === "final")
       throw new HttpProblem(409, "the deployment has ended already; there is nothing to cancel");
     return c.json(await present(await known(id)), 202);
   });
 
   routes.post("/:id/retry", async (c) => {
-    requireAdmin(c.req.header(), credentials);
-    const { id } = await known(c.req.param("id"));
+    const { id } = await managed(c);
     const refused = await retry(store, id);
     if (refused) throw new HttpProblem(409, refused);
     onQueued();
@@ -170,19 +178,33 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
 
   async function known(id: string): Promise<DeploymentRecord> {
     const row = await find(id);
-    if (!row) throw new HttpProblem(404, "there is no deployment with this id");
+    if (!row) throw new HttpProblem(404, NO_SUCH_DEPLOYMENT);
     return row;
   }
 
   /** The deployment that a GET asks for, if the caller may see it. */
   async function permitted(c: Context): Promise<DeploymentRecord> {
-    const caller: Caller = authenticate(c.req.header(), "", credentials);
-    const row = await known(c.req.param("id") ?? "");
-    const may =
-      caller.kind === "admin" ||
-      caller.targets.some((target) => repositoryKey(target.repository) === row.repository_key);
+    const caller = await callerOf(c, "", credentials);
+    const id = c.req.param("id") ?? "";
+    if (caller.kind !== "signed") return seen(caller, id);
+    const row = await known(id);
+    const may = caller.targets.some((target) => repositoryKey(target.repository) === row.repository_key);
     // Whether it exists at all is not for others to know.
-    if (!may) throw new HttpProblem(404, "there is no deployment with this id");
+    if (!may) throw new HttpProblem(404, NO_SUCH_DEPLOYMENT);
+    return row;
+  }
+
+  async function seen(viewer: Viewer, id: string): Promise<DeploymentRecord> {
+    const row = await known(id);
+    if (!maySee(viewer, row.repository_key)) throw new HttpProblem(404, NO_SUCH_DEPLOYMENT);
+    return row;
+  }
+
+  /** The deployment that someone wants to change, if they may. */
+  async function managed(c: Context): Promise<DeploymentRecord> {
+    const viewer = await viewerOf(c, credentials);
+    const row = await seen(viewer, c.req.param("id") ?? "");
+    requireManager(viewer, row.repository);
     return row;
   }
 
@@ -207,6 +229,15 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     });
     return { ...row, verified_at };
   }
+}
+
+/** Who sends a request or asks after one: by a signature or the admin token, or else by the session. */
+async function callerOf(c: Context, body: string, credentials: Credentials): Promise<Caller> {
+  const headers = c.req.header();
+  const proves = headers.authorization !== undefined || headers["webhook-signature"] !== undefined;
+  return proves || headers.cookie === undefined
+    ? authenticate(headers, body, credentials)
+    : viewerOf(c, credentials);
 }
 
 function conflict({ id, sha }: { id: string; sha: string }): HttpProblem {

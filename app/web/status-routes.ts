@@ -6,17 +6,18 @@ import { LOOK_NAME } from "../failover/catch-up.ts";
 import type { Failover } from "../failover/failover.ts";
 import { lastFailover, pin, readSwitchboard, unpin } from "../failover/switchboard.ts";
 import { pending } from "../queue/pending.ts";
+import { maySee, visibleRepositories } from "../sign-in/viewer.ts";
 import type { Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
-import { type Credentials, requireAdmin } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
+import { operatorOf, type ViewerCredentials, viewerOf } from "./viewer-of.ts";
 
 export interface StatusRoutesOptions {
   config: Config;
   instance: string;
   store: Store;
   failover: Failover;
-  credentials: Credentials;
+  credentials: ViewerCredentials;
 }
 
 const switchoverRequest = z.object({
@@ -30,13 +31,13 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
   const routes = new Hono();
 
   routes.get("/status", async (c) => {
-    requireAdmin(c.req.header(), credentials);
+    const viewer = await viewerOf(c, credentials);
     const [board, last, { waiting, running }, looks, verification] = await Promise.all([
       readSwitchboard(store),
       lastFailover(store),
       pending(store),
       store.read.selectFrom("looks").selectAll().execute(),
-      countVerifications(store),
+      countVerifications(store, visibleRepositories(viewer)),
     ]);
     const observed = failover.checker.observe();
     return c.json({
@@ -83,7 +84,13 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
             duration_ms: last.switched_at === null ? null : last.switched_at - last.detected_at,
           }
         : null,
-      queue: { queued: waiting.reduce((sum, { count }) => sum + Number(count), 0), running: running.length },
+      // The redundancy is everyone's; how much is deployed, only theirs who may see it.
+      queue: {
+        queued: waiting
+          .filter(({ repositoryKey }) => maySee(viewer, repositoryKey))
+          .reduce((sum, { count }) => sum + Number(count), 0),
+        running: running.filter(({ repository_key }) => maySee(viewer, repository_key)).length,
+      },
       catch_up: {
         last_run_at: isoTime(looks.find(({ name }) => name === LOOK_NAME)?.completed_at ?? null),
         // What was found at GitHub by any way: in its log, among its runs, among its Deployments.
@@ -95,7 +102,7 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
   });
 
   routes.post("/switchover", async (c) => {
-    requireAdmin(c.req.header(), credentials);
+    await operatorOf(c, credentials);
     const parsed = switchoverRequest.safeParse(await c.req.json().catch(() => undefined));
     if (!parsed.success)
       throw new HttpProblem(400, 'expected {"to": "NAME OF AN INSTANCE", "reason": "…"} as JSON');
@@ -118,7 +125,7 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
   });
 
   routes.delete("/switchover", async (c) => {
-    requireAdmin(c.req.header(), credentials);
+    await operatorOf(c, credentials);
     await unpin(store);
     return c.json({ pinned: null }, 202);
   });
@@ -127,7 +134,10 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
 }
 
 /** How many deployments were asked for through the Action, and of how many it was told that they are confirmed. */
-async function countVerifications(store: Store): Promise<{ requested: number; verified: number }> {
+async function countVerifications(
+  store: Store,
+  visible: string[] | null,
+): Promise<{ requested: number; verified: number }> {
   const row = await store.read
     .selectFrom("deployments")
     .select((e) => [
@@ -135,6 +145,7 @@ async function countVerifications(store: Store): Promise<{ requested: number; ve
       e.fn.count<number>("verified_at").as("verified"),
     ])
     .where("source", "=", "action")
+    .$if(visible !== null, (q) => q.where("repository_key", "in", visible ?? []))
     .executeTakeFirstOrThrow();
   return { requested: Number(row.requested), verified: Number(row.verified) };
 }

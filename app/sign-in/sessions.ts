@@ -1,0 +1,107 @@
+import { randomBytes } from "node:crypto";
+import { errors, jwtVerify, SignJWT } from "jose";
+import type { Clock } from "../clock.ts";
+import type { Store } from "../store/store.ts";
+import { sameText } from "./same-text.ts";
+import { keyed } from "./session-key.ts";
+
+/** How long a session lasts, however much it is used. */
+export const SESSION_LIFE_MS = 12 * 3_600_000;
+const TYPE = "twinhook-session";
+
+/** Who signed in. */
+export type Identity = { kind: "admin" } | { kind: "person"; id: number; login: string };
+
+export interface Session {
+  id: string;
+  identity: Identity;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+}
+
+export interface SessionsOptions {
+  key: Buffer;
+  /** The token in force: a session that another one opened is over. */
+  adminToken: string | null;
+  store: Store;
+  clock: Clock;
+}
+
+/**
+ * Sessions are signed texts that the browser keeps, so that each instance knows those of every other. The store
+ * only notes which were ended before their time.
+ */
+export class Sessions {
+  #o: SessionsOptions;
+
+  constructor(options: SessionsOptions) {
+    this.#o = options;
+  }
+
+  /** Begins a session; the browser is to keep `text`. */
+  async begin(identity: Identity): Promise<{ session: Session; text: string }> {
+    const { key, clock } = this.#o;
+    const expiresAt = clock.now() + SESSION_LIFE_MS;
+    const session = { id: randomBytes(18).toString("base64url"), identity, expiresAt };
+    const claims =
+      identity.kind === "admin"
+        ? { admin: this.#tokenMark() }
+        : { sub: String(identity.id), login: identity.login };
+    const text = await new SignJWT(claims)
+      .setProtectedHeader({ alg: "HS256", typ: TYPE })
+      .setJti(session.id)
+      .setExpirationTime(Math.floor(expiresAt / 1000))
+      .sign(key);
+    return { session, text };
+  }
+
+  /** The session of this text, or null where it is forged, over, or was ended. */
+  async read(text: string): Promise<Session | null> {
+    const { key, clock, store } = this.#o;
+    let claims: Record<string, unknown>;
+    try {
+      const currentDate = new Date(clock.now());
+      const { payload } = await jwtVerify(text, key, { algorithms: ["HS256"], typ: TYPE, currentDate });
+      claims = payload;
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return null;
+      throw error;
+    }
+    const { jti, exp, sub, login, admin } = claims;
+    if (typeof jti !== "string" || typeof exp !== "number") return null;
+    let identity: Identity;
+    if (typeof sub === "string" && typeof login === "string")
+      identity = { kind: "person", id: Number(sub), login };
+    else if (typeof admin === "string" && this.#o.adminToken !== null && sameText(admin, this.#tokenMark()))
+      identity = { kind: "admin" };
+    else return null;
+    const ended = await store.read
+      .selectFrom("ended_sessions")
+      .select("id")
+      .where("id", "=", jti)
+      .executeTakeFirst();
+    return ended ? null : { id: jti, identity, expiresAt: exp * 1000 };
+  }
+
+  /** Ends a session on every instance. */
+  async end({ id, expiresAt }: Session): Promise<void> {
+    const { store, clock } = this.#o;
+    await store.write(async (trx) => {
+      await trx.deleteFrom("ended_sessions").where("expires_at", "<", clock.now()).execute();
+      await trx
+        .insertInto("ended_sessions")
+        .values({ id, expires_at: expiresAt })
+        .onConflict((c) => c.doNothing())
+        .execute();
+    });
+  }
+
+  /** What a form of this session must send along, and no other site can know. */
+  csrfToken({ id }: Session): string {
+    return keyed(this.#o.key, "csrf", id);
+  }
+
+  #tokenMark(): string {
+    return keyed(this.#o.key, "admin token", this.#o.adminToken ?? "");
+  }
+}
