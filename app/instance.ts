@@ -19,6 +19,8 @@ import { RepositoryAccess } from "./github/repository-access.ts";
 import { RepositoryHooksClient } from "./github/repository-hooks.ts";
 import { signatureCheck } from "./github/signature.ts";
 import { WebhookConfigClient } from "./github/webhook-config.ts";
+import { assetRoutes } from "./pages/assets.ts";
+import { problemPage } from "./pages/problem-page.ts";
 import { Dispatcher } from "./run/dispatcher.ts";
 import { endFrozenHolder } from "./run/frozen-lock.ts";
 import { hostId } from "./run/host-id.ts";
@@ -205,7 +207,9 @@ export async function startInstance(options: {
       }),
       "/api/deliveries": deliveryRoutes({ store, credentials }),
       "/api": statusRoutes({ config, instance: name, store, failover, credentials }),
+      "/assets": assetRoutes(),
     },
+    problemPage: (problem, c) => c.html(problemPage(problem), problem.status as 404),
     log,
   });
   const server = createWebServer(handle, self.tls);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { getRequestListener } from "@hono/node-server";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import type { InstanceConfig } from "../config/schema.ts";
@@ -18,6 +18,8 @@ export interface HandlerOptions {
   webhook: RequestListener;
   /** Everything else: where it is mounted, and its routes. */
   routes: Record<string, Hono>;
+  /** What a person's browser is shown in place of a problem document. */
+  problemPage: (problem: HttpProblem, c: Context) => Response | Promise<Response>;
   log: Logger;
 }
 
@@ -25,15 +27,17 @@ export interface HandlerOptions {
  * Answers every request to an instance, whichever of its ports it came by. The webhook entrance is handled before
  * any framework, since it alone must take hundreds of requests a second.
  */
-export function requestHandler({ webhook, routes, log }: HandlerOptions): RequestListener {
+export function requestHandler({ webhook, routes, problemPage, log }: HandlerOptions): RequestListener {
   const app = new Hono();
   for (const [path, mounted] of Object.entries(routes)) app.route(path, mounted);
-  app.notFound(() => new HttpProblem(404, "there is nothing at this address").toResponse());
+  const answer = (problem: HttpProblem, c: Context) =>
+    c.req.header("accept")?.includes("text/html") ? problemPage(problem, c) : problem.toResponse();
+  app.notFound((c) => answer(new HttpProblem(404, "there is nothing at this address"), c));
   app.onError((error, c) => {
     const problem = asProblem(error);
     if (problem.status === 500) log.error({ err: error, path: c.req.path }, "a request could not be handled");
     else log.debug({ path: c.req.path, status: problem.status }, problem.message);
-    return problem.toResponse();
+    return answer(problem, c);
   });
   // Load balancers' checks are often HTTP/1.0 and name no host.
   const listener = getRequestListener(app.fetch, { hostname: "localhost" });

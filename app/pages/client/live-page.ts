@@ -1,0 +1,4 @@
+/** Keeps a page as the instances are. */
+document.documentElement.dataset.scripted = "";
+
+export {};

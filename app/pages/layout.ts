@@ -1,0 +1,83 @@
+import { html } from "hono/html";
+import { VERSION } from "../version.ts";
+import { assetUrl } from "./assets.ts";
+import { icon } from "./view/icons.ts";
+
+/** What `hono/html` makes: text in which everything foreign has been escaped. */
+export type Markup = ReturnType<typeof html>;
+
+/** The places of the navigation. */
+export type Place = "overview" | "deployments" | "deliveries" | "settings";
+
+const PLACES: [Place, path: string, name: string][] = [
+  ["overview", "/", "Overview"],
+  ["deployments", "/deployments", "Deployments"],
+  ["deliveries", "/deliveries", "Deliveries"],
+  ["settings", "/settings", "Settings"],
+];
+
+/** As much of a viewer as the frame of a page shows. */
+type Someone = { kind: "admin" } | { kind: "person"; login: string };
+
+export interface Page {
+  /** Names the page in the window's title, before "Twinhook". */
+  title: string;
+  /** Who is signed in; null where nobody is, and nothing is offered then that needs it. */
+  viewer: Someone | null;
+  /** What forms must send along; null where nobody is signed in. */
+  csrfToken: string | null;
+  body: Markup;
+  /** Where the page stands in the navigation. */
+  place?: Place;
+  /** The modules below `app/pages/client/` that the page starts. */
+  scripts?: readonly string[];
+  /** What these modules need to know, as the `data-…` attributes of the body. */
+  data?: Record<string, string>;
+}
+
+/** A whole page: everything that all pages share, around its `body`. There is no inline script or style in it. */
+export function page({ title, viewer, csrfToken, body, place, scripts = [], data = {} }: Page): Markup {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title} · Twinhook</title>
+<link rel="icon" type="image/svg+xml" href="${assetUrl("icon.svg")}">
+<link rel="stylesheet" href="${assetUrl("style.css")}">
+${scripts.map((name) => html`<script type="module" src="${assetUrl(`client/${name}.ts`)}"></script>`)}
+</head>
+<body${Object.entries(data).map(([name, value]) => html` data-${name}="${value}"`)}>
+<a class="skip" href="#main">Skip to the content</a>
+<header class="top">
+  <a class="brand" href="/">${icon("mark")} Twinhook</a>
+  ${viewer && navigation(place)}
+  ${viewer && account(viewer, csrfToken)}
+</header>
+<main id="main" tabindex="-1">
+${body}
+</main>
+<footer class="bottom"><p>Twinhook ${VERSION}</p></footer>
+</body>
+</html>`;
+}
+
+function navigation(here: Place | undefined): Markup {
+  return html`<nav aria-label="Pages"><ul>${PLACES.map(
+    ([place, path, name]) =>
+      html`<li><a href="${path}"${place === here && html` aria-current="page"`}>${name}</a></li>`,
+  )}</ul></nav>`;
+}
+
+function account(viewer: Someone, csrfToken: string | null): Markup {
+  return html`<form class="account" method="post" action="/sign-out">
+    <span class="login">${viewer.kind === "admin" ? "admin" : viewer.login}</span>
+    ${csrfField(csrfToken)}<button class="button small">Sign out</button>
+  </form>`;
+}
+
+/** What every form that changes something must hold. */
+export function csrfField(csrfToken: string | null): Markup {
+  return html`<input type="hidden" name="csrf_token" value="${csrfToken ?? ""}">`;
+}

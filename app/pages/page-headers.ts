@@ -1,0 +1,37 @@
+import type { MiddlewareHandler } from "hono";
+
+/** Where pages may send forms and open sockets to, beside the place that they came from. */
+export interface Allowed {
+  /** Origins of the other instances, such as `https://deploy.example.com:9001`. */
+  origins: readonly string[];
+  /** Whether a form may lead on to GitHub (a browser holds a redirection to be part of the form). */
+  forms?: readonly string[];
+}
+
+/**
+ * The headers of every page. A page loads nothing from elsewhere, runs no script that stands in it, and cannot be
+ * framed; whatever foreign text might smuggle in, the browser does not run it.
+ */
+export function pageHeaders({ origins, forms = [] }: Allowed): MiddlewareHandler {
+  const sockets = origins.map((origin) => origin.replace(/^http/, "ws"));
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    ["connect-src 'self'", ...sockets].join(" "),
+    ["form-action 'self'", ...origins, ...forms].join(" "),
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ].join("; ");
+  return async (c, next) => {
+    await next();
+    if (!c.res.headers.get("content-type")?.startsWith("text/html")) return;
+    c.header("content-security-policy", policy);
+    c.header("x-content-type-options", "nosniff");
+    c.header("referrer-policy", "same-origin");
+    c.header("cross-origin-opener-policy", "same-origin");
+    // What a page shows is for the person who is signed in, and of this moment.
+    c.header("cache-control", "no-store");
+  };
+}

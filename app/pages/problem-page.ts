@@ -1,0 +1,27 @@
+import { html } from "hono/html";
+import type { HttpProblem } from "../web/problem.ts";
+import { type Markup, page } from "./layout.ts";
+import { icon } from "./view/icons.ts";
+
+/** What a person is told in place of the page that they asked for. */
+export function problemPage(problem: Pick<HttpProblem, "status" | "message">): Markup {
+  const title =
+    problem.status === 404 ? "Page not found" : problem.status === 503 ? "Not available now" : TITLE;
+  return page({
+    title,
+    viewer: null,
+    csrfToken: null,
+    body: html`<div class="narrow empty">
+      ${icon(problem.status === 404 ? "search" : "warning")}
+      <h1>${title}</h1>
+      <p>${sentence(problem.message)}</p>
+      <p><a class="button" href="/">Back to the overview</a></p>
+    </div>`,
+  });
+}
+
+const TITLE = "Something went wrong";
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
