@@ -40,6 +40,8 @@ import { deliveryRoutes } from "./web/delivery-routes.ts";
 import { deploymentRoutes } from "./web/deployment-routes.ts";
 import { healthRoutes } from "./web/health-routes.ts";
 import { listen, stopListening } from "./web/listen.ts";
+import { JobRights } from "./web/oidc/job-rights.ts";
+import { TokenVerifier } from "./web/oidc/token-verifier.ts";
 import { createWebServer, requestHandler } from "./web/server.ts";
 import { statusRoutes } from "./web/status-routes.ts";
 import { webhookEntrance } from "./web/webhook-entrance.ts";
@@ -187,10 +189,12 @@ export async function startInstance(options: {
     admins: config.admins,
     places: placesOf(config, self),
   });
+  const tokens = new TokenVerifier({ ...config.oidc, clock });
   const credentials: Credentials = {
     adminToken: environment.adminToken,
     targets,
     secret: (variable) => env[variable],
+    claims: (token) => tokens.verify(token),
     signIn,
   };
   const handle = requestHandler({
@@ -202,6 +206,7 @@ export async function startInstance(options: {
         clock,
         acceptor,
         credentials,
+        jobs: new JobRights({ access, clock }),
         pageUrl,
         onQueued: () => dispatcher.wake(),
       }),

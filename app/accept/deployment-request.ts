@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { DeploymentRequest } from "../../shared/deployment-request.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { repositoryKey } from "../store/repository-key.ts";
-import type { Arrival } from "./arrival.ts";
+import type { Arrival, RunFacts } from "./arrival.ts";
 
 const text = (max: number) =>
   z
@@ -98,16 +98,18 @@ export function checkActionRules(request: ParsedRequest, target: TargetConfig): 
   return null;
 }
 
-/** The request as an arrival for its target. */
-export function requestArrival(request: ParsedRequest, target: TargetConfig, admin: boolean): Arrival {
+/** The request as an arrival for its target; `proven` are facts of it that GitHub vouches for. */
+export function requestArrival(
+  request: ParsedRequest,
+  target: TargetConfig,
+  { admin = false, proven = {} }: { admin?: boolean; proven?: Partial<RunFacts> } = {},
+): Arrival {
   return {
     source: admin ? "manual" : "action",
     guid: null,
     event: "deployment_request",
     action: null,
     facts: {
-      // The store knows a repository by the name that the configuration gives it.
-      repository: target.repository,
       runId: request.run_id ?? null,
       runAttempt: request.run_attempt ?? null,
       runStartedAt: null,
@@ -115,6 +117,9 @@ export function requestArrival(request: ParsedRequest, target: TargetConfig, adm
       ref: request.ref ?? request.sha,
       workflow: request.workflow ?? null,
       actor: request.actor ?? null,
+      ...proven,
+      // The store knows a repository by the name that the configuration gives it.
+      repository: target.repository,
     },
     repository: repositoryKey(target.repository),
     targets: [target],

@@ -7,6 +7,9 @@ import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
 /** What the log may be limited to, the most talkative first. */
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
+/** Where GitHub is, unless GHE_HOST says otherwise. */
+export const GITHUB_URL = "https://github.com";
+
 /** Variables that no deployment's command may be given. */
 export const APP_SECRETS = [
   "PRIVATE_KEY",
@@ -66,7 +69,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
     "a host name, such as github.example.com",
     "leave out https:// (see GHE_PROTOCOL) and any path",
   );
-  const githubUrl = host ? `${protocol}://${host}` : "https://github.com";
+  const githubUrl = host ? `${protocol}://${host}` : GITHUB_URL;
   const logLevel = checked(
     "LOG_LEVEL",
     (value) => LOG_LEVELS.includes(value),

@@ -1,9 +1,15 @@
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
-import { type Environment, missingCredentials, readEnvironment } from "./environment.ts";
+import { type Environment, GITHUB_URL, missingCredentials, readEnvironment } from "./environment.ts";
 import { ConfigError } from "./problem.ts";
 import { type Checkable, checkRules } from "./rules.ts";
-import { configSchema, type FileConfig, type InstanceConfig, type TargetConfig } from "./schema.ts";
+import {
+  configSchema,
+  type FileConfig,
+  GITHUB_OIDC_ISSUER,
+  type InstanceConfig,
+  type TargetConfig,
+} from "./schema.ts";
 import { isStoreAddress, parseStoreAddress, type StoreAddress } from "./store-address.ts";
 import { YamlFile } from "./yaml-file.ts";
 
@@ -45,7 +51,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     ...parsed,
     instances: parsed.instances.map((instance) => instanceFrom(folder, instance)),
     targets: parsed.targets.map((target) => targetFrom(folder, target)),
-    oidc: { ...parsed.oidc, issuer: environment.oidcIssuer ?? parsed.oidc.issuer },
+    oidc: { ...parsed.oidc, issuer: oidcIssuer(environment, parsed.oidc.issuer) },
     file: resolve(name),
     store,
     stateDirectory: store.engine === "sqlite" ? dirname(store.path) : resolve(folder, "data"),
@@ -81,6 +87,12 @@ function instanceFrom(folder: string, instance: InstanceConfig): InstanceConfig 
   if (!instance.tls) return instance;
   const { cert, key } = instance.tls;
   return { ...instance, tls: { cert: resolve(folder, cert), key: resolve(folder, key) } };
+}
+
+/** A GitHub Enterprise Server signs its jobs' tokens itself: github.com's issuer can never be meant there. */
+function oidcIssuer({ oidcIssuer, githubUrl }: Environment, configured: string): string {
+  const own = githubUrl === GITHUB_URL || configured !== GITHUB_OIDC_ISSUER;
+  return (oidcIssuer ?? (own ? configured : `${githubUrl}/_services/token`)).replace(/\/+$/, "");
 }
 
 function targetFrom(folder: string, target: TargetConfig): TargetConfig {

@@ -6,6 +6,9 @@ import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
 /** Node's timers take no longer delay: beyond 2^31 - 1 ms they would fire at once. */
 const LONGEST_DURATION = "24d";
 
+/** Who signs the tokens of jobs at github.com. */
+export const GITHUB_OIDC_ISSUER = "https://token.actions.githubusercontent.com";
+
 /** A duration with its unit, read into milliseconds. */
 const duration = z.unknown().transform((value, context) => {
   const wrong = (expected: string, remedy?: string) => {
@@ -163,7 +166,7 @@ export const configSchema = z.strictObject({
   circuit_breaker: circuitBreaker.prefault({}),
   oidc: z
     .strictObject({
-      issuer: baseUrl.default("https://token.actions.githubusercontent.com"),
+      issuer: baseUrl.default(GITHUB_OIDC_ISSUER),
       audience: text.default("twinhook"),
     })
     .prefault({}),

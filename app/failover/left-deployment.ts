@@ -1,9 +1,9 @@
 import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import { findTarget, parseDeploymentRequest } from "../accept/deployment-request.ts";
-import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import { callLimit, type Octokit, ownerAndName } from "../github/repository-access.ts";
+import type { Octokit } from "../github/repository-access.ts";
+import { readRequestedRun } from "../github/requested-run.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 
 /** A GitHub Deployment in which an Action left its request. */
@@ -60,41 +60,15 @@ export async function judgeLeftDeployment(
   if (left.createdAt < (rules.watched.get(target) ?? Number.POSITIVE_INFINITY))
     return refuse("it was made before the target was first watched");
 
-  const run = await readRun(octokit, left.repository, request, rules.signal);
-  if (!run) return refuse(`GitHub has no attempt ${request.run_attempt} of the run ${request.run_id}`);
-  if (run.status !== "completed") return null;
-  const judged = judgeWorkflowRun(
-    parseWorkflowRun({ action: "completed", workflow_run: run, repository: run.repository }),
-    [target],
-  );
-  if (judged.ignored !== null) return refuse(judged.ignored);
-  if (run.head_sha !== request.sha)
-    return refuse(`the run's commit is ${run.head_sha}, and the request asks for ${request.sha}`);
+  const run = await readRequestedRun(octokit, request, target, rules.signal);
+  if ("pending" in run) return null;
+  if ("refused" in run) return refuse(run.refused);
   return {
     ...common,
-    facts: judged.facts,
-    targets: judged.targets,
+    facts: run.judged.facts,
+    targets: run.judged.targets,
     ignored: null,
     payload: request.payload === undefined ? null : JSON.stringify(request.payload),
     viaRunAttempt: request.via?.run_attempt ?? null,
   };
-}
-
-/** The run attempt at GitHub, or null when there is none. */
-async function readRun(
-  octokit: Octokit,
-  repository: string,
-  { run_id = 0, run_attempt = 0 }: { run_id?: number; run_attempt?: number },
-  signal: AbortSignal,
-) {
-  try {
-    const { data } = await octokit.request(
-      "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
-      { ...ownerAndName(repository), run_id, attempt_number: run_attempt, request: callLimit(signal) },
-    );
-    return data;
-  } catch (error) {
-    if ((error as { status?: number }).status === 404) return null;
-    throw error;
-  }
 }

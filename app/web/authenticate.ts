@@ -3,16 +3,25 @@ import type { TargetConfig } from "../config/schema.ts";
 import { sameText } from "../sign-in/same-text.ts";
 import type { SignIn } from "../sign-in/sign-in.ts";
 import type { Viewer } from "../sign-in/viewer.ts";
-import { HttpProblem } from "./problem.ts";
+import type { OidcClaims } from "./oidc/claims.ts";
+import { unauthorized } from "./problem.ts";
 
-/** Who calls: the admin, someone who signed in, or someone who holds the secret of these targets. */
-export type Caller = Viewer | { kind: "signed"; targets: readonly TargetConfig[] };
+/**
+ * Who calls: the admin, someone who signed in, someone who holds the secret of these targets, or a job of GitHub
+ * Actions.
+ */
+export type Caller =
+  | Viewer
+  | { kind: "signed"; targets: readonly TargetConfig[] }
+  | { kind: "oidc"; claims: OidcClaims };
 
 export interface Credentials {
   adminToken: string | null;
   targets: readonly TargetConfig[];
   /** The secret that the environment holds under this name. */
   secret: (name: string) => string | undefined;
+  /** What GitHub says of the job that holds this token; throws when it proves nothing. */
+  claims: (token: string) => Promise<OidcClaims>;
   signIn: SignIn;
 }
 
@@ -20,15 +29,18 @@ export interface Credentials {
  * Finds out who calls, from the headers and the exact body.
  * @throws {HttpProblem} 401 when nothing proves anything. No rule depends on the address of the peer.
  */
-export function authenticate(
+export async function authenticate(
   headers: Record<string, string | undefined>,
   body: string,
   credentials: Omit<Credentials, "signIn">,
-): Caller {
-  const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
+): Promise<Caller> {
+  const bearer = bearerToken(headers);
   if (bearer !== undefined) {
-    if (credentials.adminToken !== null && sameText(bearer, credentials.adminToken)) return { kind: "admin" };
-    throw unauthorized("the bearer token is not TWINHOOK_ADMIN_TOKEN");
+    if (isAdmin(bearer, credentials)) return { kind: "admin" };
+    if (JSON_WEB_TOKEN.test(bearer)) return { kind: "oidc", claims: await credentials.claims(bearer) };
+    throw unauthorized(
+      "the bearer token is neither TWINHOOK_ADMIN_TOKEN nor a token of a GitHub Actions job",
+    );
   }
   const signed = {
     "webhook-id": headers["webhook-id"] ?? "",
@@ -60,13 +72,19 @@ export function requireAdmin(
   headers: Record<string, string | undefined>,
   credentials: Pick<Credentials, "adminToken">,
 ): void {
-  authenticate({ authorization: headers.authorization }, "", {
-    ...credentials,
-    targets: [],
-    secret: () => undefined,
-  });
+  const bearer = bearerToken(headers);
+  if (bearer === undefined)
+    throw unauthorized("nothing proves who asks: send TWINHOOK_ADMIN_TOKEN as a bearer token, or sign in");
+  if (!isAdmin(bearer, credentials)) throw unauthorized("the bearer token is not TWINHOOK_ADMIN_TOKEN");
 }
 
-function unauthorized(detail: string): HttpProblem {
-  return new HttpProblem(401, detail, { "www-authenticate": 'Bearer realm="twinhook"' });
+/** Three parts with dots between them; whether it is one, and whose, its signature tells. */
+const JSON_WEB_TOKEN = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+
+function bearerToken(headers: Record<string, string | undefined>): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
+}
+
+function isAdmin(token: string, { adminToken }: Pick<Credentials, "adminToken">): boolean {
+  return adminToken !== null && sameText(token, adminToken);
 }

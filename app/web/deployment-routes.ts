@@ -8,12 +8,7 @@ import {
 } from "../../shared/deployment.ts";
 import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
 import type { Acceptor } from "../accept/acceptor.ts";
-import {
-  checkActionRules,
-  findTarget,
-  parseDeploymentRequest,
-  requestArrival,
-} from "../accept/deployment-request.ts";
+import { parseDeploymentRequest } from "../accept/deployment-request.ts";
 import { previewArrival } from "../accept/preview.ts";
 import type { Clock } from "../clock.ts";
 import { cancel } from "../queue/cancel.ts";
@@ -23,9 +18,11 @@ import { maySee, type Viewer, visibleRepositories } from "../sign-in/viewer.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { authenticate, type Caller, type Credentials } from "./authenticate.ts";
+import { callerSees, isPerson, permittedArrival } from "./caller-rights.ts";
 import { logTail, streamLog } from "./deployment-log.ts";
 import { decodeCursor, encodeCursor, perPage, wholeNumber } from "./list-query.ts";
 import { nextChange } from "./next-change.ts";
+import type { JobRights } from "./oidc/job-rights.ts";
 import { presentDeployment } from "./present.ts";
 import { HttpProblem } from "./problem.ts";
 import { requireManager, viewerOf } from "./viewer-of.ts";
@@ -40,6 +37,7 @@ export interface DeploymentRoutesOptions {
   clock: Clock;
   acceptor: Acceptor;
   credentials: Credentials;
+  jobs: JobRights;
   /** The page of a deployment. */
   pageUrl: (id: string) => string;
   /** Called when a deployment waits again. */
@@ -48,37 +46,18 @@ export interface DeploymentRoutesOptions {
 
 /** `/api/deployments`: the entrance for requests, and what became of them. */
 export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
-  const { store, clock, acceptor, credentials, pageUrl, onQueued } = options;
+  const { store, clock, acceptor, credentials, jobs, pageUrl, onQueued } = options;
   const routes = new Hono();
 
   routes.post("/", async (c) => {
     const body = await readText(c);
     const caller = await callerOf(c, body, credentials);
-    const byPerson = caller.kind !== "signed";
     if (mediaType(c.req.header("content-type")) !== "application/json")
       throw new HttpProblem(415, "the content type must be application/json");
-    const parsed = parseDeploymentRequest(parseJson(body), { admin: byPerson });
+    const parsed = parseDeploymentRequest(parseJson(body), { admin: isPerson(caller) });
     if ("problem" in parsed) throw new HttpProblem(400, `the request is not understood: ${parsed.problem}`);
-    const { request } = parsed;
-    // What someone may not see does not exist for them.
-    const targets = credentials.targets.filter(
-      (t) => caller.kind === "signed" || maySee(caller, t.repository),
-    );
-    const found = findTarget(request, targets);
-    if (!("target" in found)) throw new HttpProblem(found.status, found.problem);
-    const { target } = found;
-    if (caller.kind !== "signed") requireManager(caller, target.repository);
-    else {
-      if (!caller.targets.includes(target))
-        throw new HttpProblem(
-          403,
-          `the secret is not that of the target ${target.name} of ${target.repository}`,
-        );
-      const refused = checkActionRules(request, target);
-      if (refused) throw new HttpProblem(403, refused);
-    }
-    const arrival = requestArrival(request, target, byPerson);
-    if (request.dry_run) {
+    const arrival = await permittedArrival(caller, parsed.request, { targets: credentials.targets, jobs });
+    if (parsed.request.dry_run) {
       const preview = await previewArrival(store, arrival, clock.now());
       if ("conflict" in preview) throw conflict(preview.conflict);
       // What was not on record before has no id either: nothing is left of it.
@@ -185,12 +164,9 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   /** The deployment that a GET asks for, if the caller may see it. */
   async function permitted(c: Context): Promise<DeploymentRecord> {
     const caller = await callerOf(c, "", credentials);
-    const id = c.req.param("id") ?? "";
-    if (caller.kind !== "signed") return seen(caller, id);
-    const row = await known(id);
-    const may = caller.targets.some((target) => repositoryKey(target.repository) === row.repository_key);
+    const row = await known(c.req.param("id") ?? "");
     // Whether it exists at all is not for others to know.
-    if (!may) throw new HttpProblem(404, NO_SUCH_DEPLOYMENT);
+    if (!(await callerSees(caller, row.repository, jobs))) throw new HttpProblem(404, NO_SUCH_DEPLOYMENT);
     return row;
   }
 

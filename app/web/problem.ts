@@ -29,3 +29,8 @@ export class HttpProblem extends Error {
     });
   }
 }
+
+/** Nothing proves who asks. */
+export function unauthorized(detail: string): HttpProblem {
+  return new HttpProblem(401, detail, { "www-authenticate": 'Bearer realm="twinhook"' });
+}

@@ -4,9 +4,16 @@ import { stableId, stableSha } from "./stable-values.ts";
 
 /** A job's token lives this long. */
 const LIFE_S = 300;
-const KEY_ID = "simulated-github-1";
 
-let keys: { privateKey: KeyObject; publicKey: KeyObject } | undefined;
+/** A key that the issuer signs with, under the id that it publishes it by. */
+interface SigningKey {
+  kid: string;
+  privateKey: KeyObject;
+  publicKey: KeyObject;
+}
+
+/** Made once: that takes long. */
+let firstKey: SigningKey | undefined;
 
 /** The claims of a job's token that tests choose; the rest is filled in to match. */
 export interface OidcClaims {
@@ -31,10 +38,19 @@ export class Oidc {
   issuer = "";
   readonly #clock: Clock;
   readonly #jobs = new Map<string, OidcClaims>();
+  /** The newest, which signs, comes first. */
+  #keys: SigningKey[];
+  #keysMade = 1;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    keys ??= generateKeyPairSync("rsa", { modulusLength: 2048 });
+    firstKey ??= newKey(1);
+    this.#keys = [firstKey];
+  }
+
+  /** Signs with a new key from now on; the ones before stay published, unless they are withdrawn. */
+  rotate({ withdraw = false } = {}): void {
+    this.#keys = [newKey(++this.#keysMade), ...(withdraw ? [] : this.#keys)];
   }
 
   /** A token for these claims, RS256, good for 5 minutes. Any claim may be overridden, also `iss` or `exp`. */
@@ -42,14 +58,16 @@ export class Oidc {
     const now = Math.floor(this.#clock.now() / 1000);
     // These are inputs, put into their claims' own form below.
     const { repository_id: _i, run_id: _r, run_attempt: _a, workflow: _w, ...others } = claims;
-    const text = [
-      { typ: "JWT", alg: "RS256", kid: KEY_ID },
-      { ...this.#standard(claims), ...times(now), ...others },
-    ]
+    return this.sign({ ...this.#standard(claims), ...times(now), ...others });
+  }
+
+  /** A token that says just this, however wrong; a claim that is undefined is left out. */
+  sign(payload: Record<string, unknown>, header: Record<string, unknown> = {}): string {
+    const [key] = this.#keys as [SigningKey];
+    const text = [{ typ: "JWT", alg: "RS256", kid: key.kid, ...header }, payload]
       .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
       .join(".");
-    const signature = sign("RSA-SHA256", Buffer.from(text), pair().privateKey).toString("base64url");
-    return `${text}.${signature}`;
+    return `${text}.${sign("RSA-SHA256", Buffer.from(text), key.privateKey).toString("base64url")}`;
   }
 
   /** The environment in which a job with `id-token: write` asks the runner for tokens with these claims. */
@@ -69,8 +87,13 @@ export class Oidc {
 
   /** The public key set. */
   jwks() {
-    const key = pair().publicKey.export({ format: "jwk" });
-    return { keys: [{ ...key, kid: KEY_ID, use: "sig", alg: "RS256" }] };
+    const keys = this.#keys.map(({ kid, publicKey }) => ({
+      ...publicKey.export({ format: "jwk" }),
+      kid,
+      use: "sig",
+      alg: "RS256",
+    }));
+    return { keys };
   }
 
   #standard(claims: OidcClaims): Record<string, unknown> {
@@ -121,7 +144,6 @@ function times(now: number) {
   return { iat: now, nbf: now - 10, exp: now + LIFE_S };
 }
 
-function pair() {
-  if (!keys) throw new Error("no key pair yet");
-  return keys;
+function newKey(number: number): SigningKey {
+  return { kid: `simulated-github-${number}`, ...generateKeyPairSync("rsa", { modulusLength: 2048 }) };
 }

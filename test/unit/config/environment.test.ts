@@ -90,3 +90,21 @@ test("only addresses that others can read along are warned of", () => {
     expect.stringContaining("HTTP://b.example.com is not encrypted"),
   ]);
 });
+
+describe("who signs the tokens of GitHub Actions", () => {
+  const GHE = { GHE_HOST: "github.example.com", GHE_PROTOCOL: "https" };
+  const OWN = { oidc: { issuer: "https://tokens.example.com/" } };
+  test.each<[string, object, Variables, string]>([
+    ["github.com by default", {}, {}, "https://token.actions.githubusercontent.com"],
+    ["the GitHub Enterprise Server itself", {}, GHE, "https://github.example.com/_services/token"],
+    ["what the file says", OWN, GHE, "https://tokens.example.com"],
+    [
+      "what the environment says",
+      OWN,
+      { TWINHOOK_OIDC_ISSUER: "https://x.example.com/" },
+      "https://x.example.com",
+    ],
+  ])("is %s", (_what, file, env, issuer) => {
+    expect(new ConfigFile(content({ ...file }), env).load().oidc.issuer).toBe(issuer);
+  });
+});

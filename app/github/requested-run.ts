@@ -1,0 +1,48 @@
+import type { ParsedRequest } from "../accept/deployment-request.ts";
+import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import { callLimit, type Octokit, ownerAndName } from "./repository-access.ts";
+
+/** What GitHub says of the run that a request names: it may be deployed, why not, or that it has not ended yet. */
+export type RequestedRun = { judged: JudgedRun } | { refused: string } | { pending: true };
+
+/**
+ * Reads at GitHub the run attempt that a request names. It counts only if its own event would have deployed the same
+ * commit to the same target; of the request itself nothing is believed.
+ */
+export async function readRequestedRun(
+  octokit: Octokit,
+  request: Pick<ParsedRequest, "repository" | "run_id" | "run_attempt" | "sha">,
+  target: TargetConfig,
+  signal?: AbortSignal,
+): Promise<RequestedRun> {
+  const run = await readRun(octokit, request, signal);
+  if (!run) return { refused: `GitHub has no attempt ${request.run_attempt} of the run ${request.run_id}` };
+  if (run.status !== "completed") return { pending: true };
+  const judged = judgeWorkflowRun(
+    parseWorkflowRun({ action: "completed", workflow_run: run, repository: run.repository }),
+    [target],
+  );
+  if (judged.ignored !== null) return { refused: judged.ignored };
+  if (run.head_sha !== request.sha)
+    return { refused: `the run's commit is ${run.head_sha}, and the request asks for ${request.sha}` };
+  return { judged };
+}
+
+/** The run attempt at GitHub, or null when there is none. */
+async function readRun(
+  octokit: Octokit,
+  { repository, run_id = 0, run_attempt = 0 }: { repository: string; run_id?: number; run_attempt?: number },
+  signal: AbortSignal | undefined,
+) {
+  try {
+    const { data } = await octokit.request(
+      "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
+      { ...ownerAndName(repository), run_id, attempt_number: run_attempt, request: callLimit(signal) },
+    );
+    return data;
+  } catch (error) {
+    if ((error as { status?: number }).status === 404) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,27 @@
+import { z } from "zod";
+
+/** GitHub writes its numbers as text in tokens. */
+const number = z
+  .string()
+  .regex(/^[1-9]\d{0,15}$/)
+  .transform(Number);
+const text = z.string().min(1);
+
+/**
+ * What is read of the token of a job: facts that GitHub itself vouches for. `sub` is left out on purpose: its form
+ * differs between repositories, and changes.
+ * @see https://docs.github.com/en/actions/reference/security/oidc
+ */
+export const oidcClaims = z.object({
+  repository: text,
+  repository_id: number,
+  run_id: number,
+  run_attempt: number,
+  workflow_ref: text,
+  ref: text,
+  sha: text,
+  event_name: text,
+  actor: text,
+});
+
+export type OidcClaims = z.output<typeof oidcClaims>;
