@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import { DEPLOYMENTS_PATH } from "../shared/deployment-request.ts";
 import { Acceptor } from "./accept/acceptor.ts";
 import { registerTargets } from "./accept/register-targets.ts";
 import type { Clock } from "./clock.ts";
@@ -19,6 +20,9 @@ import { RepositoryAccess } from "./github/repository-access.ts";
 import { RepositoryHooksClient } from "./github/repository-hooks.ts";
 import { signatureCheck } from "./github/signature.ts";
 import { WebhookConfigClient } from "./github/webhook-config.ts";
+import { MeasuredStore } from "./metrics/measured-store.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import { StateGauges } from "./metrics/state-gauges.ts";
 import { assetRoutes } from "./pages/assets.ts";
 import { problemPage } from "./pages/problem-page.ts";
 import { Dispatcher } from "./run/dispatcher.ts";
@@ -40,6 +44,7 @@ import { deliveryRoutes } from "./web/delivery-routes.ts";
 import { deploymentRoutes } from "./web/deployment-routes.ts";
 import { healthRoutes } from "./web/health-routes.ts";
 import { listen, stopListening } from "./web/listen.ts";
+import { metricsRoutes } from "./web/metrics-routes.ts";
 import { JobRights } from "./web/oidc/job-rights.ts";
 import { TokenVerifier } from "./web/oidc/token-verifier.ts";
 import { createWebServer, requestHandler } from "./web/server.ts";
@@ -77,19 +82,25 @@ export async function startInstance(options: {
   const identity = takeInstanceName(stateDirectory, name);
   const host = hostId(stateDirectory);
   const registry = new RunRegistry(stateDirectory);
-  const store = await openStore(config.store, {
+  const metrics = new Metrics({ instance: name, targets });
+  const opened = await openStore(config.store, {
     clock,
     onFrozenLock: (pid) => endFrozenHolder(pid, registry, log),
   });
+  const store = new MeasuredStore(opened, metrics);
 
-  const newApp = (secret: string) => githubApp(environment, secret, log);
+  const newApp = (secret: string) => githubApp(environment, secret, log, (call) => metrics.called(call));
   const secret = environment.webhookSecret as string;
   const previous = environment.webhookSecretPrevious;
   const accepted = await Promise.all((previous ? [secret, previous] : [secret]).map(newApp));
   await registerTargets(store, targets, await githubTime(environment.githubApiUrl, clock));
 
   const pageUrl = (id: string) => `${config.public_url ?? config.door?.url ?? self.url}/deployments/${id}`;
-  const pool = new RunnerPool({ type: "prepare", store: config.store, stateDirectory, instance: name }, log);
+  const pool = new RunnerPool(
+    { type: "prepare", store: config.store, stateDirectory, instance: name },
+    log,
+    (progress) => metrics.progress(progress),
+  );
   const dispatcher = new Dispatcher({
     store,
     clock,
@@ -102,10 +113,12 @@ export async function startInstance(options: {
   });
   const access = new RepositoryAccess(() => newApp(secret));
   const notices = new Notices();
+  notices.subscribe((notice) => metrics.noticed(notice));
   const acceptor = new Acceptor({
     store,
     clock,
     instance: name,
+    onAccepted: (arrival, accepted) => metrics.accepted(arrival, accepted),
     onQueued: (queued) =>
       dispatcher.offer(
         queued.flatMap(({ repository, targets }) =>
@@ -127,6 +140,7 @@ export async function startInstance(options: {
           ?.environment_url ?? null,
       logUrl: pageUrl(id),
     }),
+    onRetry: () => metrics.retried("github_outbox"),
     log,
   });
 
@@ -145,6 +159,7 @@ export async function startInstance(options: {
       broadcast.now();
     },
     onSwitched: () => looks.catchUp(),
+    onChecked: (...check) => metrics.checked(...check),
     log,
   });
   const looks = new RecurringLooks({
@@ -197,10 +212,30 @@ export async function startInstance(options: {
     claims: (token) => tokens.verify(token),
     signIn,
   };
+  const state = new StateGauges({
+    registry: metrics.registry,
+    store,
+    clock,
+    failover,
+    breakers: { github_outbox: () => outbox.breakerState },
+  });
   const handle = requestHandler({
-    webhook: webhookEntrance({ acceptor, targets, verify: signatureCheck(accepted), log }),
+    webhook: webhookEntrance({
+      acceptor,
+      targets,
+      verify: signatureCheck(accepted),
+      onRefused: (status) => metrics.refused("webhook", status),
+      log,
+    }),
+    onRefused: ({ method, url }, status) => {
+      const isDeployment = method === "POST" && new URL(url).pathname === DEPLOYMENTS_PATH;
+      metrics.refused(isDeployment ? "deployments" : "other", status);
+    },
     routes: {
-      "/": healthRoutes({ store, instance: name, draining: () => draining }),
+      "/": healthRoutes({ store, instance: name, draining: () => draining }).route(
+        "/",
+        metricsRoutes({ metrics, state, credentials, metricsToken: environment.metricsToken }),
+      ),
       "/api/deployments": deploymentRoutes({
         store,
         clock,
@@ -209,6 +244,7 @@ export async function startInstance(options: {
         jobs: new JobRights({ access, clock }),
         pageUrl,
         onQueued: () => dispatcher.wake(),
+        onVerified: () => metrics.verified(),
       }),
       "/api/deliveries": deliveryRoutes({ store, credentials }),
       "/api": statusRoutes({ config, instance: name, store, failover, credentials }),

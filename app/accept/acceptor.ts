@@ -26,21 +26,27 @@ export class Acceptor {
   #clock: Clock;
   #instance: string;
   #onQueued: (queued: readonly Arrival[]) => void;
+  #onAccepted: (arrival: Arrival, accepted: Accepted) => void;
   #waiting: Waiting[] = [];
   #working: Promise<void> | undefined;
   #closed = false;
 
-  /** `onQueued` is called after a commit with the arrivals of which deployments wait now. */
+  /**
+   * After a commit `onAccepted` is called with each of its arrivals, and `onQueued` with those of which
+   * deployments wait now.
+   */
   constructor(options: {
     store: Store;
     clock: Clock;
     instance: string;
     onQueued: (queued: readonly Arrival[]) => void;
+    onAccepted?: (arrival: Arrival, accepted: Accepted) => void;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#instance = options.instance;
     this.#onQueued = options.onQueued;
+    this.#onAccepted = options.onAccepted ?? (() => {});
   }
 
   /**
@@ -77,7 +83,11 @@ export class Acceptor {
         batch.map(({ arrival }) => arrival),
         { instance: this.#instance, now: this.#clock.now() },
       );
-      for (const [index, waiting] of batch.entries()) waiting.resolve(accepted[index] as Accepted);
+      for (const [index, waiting] of batch.entries()) {
+        const result = accepted[index] as Accepted;
+        waiting.resolve(result);
+        this.#onAccepted(waiting.arrival, result);
+      }
       const queued = batch.filter((_, index) => accepted[index]?.queued).map(({ arrival }) => arrival);
       if (queued.length > 0) this.#onQueued(queued);
     } catch (error) {

@@ -85,6 +85,7 @@ export class Controller {
       mayWrite: () => this.#lease.held && !this.#closed,
       onSwitched: (wish) => this.#onSwitched(wish),
       onVerified: (wish) => this.#onVerified(wish),
+      onRetry: () => options.notices.publish({ type: "retry", operation: "webhook_url" }),
       onDeviation: ({ url }, found) => {
         log.warn({ found, wanted: url }, "the webhook at GitHub is not as it should be; putting it right");
         // A change that was decided and never reached GitHub is nobody's doing.

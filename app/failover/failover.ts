@@ -36,6 +36,8 @@ export interface FailoverOptions {
   /** Called when this instance has become the controller, and when GitHub has taken another URL. */
   onTakeOver: () => void;
   onSwitched: () => void;
+  /** Called with the result of every check of an endpoint. */
+  onChecked: (endpoint: string, ok: boolean, ms: number) => void;
   log: Logger;
 }
 
@@ -63,6 +65,7 @@ export class Failover {
       thresholds: config.failover,
       clock,
       onChange: () => this.controller.wake(),
+      onChecked: options.onChecked,
       onStatus: (name, was, { status, reason }) => {
         log[status === "healthy" ? "info" : "warn"](`${name} is ${status}: ${reason}`);
         notices.publish({ type: "endpoint", name, status, was, reason });

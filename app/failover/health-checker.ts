@@ -18,25 +18,31 @@ export class HealthChecker {
   #clock: Clock;
   #onChange: () => void;
   #onStatus: (name: string, was: HealthStatus, health: Health) => void;
+  #onChecked: (name: string, ok: boolean, ms: number) => void;
   #statuses = new Map<string, HealthStatus>();
   #windows = new Map<string, HealthWindow>();
   #checkedAt = new Map<string, number>();
   #agents = { "http:": new HttpAgent({ keepAlive: true }), "https:": new HttpsAgent({ keepAlive: true }) };
   #timer: NodeJS.Timeout | undefined;
 
-  /** `onChange` is called after every check and other news, `onStatus` before it where a status has changed. */
+  /**
+   * `onChange` is called after every check and other news, `onStatus` before it where a status has changed,
+   * `onChecked` with the result of every check.
+   */
   constructor(options: {
     endpoints: readonly CheckedEndpoint[];
     thresholds: Thresholds;
     clock: Clock;
     onChange: () => void;
     onStatus: (name: string, was: HealthStatus, health: Health) => void;
+    onChecked?: (name: string, ok: boolean, ms: number) => void;
   }) {
     this.#endpoints = options.endpoints;
     this.#thresholds = options.thresholds;
     this.#clock = options.clock;
     this.#onChange = options.onChange;
     this.#onStatus = options.onStatus;
+    this.#onChecked = options.onChecked ?? (() => {});
     for (const { name } of this.#endpoints) this.#windows.set(name, new HealthWindow(this.#thresholds));
   }
 
@@ -107,6 +113,7 @@ export class HealthChecker {
       this.#checkedAt.set(name, this.#clock.now());
       if (failure === null) this.#window(name).succeeded(now, now - begun);
       else this.#window(name).failed(now, now - begun, failure);
+      this.#onChecked(name, failure === null, now - begun);
       this.#changed(name);
     };
     const request = (secure ? httpsRequest : httpRequest)(

@@ -31,7 +31,9 @@ export type Notice =
   /** Someone else had changed the URL at GitHub; it is being put right. */
   | { type: "webhook_deviated"; found: string | null; wanted: string }
   | { type: "all_down"; reason: string }
-  | { type: "catch_up"; found: number; accepted: number };
+  | { type: "catch_up"; found: number; accepted: number }
+  /** Something at GitHub failed, and is tried again. */
+  | { type: "retry"; operation: "webhook_url" | "look" };
 
 /** The instance's own bus of notices: dashboards draw from it, and alerts are sent by it. */
 export class Notices {

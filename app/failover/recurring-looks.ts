@@ -49,6 +49,7 @@ export class RecurringLooks {
       may: () => options.lease.held,
       clock: options.clock,
       log: options.log,
+      onRetry: () => options.notices.publish({ type: "retry", operation: "look" }),
     });
   }
 

@@ -33,6 +33,7 @@ export class Recurring<T extends Task> {
   #work: (due: T[], signal: AbortSignal) => Promise<ReadonlyMap<T, unknown>>;
   #clock: Clock;
   #log: Logger;
+  #onRetry: () => void;
   #schedules: Map<T, Schedule>;
   #abort = new AbortController();
   #nap: AbortController | undefined;
@@ -45,7 +46,10 @@ export class Recurring<T extends Task> {
     may: () => boolean;
     clock: Clock;
     log: Logger;
+    /** Called when a task that failed is to be tried again. */
+    onRetry?: () => void;
   }) {
+    this.#onRetry = options.onRetry ?? (() => {});
     this.#may = options.may;
     this.#work = options.work;
     this.#clock = options.clock;
@@ -129,6 +133,7 @@ export class Recurring<T extends Task> {
       schedule.notBefore = now + pause;
     } else schedule.failures += 1;
     schedule.dueAt = Math.min(schedule.dueAt, now + pause);
+    this.#onRetry();
     const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
     this.#log.warn(`${task.name} is tried again in ${pause} ms: ${(error as Error).message}${remedy}`);
   }

@@ -26,6 +26,8 @@ export interface WebhookSyncOptions {
   onVerified: (wish: Wish) => Promise<void>;
   /** GitHub named something else without this instance having wished for a change. */
   onDeviation: (wish: Wish, found: string | null) => void;
+  /** A try failed, and there will be another. */
+  onRetry?: () => void;
   log: Logger;
 }
 
@@ -104,6 +106,7 @@ export class WebhookSync {
         shouldRetry: () => mayWrite(),
         onFailedAttempt: async ({ error, attemptNumber }) => {
           if (signal.aborted || !mayWrite()) return;
+          this.#options.onRetry?.();
           const pauseMs = this.#extraPause(error);
           // The first tries, and ever fewer of the others: GitHub may be away for hours.
           if (pauseMs > 0 || Number.isInteger(Math.log2(attemptNumber)))

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { Probot, ProbotOctokit } from "probot";
 import type { Environment } from "../config/environment.ts";
+import { classifyGitHubError } from "./github-error.ts";
 
 /** Octokit without Probot's own retries and write throttling: the outbox decides when to send again. */
 const PlainOctokit = ProbotOctokit.defaults((options: OctokitOptions) => ({
@@ -14,19 +15,74 @@ interface OctokitOptions {
   throttle?: object;
 }
 
+/** What came of a call to GitHub's API. */
+export interface GitHubCall {
+  /** The App itself, or its installation on an account: GitHub counts their calls apart. */
+  credential: "app" | "installation";
+  result: "ok" | "refused" | "rate_limited" | "failed";
+  /** What GitHub said of the hour's calls; null where it said nothing. */
+  rateLimit: { resource: string; limit: number; remaining: number } | null;
+}
+
 /**
  * The GitHub App, as Probot knows it: its webhook signatures and its authentication.
- * `secret` is one that GitHub may sign webhooks with.
+ * `secret` is one that GitHub may sign webhooks with. `onCall` is told of every call to GitHub.
  */
-export async function githubApp(environment: Environment, secret: string, log: Logger): Promise<Probot> {
+export async function githubApp(
+  environment: Environment,
+  secret: string,
+  log: Logger,
+  onCall: (call: GitHubCall) => void = () => {},
+): Promise<Probot> {
   const app = new Probot({
     appId: environment.appId as string,
     privateKey: environment.privateKey as string,
     secret,
     baseUrl: environment.githubApiUrl,
-    Octokit: PlainOctokit,
+    Octokit: PlainOctokit.plugin(tellingCalls(onCall)),
     log: log.child({ name: "octokit" }, { level: "fatal" }),
   });
   await app.ready();
   return app;
+}
+
+interface Hooked {
+  hook: {
+    after(name: "request", act: (response: Answer, options: Asked) => void): void;
+    error(name: "request", act: (error: Error, options: Asked) => void): void;
+  };
+}
+interface Answer {
+  headers?: Record<string, string | number | undefined>;
+}
+interface Asked {
+  url: string;
+}
+
+/** An Octokit plugin that tells what came of each call. */
+function tellingCalls(onCall: (call: GitHubCall) => void) {
+  return (octokit: unknown): Record<string, never> => {
+    const tell = (result: GitHubCall["result"], headers: Answer["headers"], { url }: Asked) =>
+      onCall({
+        credential: /^\/app\b/.test(url) ? "app" : "installation",
+        result,
+        rateLimit: rateLimitOf(headers),
+      });
+    const { hook } = octokit as Hooked;
+    hook.after("request", ({ headers }, asked) => tell("ok", headers, asked));
+    hook.error("request", (error, asked) => {
+      const { kind } = classifyGitHubError(error, Date.now());
+      const { response } = error as { response?: Answer };
+      tell(kind === "transient" ? "failed" : kind, response?.headers, asked);
+      throw error;
+    });
+    return {};
+  };
+}
+
+function rateLimitOf(headers: Answer["headers"] = {}): GitHubCall["rateLimit"] {
+  const { "x-ratelimit-limit": limit, "x-ratelimit-remaining": remaining } = headers;
+  if (limit === undefined || remaining === undefined) return null;
+  const resource = String(headers["x-ratelimit-resource"] ?? "core");
+  return { resource, limit: Number(limit), remaining: Number(remaining) };
 }

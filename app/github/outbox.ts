@@ -1,6 +1,7 @@
 import {
   BrokenCircuitError,
   type CircuitBreakerPolicy,
+  CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
   handleAll,
@@ -41,6 +42,8 @@ export interface OutboxOptions {
     target: string,
     id: string,
   ) => { environmentUrl: string | null; logUrl: string };
+  /** Called when a call failed, and its repetition is due later. */
+  onRetry?: () => void;
   log: Logger;
 }
 
@@ -66,6 +69,13 @@ export class Outbox {
       halfOpenAfter: options.breaker.timeout,
       breaker: new ConsecutiveBreaker(options.breaker.failure_threshold),
     });
+  }
+
+  /** Whether GitHub is called (closed), left alone (open), or tried with one call (half open). */
+  get breakerState(): "closed" | "open" | "half_open" {
+    const { state } = this.#breaker;
+    if (state === CircuitState.Closed) return "closed";
+    return state === CircuitState.HalfOpen ? "half_open" : "open";
   }
 
   start(): void {
@@ -154,6 +164,7 @@ export class Outbox {
         delayMs = 0;
         this.#pausedUntil = clock.monotonic() + this.#options.breaker.timeout;
       }
+      this.#options.onRetry?.();
       if (failure.kind === "refused") this.#options.access.forget();
       const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
       if (!this.#abort.signal.aborted)

@@ -22,9 +22,18 @@ export type ToRunner = Preparation | Job;
 /** What came of a job: a deployment ran, nothing waited, another one runs, or another runner has the lock. */
 export type JobResult = "ran" | "nothing" | "occupied" | "locked";
 
+/** How far a runner is with a deployment. */
+export type RunProgress = { deploymentId: string; repository: string; target: string; attempt: number } & (
+  | {
+      type: "started";
+      /** Since the deployment was accepted. */
+      waitedMs: number;
+    }
+  | { type: "ended"; status: string; ranMs: number }
+);
+
 export type FromRunner =
-  | { type: "started"; deploymentId: string; attempt: number }
-  | { type: "ended"; deploymentId: string; status: string }
+  | RunProgress
   /** The runner is free for another job. */
   | { type: "idle"; result: JobResult }
   | { type: "error"; message: string };

@@ -89,6 +89,9 @@ async function run(place: Workplace, job: Job, deployment: DeploymentRecord, hol
   const { target, inherited } = job;
   const lease: Lease = { deploymentId: deployment.id, holder, token: deployment.token };
   const log = new OutputLog({ store, clock, deployment, pipe: registry.outputPipe(holder) });
+  const { id: deploymentId, attempt, repository } = deployment;
+  const about = { deploymentId, attempt, repository, target: target.name };
+  const begunAt = clock.monotonic();
   let execution: Execution;
   try {
     execution = execute({ deployment, target, inherited, registry, holder, clock, log });
@@ -96,9 +99,10 @@ async function run(place: Workplace, job: Job, deployment: DeploymentRecord, hol
     const reason = `the command could not be started: ${(error as Error).message}`;
     return record(place, () => finish(store, lease, { status: "failed", exitCode: null, reason }));
   }
-  tell({ type: "started", deploymentId: deployment.id, attempt: deployment.attempt });
+  tell({ type: "started", ...about, waitedMs: clock.now() - deployment.accepted_at });
   const letGo = keepLease({ store, clock, lease, execution });
   const ending = await execution.result;
+  const ranMs = clock.monotonic() - begunAt;
   letGo();
   await log.settle();
   await untilAvailable(() => log.store());
@@ -107,7 +111,7 @@ async function run(place: Workplace, job: Job, deployment: DeploymentRecord, hol
       ? interrupt(store, deployment, target.on_interrupt, ending.reason ?? "")
       : finish(store, lease, ending),
   );
-  tell({ type: "ended", deploymentId: deployment.id, status: ending.status });
+  tell({ type: "ended", ...about, status: ending.status, ranMs });
 }
 
 /** Records a result, however long the store is away. A lease that was lost leaves it to the new holder. */

@@ -1,7 +1,7 @@
 import { execaNode } from "execa";
 import type { Logger } from "pino";
 import { inheritedEnvironment } from "./command-environment.ts";
-import type { FromRunner, Job, JobResult, Preparation } from "./messages.ts";
+import type { FromRunner, Job, JobResult, Preparation, RunProgress } from "./messages.ts";
 
 /** An idle runner is kept this long for the next deployment; one is always kept. */
 const IDLE_MS = 60_000;
@@ -21,12 +21,14 @@ interface Runner {
 export class RunnerPool {
   #preparation: Preparation;
   #log: Logger;
+  #onProgress: (progress: RunProgress) => void;
   #spare: Runner[] = [];
   #closed = false;
 
-  constructor(preparation: Preparation, log: Logger) {
+  constructor(preparation: Preparation, log: Logger, onProgress: (progress: RunProgress) => void = () => {}) {
     this.#preparation = preparation;
     this.#log = log;
+    this.#onProgress = onProgress;
     this.#spare.push(this.#spawn());
   }
 
@@ -37,6 +39,7 @@ export class RunnerPool {
     return new Promise((resolve) => {
       runner.onExit = () => resolve("died");
       runner.onMessage = (message) => {
+        if (message.type === "started" || message.type === "ended") this.#onProgress(message);
         if (message.type === "started") {
           this.#log.info(
             { deployment: message.deploymentId, attempt: message.attempt },

@@ -42,11 +42,13 @@ export interface DeploymentRoutesOptions {
   pageUrl: (id: string) => string;
   /** Called when a deployment waits again. */
   onQueued: () => void;
+  /** Called when an Action was told that its deployment is as it asked for. */
+  onVerified?: () => void;
 }
 
 /** `/api/deployments`: the entrance for requests, and what became of them. */
 export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
-  const { store, clock, acceptor, credentials, jobs, pageUrl, onQueued } = options;
+  const { store, clock, acceptor, credentials, jobs, pageUrl, onQueued, onVerified } = options;
   const routes = new Hono();
 
   routes.post("/", async (c) => {
@@ -203,6 +205,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
         .execute();
       return now;
     });
+    onVerified?.();
     return { ...row, verified_at };
   }
 }

@@ -20,6 +20,8 @@ export interface HandlerOptions {
   routes: Record<string, Hono>;
   /** What a person's browser is shown in place of a problem document. */
   problemPage: (problem: HttpProblem, c: Context) => Response | Promise<Response>;
+  /** Called with every answer of 400 and above. */
+  onRefused?: (request: Request, status: number) => void;
   log: Logger;
 }
 
@@ -27,8 +29,18 @@ export interface HandlerOptions {
  * Answers every request to an instance, whichever of its ports it came by. The webhook entrance is handled before
  * any framework, since it alone must take hundreds of requests a second.
  */
-export function requestHandler({ webhook, routes, problemPage, log }: HandlerOptions): RequestListener {
+export function requestHandler({
+  webhook,
+  routes,
+  problemPage,
+  onRefused,
+  log,
+}: HandlerOptions): RequestListener {
   const app = new Hono();
+  app.use(async (c, next) => {
+    await next();
+    if (c.res.status >= 400) onRefused?.(c.req.raw, c.res.status);
+  });
   for (const [path, mounted] of Object.entries(routes)) app.route(path, mounted);
   const answer = (problem: HttpProblem, c: Context) =>
     c.req.header("accept")?.includes("text/html") ? problemPage(problem, c) : problem.toResponse();

@@ -17,6 +17,8 @@ export interface WebhookEntranceOptions {
   acceptor: Acceptor;
   targets: readonly TargetConfig[];
   verify: SignatureCheck;
+  /** Called with the status of every refusal. */
+  onRefused?: (status: number) => void;
   log: Logger;
 }
 
@@ -32,7 +34,7 @@ export interface WebhookAnswer {
  * Where GitHub's events enter. Own code in place of Probot's middleware, which reads bodies without a limit and
  * answers 202 after 9 s although nothing is on disk yet. Only the raw bytes are trusted, and only once verified.
  */
-export function webhookEntrance({ acceptor, targets, verify, log }: WebhookEntranceOptions) {
+export function webhookEntrance({ acceptor, targets, verify, onRefused, log }: WebhookEntranceOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const guid = header(request, "x-github-delivery");
     try {
@@ -45,6 +47,7 @@ export function webhookEntrance({ acceptor, targets, verify, log }: WebhookEntra
       respond(response, status, "application/json", JSON.stringify(answer));
     } catch (error) {
       const problem = asProblem(error);
+      onRefused?.(problem.status);
       if (problem.status === 500) log.error({ err: error, guid }, "an event could not be handled");
       else log.warn({ guid, status: problem.status }, `event refused: ${problem.message}`);
       if (!response.destroyed)

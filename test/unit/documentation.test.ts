@@ -6,6 +6,7 @@ import { z } from "zod";
 import { configSchema } from "../../app/config/schema.ts";
 import { unwrap } from "../../app/config/schema-keys.ts";
 import { DURATION_SYNTAX, parseDuration } from "../../shared/duration.ts";
+import { metricDefinitions } from "../helpers/metric-definitions.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const read = (file: string) => readFileSync(resolve(ROOT, file), "utf8");
@@ -153,6 +154,18 @@ describe("the Action's documents", () => {
     );
     expect(region("outputs")).toBe(["| output | meaning |", "| --- | --- |", ...lines].join("\n"));
   });
+});
+
+test("the table of metrics is that of the code", () => {
+  const described = metricDefinitions().map(
+    ({ name, type, labelNames, help }) =>
+      `| \`${name}\` | ${type} | ${labelNames.map((label) => `\`${label}\``).join(", ") || "none"} | ${help} |`,
+  );
+  const table = read("app/metrics/README.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| `twinhook_"))
+    .map((row) => row.replaceAll(/ *\| */g, " | ").trim());
+  expect(table).toEqual(described);
 });
 
 /** Fenced blocks in a language, also those within lists. */

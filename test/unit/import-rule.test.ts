@@ -12,6 +12,7 @@ const LAYERS = [
   ["app/pages"],
   ["app/web"],
   ["app/sign-in"],
+  ["app/alerts", "app/metrics"],
   ["app/failover"],
   ["app/run", "app/github"],
   ["app/accept"],

@@ -1,0 +1,67 @@
+import { StoreUnavailableError } from "../store/errors.ts";
+import type { Reader, Store, Writer } from "../store/store.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** The same store; how long its commits take, and why they fail, is measured. */
+export class MeasuredStore implements Store {
+  readonly engine: Store["engine"];
+  readonly read: Reader;
+  #store: Store;
+  #metrics: Pick<Metrics, "committed" | "storeFailed">;
+
+  constructor(store: Store, metrics: Pick<Metrics, "committed" | "storeFailed">) {
+    this.#store = store;
+    this.#metrics = metrics;
+    this.engine = store.engine;
+    this.read = store.read;
+  }
+
+  write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {
+    return this.#measure(() => this.#store.write(work));
+  }
+
+  perform<O>(task: URL, input: unknown): Promise<O> {
+    return this.#measure(() => this.#store.perform<O>(task, input));
+  }
+
+  now(trx: Writer): Promise<number> {
+    return this.#store.now(trx);
+  }
+
+  notify(trx: Writer): Promise<void> {
+    return this.#store.notify(trx);
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#store.onChange(listener);
+  }
+
+  async probe(limitMs: number): Promise<void> {
+    try {
+      await this.#store.probe(limitMs);
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  async #measure<T>(commit: () => Promise<T>): Promise<T> {
+    const begun = performance.now();
+    try {
+      const result = await commit();
+      this.#metrics.committed(performance.now() - begun);
+      return result;
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof StoreUnavailableError) this.#metrics.storeFailed(error.reason);
+  }
+}

@@ -1,0 +1,207 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Arrival } from "../accept/arrival.ts";
+import type { Accepted } from "../accept/commit-batch.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import type { Notice } from "../failover/notices.ts";
+import type { GitHubCall } from "../github/app.ts";
+import type { RunProgress } from "../run/messages.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import { VERSION } from "../version.ts";
+import { boundedLabel, OTHER } from "./bounded-label.ts";
+import { refusalCause } from "./refusal-cause.ts";
+
+/** Bounds of the histograms, in seconds: of what takes milliseconds, and of deployments. */
+const FAST = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const SLOW = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600];
+
+/** The parts of its rate limit that GitHub counts by themselves and that this App may meet. */
+const RATE_LIMIT_RESOURCES = ["core", "search", "graphql", "integration_manifest"];
+
+/**
+ * What this process counts and measures, by Prometheus' conventions. Every label has few values: names from the
+ * configuration, and words of our own. What several instances count is for the reader to add up.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+  #targets: ReadonlySet<string>;
+
+  readonly #info = this.#gauge("twinhook_info", "Always 1; its labels say what runs here.", [
+    "name",
+    "version",
+  ]);
+  readonly #deliveries = this.#counter(
+    "twinhook_deliveries_total",
+    "Requests and events taken in durably, by the route that brought them and by what became of them (deployed, duplicate, superseded, ignored).",
+    ["source", "outcome"],
+  );
+  readonly #refused = this.#counter(
+    "twinhook_requests_refused_total",
+    "Requests refused, by entrance (webhook, deployments, other) and cause.",
+    ["entrance", "cause"],
+  );
+  readonly #verified = this.#counter(
+    "twinhook_verifications_total",
+    "Deployments of which an Action was told that they are as it asked for.",
+  );
+  readonly #trigger = this.#histogram(
+    "twinhook_deployment_trigger_seconds",
+    "From taking a request in to the start of its command, waiting for others included.",
+    SLOW,
+    ["repository", "target"],
+  );
+  readonly #duration = this.#histogram(
+    "twinhook_deployment_duration_seconds",
+    "How long commands ran, by how they ended.",
+    SLOW,
+    ["repository", "target", "status"],
+  );
+  readonly #checks = this.#counter(
+    "twinhook_endpoint_checks_total",
+    "Checks of an endpoint by this instance, by result (ok, failed).",
+    ["endpoint", "result"],
+  );
+  readonly #checkTime = this.#histogram(
+    "twinhook_endpoint_check_duration_seconds",
+    "How long an endpoint took to answer a check.",
+    FAST,
+    ["endpoint"],
+  );
+  readonly #failovers = this.#counter(
+    "twinhook_failovers_total",
+    "Changes of the active endpoint that this instance decided, by kind (failover, switchover, recovery).",
+    ["kind"],
+  );
+  readonly #failoverTime = this.#histogram(
+    "twinhook_failover_duration_seconds",
+    "From the detection of the cause until GitHub had taken the new URL.",
+    [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300],
+    ["kind"],
+  );
+  readonly #deviations = this.#counter(
+    "twinhook_webhook_deviations_total",
+    "How often someone else had changed the webhook at GitHub.",
+  );
+  readonly #found = this.#counter(
+    "twinhook_catch_up_found_total",
+    "Requests that had not arrived and were found at GitHub.",
+  );
+  readonly #caughtUp = this.#counter(
+    "twinhook_catch_up_accepted_total",
+    "Of those that were found, the ones that were deployed.",
+  );
+  readonly #retries = this.#counter(
+    "twinhook_retries_total",
+    "Repetitions after a failure, by what failed (github_outbox, webhook_url, look, alert).",
+    ["operation"],
+  );
+  readonly #githubCalls = this.#counter(
+    "twinhook_github_requests_total",
+    "Calls to GitHub, by what came of them (ok, refused, rate_limited, failed).",
+    ["result"],
+  );
+  readonly #rateLimit = this.#gauge(
+    "twinhook_github_rate_limit",
+    "How many calls GitHub allows in the present hour, as last seen.",
+    ["credential", "resource"],
+  );
+  readonly #rateLimitLeft = this.#gauge(
+    "twinhook_github_rate_limit_remaining",
+    "How many of these are left, as last seen.",
+    ["credential", "resource"],
+  );
+  readonly #commits = this.#histogram(
+    "twinhook_store_commit_duration_seconds",
+    "How long durable commits took.",
+    FAST,
+  );
+  readonly #storeFailures = this.#counter(
+    "twinhook_store_failures_total",
+    "Commits that the store could not make, by cause.",
+    ["cause"],
+  );
+
+  constructor({ instance, targets }: { instance: string; targets: readonly TargetConfig[] }) {
+    this.#targets = new Set(targets.map(({ repository, name }) => `${repositoryKey(repository)} ${name}`));
+    collectDefaultMetrics({ register: this.registry });
+    this.#info.set({ name: instance, version: VERSION }, 1);
+    // What has not happened yet shows as 0, so that its first time is a change that rules can see.
+    for (const kind of ["failover", "switchover", "recovery"]) this.#failovers.inc({ kind }, 0);
+  }
+
+  accepted({ source }: Arrival, { outcome }: Accepted): void {
+    this.#deliveries.inc({ source, outcome });
+  }
+
+  refused(entrance: "webhook" | "deployments" | "other", status: number): void {
+    this.#refused.inc({ entrance, cause: refusalCause(status) });
+  }
+
+  verified(): void {
+    this.#verified.inc();
+  }
+
+  /** A runner of this instance has started a command, or has seen it end. */
+  progress(progress: RunProgress): void {
+    const key = repositoryKey(progress.repository);
+    const known = this.#targets.has(`${key} ${progress.target}`);
+    const labels = known
+      ? { repository: key, target: progress.target }
+      : { repository: OTHER, target: OTHER };
+    if (progress.type === "ended")
+      this.#duration.observe({ ...labels, status: progress.status }, progress.ranMs / 1000);
+    else if (progress.attempt === 1) this.#trigger.observe(labels, Math.max(0, progress.waitedMs) / 1000);
+  }
+
+  checked(endpoint: string, ok: boolean, ms: number): void {
+    this.#checks.inc({ endpoint, result: ok ? "ok" : "failed" });
+    if (ok) this.#checkTime.observe({ endpoint }, ms / 1000);
+  }
+
+  noticed(notice: Notice): void {
+    if (notice.type === "failover") this.#failovers.inc({ kind: notice.kind });
+    else if (notice.type === "webhook_switched")
+      this.#failoverTime.observe({ kind: notice.kind }, notice.durationMs / 1000);
+    else if (notice.type === "webhook_deviated") this.#deviations.inc();
+    else if (notice.type === "catch_up") {
+      this.#found.inc(notice.found);
+      this.#caughtUp.inc(notice.accepted);
+    } else if (notice.type === "retry") this.retried(notice.operation);
+  }
+
+  retried(operation: "github_outbox" | "webhook_url" | "look" | "alert"): void {
+    this.#retries.inc({ operation });
+  }
+
+  called({ credential, result, rateLimit }: GitHubCall): void {
+    this.#githubCalls.inc({ result });
+    if (!rateLimit) return;
+    const labels = { credential, resource: boundedLabel(rateLimit.resource, RATE_LIMIT_RESOURCES) };
+    this.#rateLimit.set(labels, rateLimit.limit);
+    this.#rateLimitLeft.set(labels, rateLimit.remaining);
+  }
+
+  committed(ms: number): void {
+    this.#commits.observe(ms / 1000);
+  }
+
+  storeFailed(cause: string): void {
+    this.#storeFailures.inc({ cause });
+  }
+
+  #counter<L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #gauge<L extends string = never>(name: string, help: string, labelNames: L[] = []): Gauge<L> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram<L extends string = never>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: L[] = [],
+  ): Histogram<L> {
+    return new Histogram({ name, help, buckets, labelNames, registers: [this.registry] });
+  }
+}

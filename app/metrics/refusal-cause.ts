@@ -1,0 +1,20 @@
+import { OTHER } from "./bounded-label.ts";
+
+const CAUSES: Record<number, string> = {
+  400: "malformed",
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not_found",
+  409: "conflict",
+  413: "too_large",
+  415: "media_type",
+  422: "ambiguous",
+  429: "rate_limited",
+  500: "internal",
+  503: "unavailable",
+};
+
+/** Why a request was refused, in a word, by the status of its answer. */
+export function refusalCause(status: number): string {
+  return CAUSES[status] ?? OTHER;
+}

@@ -1,0 +1,145 @@
+import { Gauge, type Registry } from "prom-client";
+import type { Clock } from "../clock.ts";
+import type { Failover } from "../failover/failover.ts";
+import { readSwitchboard } from "../failover/switchboard.ts";
+import { withLimit } from "../store/limit.ts";
+import type { Store } from "../store/store.ts";
+
+/** Who reads the metrics waits no longer for the store: the rest is worth reading without it. */
+const READ_LIMIT_MS = 1_000;
+const HEALTH_STATUSES = ["healthy", "degraded", "unhealthy", "unknown"] as const;
+export const BREAKER_STATES = ["closed", "open", "half_open"] as const;
+export type BreakerState = (typeof BREAKER_STATES)[number];
+
+export interface StateGaugesOptions {
+  registry: Registry;
+  store: Store;
+  clock: Clock;
+  failover: Pick<Failover, "checker" | "controller">;
+  /** The breakers of this instance, by name. */
+  breakers: Record<string, () => BreakerState>;
+}
+
+/** What is the case when the metrics are read: what the store holds, and how this instance sees the others. */
+export class StateGauges {
+  #o: StateGaugesOptions;
+  #all: Gauge<string>[] = [];
+  #storeUp = this.#gauge("twinhook_store_up", "1 while this instance can commit, else 0.");
+  #queue = this.#gauge(
+    "twinhook_queue_deployments",
+    "Deployments that are waiting (queued) or running, on all instances.",
+    ["state"],
+  );
+  #oldest = this.#gauge(
+    "twinhook_queue_oldest_age_seconds",
+    "For how long the deployment that waits longest has been waiting; 0 when none waits.",
+  );
+  #outbox = this.#gauge("twinhook_outbox_pending", "What is yet to be sent, by receiver (github, alerts).", [
+    "outbox",
+  ]);
+  #endpoints = this.#gauge(
+    "twinhook_endpoint_status",
+    "1 for the status that an endpoint has, as this instance sees it, else 0.",
+    ["endpoint", "status"],
+  );
+  #active = this.#gauge(
+    "twinhook_endpoint_active",
+    "1 for the endpoint that GitHub is to deliver to, else 0.",
+    ["endpoint"],
+  );
+  #pinned = this.#gauge("twinhook_switchover_pinned", "1 while a person's switchover holds, else 0.");
+  #controller = this.#gauge("twinhook_controller", "1 while this instance decides for all, else 0.");
+  #inSync = this.#gauge(
+    "twinhook_webhook_in_sync",
+    "1 while the webhook at GitHub names the active endpoint, as last read, else 0.",
+  );
+  #looked = this.#gauge(
+    "twinhook_look_completed_timestamp_seconds",
+    "When a look at GitHub was last complete (catch_up, action_deployments, reconcile).",
+    ["look"],
+  );
+  #breakers = this.#gauge(
+    "twinhook_circuit_breaker_state",
+    "1 for the state that a circuit breaker of this instance is in (closed, open, half_open), else 0.",
+    ["breaker", "state"],
+  );
+
+  constructor(options: StateGaugesOptions) {
+    this.#o = options;
+    for (const gauge of this.#all) options.registry.registerMetric(gauge);
+  }
+
+  /** Brings all of them up to date. What the store cannot say is left out. */
+  async refresh(): Promise<void> {
+    const { failover, breakers, store } = this.#o;
+    for (const { name, health } of failover.checker.observe())
+      for (const status of HEALTH_STATUSES)
+        this.#endpoints.set({ endpoint: name, status }, Number(health.status === status));
+    this.#controller.set(Number(failover.controller.held));
+    for (const [breaker, state] of Object.entries(breakers)) {
+      const now = state();
+      for (const one of BREAKER_STATES) this.#breakers.set({ breaker, state: one }, Number(now === one));
+    }
+    const [probed] = await Promise.allSettled([store.probe(READ_LIMIT_MS), this.#readStore()]);
+    this.#storeUp.set(Number(probed.status === "fulfilled"));
+  }
+
+  async #readStore(): Promise<void> {
+    const { store, clock, failover } = this.#o;
+    try {
+      const [states, outbox, board, looks] = await withLimit(
+        Promise.all([
+          store.read
+            .selectFrom("deployments")
+            .select((e) => [
+              "status",
+              e.fn.countAll<number>().as("count"),
+              e.fn.min("accepted_at").as("oldest"),
+            ])
+            .where((e) => e.or([e("status", "=", "queued"), e("status", "=", "running")]))
+            .groupBy("status")
+            .execute(),
+          store.read
+            .selectFrom("outbox")
+            .select((e) => e.fn.countAll<number>().as("count"))
+            .executeTakeFirstOrThrow(),
+          readSwitchboard(store),
+          store.read.selectFrom("looks").select(["name", "completed_at"]).execute(),
+        ]),
+        READ_LIMIT_MS,
+        "slow",
+      );
+      const of = (status: string) => states.find((row) => row.status === status);
+      for (const state of ["queued", "running"]) this.#queue.set({ state }, Number(of(state)?.count ?? 0));
+      const oldest = of("queued")?.oldest;
+      this.#oldest.set(oldest == null ? 0 : Math.max(0, clock.now() - oldest) / 1000);
+      this.#outbox.set({ outbox: "github" }, Number(outbox.count));
+      for (const { name } of failover.checker.observe())
+        this.#active.set({ endpoint: name }, Number(board?.active === name));
+      this.#pinned.set(Number(board?.pinned != null));
+      const wanted = board && failover.controller.urlOf(board.active);
+      this.#inSync.set(Number(board?.webhook_url != null && board.webhook_url === wanted));
+      for (const { name, completed_at } of looks)
+        if (completed_at !== null) this.#looked.set({ look: name }, completed_at / 1000);
+    } catch {
+      // An old value would be taken for the present one.
+      for (const gauge of [
+        this.#queue,
+        this.#oldest,
+        this.#outbox,
+        this.#active,
+        this.#pinned,
+        this.#inSync,
+      ]) {
+        gauge.reset();
+        gauge.remove();
+      }
+    }
+  }
+
+  #gauge(name: string, help: string, labelNames: string[] = []): Gauge<string> {
+    const gauge = new Gauge({ name, help, labelNames, registers: [] });
+    this.#all.push(gauge);
+    return gauge;
+  }
+}
