@@ -1,4 +1,4 @@
-import { formatDuration } from "./format-duration.ts";
+import { formatDuration } from "../shared/format-duration.ts";
 
 /** The job was cancelled: the runner sent this signal. */
 export class Stopped extends Error {

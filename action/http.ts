@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { HttpClient } from "@actions/http-client";
 import type { RequestHandler } from "@actions/http-client/lib/interfaces";
-import { formatDuration } from "./format-duration.ts";
+import { formatDuration } from "../shared/format-duration.ts";
 import { networkCause, networkCode } from "./network-cause.ts";
 
 /** The largest answer that is read, in bytes; a deployment with a long log tail stays far below. */

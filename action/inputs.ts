@@ -1,8 +1,8 @@
 import { assertDeliverySecret } from "../shared/delivery-signature.ts";
 import { WAIT_FOR, type WaitFor } from "../shared/deployment.ts";
 import { parseDuration } from "../shared/duration.ts";
+import { formatDuration } from "../shared/format-duration.ts";
 import { type Endpoint, parseEndpoints } from "./endpoints.ts";
-import { formatDuration } from "./format-duration.ts";
 
 /** What may happen when a newer run took this deployment's place. */
 export const ON_SUPERSEDED = ["pass", "fail"] as const;

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import * as core from "@actions/core";
+import { formatDuration } from "../shared/format-duration.ts";
 import { isPlainAndRemote } from "./endpoints.ts";
 import { Stopped } from "./ends.ts";
 import { createRedactor, fencedLines } from "./foreign-text.ts";
-import { formatDuration } from "./format-duration.ts";
 import { publish } from "./publish.ts";
 import { run } from "./run.ts";
 

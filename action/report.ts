@@ -1,6 +1,6 @@
 import type { WaitFor } from "../shared/deployment.ts";
+import { formatDuration } from "../shared/format-duration.ts";
 import { cleanLine, cleanText } from "./foreign-text.ts";
-import { formatDuration } from "./format-duration.ts";
 import type { Entry, Journal } from "./journal.ts";
 import type { ActionRequest } from "./request.ts";
 import type { Verdict } from "./verdict.ts";

@@ -1,5 +1,5 @@
+import { formatDuration } from "../shared/format-duration.ts";
 import { cleanLine, cleanText } from "./foreign-text.ts";
-import { formatDuration } from "./format-duration.ts";
 import type { Entry } from "./journal.ts";
 import { codeBlock, escapeInline, link, table } from "./markdown.ts";
 import { listedEntries, remedies, type StepReport, verdictSentence } from "./report.ts";

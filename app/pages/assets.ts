@@ -18,10 +18,7 @@ const TYPES: Record<string, string> = {
 
 /** Libraries for browsers: how modules import them, where they are served, and their file. */
 const LIBRARIES = [
-  library("hono/html", "hono", "dist/helper/html/index.js"),
-  library(null, "hono", "dist/utils/html.js"),
   library("idiomorph", "idiomorph", "dist/idiomorph.esm.js"),
-  library("ansi_up", "ansi_up", "ansi_up.js"),
   library("uplot", "uplot", "dist/uPlot.esm.js"),
   library(null, "uplot", "dist/uPlot.min.css"),
 ];
@@ -66,7 +63,7 @@ export function assetRoutes(): Hono {
 }
 
 function readAssets(): Map<string, Asset> {
-  const own = globSync(["*.{css,svg}", "{client,view}/*.ts"], { cwd: ROOM }).map((path) => ({
+  const own = globSync(["*.{css,svg}", "client/*.ts"], { cwd: ROOM }).map((path) => ({
     path,
     file: join(ROOM, path),
   }));

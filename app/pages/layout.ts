@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import { VERSION } from "../version.ts";
 import { assetUrl } from "./assets.ts";
-import { icon } from "./view/icons.ts";
+import { icon } from "./parts/icons.ts";
 
 /** What `hono/html` makes: text in which everything foreign has been escaped. */
 export type Markup = ReturnType<typeof html>;
@@ -79,5 +79,5 @@ function account(viewer: Someone, csrfToken: string | null): Markup {
 
 /** What every form that changes something must hold. */
 export function csrfField(csrfToken: string | null): Markup {
-  return html`<input type="hidden" name="csrf_token" value="${csrfToken ?? ""}">`;
+  return html`<input type="hidden" name="csrf" value="${csrfToken ?? ""}">`;
 }

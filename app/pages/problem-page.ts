@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import type { HttpProblem } from "../web/problem.ts";
 import { type Markup, page } from "./layout.ts";
-import { icon } from "./view/icons.ts";
+import { icon } from "./parts/icons.ts";
 
 /** What a person is told in place of the page that they asked for. */
 export function problemPage(problem: Pick<HttpProblem, "status" | "message">): Markup {

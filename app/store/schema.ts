@@ -19,6 +19,8 @@ export interface Database {
   repository_hooks: RepositoryHookRow;
   ended_sessions: EndedSessionRow;
   audit: AuditRow;
+  endpoint_health: EndpointHealthRow;
+  health_samples: HealthSampleRow;
 }
 
 /** One row: the schema's version, and the lowest version of the code that may work with it. */
@@ -214,4 +216,23 @@ export interface AuditRow {
   details: string | null;
   /** What came of it, in words. */
   outcome: string;
+}
+
+/** How an endpoint does, as the controller sees it. */
+export interface EndpointHealthRow {
+  endpoint: string;
+  status: "unknown" | "healthy" | "degraded" | "unhealthy";
+  reason: string;
+  /** Since when it has this status. */
+  since: number;
+}
+
+/** What the controller's checks of an endpoint came to, in the time up to `at`. */
+export interface HealthSampleRow {
+  at: number;
+  endpoint: string;
+  /** Of the checks that succeeded; null where none did. */
+  average_ms: number | null;
+  succeeded: number;
+  failed: number;
 }

@@ -1,11 +1,5 @@
 import { type Context, Hono } from "hono";
-import {
-  DEPLOYMENT_STATUSES,
-  type DeploymentStatus,
-  isFinal,
-  satisfies,
-  WAIT_FOR,
-} from "../../shared/deployment.ts";
+import { DEPLOYMENT_STATUSES, isFinal, satisfies, WAIT_FOR } from "../../shared/deployment.ts";
 import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
 import type { Acceptor } from "../accept/acceptor.ts";
 import { parseDeploymentRequest } from "../accept/deployment-request.ts";
@@ -20,6 +14,7 @@ import type { Store } from "../store/store.ts";
 import { authenticate, type Caller, type Credentials } from "./authenticate.ts";
 import { callerSees, isPerson, permittedArrival } from "./caller-rights.ts";
 import { logTail, streamLog } from "./deployment-log.ts";
+import { listDeployments } from "./list-deployments.ts";
 import { decodeCursor, encodeCursor, perPage, wholeNumber } from "./list-query.ts";
 import { nextChange } from "./next-change.ts";
 import type { JobRights } from "./oidc/job-rights.ts";
@@ -82,24 +77,15 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     const after = decodeCursor(c.req.query("cursor"))?.[0];
     const status = oneOf(c.req.query("status"), "status", DEPLOYMENT_STATUSES);
     const { repository, target, environment, sha } = c.req.query();
-    const rows = await store.read
-      .selectFrom("deployments")
-      .selectAll()
-      .$if(after !== undefined, (q) => q.where("seq", "<", Number(after)))
-      .$if(status !== undefined, (q) => q.where("status", "=", status as DeploymentStatus))
-      .$if(visible !== null, (q) => q.where("repository_key", "in", visible ?? []))
-      .$if(repository !== undefined, (q) => q.where("repository_key", "=", repositoryKey(repository ?? "")))
-      .$if(target !== undefined, (q) => q.where("target", "=", target ?? ""))
-      .$if(environment !== undefined, (q) => q.where("environment", "=", environment ?? ""))
-      .$if(sha !== undefined, (q) => q.where("sha", "=", sha ?? ""))
-      .orderBy("seq", "desc")
-      .limit(limit + 1)
-      .execute();
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
+    const { rows, next } = await listDeployments(store, {
+      visible,
+      filter: { status, repository, target, environment, sha },
+      before: after === undefined ? undefined : Number(after),
+      limit,
+    });
     return c.json({
-      items: page.map((row) => presentDeployment(row, { url: pageUrl(row.id) })),
-      next_cursor: last ? encodeCursor([last.seq]) : null,
+      items: rows.map((row) => presentDeployment(row, { url: pageUrl(row.id) })),
+      next_cursor: next === null ? null : encodeCursor([next]),
     });
   });
 

@@ -9,6 +9,7 @@ import { pending } from "../queue/pending.ts";
 import { maySee, visibleRepositories } from "../sign-in/viewer.ts";
 import type { Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
+import { countVerifications } from "./count-verifications.ts";
 import { HttpProblem } from "./problem.ts";
 import { operatorOf, type ViewerCredentials, viewerOf } from "./viewer-of.ts";
 
@@ -131,23 +132,6 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
   });
 
   return routes;
-}
-
-/** How many deployments were asked for through the Action, and of how many it was told that they are confirmed. */
-async function countVerifications(
-  store: Store,
-  visible: string[] | null,
-): Promise<{ requested: number; verified: number }> {
-  const row = await store.read
-    .selectFrom("deployments")
-    .select((e) => [
-      e.fn.countAll<number>().as("requested"),
-      e.fn.count<number>("verified_at").as("verified"),
-    ])
-    .where("source", "=", "action")
-    .$if(visible !== null, (q) => q.where("repository_key", "in", visible ?? []))
-    .executeTakeFirstOrThrow();
-  return { requested: Number(row.requested), verified: Number(row.verified) };
 }
 
 function round(value: number | null | undefined): number | null {

@@ -1,0 +1,21 @@
+import { html } from "hono/html";
+import type { Markup } from "../layout.ts";
+
+/** Links to what a deployment came from; `github` is GitHub's own address. */
+export function commitLink(github: string, repository: string, sha: string): Markup {
+  return html`<a class="mono" href="${github}/${repository}/commit/${sha}">${sha.slice(0, 7)}</a>`;
+}
+
+/** A branch or tag, by the name that people know it by. */
+export function refLink(github: string, repository: string, ref: string): Markup {
+  const name = ref.replace(/^refs\/(heads|tags)\//, "");
+  const path = name.split("/").map(encodeURIComponent).join("/");
+  return html`<a class="ref" href="${github}/${repository}/tree/${path}"><bdi>${name}</bdi></a>`;
+}
+
+export function runLink(github: string, repository: string, runId: number, attempt: number | null): Markup {
+  const path = attempt === null ? "" : `/attempts/${attempt}`;
+  return html`<a href="${github}/${repository}/actions/runs/${runId}${path}">run ${runId}${
+    attempt !== null && attempt > 1 && `, attempt ${attempt}`
+  }</a>`;
+}

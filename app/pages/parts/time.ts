@@ -1,0 +1,20 @@
+import { html } from "hono/html";
+import { formatDuration } from "../../../shared/format-duration.ts";
+import type { Markup } from "../layout.ts";
+
+/** A moment (ms), in full; where scripts run, the browser says instead how long ago that is. */
+export function moment(at: number): Markup {
+  const iso = new Date(at).toISOString();
+  return html`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
+}
+
+/** A length of time (ms). */
+export function span(ms: number): Markup {
+  return html`<span class="nowrap">${formatDuration(Math.max(0, ms))}</span>`;
+}
+
+/** The time since `at` (ms), which goes on; the browser counts it where scripts run. */
+export function elapsed(at: number, now: number): Markup {
+  const iso = new Date(at).toISOString();
+  return html`<time datetime="${iso}" data-elapsed>${formatDuration(Math.max(0, now - at))}</time>`;
+}

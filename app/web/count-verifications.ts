@@ -1,0 +1,18 @@
+import type { Store } from "../store/store.ts";
+
+/** How many deployments were asked for through the Action, and of how many it was told that they are confirmed. */
+export async function countVerifications(
+  store: Store,
+  visible: string[] | null,
+): Promise<{ requested: number; verified: number }> {
+  const row = await store.read
+    .selectFrom("deployments")
+    .select((e) => [
+      e.fn.countAll<number>().as("requested"),
+      e.fn.count<number>("verified_at").as("verified"),
+    ])
+    .where("source", "=", "action")
+    .$if(visible !== null, (q) => q.where("repository_key", "in", visible ?? []))
+    .executeTakeFirstOrThrow();
+  return { requested: Number(row.requested), verified: Number(row.verified) };
+}

@@ -1,0 +1,59 @@
+import { repositoryKey } from "../store/repository-key.ts";
+import type { DeliveryRow } from "../store/schema.ts";
+import type { Store } from "../store/store.ts";
+
+/** What a list of deliveries is narrowed to; what is undefined narrows nothing. */
+export interface DeliveryFilter {
+  repository?: string | undefined;
+  guid?: string | undefined;
+  event?: string | undefined;
+  outcome?: DeliveryRow["outcome"] | undefined;
+  source?: DeliveryRow["source"] | undefined;
+  run?: number | undefined;
+}
+
+/** When it arrived and its id, by which deliveries are ordered. */
+export type DeliveryPlace = readonly [receivedAt: number, id: string];
+
+/** One page of the deliveries that the viewer may see, newest first, and where the next one begins. */
+export async function listDeliveries(
+  store: Store,
+  options: {
+    /** The only repositories to show (keys); null shows all. */
+    visible: string[] | null;
+    filter: DeliveryFilter;
+    before?: DeliveryPlace | undefined;
+    /** Only what arrived from then on (ms). */
+    since?: number;
+    limit: number;
+  },
+): Promise<{ rows: DeliveryRow[]; next: DeliveryPlace | null }> {
+  const { visible, before, since, limit } = options;
+  const { repository, guid, event, outcome, source, run } = options.filter;
+  const rows = await store.read
+    .selectFrom("deliveries")
+    .selectAll()
+    .$if(before !== undefined, (q) => {
+      const [at, id] = before as DeliveryPlace;
+      return q
+        .where("received_at", "<=", at)
+        .where((e) =>
+          e.or([e("received_at", "<", at), e.and([e("received_at", "=", at), e("id", "<", id)])]),
+        );
+    })
+    .$if(since !== undefined, (q) => q.where("received_at", ">=", since as number))
+    .$if(visible !== null, (q) => q.where("repository", "in", visible ?? []))
+    .$if(repository !== undefined, (q) => q.where("repository", "=", repositoryKey(repository ?? "")))
+    .$if(guid !== undefined, (q) => q.where("guid", "=", guid ?? ""))
+    .$if(event !== undefined, (q) => q.where("event", "=", event ?? ""))
+    .$if(outcome !== undefined, (q) => q.where("outcome", "=", outcome as DeliveryRow["outcome"]))
+    .$if(source !== undefined, (q) => q.where("source", "=", source as DeliveryRow["source"]))
+    .$if(run !== undefined, (q) => q.where("run_id", "=", run ?? 0))
+    .orderBy("received_at", "desc")
+    .orderBy("id", "desc")
+    .limit(limit + 1)
+    .execute();
+  const page = rows.slice(0, limit);
+  const last = rows.length > limit ? page.at(-1) : undefined;
+  return { rows: page, next: last ? [last.received_at, last.id] : null };
+}

@@ -1,0 +1,47 @@
+import type { DeploymentStatus } from "../../shared/deployment.ts";
+import type { DeploymentRecord } from "../queue/claim.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import type { Store } from "../store/store.ts";
+
+/** What a list of deployments is narrowed to; what is undefined narrows nothing. */
+export interface DeploymentFilter {
+  status?: DeploymentStatus | undefined;
+  repository?: string | undefined;
+  target?: string | undefined;
+  environment?: string | undefined;
+  sha?: string | undefined;
+  run?: number | undefined;
+}
+
+/** One page of the deployments that the viewer may see, newest first, and where the next one begins. */
+export async function listDeployments(
+  store: Store,
+  options: {
+    /** The only repositories to show (keys); null shows all. */
+    visible: string[] | null;
+    filter: DeploymentFilter;
+    /** Below this number in the order of acceptance. */
+    before?: number | undefined;
+    limit: number;
+  },
+): Promise<{ rows: DeploymentRecord[]; next: number | null }> {
+  const { visible, before, limit } = options;
+  const { status, repository, target, environment, sha, run } = options.filter;
+  const rows = await store.read
+    .selectFrom("deployments")
+    .selectAll()
+    .$if(before !== undefined, (q) => q.where("seq", "<", before as number))
+    .$if(status !== undefined, (q) => q.where("status", "=", status as DeploymentStatus))
+    .$if(visible !== null, (q) => q.where("repository_key", "in", visible ?? []))
+    .$if(repository !== undefined, (q) => q.where("repository_key", "=", repositoryKey(repository ?? "")))
+    .$if(target !== undefined, (q) => q.where("target", "=", target ?? ""))
+    .$if(environment !== undefined, (q) => q.where("environment", "=", environment ?? ""))
+    .$if(run !== undefined, (q) => q.where("run_id", "=", run ?? 0))
+    // The beginning of one is enough: no other text lies between it and itself followed by the last letter.
+    .$if(sha !== undefined, (q) => q.where("sha", ">=", sha ?? "").where("sha", "<=", `${sha}g`))
+    .orderBy("seq", "desc")
+    .limit(limit + 1)
+    .execute();
+  const page = rows.slice(0, limit);
+  return { rows: page, next: rows.length > limit ? (page.at(-1)?.seq ?? null) : null };
+}
