@@ -10,17 +10,15 @@ import pRetry, { AbortError } from "p-retry";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { CircuitBreakerConfig, RetryConfig } from "../config/schema.ts";
+import type { Announcement } from "../queue/announce.ts";
+import type { OutboxItem, OutboxTable } from "../queue/outbox-lease.ts";
+import { type AfterFailure, OutboxLoop } from "../queue/outbox-loop.ts";
 import type { Store } from "../store/store.ts";
 import type { GitHubDeployments, Shown } from "./deployments.ts";
 import { classifyGitHubError } from "./github-error.ts";
-import {
-  claimOutbox,
-  completeOutbox,
-  nextInOutbox,
-  type OutboxItem,
-  postponeOutbox,
-} from "./outbox-lease.ts";
 import type { RepositoryAccess } from "./repository-access.ts";
+
+type Item = OutboxItem<Announcement>;
 
 /** Word that GitHub has refused for this long is dropped: nobody waits for it any more. */
 const GIVE_UP_MS = 24 * 60 * 60 * 1000;
@@ -47,27 +45,29 @@ export interface OutboxOptions {
   log: Logger;
 }
 
+/** Where word for GitHub waits: one line per deployment, so that its states stay in order. */
+export const GITHUB_OUTBOX: OutboxTable = { name: "outbox", line: "deployment_id" };
+
 /**
- * Tells GitHub what the store says it has yet to be told. Any instance may send; a lease per item and the order
- * within a deployment see to it that GitHub hears everything once, and in order. GitHub being slow, down or
- * rate-limiting delays it, and nothing else.
+ * Tells GitHub what the store says it has yet to be told. GitHub being slow, down or rate-limiting delays it, and
+ * nothing else.
  */
 export class Outbox {
   #options: OutboxOptions;
   #breaker: CircuitBreakerPolicy;
-  #abort = new AbortController();
-  #working: Promise<void> | undefined;
-  #again = false;
-  #timer: NodeJS.Timeout | undefined;
-  #unwatch: (() => void) | undefined;
-  /** Nobody calls GitHub before this time (monotonic): it said so, or the breaker is open. */
-  #pausedUntil = 0;
+  #loop: OutboxLoop<Announcement>;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#breaker = circuitBreaker(handleAll, {
       halfOpenAfter: options.breaker.timeout,
       breaker: new ConsecutiveBreaker(options.breaker.failure_threshold),
+    });
+    this.#loop = new OutboxLoop({
+      ...options,
+      table: GITHUB_OUTBOX,
+      send: (item, signal) => this.#send(item, signal),
+      onFailure: (error, item) => this.#onFailure(error, item),
     });
   }
 
@@ -79,102 +79,52 @@ export class Outbox {
   }
 
   start(): void {
-    this.#unwatch = this.#options.store.onChange(() => this.wake());
-    this.wake();
+    this.#loop.start();
   }
 
-  async close(): Promise<void> {
-    this.#abort.abort();
-    clearTimeout(this.#timer);
-    this.#unwatch?.();
-    await this.#working;
+  close(): Promise<void> {
+    return this.#loop.close();
   }
 
-  /** Sends what can be sent now, if that is not being done already. */
-  wake(): void {
-    this.#again = true;
-    if (this.#working || this.#abort.signal.aborted) return;
-    this.#working = this.#work()
-      .catch((error) => {
-        this.#options.log.warn({ err: error }, "cannot read the outbox; trying again");
-        this.#schedule(1_000);
-      })
-      .finally(() => {
-        this.#working = undefined;
-        if (this.#again) this.wake();
-      });
-  }
-
-  async #work(): Promise<void> {
-    const { store, clock, holder } = this.#options;
-    this.#again = false;
-    clearTimeout(this.#timer);
-    for (;;) {
-      const pause = this.#pausedUntil - clock.monotonic();
-      if (pause > 0) {
-        this.#again = false;
-        return this.#schedule(pause);
-      }
-      // Looking first costs no write where there is nothing to do.
-      const at = await nextInOutbox(store);
-      if (at === null) return;
-      const item = at <= clock.now() ? await claimOutbox(store, holder) : null;
-      if (!item) return this.#schedule(Math.min(Math.max(at - clock.now(), 1_000), 60_000));
-      if (this.#abort.signal.aborted)
-        return postponeOutbox(store, item, { delayMs: 0, error: "shutting down" });
-      await this.#send(item);
-    }
-  }
-
-  #schedule(delayMs: number): void {
-    if (this.#abort.signal.aborted) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.wake(), delayMs);
-  }
-
-  async #send(item: OutboxItem): Promise<void> {
-    const { store, clock, log, retry } = this.#options;
+  async #send(item: Item, signal: AbortSignal): Promise<void> {
+    const { retry } = this.#options;
     try {
       await pRetry((attempt) => this.#tryOnce(item, attempt), {
         retries: TRIES - 1,
         minTimeout: retry.base_delay,
         maxTimeout: retry.max_delay,
         randomize: retry.jitter,
-        signal: this.#abort.signal,
+        signal,
       });
-      await completeOutbox(store, item);
     } catch (thrown) {
-      const error = thrown instanceof AbortError ? thrown.originalError : (thrown as Error);
-      const failure = classifyGitHubError(error, clock.now());
-      const waited = clock.now() - item.createdAt;
-      const about = { deployment: item.deploymentId, status: item.announcement.status };
-      if (
-        failure.kind === "refused" &&
-        ((error as { status?: number }).status === 422 || waited > GIVE_UP_MS)
-      ) {
-        log.error(about, `GitHub is not told: ${error.message}; ${failure.remedy}`);
-        return completeOutbox(store, item);
-      }
-      let delayMs = Math.min(retry.max_delay, retry.base_delay * retry.multiplier ** item.attempts);
-      if (retry.jitter) delayMs *= Math.random();
-      if (failure.kind === "rate_limited") {
-        delayMs = failure.delayMs;
-        this.#pausedUntil = clock.monotonic() + delayMs;
-      } else if (error instanceof BrokenCircuitError) {
-        delayMs = 0;
-        this.#pausedUntil = clock.monotonic() + this.#options.breaker.timeout;
-      }
-      this.#options.onRetry?.();
-      if (failure.kind === "refused") this.#options.access.forget();
-      const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
-      if (!this.#abort.signal.aborted)
-        log.warn({ ...about, attempts: item.attempts }, `GitHub is told later: ${error.message}${remedy}`);
-      await postponeOutbox(store, item, { delayMs, error: error.message });
+      throw thrown instanceof AbortError ? thrown.originalError : thrown;
     }
   }
 
+  #onFailure(error: Error, item: Item): AfterFailure {
+    const { clock, log, retry, access, breaker, onRetry } = this.#options;
+    const failure = classifyGitHubError(error, clock.now());
+    const waited = clock.now() - item.createdAt;
+    const about = { deployment: item.line, status: item.body.status };
+    if (
+      failure.kind === "refused" &&
+      ((error as { status?: number }).status === 422 || waited > GIVE_UP_MS)
+    ) {
+      log.error(about, `GitHub is not told: ${error.message}; ${failure.remedy}`);
+      return "drop";
+    }
+    onRetry?.();
+    if (failure.kind === "refused") access.forget();
+    const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
+    log.warn({ ...about, attempts: item.attempts }, `GitHub is told later: ${error.message}${remedy}`);
+    if (failure.kind === "rate_limited") return { delayMs: failure.delayMs, pauseMs: failure.delayMs };
+    if (error instanceof BrokenCircuitError) return { delayMs: 0, pauseMs: breaker.timeout };
+    const delayMs = Math.min(retry.max_delay, retry.base_delay * retry.multiplier ** item.attempts);
+    return { delayMs: retry.jitter ? delayMs * Math.random() : delayMs };
+  }
+
   /** One call through the breaker. What GitHub refuses on purpose does not count against it. */
-  async #tryOnce(item: OutboxItem, attempt: number): Promise<void> {
+  async #tryOnce(item: Item, attempt: number): Promise<void> {
     const failed = await this.#breaker.execute(async () => {
       try {
         await this.#call(item, item.attempts + attempt > 2);
@@ -188,19 +138,19 @@ export class Outbox {
   }
 
   /** `again` says that an earlier try may have reached GitHub although its answer was lost. */
-  async #call(item: OutboxItem, again: boolean): Promise<void> {
+  async #call(item: Item, again: boolean): Promise<void> {
     const { store, github, links } = this.#options;
     const row = await store.read
       .selectFrom("deployments")
       .selectAll()
-      .where("id", "=", item.deploymentId)
+      .where("id", "=", item.line)
       .executeTakeFirst();
     if (!row) return;
     const shown: Shown = { ...row, ...links(row.repository_key, row.target, row.id) };
     let githubId = row.github_deployment_id;
     if (!githubId) {
       // What was superseded before GitHub ever heard of it needs no Deployment there.
-      if (item.announcement.status === "superseded") return;
+      if (item.body.status === "superseded") return;
       githubId = await github.create(shown, again);
       await store.write((trx) =>
         trx
@@ -211,6 +161,6 @@ export class Outbox {
           .execute(),
       );
     }
-    await github.addStatus(shown, githubId, item.announcement);
+    await github.addStatus(shown, githubId, item.body);
   }
 }

@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { nextInOutbox } from "../../app/github/outbox-lease.ts";
+import { GITHUB_OUTBOX } from "../../app/github/outbox.ts";
+import { nextInOutbox } from "../../app/queue/outbox-lease.ts";
 import { isFinal } from "../../shared/deployment.ts";
 import { ENGINES, reopen } from "../helpers/stores.ts";
 import { deliverRun, PATIENCE_MS, REPOSITORY, type Scene, setScene, setTwinScene, shownAs } from "./twins.ts";
@@ -19,7 +20,7 @@ async function toldToGitHub(scene: Scene): Promise<void> {
   const { DATABASE_URL: url } = scene.host.env;
   const path = join(scene.host.stateDirectory, "twinhook.db");
   const store = await reopen(url ? { engine: "postgres", url } : { engine: "sqlite", path });
-  await expect.poll(() => nextInOutbox(store), { timeout: PATIENCE_MS }).toBeNull();
+  await expect.poll(() => nextInOutbox(store, GITHUB_OUTBOX), { timeout: PATIENCE_MS }).toBeNull();
 }
 
 describe.each(ENGINES)("an instance that is killed, on %s", { timeout: LIMIT_MS }, (engine) => {

@@ -1,37 +1,48 @@
 import { type Selectable, sql } from "kysely";
-import type { Announcement } from "../queue/announce.ts";
 import type { OutboxRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
-/** Longer than a call to GitHub may take with its repetitions. */
+/** Longer than sending one thing may take with its repetitions. */
 const OUTBOX_LEASE_MS = 25_000;
 
-/** A piece of word for GitHub that the caller may send. */
-export interface OutboxItem {
+/** Where things wait to be sent, and the column that names the line in which they stay in order. */
+export type OutboxTable =
+  | { name: "outbox"; line: "deployment_id" }
+  | { name: "alert_outbox"; line: "channel" };
+
+/** A thing that the caller may send. */
+export interface OutboxItem<B> {
   id: number;
-  deploymentId: string;
-  announcement: Announcement;
+  line: string;
+  body: B;
   attempts: number;
   createdAt: number;
   holder: string;
   token: number;
 }
 
-/** Claims the next thing to send: the oldest of a deployment, so that each deployment's word stays in order. */
-export function claimOutbox(store: Store, holder: string): Promise<OutboxItem | null> {
+/** The tables differ in the name of one column alone, which is never named here but by reference. */
+const as = (table: OutboxTable) => table.name as "outbox";
+
+/** Claims the next thing to send: the oldest of a line, so that each line stays in order. */
+export function claimOutbox<B>(
+  store: Store,
+  table: OutboxTable,
+  holder: string,
+): Promise<OutboxItem<B> | null> {
   return store.write(async (trx) => {
     const now = await store.now(trx);
     const row: Selectable<OutboxRow> | undefined = await trx
-      .selectFrom("outbox as o")
+      .selectFrom(`${as(table)} as o`)
       .selectAll()
       .where("not_before", "<=", now)
       .where((e) => e.or([e("lease_until", "is", null), e("lease_until", "<", now)]))
       .where(({ not, exists, selectFrom }) =>
         not(
           exists(
-            selectFrom("outbox as earlier")
+            selectFrom(`${as(table)} as earlier`)
               .select("earlier.id")
-              .whereRef("earlier.deployment_id", "=", "o.deployment_id")
+              .where(sql.ref(`earlier.${table.line}`), "=", sql.ref(`o.${table.line}`))
               .whereRef("earlier.id", "<", "o.id"),
           ),
         ),
@@ -43,14 +54,14 @@ export function claimOutbox(store: Store, holder: string): Promise<OutboxItem | 
     if (!row) return null;
     const token = row.token + 1;
     await trx
-      .updateTable("outbox")
+      .updateTable(as(table))
       .set({ holder, token, lease_until: now + OUTBOX_LEASE_MS, attempts: row.attempts + 1 })
       .where("id", "=", row.id)
       .execute();
     return {
       id: row.id,
-      deploymentId: row.deployment_id,
-      announcement: JSON.parse(row.body) as Announcement,
+      line: (row as unknown as Record<string, string>)[table.line] as string,
+      body: JSON.parse(row.body) as B,
       attempts: row.attempts + 1,
       createdAt: row.created_at,
       holder,
@@ -60,10 +71,10 @@ export function claimOutbox(store: Store, holder: string): Promise<OutboxItem | 
 }
 
 /** Takes a thing that was sent (or never can be) out of the outbox. */
-export function completeOutbox(store: Store, item: OutboxItem): Promise<void> {
+export function completeOutbox(store: Store, table: OutboxTable, item: OutboxItem<unknown>): Promise<void> {
   return store.write(async (trx) => {
     await trx
-      .deleteFrom("outbox")
+      .deleteFrom(as(table))
       .where("id", "=", item.id)
       .where("holder", "=", item.holder)
       .where("token", "=", item.token)
@@ -74,12 +85,13 @@ export function completeOutbox(store: Store, item: OutboxItem): Promise<void> {
 /** Puts a thing back, to be sent after `delayMs` at the earliest. */
 export function postponeOutbox(
   store: Store,
-  item: OutboxItem,
+  table: OutboxTable,
+  item: OutboxItem<unknown>,
   { delayMs, error }: { delayMs: number; error: string },
 ): Promise<void> {
   return store.write(async (trx) => {
     await trx
-      .updateTable("outbox")
+      .updateTable(as(table))
       .set({
         holder: null,
         lease_until: null,
@@ -94,19 +106,19 @@ export function postponeOutbox(
 }
 
 /** Whether anything is left to send, and from when on the next of it may be sent (ms). */
-export async function nextInOutbox(store: Store): Promise<number | null> {
+export async function nextInOutbox(store: Store, table: OutboxTable): Promise<number | null> {
   const row = await store.read
-    .selectFrom("outbox")
+    .selectFrom(as(table))
     .select((e) => e.fn.min("not_before").as("at"))
     .executeTakeFirst();
   return row?.at ?? null;
 }
 
 /** Takes back what an earlier process of this instance was about to send when it died. */
-export function releaseOutbox(store: Store, instance: string): Promise<void> {
+export function releaseOutbox(store: Store, table: OutboxTable, instance: string): Promise<void> {
   return store.write(async (trx) => {
     await trx
-      .updateTable("outbox")
+      .updateTable(as(table))
       .set({ lease_until: null })
       .where(sql`substr(holder, 1, ${instance.length + 1})`, "=", `${instance} `)
       .execute();
