@@ -23,7 +23,9 @@ import { MeasuredStore } from "./metrics/measured-store.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { StateGauges } from "./metrics/state-gauges.ts";
 import { assetRoutes } from "./pages/assets.ts";
+import { pageHeaders } from "./pages/page-headers.ts";
 import { problemPage } from "./pages/problem-page.ts";
+import { signInRoutes } from "./pages/sign-in-routes.ts";
 import { releaseOutbox } from "./queue/outbox-lease.ts";
 import { Dispatcher } from "./run/dispatcher.ts";
 import { endFrozenHolder } from "./run/frozen-lock.ts";
@@ -32,6 +34,8 @@ import { takeInstanceName } from "./run/instance-lock.ts";
 import { lockDirectory } from "./run/os-lock.ts";
 import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
+import { Attempts } from "./sign-in/attempts.ts";
+import { GitHubSignIn } from "./sign-in/github-sign-in.ts";
 import { placesOf } from "./sign-in/places.ts";
 import { RepositoryRights } from "./sign-in/repository-rights.ts";
 import { sessionKey } from "./sign-in/session-key.ts";
@@ -193,9 +197,11 @@ export async function startInstance(options: {
   });
 
   let draining = false;
+  const { clientId, clientSecret, githubUrl, githubApiUrl } = environment;
+  const key = sessionKey(environment.privateKey as string);
   const signIn = new SignIn({
     sessions: new Sessions({
-      key: sessionKey(environment.privateKey as string),
+      key,
       adminToken: environment.adminToken,
       store,
       clock,
@@ -231,25 +237,40 @@ export async function startInstance(options: {
       const isDeployment = method === "POST" && new URL(url).pathname === DEPLOYMENTS_PATH;
       metrics.refused(isDeployment ? "deployments" : "other", status);
     },
-    routes: {
-      "/": healthRoutes({ store, instance: name, draining: () => draining }).route(
+    routes: [
+      ["/", healthRoutes({ store, instance: name, draining: () => draining })],
+      ["/", metricsRoutes({ metrics, state, credentials, metricsToken: environment.metricsToken })],
+      [
+        "/api/deployments",
+        deploymentRoutes({
+          store,
+          clock,
+          acceptor,
+          credentials,
+          jobs: new JobRights({ access, clock }),
+          pageUrl,
+          onQueued: () => dispatcher.wake(),
+          onVerified: () => metrics.verified(),
+        }),
+      ],
+      ["/api/deliveries", deliveryRoutes({ store, credentials })],
+      ["/api", statusRoutes({ config, instance: name, store, failover, credentials })],
+      ["/assets", assetRoutes()],
+      [
         "/",
-        metricsRoutes({ metrics, state, credentials, metricsToken: environment.metricsToken }),
-      ),
-      "/api/deployments": deploymentRoutes({
-        store,
-        clock,
-        acceptor,
-        credentials,
-        jobs: new JobRights({ access, clock }),
-        pageUrl,
-        onQueued: () => dispatcher.wake(),
-        onVerified: () => metrics.verified(),
-      }),
-      "/api/deliveries": deliveryRoutes({ store, credentials }),
-      "/api": statusRoutes({ config, instance: name, store, failover, credentials }),
-      "/assets": assetRoutes(),
-    },
+        signInRoutes({
+          signIn,
+          attempts: new Attempts({ key, clock }),
+          adminToken: environment.adminToken,
+          github:
+            clientId && clientSecret
+              ? new GitHubSignIn({ key, clock, clientId, clientSecret, githubUrl, githubApiUrl })
+              : null,
+          githubUrl,
+        }),
+      ],
+    ],
+    pageHeaders: pageHeaders({ origins: signIn.places.origins }),
     problemPage: (problem, c) => c.html(problemPage(problem), problem.status as 404),
     log,
   });

@@ -28,6 +28,9 @@ export interface Environment {
   privateKey: string | null;
   webhookSecret: string | null;
   webhookSecretPrevious: string | null;
+  /** For signing in with GitHub: the App's client. */
+  clientId: string | null;
+  clientSecret: string | null;
   /** `https://api.github.com`, or that of the GitHub Enterprise Server that GHE_HOST names. */
   githubApiUrl: string;
   /** Where people look at GitHub. */
@@ -97,6 +100,8 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
       privateKey: readPrivateKey(text("PRIVATE_KEY"), text("PRIVATE_KEY_PATH"), problem),
       webhookSecret: text("WEBHOOK_SECRET"),
       webhookSecretPrevious: text("WEBHOOK_SECRET_PREVIOUS"),
+      clientId: text("GITHUB_CLIENT_ID"),
+      clientSecret: text("GITHUB_CLIENT_SECRET"),
       githubApiUrl: host ? `${githubUrl}/api/v3` : "https://api.github.com",
       githubUrl,
       logLevel: logLevel ?? "info",

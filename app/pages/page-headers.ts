@@ -27,7 +27,8 @@ export function pageHeaders({ origins, forms = [] }: Allowed): MiddlewareHandler
   return async (c, next) => {
     await next();
     if (!c.res.headers.get("content-type")?.startsWith("text/html")) return;
-    c.header("content-security-policy", policy);
+    // A page that leads on to elsewhere has a policy of its own.
+    if (!c.res.headers.has("content-security-policy")) c.header("content-security-policy", policy);
     c.header("x-content-type-options", "nosniff");
     c.header("referrer-policy", "same-origin");
     c.header("cross-origin-opener-policy", "same-origin");

@@ -5,8 +5,7 @@ import { icon } from "./parts/icons.ts";
 
 /** What a person is told in place of the page that they asked for. */
 export function problemPage(problem: Pick<HttpProblem, "status" | "message">): Markup {
-  const title =
-    problem.status === 404 ? "Page not found" : problem.status === 503 ? "Not available now" : TITLE;
+  const title = TITLES[problem.status] ?? "Something went wrong";
   return page({
     title,
     viewer: null,
@@ -20,7 +19,15 @@ export function problemPage(problem: Pick<HttpProblem, "status" | "message">): M
   });
 }
 
-const TITLE = "Something went wrong";
+const TITLES: Record<number, string> = {
+  401: "Sign in first",
+  403: "Not allowed",
+  404: "Page not found",
+  409: "Not possible now",
+  429: "Too many tries",
+  502: "GitHub did not answer",
+  503: "Not available now",
+};
 
 function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;

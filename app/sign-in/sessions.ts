@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { errors, jwtVerify, SignJWT } from "jose";
 import type { Clock } from "../clock.ts";
 import type { Store } from "../store/store.ts";
 import { sameText } from "./same-text.ts";
 import { keyed } from "./session-key.ts";
+import { readSignedText, signText } from "./signed-text.ts";
 
 /** How long a session lasts, however much it is used. */
 export const SESSION_LIFE_MS = 12 * 3_600_000;
@@ -47,26 +47,15 @@ export class Sessions {
       identity.kind === "admin"
         ? { admin: this.#tokenMark() }
         : { sub: String(identity.id), login: identity.login };
-    const text = await new SignJWT(claims)
-      .setProtectedHeader({ alg: "HS256", typ: TYPE })
-      .setJti(session.id)
-      .setExpirationTime(Math.floor(expiresAt / 1000))
-      .sign(key);
+    const text = await signText(key, TYPE, { ...claims, jti: session.id }, expiresAt);
     return { session, text };
   }
 
   /** The session of this text, or null where it is forged, over, or was ended. */
   async read(text: string): Promise<Session | null> {
     const { key, clock, store } = this.#o;
-    let claims: Record<string, unknown>;
-    try {
-      const currentDate = new Date(clock.now());
-      const { payload } = await jwtVerify(text, key, { algorithms: ["HS256"], typ: TYPE, currentDate });
-      claims = payload;
-    } catch (error) {
-      if (error instanceof errors.JOSEError) return null;
-      throw error;
-    }
+    const claims = await readSignedText(key, TYPE, text, clock);
+    if (!claims) return null;
     const { jti, exp, sub, login, admin } = claims;
     if (typeof jti !== "string" || typeof exp !== "number") return null;
     let identity: Identity;

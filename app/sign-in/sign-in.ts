@@ -7,7 +7,7 @@ import type { Session, Sessions } from "./sessions.ts";
 import type { Viewer } from "./viewer.ts";
 
 export const SESSION_COOKIE = "twinhook_session";
-/** Carries {@link Visit.csrfToken} in requests that a page's script makes; forms have a field `csrf`. */
+/** Carries {@link Visit.csrfToken} in requests that a page's script makes; forms have a field `csrf_token`. */
 export const CSRF_HEADER = "x-csrf-token";
 
 /** A request's headers, names in lower case. */
@@ -89,7 +89,7 @@ export class SignIn {
     if (typeof csrfToken === "string" && sameText(csrfToken, visit.csrfToken)) return;
     throw new SignInRefusal(
       403,
-      `the request does not carry this session's token (csrf in a form, or the header ${CSRF_HEADER}); load the page again, and send it from there`,
+      `the request does not carry this session's token (csrf_token in a form, or the header ${CSRF_HEADER}); load the page again, and send it from there`,
     );
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { getRequestListener } from "@hono/node-server";
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { Logger } from "pino";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import type { InstanceConfig } from "../config/schema.ts";
@@ -17,7 +17,9 @@ export interface HandlerOptions {
   /** Handles `POST /api/github/webhooks`. */
   webhook: RequestListener;
   /** Everything else: where it is mounted, and its routes. */
-  routes: Record<string, Hono>;
+  routes: readonly (readonly [path: string, routes: Hono])[];
+  /** Adds the headers that every page has. */
+  pageHeaders: MiddlewareHandler;
   /** What a person's browser is shown in place of a problem document. */
   problemPage: (problem: HttpProblem, c: Context) => Response | Promise<Response>;
   /** Called with every answer of 400 and above. */
@@ -32,16 +34,18 @@ export interface HandlerOptions {
 export function requestHandler({
   webhook,
   routes,
+  pageHeaders,
   problemPage,
   onRefused,
   log,
 }: HandlerOptions): RequestListener {
   const app = new Hono();
+  app.use(pageHeaders);
   app.use(async (c, next) => {
     await next();
     if (c.res.status >= 400) onRefused?.(c.req.raw, c.res.status);
   });
-  for (const [path, mounted] of Object.entries(routes)) app.route(path, mounted);
+  for (const [path, mounted] of routes) app.route(path, mounted);
   const answer = (problem: HttpProblem, c: Context) =>
     c.req.header("accept")?.includes("text/html") ? problemPage(problem, c) : problem.toResponse();
   app.notFound((c) => answer(new HttpProblem(404, "there is nothing at this address"), c));

@@ -11,7 +11,8 @@ import type { RepositoryRecord } from "../helpers/github/world.ts";
 interface Call {
   route: string;
   path?: () => string;
-  as?: "app" | "installation" | "user" | "nobody";
+  as?: "app" | "installation" | "user" | "client" | "nobody";
+  /** A body, or how to make it when the call is made. */
   body?: unknown;
   status?: number;
 }
@@ -198,6 +199,13 @@ const calls: Call[] = [
     status: 201,
   },
   { route: "GET /user", as: "user" },
+  {
+    route: "DELETE /applications/{client_id}/token",
+    path: () => `/applications/${github.app.clientId}/token`,
+    as: "client",
+    body: () => ({ access_token: github.userToken("octocat") }),
+    status: 204,
+  },
 ];
 
 beforeAll(async () => {
@@ -242,7 +250,7 @@ describe("what the simulated GitHub answers is what GitHub documents", () => {
     test(`${route} answers ${status} to ${as === "nobody" ? as : `the ${as}`}`, async () => {
       const [method = "", template = ""] = route.split(" ");
       called.add(route);
-      const answer = await ask(method, path?.() ?? template, as, body);
+      const answer = await ask(method, path?.() ?? template, as, body instanceof Function ? body() : body);
       expect(answer.status, answer.text).toBe(status);
       expect(answer.headers.get("date")).toBeTruthy();
       expect(answer.headers.get("x-github-request-id")).toBeTruthy();
@@ -285,6 +293,8 @@ async function ask(method: string, path: string, as: Call["as"], body?: unknown)
   if (as === "app") authorization.authorization = `Bearer ${appJwt(app)}`;
   if (as === "installation") authorization.authorization = `token ${await installationToken()}`;
   if (as === "user") authorization.authorization = `token ${github.userToken("octocat")}`;
+  const client = Buffer.from(`${app.clientId}:${app.clientSecret}`).toString("base64");
+  if (as === "client") authorization.authorization = `Basic ${client}`;
   const response = await fetch(github.url + path, {
     method,
     headers: { ...authorization, "content-type": "application/json" },

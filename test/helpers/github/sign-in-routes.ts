@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { accountObject } from "./account-object.ts";
 import { GitHubError } from "./github-error.ts";
 import type { Answer, Route, RouteContext } from "./router.ts";
@@ -9,6 +10,7 @@ const EIGHT_HOURS_MS = 8 * 3_600_000;
 export const signInRoutes: Route[] = [
   { method: "GET", path: "/login/oauth/authorize", auth: "none", handle: authorize },
   { method: "POST", path: "/login/oauth/access_token", auth: "none", handle: exchange },
+  { method: "DELETE", path: "/applications/{client_id}/token", auth: "none", handle: revoke },
   { method: "GET", path: "/user", auth: "token", handle: whoAmI },
 ];
 
@@ -17,7 +19,11 @@ function authorize({ world, query }: RouteContext): Answer {
   if (query.get("client_id") !== world.app.clientId || redirect === null)
     throw new GitHubError(404, "Not Found");
   const code = stableSha(`sign-in ${world.oauthCodes.size}`).slice(0, 20);
-  world.oauthCodes.set(code, world.settings.signedInAs);
+  world.oauthCodes.set(code, {
+    login: world.settings.signedInAs,
+    redirectUri: redirect,
+    challenge: query.get("code_challenge_method") === "S256" ? query.get("code_challenge") : null,
+  });
   const back = new URL(redirect);
   back.searchParams.set("code", code);
   const state = query.get("state");
@@ -33,9 +39,16 @@ function exchange({ world, body }: RouteContext): Answer {
   });
   if (body.client_id !== world.app.clientId || body.client_secret !== world.app.clientSecret)
     return fail("incorrect_client_credentials", "The client_id and/or client_secret passed are incorrect.");
-  const login = world.oauthCodes.get(String(body.code));
-  if (!login) return fail("bad_verification_code", "The code passed is incorrect or expired.");
-  world.oauthCodes.set(String(body.code), "");
+  const granted = world.oauthCodes.get(String(body.code));
+  if (!granted) return fail("bad_verification_code", "The code passed is incorrect or expired.");
+  const { login, redirectUri, challenge } = granted;
+  if (body.redirect_uri !== undefined && body.redirect_uri !== redirectUri)
+    return fail("redirect_uri_mismatch", "The redirect_uri is not the one of the authorization.");
+  const verifier = createHash("sha256").update(String(body.code_verifier)).digest("base64url");
+  if (challenge !== null && verifier !== challenge)
+    return fail("bad_verification_code", "The code passed is incorrect or expired.");
+  // Good once; it stays, so that no other gets its number.
+  world.oauthCodes.set(String(body.code), null);
   const token = world.tokens.issue(
     { kind: "user", login, permissions: {} },
     world.clock.now(),
@@ -45,6 +58,17 @@ function exchange({ world, body }: RouteContext): Answer {
     status: 200,
     body: { access_token: token.value, expires_in: EIGHT_HOURS_MS / 1000, scope: "", token_type: "bearer" },
   };
+}
+
+/** The App gives a person's token back. */
+function revoke({ world, body, headers }: RouteContext): Answer {
+  const { clientId, clientSecret } = world.app;
+  const basic = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString("base64")}`;
+  if (headers.authorization !== basic) throw new GitHubError(401, "Requires authentication");
+  const token = world.tokens.find(String(body.access_token), world.clock.now());
+  if (!token) throw new GitHubError(404, "Not Found");
+  token.expiresAt = 0;
+  return { status: 204 };
 }
 
 function whoAmI({ caller }: RouteContext): Answer {

@@ -46,7 +46,8 @@ export interface World {
   readonly deliveries: Deliveries;
   readonly repositories: Map<string, RepositoryRecord>;
   readonly manifestCodes: Map<string, Record<string, unknown>>;
-  readonly oauthCodes: Map<string, string>;
+  /** What people agreed to at the authorize page; null once the App has taken it. */
+  readonly oauthCodes: Map<string, { login: string; redirectUri: string; challenge: string | null } | null>;
   readonly settings: Settings;
   readonly oidc: Oidc;
   /** The next id of a deployment, status, issue, comment or hook. */

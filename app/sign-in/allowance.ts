@@ -1,0 +1,40 @@
+import type { Clock } from "../clock.ts";
+
+/** More keys than this are not remembered. */
+const MAX_KEPT = 10_000;
+
+/** How often something may happen per key: `burst` times at once, and then once every `everyMs`. */
+export class Allowance {
+  #clock: Clock;
+  #burst: number;
+  #everyMs: number;
+  /** For each key the time from which on its whole burst is free again. */
+  #free = new Map<string, number>();
+
+  constructor(clock: Clock, { burst, everyMs }: { burst: number; everyMs: number }) {
+    this.#clock = clock;
+    this.#burst = burst;
+    this.#everyMs = everyMs;
+  }
+
+  /** Takes one of `key`'s; answers null, or where none is left how long to wait for the next (milliseconds). */
+  take(key: string): number | null {
+    const now = this.#clock.monotonic();
+    const free = Math.max(this.#free.get(key) ?? now, now);
+    const wait = free + this.#everyMs - this.#burst * this.#everyMs - now;
+    if (wait > 0) return wait;
+    this.#free.delete(key);
+    this.#free.set(key, free + this.#everyMs);
+    for (const oldest of this.#free.keys()) {
+      if (this.#free.size <= MAX_KEPT) break;
+      this.#free.delete(oldest);
+    }
+    return null;
+  }
+
+  /** Takes back what was taken last. */
+  giveBack(key: string): void {
+    const free = this.#free.get(key);
+    if (free !== undefined) this.#free.set(key, free - this.#everyMs);
+  }
+}
