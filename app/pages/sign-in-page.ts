@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import { type Markup, page } from "./layout.ts";
-import { icon } from "./view/icons.ts";
+import { icon } from "./parts/icons.ts";
 
 export interface SignInPage {
   /** Where GitHub is, or null where signing in by it is not set up. */
