@@ -253,7 +253,10 @@ export async function startInstance(options: {
           onVerified: () => metrics.verified(),
         }),
       ],
-      ["/api/deliveries", deliveryRoutes({ store, credentials })],
+      [
+        "/api/deliveries",
+        deliveryRoutes({ store, credentials, acceptor, targets, github: { access, clock } }),
+      ],
       ["/api", statusRoutes({ config, instance: name, store, failover, credentials })],
       ["/assets", assetRoutes()],
       [

@@ -10,7 +10,7 @@ import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { answerLeftDeployments } from "./answer-left-deployments.ts";
 import type { ControllerLease } from "./controller-lease.ts";
-import { judgeLeftDeployment, type LeftDeployment } from "./left-deployment.ts";
+import { judgeLeftDeployment, type LeftDeployment, leftGuid } from "./left-deployment.ts";
 import { type Collected, type Look, lastLook, recordLook, watchedSince } from "./look.ts";
 import { lookAtEach } from "./look-at-each.ts";
 
@@ -124,7 +124,7 @@ async function leftDeployments(
       const request = twinhookPayload(payload);
       const createdAt = Date.parse(created_at);
       if (request && !("id" in request) && createdAt >= since)
-        left.push({ id: String(id), guid: `github_deployment ${id}`, repository, request, createdAt });
+        left.push({ id: String(id), guid: leftGuid(String(id)), repository, request, createdAt });
     }
     if (data.length < PER_PAGE || Date.parse(data.at(-1)?.created_at ?? "") < since) return left;
   }

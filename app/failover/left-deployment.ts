@@ -16,6 +16,11 @@ export interface LeftDeployment {
   createdAt: number;
 }
 
+/** Under which a GitHub Deployment that holds a request is on record. */
+export function leftGuid(id: string): string {
+  return `github_deployment ${id}`;
+}
+
 /**
  * Judges a request that was left at GitHub. Whoever may write deployments may have left it, so that nothing of
  * it is believed: the run that it names is read at GitHub, and must be one whose event would have deployed the

@@ -30,7 +30,7 @@ export async function readRequestedRun(
 }
 
 /** The run attempt at GitHub, or null when there is none. */
-async function readRun(
+export async function readRun(
   octokit: Octokit,
   { repository, run_id = 0, run_attempt = 0 }: { repository: string; run_id?: number; run_attempt?: number },
   signal: AbortSignal | undefined,

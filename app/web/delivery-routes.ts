@@ -1,15 +1,31 @@
 import { Hono } from "hono";
+import type { Acceptor } from "../accept/acceptor.ts";
 import { isoTime } from "../clock.ts";
-import { visibleRepositories } from "../sign-in/viewer.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import { judgeAgain, whyNotAgain } from "../failover/judge-again.ts";
+import { maySee, visibleRepositories } from "../sign-in/viewer.ts";
 import type { DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
+import { type AskGitHub, askGitHub } from "./ask-github.ts";
 import { type DeliveryPlace, listDeliveries } from "./list-deliveries.ts";
 import { decodeCursor, encodeCursor, perPage } from "./list-query.ts";
-import { type ViewerCredentials, viewerOf } from "./viewer-of.ts";
+import { HttpProblem } from "./problem.ts";
+import { requireManager, type ViewerCredentials, viewerOf } from "./viewer-of.ts";
+
+export interface DeliveryRoutesOptions {
+  store: Store;
+  credentials: ViewerCredentials;
+  acceptor: Acceptor;
+  targets: readonly TargetConfig[];
+  github: AskGitHub;
+}
+
+/** A person waits for it. */
+const JUDGE_LIMIT_MS = 10_000;
 
 /** `/api/deliveries`: what arrived, and what became of it. */
-export function deliveryRoutes(options: { store: Store; credentials: ViewerCredentials }): Hono {
-  const { store, credentials } = options;
+export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
+  const { store, credentials, acceptor, targets, github } = options;
   const routes = new Hono();
 
   routes.get("/", async (c) => {
@@ -29,7 +45,34 @@ export function deliveryRoutes(options: { store: Store; credentials: ViewerCrede
     });
   });
 
+  routes.post("/:id/redeliver", async (c) => {
+    const viewer = await viewerOf(c, credentials);
+    const row = await find(c.req.param("id"));
+    if (!row || !maySee(viewer, row.repository))
+      throw new HttpProblem(404, "there is no delivery with this id");
+    requireManager(viewer, row.repository);
+    const refused = whyNotAgain(row);
+    if (refused) throw new HttpProblem(409, `the delivery cannot be judged again: ${refused}`);
+    const { repository } = row;
+    const arrival = await askGitHub(github, { repository, refused: 409 }, async () =>
+      judgeAgain(await github.access.octokit(repository), row, {
+        targets,
+        signal: AbortSignal.timeout(JUDGE_LIMIT_MS),
+      }),
+    );
+    if (!arrival)
+      throw new HttpProblem(409, "GitHub does not have what it was about any more, or that has not ended");
+    const { conflict } = await acceptor.accept(arrival);
+    if (conflict)
+      throw new HttpProblem(409, `the run attempt is on record as ${conflict.id}, with another commit`);
+    return c.json(present((await find(row.id)) ?? row), 202);
+  });
+
   return routes;
+
+  function find(id: string): Promise<DeliveryRow | undefined> {
+    return store.read.selectFrom("deliveries").selectAll().where("id", "=", id).executeTakeFirst();
+  }
 }
 
 function present(row: DeliveryRow) {

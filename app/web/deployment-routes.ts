@@ -20,6 +20,7 @@ import { nextChange } from "./next-change.ts";
 import type { JobRights } from "./oidc/job-rights.ts";
 import { presentDeployment } from "./present.ts";
 import { HttpProblem } from "./problem.ts";
+import { RequestLimit } from "./request-limit.ts";
 import { requireManager, viewerOf } from "./viewer-of.ts";
 
 /** The longest that a poll is held (seconds): below the usual limits of proxies. */
@@ -44,11 +45,13 @@ export interface DeploymentRoutesOptions {
 /** `/api/deployments`: the entrance for requests, and what became of them. */
 export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   const { store, clock, acceptor, credentials, jobs, pageUrl, onQueued, onVerified } = options;
+  const limit = new RequestLimit(clock);
   const routes = new Hono();
 
   routes.post("/", async (c) => {
     const body = await readText(c);
     const caller = await callerOf(c, body, credentials);
+    limit.count(caller);
     if (mediaType(c.req.header("content-type")) !== "application/json")
       throw new HttpProblem(415, "the content type must be application/json");
     const parsed = parseDeploymentRequest(parseJson(body), { admin: isPerson(caller) });

@@ -1,0 +1,63 @@
+import type { Arrival } from "../accept/arrival.ts";
+import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import { twinhookPayload } from "../github/deployments.ts";
+import { type Octokit, ownerAndName } from "../github/repository-access.ts";
+import { readRun } from "../github/requested-run.ts";
+import type { DeliveryRow } from "../store/schema.ts";
+import { judgeLeftDeployment, leftGuid } from "./left-deployment.ts";
+
+/** Why a delivery cannot be judged again, whatever GitHub says; null when it can. */
+export function whyNotAgain(delivery: DeliveryRow): string | null {
+  const [made] = JSON.parse(delivery.deployment_ids) as string[];
+  if (made) return `it stands for the deployment ${made}; retry that`;
+  if (delivery.source === "github_deployment") return null;
+  if (delivery.event !== "workflow_run" || delivery.action !== "completed" || delivery.run_id === null)
+    return "only the completion of a workflow run deploys anything";
+  return null;
+}
+
+/**
+ * Judges a delivery that deployed nothing once more, by the configuration of now. What it held is not kept: GitHub is
+ * asked for the run, or for the GitHub Deployment with the request, as it is now. It is a person's word, and so counts
+ * also where it is older than the target. Null when GitHub does not have it any more, or the run has not ended.
+ */
+export async function judgeAgain(
+  octokit: Octokit,
+  delivery: DeliveryRow,
+  { targets, signal }: { targets: readonly TargetConfig[]; signal: AbortSignal },
+): Promise<Arrival | null> {
+  const { repository, source, guid, event } = delivery;
+  if (source === "github_deployment") {
+    const left = await readLeft(octokit, delivery, signal);
+    const watched = new Map(targets.map((target) => [target, 0]));
+    return left && judgeLeftDeployment(octokit, left, { targets, watched, signal });
+  }
+  const run = await readRun(
+    octokit,
+    { repository, run_id: delivery.run_id ?? 0, run_attempt: delivery.run_attempt ?? 1 },
+    signal,
+  );
+  if (run?.status !== "completed") return null;
+  const completed = { action: "completed", workflow_run: run, repository: run.repository };
+  const judged = judgeWorkflowRun(parseWorkflowRun(completed), targets);
+  return { ...judged, source, guid, event, payload: null, viaRunAttempt: null };
+}
+
+async function readLeft(octokit: Octokit, { guid, repository }: DeliveryRow, signal: AbortSignal) {
+  const id = guid?.startsWith(leftGuid("")) ? guid.slice(leftGuid("").length) : null;
+  if (id === null) return null;
+  try {
+    const { data } = await octokit.request("GET /repos/{owner}/{repo}/deployments/{deployment_id}", {
+      ...ownerAndName(repository),
+      deployment_id: Number(id),
+      request: { signal },
+    });
+    const request = twinhookPayload(data.payload);
+    if (!request) return null;
+    return { id, guid: leftGuid(id), repository, request, createdAt: Date.parse(data.created_at) };
+  } catch (error) {
+    if ((error as { status?: number }).status === 404) return null;
+    throw error;
+  }
+}
