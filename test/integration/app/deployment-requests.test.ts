@@ -150,18 +150,6 @@ describe("a deployment request", () => {
   });
 });
 
-it("of a caller that asks without end is answered 429, and nobody else's is", async () => {
-  const answers = await Promise.all(
-    Array.from({ length: 260 }, () => host.request("primary", { not: "a request" }, OTHER_SECRET)),
-  );
-  const refused = answers.filter(({ status }) => status === 429);
-  expect(answers.filter(({ status }) => status === 400).length).toBeGreaterThanOrEqual(240);
-  const [first] = refused;
-  expect(first?.headers.get("retry-after")).toMatch(/^\d+$/);
-  expect((await problem(first as Response)).detail).toMatch(/wait \d+ s/);
-  expect((await host.request("primary", wanted())).status).toBe(202);
-});
-
 describe("who may ask", () => {
   it("nobody without a proof", async () => {
     const { status, detail } = await problem(await post(JSON.stringify(wanted()), json));
@@ -286,4 +274,16 @@ describe("lists", () => {
 
 it("answers 404 with a problem document where there is nothing", async () => {
   expect((await problem(await fetch(host.url("primary", "/nowhere")))).status).toBe(404);
+});
+
+it("a request of a caller that asks without end is answered 429, and nobody else's is", async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 260 }, () => host.request("primary", { not: "a request" }, OTHER_SECRET)),
+  );
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(answers.filter(({ status }) => status === 400).length).toBeGreaterThanOrEqual(240);
+  const [first] = refused;
+  expect(first?.headers.get("retry-after")).toMatch(/^\d+$/);
+  expect((await problem(first as Response)).detail).toMatch(/wait \d+ s/);
+  expect((await host.request("primary", wanted())).status).toBe(202);
 });
