@@ -106,7 +106,7 @@ export class ControllerLease {
    * Runs `work` in a transaction that is committed only while this instance holds the lease with its token.
    * @throws {NotControllerError} otherwise.
    */
-  write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {
+  write<T>(work: (trx: Writer, store: Store) => Promise<T>): Promise<T> {
     const token = this.#token;
     return this.#store.write(async (trx) => {
       const row = await trx
@@ -118,7 +118,7 @@ export class ControllerLease {
         .$if(this.#store.engine === "postgres", (q) => q.forUpdate())
         .executeTakeFirst();
       if (!row || !this.held) throw new NotControllerError(this.#candidate.holder);
-      const result = await work(trx);
+      const result = await work(trx, this.#store);
       await this.#store.notify(trx);
       return result;
     });

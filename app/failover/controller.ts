@@ -4,6 +4,7 @@ import { type Clock, isoTime } from "../clock.ts";
 import type { WebhookConfigClient } from "../github/webhook-config.ts";
 import type { LeaseRow, SwitchboardRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
+import { alertOfChange } from "./alert-of-change.ts";
 import { type Candidate, ControllerLease, NotControllerError } from "./controller-lease.ts";
 import { type Decision, decide, type ObservedEndpoint } from "./decide.ts";
 import type { Thresholds } from "./health-window.ts";
@@ -234,15 +235,13 @@ export class Controller {
     const since = this.#o.observe().find(({ name }) => name === from)?.health.unhealthySince ?? null;
     const detectedAt =
       kind === "failover" && since !== null ? Math.round(decidedAt - (clock.monotonic() - since)) : decidedAt;
+    const change = { from_endpoint: from, to_endpoint: to, kind, reason, decided_at: decidedAt };
     await this.#lease.write(async (trx) => {
-      await recordDecision(trx, {
-        from_endpoint: from,
-        to_endpoint: to,
-        kind,
-        reason,
-        decided_by: candidate.instance,
-        detected_at: detectedAt,
-        decided_at: decidedAt,
+      await recordDecision(trx, { ...change, decided_by: candidate.instance, detected_at: detectedAt });
+      await alertOfChange(trx, store, {
+        ...change,
+        preferred: this.#o.endpoints[0]?.name === to,
+        detectedAt,
       });
       if (decision.dropPin) await dropPin(store, trx);
     });

@@ -1,6 +1,7 @@
 import type { Arrival } from "../accept/arrival.ts";
 import type { Accepted } from "../accept/commit-batch.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { raiseAlert } from "../queue/raise-alert.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { LookRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
@@ -43,7 +44,14 @@ export function recordLook(
   results: ReadonlyMap<Arrival, Accepted>,
 ): Promise<void> {
   const { found, accepted } = countResults(results);
-  return lease.write(async (trx) => {
+  return lease.write(async (trx, store) => {
+    if (found > 0)
+      await raiseAlert(trx, store, {
+        kind: "catch_up",
+        state: "event",
+        subject: name,
+        facts: { look: name, found, accepted },
+      });
     await trx
       .insertInto("looks")
       .values({ name, completed_at: completedAt, found, accepted })

@@ -1,6 +1,7 @@
 import type { Store } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { type Lease, LeaseLostError } from "./lease.ts";
+import { noteOutcome } from "./note-outcome.ts";
 
 /** How a deployment's command ended. */
 export interface Ending {
@@ -31,9 +32,10 @@ export function finish(store: Store, lease: Lease, { status, exitCode, reason }:
       .where("status", "=", "running")
       .where("holder", "=", lease.holder)
       .where("token", "=", lease.token)
-      .returning("id")
+      .returning(["id", "repository_key", "target", "attempt", "reason"])
       .executeTakeFirst();
     if (!row) throw new LeaseLostError(lease);
     await announce(trx, store, [{ id: lease.deploymentId, status, detail: reason }]);
+    await noteOutcome(trx, store, row, status);
   });
 }

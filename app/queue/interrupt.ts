@@ -1,6 +1,7 @@
 import type { Store } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import type { DeploymentRecord } from "./claim.ts";
+import { noteOutcome } from "./note-outcome.ts";
 
 /** How often an interrupted deployment is begun again by itself. */
 export const MAX_INTERRUPTIONS = 2;
@@ -41,6 +42,7 @@ export function interrupt(
       .executeTakeFirst();
     if (!row) return "unchanged";
     await announce(trx, store, [{ id: found.id, status, detail: reason }]);
+    await noteOutcome(trx, store, { ...found, reason }, status);
     return status;
   });
 }

@@ -4,10 +4,11 @@ import * as initial from "./migrations/0001-initial.ts";
 import * as failover from "./migrations/0002-failover.ts";
 import * as signIn from "./migrations/0003-sign-in.ts";
 import * as dashboard from "./migrations/0004-dashboard.ts";
+import * as alerts from "./migrations/0005-alerts.ts";
 import type { Store, Writer } from "./store.ts";
 
 /** The schema that this code writes. It grows by one with every migration. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 /**
  * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
  * rises in the release after, when nothing reads what is then taken away (expand, then contract).
@@ -17,7 +18,13 @@ const MIN_CODE_VERSION = 1;
 type EngineMigration = (trx: Writer, engine: Store["engine"]) => Promise<void>;
 
 /** In order; the place in the list, counted from 1, is the version. */
-const MIGRATIONS = [initial.up, failover.up, signIn.up, dashboard.up] as unknown as EngineMigration[];
+const MIGRATIONS = [
+  initial.up,
+  failover.up,
+  signIn.up,
+  dashboard.up,
+  alerts.up,
+] as unknown as EngineMigration[];
 
 /**
  * Brings the store to this code's schema. Only one process does it at a time: everything happens in one

@@ -1,5 +1,6 @@
 import type { Generated } from "kysely";
 import type { DeploymentSource, DeploymentStatus } from "../../shared/deployment.ts";
+import type { AlertKind } from "../config/alert-kinds.ts";
 
 /**
  * What the store holds, the same on both engines. Times are milliseconds since the epoch, identifiers of
@@ -17,6 +18,9 @@ export interface Database {
   failovers: FailoverRow;
   looks: LookRow;
   repository_hooks: RepositoryHookRow;
+  alerts: AlertRow;
+  alert_conditions: AlertConditionRow;
+  alert_outbox: AlertOutboxRow;
   ended_sessions: EndedSessionRow;
   audit: AuditRow;
   endpoint_health: EndpointHealthRow;
@@ -235,4 +239,36 @@ export interface HealthSampleRow {
   average_ms: number | null;
   succeeded: number;
   failed: number;
+}
+
+/** Something that people are to be told, once. */
+export interface AlertRow {
+  id: Generated<number>;
+  kind: AlertKind | "test";
+  /** Whether something began, is over, or merely happened. */
+  state: "firing" | "resolved" | "event";
+  /** Whom or what it is about, among alerts of its kind; such as the instance. */
+  subject: string;
+  /** When it began, and when this was noted. */
+  since: number;
+  at: number;
+  /** JSON: what the message is made of, by kind. */
+  facts: string;
+  /** When messages were made of it; null until then. */
+  told_at: number | null;
+}
+
+/** Something that people were told of and that is not over. */
+export interface AlertConditionRow {
+  kind: AlertKind;
+  subject: string;
+  since: number;
+}
+
+/** A message that is yet to be sent; one line per channel, sent in order. */
+export interface AlertOutboxRow extends Omit<OutboxRow, "deployment_id"> {
+  /** Which of the configured channels, see `channelId`. */
+  channel: string;
+  /** JSON: the ids of the alerts that the message tells. */
+  body: string;
 }

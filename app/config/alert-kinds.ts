@@ -1,0 +1,11 @@
+/** What alerts are about. A recovery is of the kind that it ends. */
+export const ALERT_KINDS = [
+  "failover",
+  "instance_lost",
+  "all_down",
+  "webhook_out_of_sync",
+  "deployment_failed",
+  "catch_up",
+  "store_not_writable",
+] as const;
+export type AlertKind = (typeof ALERT_KINDS)[number];

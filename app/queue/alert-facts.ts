@@ -1,0 +1,18 @@
+import type { FailoverRow } from "../store/schema.ts";
+
+/** What an alert's message is made of, by kind. Everything in it may be foreign text. */
+export interface AlertFacts {
+  failover: Pick<FailoverRow, "kind" | "from_endpoint" | "to_endpoint" | "reason" | "decided_at">;
+  instance_lost: { reason: string };
+  all_down: { reason: string };
+  webhook_out_of_sync: {
+    /** What GitHub has, as far as it was read; and what it should have. */
+    found: string | null;
+    wanted: string;
+    cause: "changed" | "not_taken";
+  };
+  deployment_failed: { deploymentId: string; attempt: number; reason: string | null };
+  catch_up: { look: string; found: number; accepted: number };
+  store_not_writable: { instance: string; reason: string };
+  test: { who: string };
+}

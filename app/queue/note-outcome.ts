@@ -1,0 +1,20 @@
+import type { StoreContext, Writer } from "../store/store.ts";
+import type { DeploymentRecord } from "./claim.ts";
+import { closeCondition, openCondition } from "./raise-alert.ts";
+
+/** Inside the transaction that a deployment ends in: has people told that it failed, or succeeds again. */
+export async function noteOutcome(
+  trx: Writer,
+  store: StoreContext,
+  ended: Pick<DeploymentRecord, "id" | "repository_key" | "target" | "attempt" | "reason">,
+  status: string,
+): Promise<void> {
+  const { id: deploymentId, attempt, reason } = ended;
+  const alert = {
+    kind: "deployment_failed" as const,
+    subject: `${ended.target} of ${ended.repository_key}`,
+    facts: { deploymentId, attempt, reason },
+  };
+  if (status === "failed") await openCondition(trx, store, alert, { again: true });
+  else if (status === "succeeded") await closeCondition(trx, store, alert);
+}
