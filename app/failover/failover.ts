@@ -10,6 +10,7 @@ import type { LeaseRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { Controller } from "./controller.ts";
 import { HealthChecker } from "./health-checker.ts";
+import { HealthRecord } from "./health-record.ts";
 import type { HealthStatus } from "./health-window.ts";
 import type { Notices } from "./notices.ts";
 import { peerKey } from "./peer-handshake.ts";
@@ -50,6 +51,7 @@ function holderName(instance: string, { pid, startTime }: ProcessIdentity): stri
 export class Failover {
   readonly controller: Controller;
   readonly checker: HealthChecker;
+  readonly #record: HealthRecord;
   #o: FailoverOptions;
   #links: PeerLinks;
   /** How the other instances see the endpoints, by their latest heartbeats. */
@@ -65,10 +67,14 @@ export class Failover {
       thresholds: config.failover,
       clock,
       onChange: () => this.controller.wake(),
-      onChecked: options.onChecked,
+      onChecked: (name, ok, ms) => {
+        this.#record.checked(name, ok, ms);
+        options.onChecked(name, ok, ms);
+      },
       onStatus: (name, was, { status, reason }) => {
         log[status === "healthy" ? "info" : "warn"](`${name} is ${status}: ${reason}`);
         notices.publish({ type: "endpoint", name, status, was, reason });
+        this.#record.changed();
       },
     });
     this.controller = new Controller({
@@ -83,8 +89,18 @@ export class Failover {
       github,
       secretChanges: config.environment.webhookSecretPrevious !== null,
       notices,
-      onTakeOver: options.onTakeOver,
+      onTakeOver: () => {
+        this.#record.changed();
+        options.onTakeOver();
+      },
       onSwitched: options.onSwitched,
+      log,
+    });
+    this.#record = new HealthRecord({
+      store,
+      clock,
+      lease: this.controller.lease,
+      observe: () => this.checker.observe(),
       log,
     });
     this.#links = new PeerLinks({
@@ -121,6 +137,7 @@ export class Failover {
     this.#links.start(server);
     this.checker.start();
     this.controller.start();
+    this.#record.start();
   }
 
   /**
@@ -164,6 +181,7 @@ export class Failover {
 
   async close(): Promise<void> {
     this.checker.close();
+    await this.#record.close();
     await this.controller.close();
     this.#links.close();
   }

@@ -7,6 +7,8 @@ import type { Health } from "./health-window.ts";
 
 /** How much time one sample of the record stands for. */
 export const SAMPLE_MS = 10_000;
+/** News waits for this long: a failover that it calls for is more urgent than its record. */
+const COALESCE_MS = 100;
 /** How long samples are kept. */
 const KEPT_MS = 24 * 3_600_000;
 
@@ -35,6 +37,7 @@ export class HealthRecord {
   #o: HealthRecordOptions;
   #sums = new Map<string, Sum>();
   #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: HealthRecordOptions) {
@@ -47,6 +50,7 @@ export class HealthRecord {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
     await this.#writing;
   }
 
@@ -63,7 +67,8 @@ export class HealthRecord {
 
   /** An endpoint does better or worse than before, or someone else has become the controller. */
   changed(): void {
-    this.#write(false);
+    clearTimeout(this.#soon);
+    this.#soon = setTimeout(() => this.#write(false), COALESCE_MS);
   }
 
   #write(withSamples: boolean): void {

@@ -79,5 +79,5 @@ function account(viewer: Someone, csrfToken: string | null): Markup {
 
 /** What every form that changes something must hold. */
 export function csrfField(csrfToken: string | null): Markup {
-  return html`<input type="hidden" name="csrf" value="${csrfToken ?? ""}">`;
+  return html`<input type="hidden" name="csrf_token" value="${csrfToken ?? ""}">`;
 }

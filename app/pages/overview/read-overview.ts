@@ -1,0 +1,204 @@
+import type { Selectable } from "kysely";
+import type { Config } from "../../config/load.ts";
+import type { InstanceConfig } from "../../config/schema.ts";
+import type { Failover } from "../../failover/failover.ts";
+import { readSwitchboard } from "../../failover/switchboard.ts";
+import type { DeploymentRecord } from "../../queue/claim.ts";
+import { type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
+import type {
+  DeliveryRow,
+  EndpointHealthRow,
+  FailoverRow,
+  HealthSampleRow,
+  LookRow,
+} from "../../store/schema.ts";
+import type { Store } from "../../store/store.ts";
+import { countVerifications } from "../../web/count-verifications.ts";
+import { listDeliveries } from "../../web/list-deliveries.ts";
+import { listDeployments } from "../../web/list-deployments.ts";
+
+/** How far back the chart reaches. */
+export const CHART_MS = 3_600_000;
+const RECENT = 6;
+const CHANGES = 8;
+/** More of what waits is only counted. */
+const SHOWN_PENDING = 10;
+
+export interface OverviewOptions {
+  config: Config;
+  self: InstanceConfig;
+  store: Store;
+  failover: Failover;
+  now: () => number;
+}
+
+export interface OverviewEndpoint extends Pick<InstanceConfig, "name" | "url"> {
+  status: EndpointHealthRow["status"];
+  reason: string;
+  since: number | null;
+  /** Over the last minute; null where nothing was measured. */
+  averageMs: number | null;
+  /** Percent. */
+  successRate: number | null;
+}
+
+/** Everything that the overview tells of; all of it comes from the store, so that each instance shows the same. */
+export interface Overview {
+  now: number;
+  /** The instance that has made this. */
+  instance: string;
+  controller: string | null;
+  active: string | null;
+  pinned: string | null;
+  pinnedReason: string | null;
+  mode: Config["webhook"]["mode"];
+  hasDoor: boolean;
+  endpoints: OverviewEndpoint[];
+  webhook: { url: string | null; verifiedAt: number | null; inSync: boolean };
+  changes: Selectable<FailoverRow>[];
+  /** The targets that the viewer may see, each with the deployment that ran there last. */
+  targets: { repository: string; name: string; last: DeploymentRecord | null }[];
+  pending: { shown: DeploymentRecord[]; queued: number; running: number; oldestQueuedAt: number | null };
+  verification: { requested: number; verified: number };
+  looks: LookRow[];
+  deployments: DeploymentRecord[];
+  deliveries: DeliveryRow[];
+  samples: HealthSampleRow[];
+}
+
+/** Reads it for this viewer: what is deployed, only of their repositories; the redundancy is everyone's. */
+export async function readOverview(o: OverviewOptions, viewer: Viewer): Promise<Overview> {
+  const { config, self, store, failover } = o;
+  const now = o.now();
+  const visible = visibleRepositories(viewer);
+  const [
+    board,
+    lease,
+    health,
+    samples,
+    changes,
+    looks,
+    verification,
+    pending,
+    targets,
+    deployments,
+    deliveries,
+  ] = await Promise.all([
+    readSwitchboard(store),
+    store.read
+      .selectFrom("leases")
+      .select("instance")
+      .where("name", "=", "controller")
+      .where("holder", "is not", null)
+      .executeTakeFirst(),
+    store.read.selectFrom("endpoint_health").selectAll().execute(),
+    store.read
+      .selectFrom("health_samples")
+      .selectAll()
+      .where("at", ">", now - CHART_MS)
+      .orderBy("at")
+      .execute(),
+    store.read.selectFrom("failovers").selectAll().orderBy("id", "desc").limit(CHANGES).execute(),
+    store.read.selectFrom("looks").selectAll().execute(),
+    countVerifications(store, visible),
+    readPending(store, visible),
+    readTargets(store, config, visible),
+    listDeployments(store, { visible, filter: {}, limit: RECENT }),
+    listDeliveries(store, { visible, filter: {}, limit: RECENT }),
+  ]);
+  const observed = failover.checker.observe();
+  const active = board?.active ?? null;
+  return {
+    now,
+    instance: self.name,
+    controller: lease?.instance ?? null,
+    active,
+    pinned: board?.pinned ?? null,
+    pinnedReason: board?.pinned_reason ?? null,
+    mode: config.webhook.mode,
+    hasDoor: config.door !== null,
+    endpoints: config.instances.map(({ name, url }) => {
+      // Before any controller has recorded it, this instance's own view has to do.
+      const own = observed.find((endpoint) => endpoint.name === name)?.health;
+      const recorded = health.find((row) => row.endpoint === name);
+      return {
+        name,
+        url,
+        status: recorded?.status ?? own?.status ?? "unknown",
+        reason: recorded?.reason ?? own?.reason ?? "not checked yet",
+        since: recorded?.since ?? null,
+        ...measured(samples.filter((s) => s.endpoint === name && s.at > now - config.failover.window)),
+      };
+    }),
+    webhook: {
+      url: board?.webhook_url ?? null,
+      verifiedAt: board?.webhook_verified_at ?? null,
+      inSync:
+        active !== null &&
+        board?.webhook_url != null &&
+        board.webhook_url === failover.controller.urlOf(active),
+    },
+    changes,
+    targets,
+    pending,
+    verification,
+    looks,
+    deployments: deployments.rows,
+    deliveries: deliveries.rows,
+    samples,
+  };
+}
+
+function measured(samples: readonly HealthSampleRow[]): Pick<OverviewEndpoint, "averageMs" | "successRate"> {
+  const succeeded = samples.reduce((sum, sample) => sum + sample.succeeded, 0);
+  const failed = samples.reduce((sum, sample) => sum + sample.failed, 0);
+  const totalMs = samples.reduce((sum, sample) => sum + (sample.average_ms ?? 0) * sample.succeeded, 0);
+  return {
+    averageMs: succeeded === 0 ? null : totalMs / succeeded,
+    successRate: succeeded + failed === 0 ? null : (100 * succeeded) / (succeeded + failed),
+  };
+}
+
+async function readPending(store: Store, visible: string[] | null): Promise<Overview["pending"]> {
+  const active = store.read
+    .selectFrom("deployments")
+    .where("status", "in", ["running", "queued"])
+    .$if(visible !== null, (q) => q.where("repository_key", "in", visible ?? []));
+  const ofStatus = (status: "running" | "queued") =>
+    active.where("status", "=", status).selectAll().orderBy("seq").limit(SHOWN_PENDING).execute();
+  const [running, queued, counts] = await Promise.all([
+    ofStatus("running"),
+    ofStatus("queued"),
+    active
+      .select((e) => ["status", e.fn.countAll<number>().as("count")])
+      .groupBy("status")
+      .execute(),
+  ]);
+  const count = (status: string) => Number(counts.find((row) => row.status === status)?.count ?? 0);
+  return {
+    shown: [...running, ...queued].slice(0, SHOWN_PENDING),
+    queued: count("queued"),
+    running: count("running"),
+    oldestQueuedAt: queued[0]?.accepted_at ?? null,
+  };
+}
+
+async function readTargets(
+  store: Store,
+  config: Config,
+  visible: string[] | null,
+): Promise<Overview["targets"]> {
+  const rows = await store.read
+    .selectFrom("targets")
+    .leftJoin("deployments", "deployments.id", "targets.mark_deployment_id")
+    .selectAll("deployments")
+    .select(["targets.repository as key", "targets.target as name"])
+    .where("targets.watch_from", "is not", null)
+    .execute();
+  return config.targets
+    .filter(({ repository }) => visible === null || visible.includes(repository.toLowerCase()))
+    .map(({ repository, name }) => {
+      const row = rows.find((r) => r.key === repository.toLowerCase() && r.name === name);
+      return { repository, name, last: row?.id == null ? null : (row as DeploymentRecord) };
+    });
+}

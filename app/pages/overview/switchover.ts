@@ -1,0 +1,34 @@
+import { html } from "hono/html";
+import type { Markup } from "../layout.ts";
+
+/** What is asked before a person moves GitHub's deliveries, or lets them go where they belong. */
+export function switchoverDialogs(instances: readonly string[]): Markup {
+  return html`<dialog id="switch-over" aria-labelledby="switch-over-title">
+      <form method="dialog" data-call="POST /api/switchover">
+        <h2 id="switch-over-title">Switch over</h2>
+        <p>GitHub delivers to the instance that you choose, until you release it or it stops answering.</p>
+        <label class="field">Instance
+          <select name="to">${instances.map((name) => html`<option>${name}</option>`)}</select></label>
+        <label class="field">Reason
+          <input name="reason" maxlength="500" placeholder="such as: maintenance of the primary" autocomplete="off"></label>
+        <label><input type="checkbox" name="force" value="true"> Also if it is not healthy</label>
+        ${buttons("Switch over")}
+      </form>
+    </dialog>
+    <dialog id="release" aria-labelledby="release-title">
+      <form method="dialog" data-call="DELETE /api/switchover">
+        <h2 id="release-title">Release the switchover</h2>
+        <p>GitHub delivers to the preferred instance again as soon as that is healthy.</p>
+        ${buttons("Release")}
+      </form>
+    </dialog>`;
+}
+
+/** How every dialog ends: what went wrong, if so, the way back, and the deed. */
+export function buttons(deed: string, danger = false): Markup {
+  return html`<p class="flash bad" role="alert" hidden></p>
+    <div class="actions">
+      <button class="button" value="cancel" formnovalidate data-close>Leave it</button>
+      <button class="button ${danger ? "danger" : "primary"}" value="do">${deed}</button>
+    </div>`;
+}

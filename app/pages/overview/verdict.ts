@@ -1,0 +1,217 @@
+import { formatDuration } from "../../../shared/format-duration.ts";
+import type { Overview } from "./read-overview.ts";
+
+/** Whether deployments are safe, in one sentence, and what to do where they are not. */
+export interface Verdict {
+  level: "good" | "warn" | "bad";
+  sentence: string;
+  /** What makes it so, or what follows from it; the most urgent first. */
+  advice: { text: string; link?: { path: string; text: string } }[];
+}
+
+export type Facts = Pick<
+  Overview,
+  | "now"
+  | "controller"
+  | "active"
+  | "pinned"
+  | "pinnedReason"
+  | "mode"
+  | "hasDoor"
+  | "endpoints"
+  | "webhook"
+  | "changes"
+  | "targets"
+  | "pending"
+>;
+
+/** A switch of the webhook URL takes less than that; longer, and someone should look. */
+const SWITCH_LIMIT_MS = 5_000;
+/** What waits longer than that while nothing runs does not merely wait its turn. */
+const QUEUE_LIMIT_MS = 2 * 60_000;
+
+const RESTART = "Start it again (systemctl restart twinhook) and see why it ended: journalctl -u twinhook.";
+
+/** The verdict on what is known: the first that is wrong makes the sentence, everything that is wrong gives advice. */
+export function verdictOf(facts: Facts): Verdict {
+  const found = [allDown, webhookElsewhere, noController, someDown, degraded, failedTargets, stuck, pinned]
+    .map((look) => look(facts))
+    .filter((verdict) => verdict !== null);
+  const worst = found.find(({ level }) => level === "bad") ?? found[0];
+  if (!worst) return allWell(facts);
+  return {
+    level: worst.level,
+    sentence: worst.sentence,
+    advice: [worst, ...found.filter((verdict) => verdict !== worst)].flatMap((verdict) =>
+      verdict === worst ? verdict.advice : [{ text: verdict.sentence }, ...verdict.advice],
+    ),
+  };
+}
+
+const names = (endpoints: readonly { name: string }[]) => endpoints.map(({ name }) => name).join(" and ");
+const isUp = ({ status }: { status: string }) => status === "healthy" || status === "degraded";
+
+function allWell({ endpoints, active, mode, hasDoor }: Facts): Verdict {
+  const spare = endpoints.filter(({ name }) => name !== active);
+  const how =
+    mode === "broadcast"
+      ? `GitHub delivers to ${names(endpoints)}.`
+      : hasDoor
+        ? "GitHub delivers to the door that all instances share."
+        : `GitHub delivers to ${active ?? "nobody yet"}.`;
+  const next = spare.length > 0 ? ` ${names(spare)} can take over at any moment.` : "";
+  return {
+    level: "good",
+    sentence: "Deployments are safe.",
+    advice: [{ text: `${how}${next}` }],
+  };
+}
+
+function allDown({ endpoints }: Facts): Verdict | null {
+  if (endpoints.length === 0 || endpoints.some(isUp)) return null;
+  if (endpoints.every(({ status }) => status === "unknown"))
+    return {
+      level: "warn",
+      sentence: "It is not known yet whether deployments are safe: no endpoint has answered so far.",
+      advice: [{ text: "The instances have only just begun to look at each other." }, ...reasons(endpoints)],
+    };
+  return {
+    level: "bad",
+    sentence:
+      endpoints.length === 1
+        ? `Deployments are not safe: ${names(endpoints)} does not answer.`
+        : `Deployments are not safe: none of the ${endpoints.length} endpoints answers.`,
+    advice: [
+      ...reasons(endpoints),
+      {
+        text: "See whether the instances run, and whether their URLs lead to them (proxy, certificate, firewall).",
+      },
+      {
+        text: "What GitHub sends meanwhile is fetched from its log once one is back; it keeps it for 3 days.",
+      },
+    ],
+  };
+}
+
+const reasons = (endpoints: Facts["endpoints"]) =>
+  endpoints.map(({ name, reason }) => ({ text: `${name}: ${reason}.` }));
+
+function webhookElsewhere({ now, webhook, active, changes, mode }: Facts): Verdict | null {
+  if (webhook.inSync || active === null || mode === "broadcast") return null;
+  const open = changes[0]?.verified_at === null && changes[0].abandoned_at === null ? changes[0] : null;
+  if (open && now - open.decided_at < SWITCH_LIMIT_MS)
+    return {
+      level: "warn",
+      sentence: `GitHub is being told to deliver to ${active}; that takes a moment.`,
+      advice: [],
+    };
+  if (webhook.url === null)
+    return {
+      level: "warn",
+      sentence: "It is not known yet where GitHub delivers to: its webhook URL has not been read.",
+      advice: [
+        {
+          text: "See whether GitHub can be reached from here, and whether APP_ID and the private key are right.",
+        },
+      ],
+    };
+  return {
+    level: "bad",
+    sentence: `Deployments are not safe: GitHub delivers to ${webhook.url}, and should to ${active}.`,
+    advice: [
+      {
+        text: "It is tried again until GitHub takes it. See githubstatus.com, and the log of the controller for what GitHub answers.",
+      },
+      { text: "What it could not deliver is fetched from its log meanwhile, every minute." },
+    ],
+  };
+}
+
+function noController({ controller }: Facts): Verdict | null {
+  if (controller !== null) return null;
+  return {
+    level: "warn",
+    sentence: "No instance controls where GitHub delivers to: nothing would fail over now.",
+    advice: [
+      {
+        text: "One takes over within 2 s. If none does, see the instances' logs for what the store answers.",
+      },
+    ],
+  };
+}
+
+function someDown({ now, endpoints }: Facts): Verdict | null {
+  const down = endpoints.filter((endpoint) => !isUp(endpoint));
+  const up = endpoints.filter(isUp);
+  if (down.length === 0 || up.length === 0) return null;
+  const verb = down.length === 1 ? "does" : "do";
+  const since = Math.min(...down.map((endpoint) => endpoint.since ?? now));
+  return {
+    level: "warn",
+    sentence:
+      up.length === 1
+        ? `Deployments are safe, but only as long as ${names(up)} runs: ${names(down)} ${verb} not answer.`
+        : `Deployments are safe; ${names(down)} ${verb} not answer.`,
+    advice: [
+      ...down.map(({ name, reason }) => ({
+        text: `${name}: ${reason}${now - since > 1_000 ? `, for ${formatDuration(now - since)}` : ""}.`,
+      })),
+      { text: RESTART },
+    ],
+  };
+}
+
+function degraded({ endpoints }: Facts): Verdict | null {
+  const slow = endpoints.filter(({ status }) => status === "degraded");
+  if (slow.length === 0 || !endpoints.some(({ status }) => status === "healthy" || status === "degraded"))
+    return null;
+  return {
+    level: "warn",
+    sentence: `Deployments are received, but ${names(slow)} ${slow.length === 1 ? "does" : "do"} poorly.`,
+    advice: [
+      ...reasons(slow),
+      { text: "See the load of the machine and of its disk, and the proxy in front of it." },
+    ],
+  };
+}
+
+function failedTargets({ targets }: Facts): Verdict | null {
+  const failed = targets.filter(({ last }) => last?.status === "failed");
+  if (failed.length === 0) return null;
+  const list = failed.map(({ name, repository }) => `${name} of ${repository}`).join(", ");
+  return {
+    level: "warn",
+    sentence: `Deployments are received, but the last one of ${list} failed.`,
+    advice: failed.map(({ last, name }) => ({
+      text: `${name}: ${last?.reason ?? "it failed"}.`,
+      link: { path: `/deployments/${last?.id}`, text: "See its log, and retry it there" },
+    })),
+  };
+}
+
+function stuck({ now, pending }: Facts): Verdict | null {
+  const waiting = pending.oldestQueuedAt === null ? 0 : now - pending.oldestQueuedAt;
+  if (pending.running > 0 || waiting < QUEUE_LIMIT_MS) return null;
+  return {
+    level: "warn",
+    sentence: `A deployment has been waiting for ${formatDuration(waiting)} although nothing runs.`,
+    advice: [
+      {
+        text: "Its lock may be held by another target, or its target was removed from the configuration. See the instances' logs.",
+      },
+    ],
+  };
+}
+
+function pinned({ pinned: name, pinnedReason }: Facts): Verdict | null {
+  if (name === null) return null;
+  return {
+    level: "warn",
+    sentence: `Deployments are safe; a switchover holds them on ${name}.`,
+    advice: [
+      {
+        text: `${pinnedReason ? `Its reason: ${pinnedReason}. ` : ""}Release it when you are done, so that the preferred endpoint takes over again.`,
+      },
+    ],
+  };
+}
