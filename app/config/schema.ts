@@ -118,7 +118,11 @@ const target = z
     workflow: workflowPath,
     branches: z.array(branchName).min(1).default(["main"]),
     events: z.array(text).min(1).default(["push", "workflow_dispatch"]),
-    run: z.array(z.string()).min(1),
+    run: z
+      .array(z.string())
+      .min(1)
+      // The program `env`, which starts it, would take it for a variable.
+      .refine(([command]) => !command?.includes("="), { error: "a command whose name has no `=` in it" }),
     directory: text,
     env: z.record(variableName, z.string()).default({}),
     pass_env: z.array(variableName).default([]),

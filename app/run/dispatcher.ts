@@ -81,12 +81,15 @@ export class Dispatcher {
    * begins without a look at the store, which would take as long as the claim itself.
    */
   offer(queued: readonly { repository: string; target: string }[]): void {
+    let left = false;
     for (const { repository, target: name } of queued) {
       const target = this.#find(repository, name);
       const free = target && !this.#assigned.has(target) && !this.#occupied.some((d) => blocks(d, target));
       if (free && this.#pool.hasSpare && !this.#closed) this.#assign(target);
+      else left = true;
     }
-    this.wake();
+    // A look would only take time from what has just begun.
+    if (left) this.wake();
   }
 
   /** Looks for work now, or once more after the look that is under way. */
@@ -113,7 +116,7 @@ export class Dispatcher {
     if (abandoned.length === 0) return;
     const { running } = await pending(this.#store);
     const needed = new Set(running.map(({ holder }) => holder));
-    for (const holder of abandoned) if (!needed.has(holder)) this.#registry.remove(holder);
+    for (const { holder } of abandoned) if (!needed.has(holder)) this.#registry.remove(holder);
   }
 
   async #look(): Promise<void> {

@@ -1,12 +1,5 @@
 import type { Clock } from "../clock.ts";
-import {
-  endProcess,
-  groupMembers,
-  leadersWithVariable,
-  type ProcessIdentity,
-  processesWithOpen,
-  signalGroup,
-} from "./process-identity.ts";
+import { groupMembers, type ProcessIdentity, signalGroup } from "./process-identity.ts";
 import type { RunRegistry } from "./run-registry.ts";
 
 /** How long a process group has to end by itself before it is killed. */
@@ -30,25 +23,8 @@ export async function endGroup(leader: ProcessIdentity, clock: Clock): Promise<v
  * Ends what is left of the command of a runner that died. The caller holds the target's lock, and so knows
  * that the runner is gone.
  */
-export async function endLeftovers(
-  registry: RunRegistry,
-  holder: string,
-  deploymentId: string,
-  clock: Clock,
-): Promise<void> {
+export async function endLeftovers(registry: RunRegistry, holder: string, clock: Clock): Promise<void> {
   const command = registry.read(holder)?.command;
   if (command) await endGroup(command, clock);
-  else {
-    // It died before it noted its command, if it began one at all. One that has been forked, but is not the
-    // command yet, tells by the pipe that it inherited; the command, by its environment.
-    const begun = () => processesWithOpen(registry.outputPipe(holder));
-    for (let found = begun(); found.length > 0; found = begun()) {
-      for (const one of found) await endGroup(one, clock);
-      for (const one of found) endProcess(one);
-      await clock.sleep(LOOK_MS);
-    }
-    for (const leader of leadersWithVariable("TWINHOOK_DEPLOYMENT_ID", deploymentId))
-      await endGroup(leader, clock);
-  }
   registry.remove(holder);
 }

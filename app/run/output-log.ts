@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, constants, openSync, readSync } from "node:fs";
+import { readSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
 import type { Store } from "../store/store.ts";
@@ -11,16 +11,8 @@ const HEAD_BYTES = 1024 * 1024;
 const TAIL_BYTES = 128 * 1024;
 const READ_BYTES = 64 * 1024;
 
-/**
- * Carries a command's output into the store, in order and with times.
- *
- * The command writes both streams into one named pipe. So they keep their order; `/dev/stderr` can be opened
- * (Node's own pipes are sockets, which cannot be), and writing to it with `>` cuts nothing off (as it would
- * with a file).
- */
+/** Carries a command's output into the store, in order and with times. */
 export class OutputLog {
-  /** Where the command is to write; to be given to it as its standard output and standard error. */
-  readonly input: number;
   #store: Store;
   #clock: Clock;
   #deployment: { id: string; attempt: number };
@@ -36,19 +28,17 @@ export class OutputLog {
   #timer: NodeJS.Timeout;
   #writing: Promise<void> = Promise.resolve();
 
-  /** `pipe` is the path of a named pipe that nobody else uses. */
+  /** `output` is the pipe's end to read the command's output from. */
   constructor(options: {
     store: Store;
     clock: Clock;
     deployment: { id: string; attempt: number };
-    pipe: string;
+    output: number;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#deployment = options.deployment;
-    // In this order, since a pipe without a reader cannot be opened for writing without waiting.
-    this.#output = openSync(options.pipe, constants.O_RDONLY | constants.O_NONBLOCK);
-    this.input = openSync(options.pipe, constants.O_WRONLY);
+    this.#output = options.output;
     this.#socket = new Socket({ fd: this.#output, readable: true, writable: false });
     this.#socket.on("data", (bytes: Buffer) => this.#keep(bytes));
     this.#socket.on("end", () => {
@@ -58,11 +48,6 @@ export class OutputLog {
     this.#timer = setInterval(() => {
       this.#writing = this.#writing.then(() => this.#flush()).catch(() => {});
     }, FLUSH_MS);
-  }
-
-  /** Lets go of the writing end, once the command has it. */
-  handedOver(): void {
-    closeSync(this.input);
   }
 
   /** Adds a line of the runner's own. */

@@ -85,53 +85,8 @@ export function groupMembers(leader: ProcessIdentity): number[] {
   });
 }
 
-/** Leaders of process groups whose environment says `NAME=value`. */
-export function leadersWithVariable(name: string, value: string): ProcessIdentity[] {
-  return processIds().flatMap((pid) => {
-    if (readStat(pid)?.processGroup !== pid) return [];
-    try {
-      const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-      return environment.includes(`${name}=${value}`) ? (identify(pid) ?? []) : [];
-    } catch {
-      // Another user's, or gone.
-      return [];
-    }
-  });
-}
-
-/** The processes that have the file at `path` open, be it that they inherited it. */
-export function processesWithOpen(path: string): ProcessIdentity[] {
-  return processIds().flatMap((pid) => {
-    try {
-      const open = readdirSync(`/proc/${pid}/fd`).some((fd) => linksTo(`/proc/${pid}/fd/${fd}`, path));
-      return open ? (identify(pid) ?? []) : [];
-    } catch {
-      // Another user's, or gone.
-      return [];
-    }
-  });
-}
-
-function linksTo(link: string, path: string): boolean {
-  try {
-    return readlinkSync(link) === path;
-  } catch {
-    return false;
-  }
-}
-
 function processIds(): number[] {
   return readdirSync("/proc").map(Number).filter(Number.isInteger);
-}
-
-/** Kills exactly this process, if it still runs. */
-export function endProcess(identity: ProcessIdentity): void {
-  if (!isAlive(identity)) return;
-  try {
-    process.kill(identity.pid, "SIGKILL");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
 }
 
 /** Sends `signal` to the whole group; a group that has just ended is no error. */

@@ -9,11 +9,11 @@ import { untilAvailable } from "../store/until-available.ts";
 import { type Execution, execute } from "./execute.ts";
 import { endLeftovers } from "./interrupted.ts";
 import { keepLease } from "./keep-lease.ts";
+import type { Launcher } from "./launcher.ts";
 import { lockNames } from "./lock-names.ts";
 import type { FromRunner, Job, JobResult } from "./messages.ts";
 import { tryAcquireAll } from "./os-lock.ts";
 import { OutputLog } from "./output-log.ts";
-import { identify, type ProcessIdentity } from "./process-identity.ts";
 import type { RunRegistry } from "./run-registry.ts";
 
 /** Where a runner works. */
@@ -30,37 +30,39 @@ export interface Workplace {
   tell: (message: FromRunner) => void;
 }
 
+/** What a runner has ready for the next deployment, so that nothing but the claim is left to be waited for. */
+export interface Attempt {
+  /** The holder of the lease. Whoever finds it in the store finds its processes in the registry. */
+  holder: string;
+  launcher: Launcher;
+}
+
 /**
  * Runs the next deployment of the job's target, from the claim to the recorded result. The order matters: first
  * the lock of the operating system, which only one runner of the host can hold; then what a dead predecessor
  * left is cleared away; and only then is anything claimed (P4).
  */
-export async function runNext(place: Workplace, job: Job, holder: string): Promise<JobResult> {
+export async function runNext(place: Workplace, job: Job, attempt: Attempt): Promise<JobResult> {
   const { store, registry } = place;
   const { target } = job;
   const locks = tryAcquireAll(place.lockDirectory, lockNames(target));
   if (!locks) return "locked";
   try {
-    // Noted before the claim, so that whoever finds the claim finds the process.
-    registry.write({ holder, runner: identify(process.pid) as ProcessIdentity, command: null });
     const request: ClaimRequest = {
       repositoryKey: repositoryKey(target.repository),
       target: target.name,
       queue: target.queue,
       lock: target.lock,
-      holder,
+      holder: attempt.holder,
       instance: place.instance,
       host: place.host,
     };
     let claimed = await untilAvailable(() => claim(store, request));
     if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by)))
       claimed = await untilAvailable(() => claim(store, request));
-    if (claimed.kind !== "claimed") {
-      registry.forgetProcesses(holder);
-      return claimed.kind;
-    }
-    await run(place, job, claimed.deployment, holder);
-    registry.remove(holder);
+    if (claimed.kind !== "claimed") return claimed.kind;
+    await run(place, job, claimed.deployment, attempt);
+    registry.remove(attempt.holder);
     return "ran";
   } finally {
     for (const lock of locks) lock.release();
@@ -78,24 +80,33 @@ async function clearAway(
   if (by.repository_key !== request.repositoryKey || by.target !== request.target) return false;
   const local = by.host === host;
   if (!local && (by.lease_until ?? 0) > (await store.write((trx) => store.now(trx)))) return false;
-  if (local) await endLeftovers(registry, by.holder ?? "", by.id, clock);
+  if (local) await endLeftovers(registry, by.holder ?? "", clock);
   const detail = local ? "its runner process ended" : `host ${by.host} stopped renewing its lease`;
   await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail));
   return true;
 }
 
-async function run(place: Workplace, job: Job, deployment: DeploymentRecord, holder: string): Promise<void> {
-  const { store, registry, clock, tell } = place;
+async function run(
+  place: Workplace,
+  job: Job,
+  deployment: DeploymentRecord,
+  { holder, launcher }: Attempt,
+): Promise<void> {
+  const { store, clock, tell } = place;
   const { target, inherited } = job;
   const lease: Lease = { deploymentId: deployment.id, holder, token: deployment.token };
-  const log = new OutputLog({ store, clock, deployment, pipe: registry.outputPipe(holder) });
+  const log = new OutputLog({ store, clock, deployment, output: launcher.output });
+  const payloadFile = place.registry.payloadFile(holder);
   const { id: deploymentId, attempt, repository } = deployment;
   const about = { deploymentId, attempt, repository, target: target.name };
   const begunAt = clock.monotonic();
   let execution: Execution;
   try {
-    execution = execute({ deployment, target, inherited, registry, holder, clock, log });
+    execution = execute({ deployment, target, inherited, launcher, payloadFile, clock, log });
   } catch (error) {
+    launcher.dismiss();
+    await launcher.ended;
+    await log.settle();
     const reason = `the command could not be started: ${(error as Error).message}`;
     return record(place, () => finish(store, lease, { status: "failed", exitCode: null, reason }));
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isGone, type ProcessIdentity } from "./process-identity.ts";
@@ -7,11 +8,12 @@ export interface RunEntry {
   /** The holder of the lease, as the store names it. */
   holder: string;
   runner: ProcessIdentity;
-  /** The command, which leads its process group; null until it has been started. */
+  /** The command, or what waits to become it, which leads its process group; null before there is any. */
   command: ProcessIdentity | null;
 }
 
-const OWNER_SUFFIX = ".owner";
+/** What the names of runners begin with, other than those of instances. */
+const RUNNER_PREFIX = "run_";
 
 /** The files in which a host's runners note themselves and their commands. */
 export class RunRegistry {
@@ -28,9 +30,6 @@ export class RunRegistry {
   #unfinished(holder: string): string {
     return `${this.#file(holder)}.new`;
   }
-  #ownerFile(holder: string): string {
-    return join(this.#directory, `${holder}${OWNER_SUFFIX}`);
-  }
 
   /** Writes the entry whole, or not at all. */
   write(entry: RunEntry): void {
@@ -40,40 +39,33 @@ export class RunRegistry {
     renameSync(temporary, file);
   }
 
-  /** Notes whose the files of `holder` are, before there are any, so that they can be removed when it is gone. */
-  own(holder: string, runner: ProcessIdentity): void {
-    writeFileSync(this.#ownerFile(holder), JSON.stringify(runner), { mode: 0o600 });
+  /** A new name for a runner, as the holder of its next lease. */
+  newHolder(): string {
+    return `${RUNNER_PREFIX}${randomUUID().replaceAll("-", "")}`;
   }
 
-  /** The holders whose runner is gone, whether it was killed at work or while it waited for work. */
-  abandoned(): string[] {
-    return readdirSync(this.#directory)
-      .filter((name) => name.endsWith(OWNER_SUFFIX))
-      .map((name) => name.slice(0, -OWNER_SUFFIX.length))
-      .filter((holder) => {
-        const owner = readJson<ProcessIdentity>(this.#ownerFile(holder));
-        return owner !== undefined && isGone(owner);
-      });
+  /** The runners, at work or waiting for work. */
+  runners(): RunEntry[] {
+    return this.list().filter(({ holder }) => holder.startsWith(RUNNER_PREFIX));
+  }
+
+  /** Those whose process is gone, whether it was killed at work or while it waited for work. */
+  abandoned(): RunEntry[] {
+    return this.runners().filter(({ runner }) => isGone(runner));
   }
 
   read(holder: string): RunEntry | undefined {
     return readJson<RunEntry>(this.#file(holder));
   }
 
-  /** Forgets that a runner works on something; it stays ready. */
-  forgetProcesses(holder: string): void {
-    rmSync(this.#file(holder), { force: true });
-  }
-
   /** Forgets a runner, with the files that it used. */
   remove(holder: string): void {
     for (const file of [
-      this.#file(holder),
       this.#unfinished(holder),
       this.outputPipe(holder),
       this.payloadFile(holder),
       // Last, so that a removal that is cut short is taken up again.
-      this.#ownerFile(holder),
+      this.#file(holder),
     ])
       rmSync(file, { force: true });
   }

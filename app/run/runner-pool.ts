@@ -99,7 +99,8 @@ export class RunnerPool {
       nodeOptions: ["--disable-warning=ExperimentalWarning"],
     });
     const runner: Runner = {
-      send: (message) => void child.sendMessage(message as never).catch(() => {}),
+      // Node's own function, since a message must cost no time. One to a runner that has died is lost.
+      send: (message) => void child.send?.(message, () => {}),
       dismiss: () => child.disconnect?.(),
       onMessage: undefined,
       onExit: undefined,

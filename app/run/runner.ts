@@ -2,22 +2,19 @@
  * The main file of a runner: a process of its own that runs deployments, one at a time. It outlives the instance
  * that started it, so that the instance may die, or be upgraded, in the middle of a deployment.
  */
-import { execFile } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { promisify } from "node:util";
 import { systemClock } from "../clock.ts";
 import { rehearseClaim } from "../queue/claim.ts";
 import { openStore } from "../store/open-store.ts";
 import { hostId } from "./host-id.ts";
+import { Launcher } from "./launcher.ts";
 import type { FromRunner, Job, Preparation, ToRunner } from "./messages.ts";
 import { lockDirectory } from "./os-lock.ts";
 import { identify, type ProcessIdentity } from "./process-identity.ts";
-import { runNext, type Workplace } from "./run-next.ts";
+import { type Attempt, runNext, type Workplace } from "./run-next.ts";
 import { RunRegistry } from "./run-registry.ts";
 
 let workplace: Promise<Workplace> | undefined;
-/** The holder of the next job's lease, with the named pipe that its command will write to. */
-let next: Promise<string> | undefined;
+let next: Promise<Attempt> | undefined;
 let busy = false;
 
 process.on("message", (message: ToRunner) => {
@@ -25,7 +22,7 @@ process.on("message", (message: ToRunner) => {
     // The instance went while this process was being loaded.
     if (!process.connected) process.exit(0);
     workplace = prepare(message);
-    next = nextHolder();
+    next = nextAttempt();
     Promise.all([workplace, next]).catch(fail);
   } else {
     busy = true;
@@ -52,20 +49,25 @@ async function prepare({ stateDirectory, instance, store }: Preparation): Promis
   };
 }
 
-async function nextHolder(): Promise<string> {
-  const holder = `run_${randomUUID().replaceAll("-", "")}`;
+async function nextAttempt(): Promise<Attempt> {
   const { registry } = await (workplace as Promise<Workplace>);
-  registry.own(holder, identify(process.pid) as ProcessIdentity);
-  await promisify(execFile)("mkfifo", ["-m", "600", registry.outputPipe(holder)]);
-  return holder;
+  const holder = registry.newHolder();
+  const runner = identify(process.pid) as ProcessIdentity;
+  // Before there is anything that would have to be removed if this process were killed.
+  registry.write({ holder, runner, command: null });
+  const launcher = await Launcher.begin(registry.outputPipe(holder));
+  registry.write({ holder, runner, command: launcher.identity });
+  // A runner without it is of no use; another one is begun when there is work.
+  void launcher.ended.then(() => busy || fail(new Error("the shell that was to start a command was ended")));
+  return { holder, launcher };
 }
 
 async function work(job: Job): Promise<void> {
   if (!workplace || !next) throw new Error("a job arrived before the preparation");
-  const [place, holder] = await Promise.all([workplace, next]);
-  const result = await runNext(place, job, holder);
+  const [place, attempt] = await Promise.all([workplace, next]);
+  const result = await runNext(place, job, attempt);
   if (result === "ran") {
-    next = nextHolder();
+    next = nextAttempt();
     next.catch(fail);
   }
   busy = false;
@@ -86,8 +88,9 @@ function fail(error: unknown): void {
 /** Ends a runner that has no work, and leaves nothing of it. */
 function leave(): void {
   const forget = async () => {
-    const [place, holder] = await Promise.all([workplace, next]);
-    if (holder) place?.registry.remove(holder);
+    const [place, attempt] = await Promise.all([workplace, next]);
+    attempt?.launcher.dismiss();
+    if (attempt) place?.registry.remove(attempt.holder);
     await place?.store.close();
   };
   void forget().finally(() => process.exit(0));

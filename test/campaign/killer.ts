@@ -1,7 +1,7 @@
-import { readFileSync, watch } from "node:fs";
+import { existsSync, readFileSync, watch } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { isAlive, type ProcessIdentity } from "../../app/run/process-identity.ts";
 import { type RunEntry, RunRegistry } from "../../app/run/run-registry.ts";
 import type { TestHost } from "../helpers/test-host.ts";
@@ -49,13 +49,13 @@ export class Killer {
     const kill: Kill = { victim, hit: [], runners: 0, commands: [], at: 0 };
     this.kills.push(kill);
     let entry: RunEntry | undefined;
-    if (victim === "runner_at_claim") entry = await this.#untilRegistered();
+    if (victim === "runner_at_claim") entry = await this.#untilClaimed();
     else if (victim === "runner_at_end") entry = await this.#untilEnded();
-    else if (victim === "command" || victim === "runner_and_command")
+    else if (victim === "command" || victim === "runner_and_command") {
       // Commands are short: one that has just begun is there to be hit.
-      entry = await this.#untilRegistered(({ command }) => command !== null);
-    else if (victim.startsWith("runner"))
-      entry = pick(this.#busy(), which) ?? (await this.#untilRegistered());
+      entry = await this.#untilClaimed();
+      while (entry && isAlive(entry.runner) && attemptOf(entry.command) === "") await setImmediate();
+    } else if (victim.startsWith("runner")) entry = pick(this.#busy(), which) ?? (await this.#untilClaimed());
     await sleep(delayMs);
     kill.at = Date.now();
     // Where no runner is at work, an idle one will do.
@@ -85,21 +85,25 @@ export class Killer {
   }
 
   #busy(): RunEntry[] {
-    return this.#registry.list().filter(isBusyRunner);
+    return this.#registry.runners().filter((entry) => this.#isBusy(entry));
   }
 
   #idleRunners(): ProcessIdentity[] {
     return processesIn(this.#host.directory).filter(({ command }) => /\/run\/runner\.ts/.test(command));
   }
 
-  /** Resolves when a runner notes itself, which it does right before it claims; or when that does not happen. */
-  #untilRegistered(wanted: (entry: RunEntry) => boolean = () => true): Promise<RunEntry | undefined> {
+  #isBusy({ holder, runner }: RunEntry): boolean {
+    return existsSync(this.#registry.payloadFile(holder)) && isAlive(runner);
+  }
+
+  /** Resolves when a runner has claimed, and writes the payload for its command; or when that does not happen. */
+  #untilClaimed(): Promise<RunEntry | undefined> {
     return within((resolve, signal) => {
       const folder = join(this.#host.stateDirectory, "runs");
       watch(folder, { signal }, (_, name) => {
-        if (!name?.startsWith("run_") || !name.endsWith(".json")) return;
-        const entry = this.#registry.read(name.slice(0, -".json".length));
-        if (entry && isBusyRunner(entry) && wanted(entry)) resolve(entry);
+        const [, holder] = name?.match(/^(.*)\.payload\.json$/) ?? [];
+        const entry = holder && this.#registry.read(holder);
+        if (entry && this.#isBusy(entry)) resolve(entry);
       });
     });
   }
@@ -112,17 +116,13 @@ export class Killer {
           if (!line.startsWith("end ")) return;
           const [pid, began] = line.trim().split(" ").slice(7);
           const entry = this.#registry
-            .list()
+            .runners()
             .find(({ command }) => command && String(command.pid) === pid && command.startTime === began);
-          if (entry && isBusyRunner(entry)) resolve(entry);
+          if (entry && this.#isBusy(entry)) resolve(entry);
         });
       });
     });
   }
-}
-
-function isBusyRunner({ holder, runner }: RunEntry): boolean {
-  return holder.startsWith("run_") && isAlive(runner);
 }
 
 function pick<T>(from: readonly T[], which: number): T | undefined {
@@ -136,13 +136,14 @@ function end(identity: ProcessIdentity): boolean {
   return true;
 }
 
-/** Which attempt of which deployment a command works on, by its environment; empty when it has ended. */
-function attemptOf({ pid }: ProcessIdentity): string {
+/** Which attempt of which deployment a command works on, by its environment; empty before and after it does. */
+function attemptOf(command: ProcessIdentity | null): string {
   try {
-    const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    const environment = readFileSync(`/proc/${command?.pid}/environ`, "utf8").split("\0");
     const value = (name: string) =>
       environment.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
-    return `${value("TWINHOOK_DEPLOYMENT_ID")} ${value("TWINHOOK_ATTEMPT")}`;
+    const id = value("TWINHOOK_DEPLOYMENT_ID");
+    return id ? `${id} ${value("TWINHOOK_ATTEMPT")}` : "";
   } catch {
     return "";
   }

@@ -245,9 +245,11 @@ export class TestHost {
   /** The runner processes that are at work now. */
   busyRunners() {
     if (!existsSync(this.stateDirectory)) return [];
-    return new RunRegistry(this.stateDirectory)
-      .list()
-      .filter(({ holder, runner }) => holder.startsWith("run_") && isAlive(runner));
+    const registry = new RunRegistry(this.stateDirectory);
+    // The request's payload lies there from the claim to the end.
+    return registry
+      .runners()
+      .filter(({ holder, runner }) => existsSync(registry.payloadFile(holder)) && isAlive(runner));
   }
 
   /** Ends everything that was started here, and removes the folder. */
