@@ -36,7 +36,7 @@ process.on("disconnect", () => {
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
 
 async function prepare({ stateDirectory, instance, store }: Preparation): Promise<Workplace> {
-  const opened = await openStore(store, { clock: systemClock, maxConnections: 2, skipMigrations: true });
+  const opened = await openStore(store, { clock: systemClock, maxConnections: 2, forRunner: true });
   await rehearseClaim(opened);
   return {
     clock: systemClock,

@@ -9,8 +9,11 @@ export interface OpenOptions {
   onFrozenLock?: (pid: number) => void;
   /** PostgreSQL: the largest number of connections (default 8). */
   maxConnections?: number;
-  /** Whether to leave the schema alone, as runners do: their instance has seen to it. */
-  skipMigrations?: boolean;
+  /**
+   * Whether a runner opens it: the schema is its instance's to see to; and since nobody waits for its answers,
+   * SQLite needs no thread of its own there, through which every statement would have to pass.
+   */
+  forRunner?: boolean;
 }
 
 /**
@@ -20,7 +23,7 @@ export interface OpenOptions {
 export async function openStore(address: StoreAddress, options: OpenOptions): Promise<Store> {
   const store = await openEngine(address, options);
   try {
-    if (!options.skipMigrations) await migrate(store);
+    if (!options.forRunner) await migrate(store);
     return store;
   } catch (error) {
     await store.close();
@@ -32,7 +35,7 @@ export async function openStore(address: StoreAddress, options: OpenOptions): Pr
 async function openEngine(address: StoreAddress, options: OpenOptions): Promise<Store> {
   if (address.engine === "sqlite") {
     const { SqliteStore } = await import("./sqlite/sqlite-store.ts");
-    return SqliteStore.open({ path: address.path, ...options });
+    return SqliteStore.open({ path: address.path, threads: !options.forRunner, ...options });
   }
   const { PostgresStore } = await import("./postgres/postgres-store.ts");
   return PostgresStore.open({ url: address.url, ...options });

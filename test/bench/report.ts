@@ -42,7 +42,7 @@ export function describeTrigger(results: readonly TriggerTimes[]): string {
   ]);
   const headings = ["", "p50 ms", "p99 ms", "range", "answered p50 ms", "p50 to adnanh/webhook", "samples"];
   return [
-    "Trigger: from sending the event to the first act of the command (a shell script that writes a byte), idle system",
+    "Trigger: from sending the event to the first act of the command (a bash script that writes a byte), idle system",
     "",
     table(headings, rows),
   ].join("\n");

@@ -38,9 +38,9 @@ export async function measureTrigger(
   const directory = mkdtempSync(join(tmpdir(), "twinhook-bench-trigger-"));
   const pipe = join(directory, "began");
   execFileSync("mkfifo", [pipe]);
-  // One builtin of the smallest shell there is: no further process, no clock to read.
+  // As deploy scripts mostly begin; then one builtin: no further process, no clock to read.
   const command = join(directory, "deploy.sh");
-  writeFileSync(command, `#!/bin/sh\necho > ${pipe}\n`, { mode: 0o755 });
+  writeFileSync(command, `#!/usr/bin/env bash\necho > ${pipe}\n`, { mode: 0o755 });
 
   const subjects: Subject[] = [];
   const probe = new HelperProcess<TriggerJob, TriggerResult>(

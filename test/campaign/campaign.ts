@@ -68,7 +68,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     const store = await openStore(addressOf(host, options.postgresUrl), {
       clock: systemClock,
       maxConnections: 3,
-      skipMigrations: true,
+      forRunner: true,
     });
     const observer = new Observer(store);
     const line = () =>

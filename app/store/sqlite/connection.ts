@@ -1,8 +1,8 @@
-import { Worker } from "node:worker_threads";
 import type { CompiledQuery, QueryResult } from "kysely";
 import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
+import type { DatabaseRequest, SqliteDatabase } from "./database.ts";
+import type { DatabaseThread } from "./database-thread.ts";
 import type { SqliteLink } from "./dialect.ts";
-import type { WorkerOptions, WorkerReply, WorkerRequest } from "./worker.ts";
 
 /** What SQLite reported; `code` is its extended result code (https://www.sqlite.org/rescode.html). */
 export class SqliteError extends Error {
@@ -14,8 +14,6 @@ export class SqliteError extends Error {
   }
 }
 
-/** What a thread works on is gone a moment later, and must not make the process grow. */
-const YOUNG_GENERATION_MB = 12;
 /** The primary result code of SQLITE_BUSY: another connection holds the lock. */
 const BUSY = 5;
 const UNAVAILABLE: Record<number, UnavailableCause> = {
@@ -40,51 +38,22 @@ export function asUnavailable(error: unknown): unknown {
   return cause ? new StoreUnavailableError(cause, error.message, { cause: error }) : error;
 }
 
-/** One SQLite connection in a thread of its own, as kysely sees it. */
+/** One SQLite connection as kysely sees it. */
 export class SqliteConnection implements SqliteLink {
-  #worker: Worker;
-  #next = 1;
-  #pending = new Map<number, { resolve: (result: QueryResult<never>) => void; reject: (e: Error) => void }>();
-  #dead: Error | undefined;
+  #database: SqliteDatabase | DatabaseThread;
 
-  constructor(options: WorkerOptions, onChange?: () => void) {
-    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
-      workerData: options,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB, maxOldGenerationSizeMb: 256 },
-    });
-    this.#worker.on("message", (reply: WorkerReply) => {
-      if ("change" in reply) return onChange?.();
-      const waiting = this.#pending.get(reply.id);
-      this.#pending.delete(reply.id);
-      if ("error" in reply) waiting?.reject(new SqliteError(reply.error.message, reply.error.code));
-      else
-        waiting?.resolve({
-          rows: reply.rows as never[],
-          numAffectedRows: BigInt(reply.changes),
-          insertId: BigInt(reply.insertId),
-        });
-    });
-    const fail = (error: Error) => {
-      this.#dead = error;
-      for (const waiting of this.#pending.values()) waiting.reject(error);
-      this.#pending.clear();
-    };
-    this.#worker.on("error", fail);
-    this.#worker.on("exit", () => fail(new Error("the store's thread has ended")));
+  constructor(database: SqliteDatabase | DatabaseThread) {
+    this.#database = database;
   }
 
-  #send(
-    request:
-      | { op: "query"; sql: string; parameters: readonly unknown[] }
-      | { op: "task"; task: string; input: string }
-      | { op: "reopen" },
-  ) {
-    if (this.#dead) return Promise.reject(this.#dead);
-    const id = this.#next++;
-    return new Promise<QueryResult<never>>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, ...request } satisfies WorkerRequest);
-    });
+  async #send(request: DatabaseRequest): Promise<QueryResult<never>> {
+    const answer = await this.#database.ask(request);
+    if ("error" in answer) throw new SqliteError(answer.error.message, answer.error.code);
+    return {
+      rows: answer.rows as never[],
+      numAffectedRows: BigInt(answer.changes),
+      insertId: BigInt(answer.insertId),
+    };
   }
 
   executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
@@ -96,7 +65,7 @@ export class SqliteConnection implements SqliteLink {
     await this.#send({ op: "query", sql, parameters: [] });
   }
 
-  /** Runs a whole transaction in the connection's thread; `task` is the URL of its module. */
+  /** Runs a whole transaction where the database is; `task` is the URL of its module. */
   async runTask<O>(task: URL, input: unknown): Promise<O> {
     // As JSON, which is several times faster to pass on than objects are to clone.
     const { rows } = await this.#send({ op: "task", task: task.href, input: JSON.stringify(input) });
@@ -114,6 +83,6 @@ export class SqliteConnection implements SqliteLink {
   }
 
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    await this.#database.close();
   }
 }

@@ -8,6 +8,8 @@ import { withLimit } from "../limit.ts";
 import type { Database } from "../schema.ts";
 import type { Reader, Store, Writer } from "../store.ts";
 import { asUnavailable, isBusy, SqliteConnection } from "./connection.ts";
+import { type DatabaseOptions, SqliteDatabase } from "./database.ts";
+import { DatabaseThread } from "./database-thread.ts";
 import { sqliteDialect } from "./dialect.ts";
 import { lockHolder } from "./lock-holder.ts";
 
@@ -27,6 +29,8 @@ const PROOF_MS = 5_000;
 export interface SqliteStoreOptions {
   path: string;
   clock: Clock;
+  /** Whether SQLite works in threads of its own, as it must where waiting for a disk would hold up others. */
+  threads: boolean;
   /** Told the pid of a process that has held the write lock for over a second. */
   onFrozenLock?: (pid: number) => void;
 }
@@ -47,11 +51,16 @@ export class SqliteStore implements Store {
 
   private constructor(options: SqliteStoreOptions) {
     this.#options = options;
-    this.#connection = new SqliteConnection({ path: options.path, readOnly: false, watchMs: 0 });
+    const { path, threads } = options;
+    const open = (database: DatabaseOptions, onChange: () => void) =>
+      new SqliteConnection(
+        threads ? new DatabaseThread(database, onChange) : new SqliteDatabase(database, onChange),
+      );
+    this.#connection = open({ path, readOnly: false, watchMs: 0 }, () => {});
     this.#writer = new Kysely({
       dialect: sqliteDialect(this.#connection, { exclusive: true, begin: () => this.#begin() }),
     });
-    this.#reading = new SqliteConnection({ path: options.path, readOnly: true, watchMs: WATCH_MS }, () => {
+    this.#reading = open({ path, readOnly: true, watchMs: WATCH_MS }, () => {
       for (const listener of this.#listeners) listener();
     });
     this.read = new Kysely({

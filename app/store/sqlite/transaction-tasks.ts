@@ -1,0 +1,31 @@
+import { Kysely } from "kysely";
+import type { Database } from "../schema.ts";
+import type { StoreContext, TransactionTask } from "../store.ts";
+import { type SqliteLink, sqliteDialect } from "./dialect.ts";
+
+/** Runs tasks, each in a transaction of its own, in the thread that has the connection. */
+export class TransactionTasks {
+  #database: Kysely<Database>;
+  /** Asking the loader each time would cost as much as some of the statements. */
+  #loaded = new Map<string, TransactionTask<unknown, unknown>>();
+
+  constructor(connection: SqliteLink) {
+    // Without waiting for the write lock: the caller does, who can do something else meanwhile.
+    const begin = () => connection.run("BEGIN IMMEDIATE");
+    this.#database = new Kysely({ dialect: sqliteDialect(connection, { exclusive: false, begin }) });
+  }
+
+  /** `task` is the URL of a module whose default export is the task; `now` its time (ms). */
+  async run(task: string, { input, now }: { input: unknown; now: number }): Promise<unknown> {
+    const work = this.#loaded.get(task) ?? (await this.#load(task));
+    // A commit is noticed by the others without word of it.
+    const context: StoreContext = { engine: "sqlite", now: async () => now, notify: async () => {} };
+    return this.#database.transaction().execute((trx) => work(trx, context, input));
+  }
+
+  async #load(task: string): Promise<TransactionTask<unknown, unknown>> {
+    const { default: work } = (await import(task)) as { default: TransactionTask<unknown, unknown> };
+    this.#loaded.set(task, work);
+    return work;
+  }
+}
