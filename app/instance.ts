@@ -51,7 +51,8 @@ import { listen, stopListening } from "./web/listen.ts";
 import { metricsRoutes } from "./web/metrics-routes.ts";
 import { JobRights } from "./web/oidc/job-rights.ts";
 import { TokenVerifier } from "./web/oidc/token-verifier.ts";
-import { createWebServer, requestHandler } from "./web/server.ts";
+import { openApiRoutes } from "./web/openapi-routes.ts";
+import { createWebServer, type RequestHandler, requestHandler } from "./web/server.ts";
 import { statusRoutes } from "./web/status-routes.ts";
 import { webhookEntrance } from "./web/webhook-entrance.ts";
 
@@ -60,6 +61,8 @@ export interface Instance {
   name: string;
   /** Where it really listens. */
   address: { host: string; port: number };
+  /** What it answers. */
+  routes: RequestHandler["routes"];
   /**
    * Takes in nothing more, answers what it has taken in, and lets go of everything. Runners go on: their
    * deployments are not the instance's.
@@ -258,6 +261,7 @@ export async function startInstance(options: {
         deliveryRoutes({ store, credentials, acceptor, targets, github: { access, clock } }),
       ],
       ["/api", statusRoutes({ config, instance: name, store, failover, credentials })],
+      ["/api", openApiRoutes(config.instances)],
       ["/assets", assetRoutes()],
       [
         "/",
@@ -290,6 +294,7 @@ export async function startInstance(options: {
   return {
     name,
     address,
+    routes: handle.routes,
     async stop() {
       const doorClosed = stopListening(door);
       await failover.handOver();

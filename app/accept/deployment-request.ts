@@ -11,7 +11,8 @@ const text = (max: number) =>
     .max(max)
     .refine((value) => !value.includes("\0"), { message: "text without NUL" });
 const runReference = { run_id: z.int().positive(), run_attempt: z.int().positive() };
-const requested = z.object({
+/** What the Action sends. */
+export const requestByAction = z.object({
   repository: text(200).regex(/^[^/\s]+\/[^/\s]+$/, { message: "OWNER/NAME" }),
   environment: text(255),
   target: text(100).optional(),
@@ -26,7 +27,7 @@ const requested = z.object({
 });
 
 /** An admin may ask for a commit by itself, and so roll back. */
-const requestedByAdmin = requested.partial({
+export const requestByAdmin = requestByAction.partial({
   environment: true,
   run_id: true,
   run_attempt: true,
@@ -49,7 +50,7 @@ export function parseDeploymentRequest(
   body: unknown,
   { admin }: { admin: boolean },
 ): { request: ParsedRequest } | { problem: string } {
-  const result = (admin ? requestedByAdmin : requested).safeParse(body);
+  const result = (admin ? requestByAdmin : requestByAction).safeParse(body);
   if (!result.success)
     return {
       problem: result.error.issues

@@ -50,7 +50,8 @@ export interface TargetRow {
 }
 
 /** What became of a delivery. */
-export type DeliveryOutcome = "deployed" | "duplicate" | "superseded" | "ignored";
+export const DELIVERY_OUTCOMES = ["deployed", "duplicate", "superseded", "ignored"] as const;
+export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
 
 /** A message that arrived, by any route. */
 export interface DeliveryRow {

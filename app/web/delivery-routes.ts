@@ -4,11 +4,12 @@ import { isoTime } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { judgeAgain, whyNotAgain } from "../failover/judge-again.ts";
 import { maySee, visibleRepositories } from "../sign-in/viewer.ts";
-import type { DeliveryRow } from "../store/schema.ts";
+import { DELIVERY_OUTCOMES, type DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
+import type { DeliveryAnswer } from "./answers/delivery.ts";
 import { type AskGitHub, askGitHub } from "./ask-github.ts";
 import { type DeliveryPlace, listDeliveries } from "./list-deliveries.ts";
-import { decodeCursor, encodeCursor, perPage } from "./list-query.ts";
+import { decodeCursor, encodeCursor, oneOf, perPage } from "./list-query.ts";
 import { HttpProblem } from "./problem.ts";
 import { requireManager, type ViewerCredentials, viewerOf } from "./viewer-of.ts";
 
@@ -32,10 +33,11 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     const visible = visibleRepositories(await viewerOf(c, credentials));
     const limit = perPage(c.req.query("per_page"));
     const after = decodeCursor(c.req.query("cursor"));
-    const { repository, guid, event, outcome } = c.req.query();
+    const outcome = oneOf(c.req.query("outcome"), "outcome", DELIVERY_OUTCOMES);
+    const { repository, guid, event } = c.req.query();
     const { rows, next } = await listDeliveries(store, {
       visible,
-      filter: { repository, guid, event, outcome: outcome as DeliveryRow["outcome"] | undefined },
+      filter: { repository, guid, event, outcome },
       before: after as DeliveryPlace | undefined,
       limit,
     });
@@ -75,7 +77,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
   }
 }
 
-function present(row: DeliveryRow) {
+function present(row: DeliveryRow): DeliveryAnswer {
   const { deployment_ids, received_at, ...rest } = row;
   return { ...rest, received_at: isoTime(received_at), deployments: JSON.parse(deployment_ids) as string[] };
 }

@@ -15,16 +15,13 @@ import { authenticate, type Caller, type Credentials } from "./authenticate.ts";
 import { callerSees, isPerson, permittedArrival } from "./caller-rights.ts";
 import { logTail, streamLog } from "./deployment-log.ts";
 import { listDeployments } from "./list-deployments.ts";
-import { decodeCursor, encodeCursor, perPage, wholeNumber } from "./list-query.ts";
+import { decodeCursor, encodeCursor, MAX_WAIT_S, oneOf, perPage, wholeNumber } from "./list-query.ts";
 import { nextChange } from "./next-change.ts";
 import type { JobRights } from "./oidc/job-rights.ts";
 import { presentDeployment } from "./present.ts";
 import { HttpProblem } from "./problem.ts";
 import { RequestLimit } from "./request-limit.ts";
 import { requireManager, viewerOf } from "./viewer-of.ts";
-
-/** The longest that a poll is held (seconds): below the usual limits of proxies. */
-const MAX_WAIT_S = 25;
 
 const NO_SUCH_DEPLOYMENT = "there is no deployment with this id";
 
@@ -240,14 +237,4 @@ function parseJson(text: string): unknown {
 
 function mediaType(header: string | undefined): string | undefined {
   return header?.split(";")[0]?.trim().toLowerCase();
-}
-
-function oneOf<T extends string>(
-  text: string | undefined,
-  name: string,
-  allowed: readonly T[],
-): T | undefined {
-  if (text === undefined) return undefined;
-  if (allowed.includes(text as T)) return text as T;
-  throw new HttpProblem(400, `${name}: expected one of ${allowed.join(", ")}, got ${JSON.stringify(text)}`);
 }

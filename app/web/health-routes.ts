@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { Store } from "../store/store.ts";
+import type { HealthAnswer } from "./answers/health.ts";
 
 /** How long a check of readiness may take: below the usual timeout of whoever checks. */
 const PROBE_LIMIT_MS = 400;
@@ -10,19 +11,19 @@ export function healthRoutes(options: { store: Store; instance: string; draining
   const routes = new Hono();
   let probing: Promise<void> | undefined;
 
-  routes.get("/livez", (c) => c.json({ instance, status: "live" }));
+  routes.get("/livez", (c) => c.json<HealthAnswer>({ instance, status: "live" }));
 
   routes.get("/readyz", async (c) => {
-    if (draining()) return c.json({ instance, status: "shutting down" }, 503);
+    if (draining()) return c.json<HealthAnswer>({ instance, status: "shutting down" }, 503);
     // Checks that come together share one answer.
     probing ??= store.probe(PROBE_LIMIT_MS).finally(() => {
       probing = undefined;
     });
     try {
       await probing;
-      return c.json({ instance, status: "ready" });
+      return c.json<HealthAnswer>({ instance, status: "ready" });
     } catch (error) {
-      return c.json({ instance, status: "not ready", detail: (error as Error).message }, 503);
+      return c.json<HealthAnswer>({ instance, status: "not ready", detail: (error as Error).message }, 503);
     }
   });
 

@@ -1,7 +1,9 @@
 import { HttpProblem } from "./problem.ts";
 
-const MAX_PER_PAGE = 100;
-const DEFAULT_PER_PAGE = 30;
+/** The longest that a poll is held (seconds): below the usual limits of proxies. */
+export const MAX_WAIT_S = 25;
+export const MAX_PER_PAGE = 100;
+export const DEFAULT_PER_PAGE = 30;
 
 /** A whole number from a query, or the default where there is none. */
 export function wholeNumber(
@@ -16,6 +18,17 @@ export function wholeNumber(
       `${name}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(text)}`,
     );
   return value;
+}
+
+/** One of these words from a query, or undefined where there is none. */
+export function oneOf<T extends string>(
+  text: string | undefined,
+  name: string,
+  allowed: readonly T[],
+): T | undefined {
+  if (text === undefined) return undefined;
+  if (allowed.includes(text as T)) return text as T;
+  throw new HttpProblem(400, `${name}: expected one of ${allowed.join(", ")}, got ${JSON.stringify(text)}`);
 }
 
 export function perPage(text: string | undefined): number {

@@ -27,6 +27,11 @@ export interface HandlerOptions {
   log: Logger;
 }
 
+/** Handles every request, and tells which it does: in the router's words, `/api/deployments/:id`. */
+export interface RequestHandler extends RequestListener {
+  routes: { method: string; path: string }[];
+}
+
 /**
  * Answers every request to an instance, whichever of its ports it came by. The webhook entrance is handled before
  * any framework, since it alone must take hundreds of requests a second.
@@ -38,7 +43,7 @@ export function requestHandler({
   problemPage,
   onRefused,
   log,
-}: HandlerOptions): RequestListener {
+}: HandlerOptions): RequestHandler {
   const app = new Hono();
   app.use(pageHeaders);
   app.use(async (c, next) => {
@@ -58,11 +63,17 @@ export function requestHandler({
   // Load balancers' checks are often HTTP/1.0 and name no host.
   const listener = getRequestListener(app.fetch, { hostname: "localhost" });
 
-  return (request, response) => {
+  const handle: RequestListener = (request, response) => {
     const path = request.url?.split("?", 1)[0];
     if (path === WEBHOOK_PATH && request.method === "POST") webhook(request, response);
     else void listener(request, response);
   };
+  return Object.assign(handle, {
+    routes: [
+      { method: "POST", path: WEBHOOK_PATH },
+      ...app.routes.map(({ method, path }) => ({ method, path })),
+    ],
+  });
 }
 
 /** An HTTP server, or one with TLS, that does not listen yet. */

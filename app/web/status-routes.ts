@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { z } from "zod";
 import { isoTime } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import { LOOK_NAME } from "../failover/catch-up.ts";
@@ -9,8 +8,10 @@ import { pending } from "../queue/pending.ts";
 import { maySee, visibleRepositories } from "../sign-in/viewer.ts";
 import type { Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
+import type { StatusAnswer, SwitchoverAnswer } from "./answers/status.ts";
 import { countVerifications } from "./count-verifications.ts";
 import { HttpProblem } from "./problem.ts";
+import { switchoverRequest } from "./switchover-request.ts";
 import { operatorOf, type ViewerCredentials, viewerOf } from "./viewer-of.ts";
 
 export interface StatusRoutesOptions {
@@ -20,12 +21,6 @@ export interface StatusRoutesOptions {
   failover: Failover;
   credentials: ViewerCredentials;
 }
-
-const switchoverRequest = z.object({
-  to: z.string(),
-  reason: z.string().max(500).optional(),
-  force: z.boolean().optional(),
-});
 
 /** `/api/status` and `/api/switchover`: the state of the redundancy, and a person's say in it. */
 export function statusRoutes({ config, instance, store, failover, credentials }: StatusRoutesOptions): Hono {
@@ -41,7 +36,7 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
       countVerifications(store, visibleRepositories(viewer)),
     ]);
     const observed = failover.checker.observe();
-    return c.json({
+    return c.json<StatusAnswer>({
       instance,
       version: VERSION,
       controller: failover.controller.instance,
@@ -122,13 +117,13 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
         "retry-after": "1",
       });
     await pin(store, to, reason ?? null, health?.status !== "healthy" && health?.status !== "degraded");
-    return c.json({ pinned: to, reason: reason ?? null }, 202);
+    return c.json<SwitchoverAnswer>({ pinned: to, reason: reason ?? null }, 202);
   });
 
   routes.delete("/switchover", async (c) => {
     await operatorOf(c, credentials);
     await unpin(store);
-    return c.json({ pinned: null }, 202);
+    return c.json<SwitchoverAnswer>({ pinned: null, reason: null }, 202);
   });
 
   return routes;

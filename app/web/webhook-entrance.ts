@@ -6,6 +6,7 @@ import type { Arrival } from "../accept/arrival.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { SignatureCheck } from "../github/signature.ts";
+import type { WebhookAnswer } from "./answers/delivery.ts";
 import { asProblem } from "./as-problem.ts";
 import { HttpProblem } from "./problem.ts";
 import { readBody } from "./read-body.ts";
@@ -20,14 +21,6 @@ export interface WebhookEntranceOptions {
   /** Called with the status of every refusal. */
   onRefused?: (status: number) => void;
   log: Logger;
-}
-
-/** The answer to an event: what became of it. */
-export interface WebhookAnswer {
-  delivery: string | null;
-  outcome: string;
-  reason: string | null;
-  deployments: { id: string; duplicate: boolean }[];
 }
 
 /**

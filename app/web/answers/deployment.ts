@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { DEPLOYMENT_SOURCES, DEPLOYMENT_STATUSES, type Deployment } from "../../../shared/deployment.ts";
+import { listOf, time } from "./common.ts";
+
+/** A deployment as every instance shows it. */
+export const deploymentAnswer = z.object({
+  id: z.string(),
+  repository: z.string(),
+  target: z.string(),
+  environment: z.string(),
+  sha: z.string(),
+  ref: z.string(),
+  run_id: z.int().nullable().describe("null only where an admin asked by commit alone"),
+  run_attempt: z.int().nullable(),
+  status: z.enum(DEPLOYMENT_STATUSES),
+  superseded_by: z.string().nullable(),
+  duplicate: z.boolean().describe("whether this request was not the first for its key"),
+  source: z.enum(DEPLOYMENT_SOURCES).describe("the first route that brought it"),
+  accepted_by: z.string(),
+  run_by: z.string().nullable(),
+  attempt: z.int(),
+  exit_code: z.int().nullable(),
+  reason: z.string().nullable().describe("why it ended as it did"),
+  accepted_at: time,
+  started_at: time.nullable(),
+  finished_at: time.nullable(),
+  verified_at: time.nullable(),
+  log_tail: z.string().nullable().describe("the last lines of the output; only for targets with share_log"),
+  url: z.string(),
+}) satisfies z.ZodType<Deployment>;
+
+/** What a dry run answers: what would be; without id and url, unless it is on record already. */
+export const dryRunAnswer = deploymentAnswer.extend({
+  id: z.string().nullable(),
+  url: z.string().nullable(),
+  dry_run: z.literal(true),
+});
+
+export const deploymentOrDryRunAnswer = z.union([deploymentAnswer, dryRunAnswer]);
+
+export const deploymentListAnswer = listOf(deploymentAnswer);

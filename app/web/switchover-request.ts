@@ -1,0 +1,8 @@
+import { z } from "zod";
+
+/** What a person says about which endpoint is to be the active one. */
+export const switchoverRequest = z.object({
+  to: z.string().describe("the name of an instance"),
+  reason: z.string().max(500).optional(),
+  force: z.boolean().optional().describe("also where it is not healthy"),
+});
