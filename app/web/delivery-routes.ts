@@ -32,13 +32,13 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
   routes.get("/", async (c) => {
     const visible = visibleRepositories(await viewerOf(c, credentials));
     const limit = perPage(c.req.query("per_page"));
-    const after = decodeCursor(c.req.query("cursor"));
+    const after = decodeCursor<DeliveryPlace>(c.req.query("cursor"), ["number", "string"]);
     const outcome = oneOf(c.req.query("outcome"), "outcome", DELIVERY_OUTCOMES);
     const { repository, guid, event } = c.req.query();
     const { rows, next } = await listDeliveries(store, {
       visible,
       filter: { repository, guid, event, outcome },
-      before: after as DeliveryPlace | undefined,
+      before: after,
       limit,
     });
     return c.json({

@@ -74,13 +74,13 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   routes.get("/", async (c) => {
     const visible = visibleRepositories(await viewerOf(c, credentials));
     const limit = perPage(c.req.query("per_page"));
-    const after = decodeCursor(c.req.query("cursor"))?.[0];
+    const after = decodeCursor<[seq: number]>(c.req.query("cursor"), ["number"])?.[0];
     const status = oneOf(c.req.query("status"), "status", DEPLOYMENT_STATUSES);
     const { repository, target, environment, sha } = c.req.query();
     const { rows, next } = await listDeployments(store, {
       visible,
       filter: { status, repository, target, environment, sha },
-      before: after === undefined ? undefined : Number(after),
+      before: after,
       limit,
     });
     return c.json({

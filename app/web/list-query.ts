@@ -40,13 +40,23 @@ export function encodeCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString("base64url");
 }
 
-/** @throws {HttpProblem} 400 when it is none of ours. */
-export function decodeCursor(text: string | undefined): (string | number)[] | undefined {
+/**
+ * The sort key in a cursor, whose parts are of these kinds.
+ * @throws {HttpProblem} 400 when it is none of this list's.
+ */
+export function decodeCursor<K extends readonly (string | number)[]>(
+  text: string | undefined,
+  kinds: { [I in keyof K]: K[I] extends number ? "number" : "string" },
+): K | undefined {
   if (text === undefined) return undefined;
   try {
     const key: unknown = JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
-    if (Array.isArray(key) && key.every((part) => typeof part === "string" || typeof part === "number"))
-      return key;
+    if (
+      Array.isArray(key) &&
+      key.length === kinds.length &&
+      key.every((part, index) => typeof part === kinds[index])
+    )
+      return key as unknown as K;
   } catch {
     // Said below.
   }

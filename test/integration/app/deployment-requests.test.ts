@@ -267,7 +267,16 @@ describe("lists", () => {
     const { items } = (await answer.json()) as { items: Deployment[] };
     expect(items.length).toBeGreaterThan(0);
     expect(items.every((d) => d.status === "failed" && d.environment === "broken")).toBe(true);
-    for (const query of ["cursor=nonsense", "per_page=0", "per_page=101", "status=unknown"])
+    // That of the other list is of another form.
+    const other = await host.admin("primary", "GET", "/api/deliveries?per_page=1");
+    const { next_cursor: foreign } = (await other.json()) as { next_cursor: string };
+    for (const query of [
+      `cursor=${foreign}`,
+      "cursor=nonsense",
+      "per_page=0",
+      "per_page=101",
+      "status=unknown",
+    ])
       expect((await host.admin("primary", "GET", `/api/deployments?${query}`)).status).toBe(400);
   });
 });
