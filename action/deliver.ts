@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
-import { backoffDelay } from "./backoff.ts";
+import { backoffDelay } from "../shared/backoff.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Journal } from "./journal.ts";

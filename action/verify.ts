@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { backoffDelay } from "../shared/backoff.ts";
 import { isFinal, satisfies, type WaitFor } from "../shared/deployment.ts";
 import type { KnownDeployment } from "./answer.ts";
-import { backoffDelay } from "./backoff.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Acceptance, Journal } from "./journal.ts";

@@ -2,12 +2,12 @@ import {
   BrokenCircuitError,
   type CircuitBreakerPolicy,
   CircuitState,
-  ConsecutiveBreaker,
   circuitBreaker,
   handleAll,
 } from "cockatiel";
 import pRetry, { AbortError } from "p-retry";
 import type { Logger } from "pino";
+import { backoffDelay } from "../../shared/backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { CircuitBreakerConfig, RetryConfig } from "../config/schema.ts";
 import type { Announcement } from "../queue/announce.ts";
@@ -16,14 +16,15 @@ import { type AfterFailure, OutboxLoop } from "../queue/outbox-loop.ts";
 import type { Store } from "../store/store.ts";
 import type { GitHubDeployments, Shown } from "./deployments.ts";
 import { classifyGitHubError } from "./github-error.ts";
+import { QuietBreaker } from "./quiet-breaker.ts";
 import type { RepositoryAccess } from "./repository-access.ts";
 
 type Item = OutboxItem<Announcement>;
 
 /** Word that GitHub has refused for this long is dropped: nobody waits for it any more. */
 const GIVE_UP_MS = 24 * 60 * 60 * 1000;
-/** Tries within one claim, before the thing is put back. */
-const TRIES = 2;
+/** No call is repeated any more this long after its first try: the lease must outlast the last one. */
+const TRY_AGAIN_LIMIT_MS = 10_000;
 
 export interface OutboxOptions {
   store: Store;
@@ -61,7 +62,11 @@ export class Outbox {
     this.#options = options;
     this.#breaker = circuitBreaker(handleAll, {
       halfOpenAfter: options.breaker.timeout,
-      breaker: new ConsecutiveBreaker(options.breaker.failure_threshold),
+      breaker: new QuietBreaker({
+        failures: options.breaker.failure_threshold,
+        quietMs: options.breaker.reset_timeout,
+        clock: options.clock,
+      }),
     });
     this.#loop = new OutboxLoop({
       ...options,
@@ -87,18 +92,23 @@ export class Outbox {
   }
 
   async #send(item: Item, signal: AbortSignal): Promise<void> {
-    const { retry } = this.#options;
-    try {
-      await pRetry((attempt) => this.#tryOnce(item, attempt), {
-        retries: TRIES - 1,
-        minTimeout: retry.base_delay,
-        maxTimeout: retry.max_delay,
-        randomize: retry.jitter,
-        signal,
-      });
-    } catch (thrown) {
-      throw thrown instanceof AbortError ? thrown.originalError : thrown;
-    }
+    const { retry, clock } = this.#options;
+    const until = clock.monotonic() + TRY_AGAIN_LIMIT_MS;
+    let pauseMs = 0;
+    const attempt = async (number: number) => {
+      if (number > 1) await clock.sleep(pauseMs, signal);
+      await this.#tryOnce(item, number);
+    };
+    await pRetry(attempt, {
+      retries: retry.max_attempts - 1,
+      signal,
+      // Its own jitter comes on top of the pause, which is therefore made above.
+      minTimeout: 0,
+      shouldRetry: ({ error, attemptNumber }) => {
+        pauseMs = pauseAfter(attemptNumber, retry);
+        return !(error instanceof BrokenCircuitError) && clock.monotonic() + pauseMs < until;
+      },
+    });
   }
 
   #onFailure(error: Error, item: Item): AfterFailure {
@@ -119,8 +129,7 @@ export class Outbox {
     log.warn({ ...about, attempts: item.attempts }, `GitHub is told later: ${error.message}${remedy}`);
     if (failure.kind === "rate_limited") return { delayMs: failure.delayMs, pauseMs: failure.delayMs };
     if (error instanceof BrokenCircuitError) return { delayMs: 0, pauseMs: breaker.timeout };
-    const delayMs = Math.min(retry.max_delay, retry.base_delay * retry.multiplier ** item.attempts);
-    return { delayMs: retry.jitter ? delayMs * Math.random() : delayMs };
+    return { delayMs: pauseAfter(item.attempts, retry) };
   }
 
   /** One call through the breaker. What GitHub refuses on purpose does not count against it. */
@@ -163,4 +172,8 @@ export class Outbox {
     }
     await github.addStatus(shown, githubId, item.body);
   }
+}
+
+function pauseAfter(attempt: number, { base_delay, max_delay, multiplier, jitter }: RetryConfig): number {
+  return backoffDelay(attempt, { baseMs: base_delay, maxMs: max_delay, multiplier, jitter });
 }

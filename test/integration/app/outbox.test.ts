@@ -15,13 +15,16 @@ import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
 
-const config = configSchema.parse({
-  instances: [{ name: "primary", url: "http://127.0.0.1:1", listen: "127.0.0.1:1" }],
-  retry: { base_delay: "20ms", max_delay: "100ms" },
-  circuit_breaker: { failure_threshold: 3, timeout: "200ms" },
-});
+const configured = (changes: object = {}) =>
+  configSchema.parse({
+    instances: [{ name: "primary", url: "http://127.0.0.1:1", listen: "127.0.0.1:1" }],
+    retry: { base_delay: "20ms", max_delay: "100ms" },
+    circuit_breaker: { failure_threshold: 3, timeout: "200ms" },
+    ...changes,
+  });
 
-async function setup(engine: Engine) {
+async function setup(engine: Engine, changes: object = {}) {
+  const config = configured(changes);
   const github = await startGitHub();
   onTestFinished(() => github.close());
   const repository = github.addRepository("acme/site");
@@ -137,6 +140,23 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
     await accept(100);
     await shows(github, ["queued"]);
     expect(github.deployments("acme/site")).toHaveLength(1);
+  });
+
+  it.each([
+    ["succeeds within its tries, and is not put off", 4, 0],
+    ["uses up its tries, is put off, and said later", 5, 1],
+  ])("is tried as often as is configured: one that %s", async (_what, failures, putOff) => {
+    const patient = {
+      retry: { max_attempts: 5, base_delay: "5ms", max_delay: "20ms" },
+      circuit_breaker: { failure_threshold: 20 },
+    };
+    const { github, start, accept, log } = await setup(engine, patient);
+    const route = "POST /repos/*/*/deployments";
+    github.faults.add({ kind: "status", status: 502 }, { route, times: failures });
+    await start();
+    await accept(100);
+    await shows(github, ["queued"]);
+    expect(log.filter((line) => line.includes("GitHub is told later"))).toHaveLength(putOff);
   });
 
   it("survives errors of GitHub's beyond the breaker's patience", async () => {

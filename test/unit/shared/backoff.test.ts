@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { backoffDelay } from "../../../action/backoff.ts";
+import { backoffDelay } from "../../../shared/backoff.ts";
 
 test("the ceiling doubles with every round until it reaches the cap", () => {
   const ceilings = [1, 2, 3, 4, 5, 6, 7, 100].map((round) =>
@@ -25,4 +25,9 @@ test("the pause is any share of the ceiling, and never above the cap", () => {
   );
   expect(backoffDelay(3, { baseMs: 1_000, maxMs: 32_000, random: () => 0 })).toBe(0);
   expect(backoffDelay(3, { baseMs: 1_000, maxMs: 32_000, random: () => 0.5 })).toBe(2_000);
+});
+
+test("without jitter it is the ceiling, which grows as fast as was asked", () => {
+  const options = { baseMs: 10, maxMs: 250, multiplier: 3, jitter: false };
+  expect([1, 2, 3, 4, 900].map((attempt) => backoffDelay(attempt, options))).toEqual([10, 30, 90, 250, 250]);
 });
