@@ -162,8 +162,9 @@ export async function startInstance(options: {
     github: new WebhookConfigClient(newApp(secret), secret),
     notices,
     onTakeOver: () => {
-      looks.everywhere();
+      const looked = looks.everywhere();
       broadcast.now();
+      return looked;
     },
     onSwitched: () => looks.catchUp(),
     onChecked: (...check) => metrics.checked(...check),

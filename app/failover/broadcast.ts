@@ -82,7 +82,7 @@ export class Broadcast {
 
   /** Looks now, and every 10 minutes from then on. */
   now(): void {
-    this.#recurring.now();
+    void this.#recurring.now();
   }
 
   close(): Promise<void> {

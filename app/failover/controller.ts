@@ -9,6 +9,7 @@ import { type Candidate, ControllerLease, NotControllerError } from "./controlle
 import { type Decision, decide, type ObservedEndpoint } from "./decide.ts";
 import type { Thresholds } from "./health-window.ts";
 import type { Notices } from "./notices.ts";
+import { QueueHold } from "./queue-hold.ts";
 import {
   dropPin,
   holdNormally,
@@ -25,6 +26,11 @@ export const REPAIR_MS = 30_000;
 const GRACE_MS = 3_000;
 /** A delivery that hung at the old endpoint shows in GitHub's log only once GitHub has given it up, after 10 s. */
 const STRAGGLERS_MS = 11_000;
+/**
+ * How long queues are held at most: after a take-over, or where the old endpoint's process is gone, so that what
+ * GitHub sent there has failed; and where it hangs, and so may its deliveries.
+ */
+const HOLD_MS = { takeOver: 3_000, gone: 5_000, silent: STRAGGLERS_MS + 9_000 };
 /** The pause after a step that failed. */
 const RETRY_MS = 250;
 
@@ -44,10 +50,13 @@ export interface ControllerOptions {
   /** Whether the webhook secret is being changed, and the previous one still counts. */
   secretChanges: boolean;
   notices: Notices;
-  /** Called when this instance has become the controller. */
-  onTakeOver: () => void;
-  /** Called when GitHub has taken another URL, and again when all it sent to the old one has ended. */
-  onSwitched: () => void;
+  /** Called when this instance has become the controller. Resolves when all was looked at that may have been missed. */
+  onTakeOver: () => Promise<void>;
+  /**
+   * Called when GitHub has taken another URL, and again when all it sent to the old one has ended. Resolves when
+   * what it could not deliver until then has been accepted.
+   */
+  onSwitched: () => Promise<void>;
   log: Logger;
 }
 
@@ -59,8 +68,10 @@ export class Controller {
   #o: ControllerOptions;
   #lease: ControllerLease;
   #sync: WebhookSync;
+  #hold: QueueHold;
   #timer: NodeJS.Timeout | undefined;
-  #stragglers: NodeJS.Timeout | undefined;
+  /** The look to come at what hung at an endpoint that may be up again, or still is. */
+  #stragglers: { from: string; timer: NodeJS.Timeout } | undefined;
   #unwatch: (() => void) | undefined;
   #working: Promise<void> | undefined;
   #again = false;
@@ -80,6 +91,7 @@ export class Controller {
     this.#o = options;
     const { store, clock, candidate, thresholds, github, log } = options;
     this.#lease = new ControllerLease({ store, clock, ttlMs: thresholds.lease_ttl, candidate });
+    this.#hold = new QueueHold({ store, lease: this.#lease });
     this.#sync = new WebhookSync({
       github,
       clock,
@@ -120,7 +132,7 @@ export class Controller {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    clearTimeout(this.#stragglers);
+    clearTimeout(this.#stragglers?.timer);
     this.#unwatch?.();
     await this.#sync.stop();
     await this.#working;
@@ -167,7 +179,7 @@ export class Controller {
       this.#leaseDueAt = held
         ? now + thresholds.lease_ttl / 3
         : Math.min(now + thresholds.lease_ttl / 10, Math.max(now, this.#lease.freeAt));
-      if (taken) this.#takeOver();
+      if (taken) await this.#takeOver();
     }
     if (!this.#lease.held) return;
 
@@ -190,14 +202,17 @@ export class Controller {
     else await this.#move(decision, active);
   }
 
-  #takeOver(): void {
+  async #takeOver(): Promise<void> {
     const { candidate, notices, log, clock, onTakeOver } = this.#o;
     this.#tookOverAt = clock.monotonic();
     this.#repairDueAt = 0;
     this.#secretDue = this.#o.secretChanges;
     log.info({ token: this.#lease.token }, `${candidate.instance} controls the webhook now`);
     notices.publish({ type: "controller", instance: candidate.instance, token: this.#lease.token });
-    onTakeOver();
+    // The very first one has missed nothing.
+    if (this.#lease.token > 1)
+      await this.#lease.write((trx) => this.#hold.begin(trx, HOLD_MS.takeOver)).catch(() => {});
+    this.#endHoldAfter(onTakeOver());
   }
 
   /** The first controller of an installation continues from what GitHub says, if that is one of ours. */
@@ -232,12 +247,14 @@ export class Controller {
     const { clock, candidate, notices, log, store } = this.#o;
     const { kind, to, reason } = decision;
     const decidedAt = clock.now();
-    const since = this.#o.observe().find(({ name }) => name === from)?.health.unhealthySince ?? null;
+    const old = this.#o.observe().find(({ name }) => name === from)?.health;
+    const since = old?.unhealthySince ?? null;
     const detectedAt =
       kind === "failover" && since !== null ? Math.round(decidedAt - (clock.monotonic() - since)) : decidedAt;
     const change = { from_endpoint: from, to_endpoint: to, kind, reason, decided_at: decidedAt };
     await this.#lease.write(async (trx) => {
       await recordDecision(trx, { ...change, decided_by: candidate.instance, detected_at: detectedAt });
+      if (kind === "failover") await this.#hold.begin(trx, old?.gone ? HOLD_MS.gone : HOLD_MS.silent);
       await alertOfChange(trx, store, {
         ...change,
         preferred: this.#o.endpoints[0]?.name === to,
@@ -284,9 +301,29 @@ export class Controller {
         url: wish.url,
         durationMs: at - done.detected_at,
       });
-    onSwitched();
-    clearTimeout(this.#stragglers);
-    this.#stragglers = setTimeout(onSwitched, STRAGGLERS_MS);
+    const look = onSwitched();
+    clearTimeout(this.#stragglers?.timer);
+    const from = done?.from_endpoint ?? "";
+    const timer = setTimeout(() => this.#lookForStragglers(), STRAGGLERS_MS);
+    this.#stragglers = { from, timer };
+    const old = this.#o.observe().find(({ name }) => name === from);
+    if (done?.kind !== "failover" || old?.health.gone) this.#endHoldAfter(look);
+  }
+
+  /** An endpoint's process is gone, and with it the deliveries that hung there. */
+  gone(endpoint: string): void {
+    if (this.#stragglers?.from === endpoint) this.#lookForStragglers();
+  }
+
+  #lookForStragglers(): void {
+    clearTimeout(this.#stragglers?.timer);
+    this.#stragglers = undefined;
+    this.#endHoldAfter(this.#o.onSwitched());
+  }
+
+  #endHoldAfter(look: Promise<void>): void {
+    // A hold that could not be ended ends by itself.
+    void this.#hold.endAfter(look).catch(() => {});
   }
 
   async #onVerified(wish: Wish): Promise<void> {

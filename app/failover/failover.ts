@@ -35,8 +35,8 @@ export interface FailoverOptions {
   github: WebhookConfigClient;
   notices: Notices;
   /** Called when this instance has become the controller, and when GitHub has taken another URL. */
-  onTakeOver: () => void;
-  onSwitched: () => void;
+  onTakeOver: () => Promise<void>;
+  onSwitched: () => Promise<void>;
   /** Called with the result of every check of an endpoint. */
   onChecked: (endpoint: string, ok: boolean, ms: number) => void;
   log: Logger;
@@ -91,7 +91,7 @@ export class Failover {
       notices,
       onTakeOver: () => {
         this.#record.changed();
-        options.onTakeOver();
+        return options.onTakeOver();
       },
       onSwitched: options.onSwitched,
       log,
@@ -112,7 +112,10 @@ export class Failover {
         sees: Object.fromEntries(this.checker.observe().map(({ name, health }) => [name, health.status])),
       }),
       events: {
-        onDied: (name) => this.checker.died(name, "its process is gone"),
+        onDied: (name) => {
+          this.checker.died(name, "its process is gone");
+          this.controller.gone(name);
+        },
         onBeat: (name, { leaving, sees }) => {
           this.#views.set(name, sees);
           this.checker.leaving(name, leaving);

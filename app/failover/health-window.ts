@@ -19,6 +19,8 @@ export interface Health {
   lastUnhealthyAt: number | null;
   /** When it became unhealthy, while it is. */
   unhealthySince: number | null;
+  /** Whether its process is proven to be gone. */
+  gone: boolean;
   /** Why it counts as it does, in words. */
   reason: string;
 }
@@ -113,6 +115,7 @@ export class HealthWindow {
       samples,
       lastUnhealthyAt: this.#lastUnhealthyAt,
       unhealthySince: this.#unhealthySince,
+      gone: this.#dead !== null,
     };
   }
 

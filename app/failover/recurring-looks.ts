@@ -53,14 +53,17 @@ export class RecurringLooks {
     });
   }
 
-  /** Looks everywhere: another controller may have seen little of what happened before. */
-  everywhere(): void {
-    this.#recurring.now();
+  /**
+   * Looks everywhere: another controller may have seen little of what happened before. Resolves when it has been
+   * done, be it at the second try.
+   */
+  everywhere(): Promise<void> {
+    return this.#recurring.now();
   }
 
-  /** Looks for what GitHub could not deliver lately. */
-  catchUp(): void {
-    this.#recurring.now([this.#catchUp]);
+  /** The same for what GitHub could not deliver lately. */
+  catchUp(): Promise<void> {
+    return this.#recurring.now([this.#catchUp]);
   }
 
   close(): Promise<void> {

@@ -38,6 +38,8 @@ export class Recurring<T extends Task> {
   #abort = new AbortController();
   #nap: AbortController | undefined;
   #running: Promise<void> | undefined;
+  /** Who waits for which tasks to be done. */
+  #asked: { left: Set<T>; resolve: () => void }[] = [];
 
   /** `work` returns the tasks that failed, with their errors; if it throws, all of them did. */
   constructor(options: {
@@ -59,11 +61,17 @@ export class Recurring<T extends Task> {
     );
   }
 
-  /** Does these now, or right after what is being done. The first call begins it all. */
-  now(tasks: readonly T[] = [...this.#schedules.keys()]): void {
+  /**
+   * Does these now, or right after what is being done. The first call begins it all. Resolves when each has been
+   * done from beginning to end since; never, when this is closed before.
+   */
+  now(tasks: readonly T[] = [...this.#schedules.keys()]): Promise<void> {
     const now = this.#clock.monotonic();
     for (const task of tasks) this.#schedule(task).dueAt = now;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#asked.push({ left: new Set(tasks), resolve });
     if (!this.#running) this.#next();
+    return promise;
   }
 
   async close(): Promise<void> {
@@ -107,6 +115,7 @@ export class Recurring<T extends Task> {
     await null;
     if (this.#abort.signal.aborted) return;
     const begun = this.#clock.monotonic();
+    const asked = [...this.#asked];
     // Before the work, so that being asked meanwhile makes it due again.
     for (const task of due) this.#schedule(task).dueAt = begun + task.everyMs;
     let failed: ReadonlyMap<T, unknown>;
@@ -119,8 +128,13 @@ export class Recurring<T extends Task> {
     for (const task of due) {
       const schedule = this.#schedule(task);
       if (failed.has(task)) this.#postpone(task, schedule, failed.get(task));
-      else schedule.failures = 0;
+      else {
+        schedule.failures = 0;
+        for (const { left } of asked) left.delete(task);
+      }
     }
+    for (const { left, resolve } of asked) if (left.size === 0) resolve();
+    this.#asked = this.#asked.filter(({ left }) => left.size > 0);
   }
 
   #postpone(task: T, schedule: Schedule, error: unknown): void {

@@ -23,6 +23,8 @@ export interface ClaimRequest {
 export type Claim =
   /** The deployment is the caller's to run. */
   | { kind: "claimed"; deployment: DeploymentRecord }
+  /** The target deploys every run in order, and earlier ones may be on their way; a change of the store ends that. */
+  | { kind: "held" }
   /** Another deployment stands as running, and must end, or be found interrupted, first. */
   | { kind: "occupied"; by: DeploymentRecord }
   | { kind: "nothing" };
@@ -56,10 +58,13 @@ export async function claimInTransaction(
   const mark = await trx
     .selectFrom("targets")
     .selectAll()
+    .select((e) => e.selectFrom("switchboard").select("queues_held_until").as("held_until"))
     .where("repository", "=", request.repositoryKey)
     .where("target", "=", request.target)
     .executeTakeFirst();
   if (!mark) return { kind: "nothing" };
+  const now = await store.now(trx);
+  if (request.queue === "all" && (mark.held_until ?? 0) > now) return { kind: "held" };
   const waiting = await trx
     .selectFrom("deployments")
     .selectAll()
@@ -78,7 +83,6 @@ export async function claimInTransaction(
   if (!next) return { kind: "nothing" };
   await supersede(trx, store, request.queue === "latest" ? current.slice(0, -1) : [], next.id);
 
-  const now = await store.now(trx);
   const claimed = {
     status: "running" as const,
     run_by: request.instance,

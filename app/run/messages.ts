@@ -19,8 +19,11 @@ export interface Job {
 
 export type ToRunner = Preparation | Job;
 
-/** What came of a job: a deployment ran, nothing waited, another one runs, or another runner has the lock. */
-export type JobResult = "ran" | "nothing" | "occupied" | "locked";
+/**
+ * What came of a job: a deployment ran, nothing waited, the target waits for what may be on its way, another one
+ * runs, or another runner has the lock.
+ */
+export type JobResult = "ran" | "nothing" | "held" | "occupied" | "locked";
 
 /** How far a runner is with a deployment. */
 export type RunProgress = { deploymentId: string; repository: string; target: string; attempt: number } & (

@@ -5,10 +5,11 @@ import * as failover from "./migrations/0002-failover.ts";
 import * as signIn from "./migrations/0003-sign-in.ts";
 import * as dashboard from "./migrations/0004-dashboard.ts";
 import * as alerts from "./migrations/0005-alerts.ts";
+import * as queueHold from "./migrations/0006-queue-hold.ts";
 import type { Store, Writer } from "./store.ts";
 
 /** The schema that this code writes. It grows by one with every migration. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 /**
  * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
  * rises in the release after, when nothing reads what is then taken away (expand, then contract).
@@ -24,6 +25,7 @@ const MIGRATIONS = [
   signIn.up,
   dashboard.up,
   alerts.up,
+  queueHold.up,
 ] as unknown as EngineMigration[];
 
 /**

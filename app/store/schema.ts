@@ -166,6 +166,8 @@ export interface SwitchboardRow {
   pinned_forced: number;
   webhook_url: string | null;
   webhook_verified_at: number | null;
+  /** Targets with `queue: all` begin nothing before then. */
+  queues_held_until: number | null;
 }
 
 /** A change of the active endpoint, step by step. */

@@ -96,7 +96,7 @@ export async function setLooks(
     /** Looks everywhere, and resolves when that is done, with how long the next look is away. */
     async look() {
       const looks = await start();
-      looks.everywhere();
+      void looks.everywhere();
       const pause = await clock.asleep();
       return { looks, pause };
     },

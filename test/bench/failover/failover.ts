@@ -1,5 +1,3 @@
-import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
@@ -15,9 +13,8 @@ const GITHUB_LATENCY_MS = 300;
 const CATCH_UP_LIMIT_MS = 120_000;
 const LOOK_MS = 50;
 
-/** Deployments that are as short as can be; while the file `hold` exists, the one that runs goes on. */
+/** Deployments that are as short as can be. */
 const SCRIPT = `#!/bin/sh
-while [ -e hold ]; do sleep 0.05; done
 echo "start $TWINHOOK_DEPLOYMENT_ID 1 $TWINHOOK_RUN_ID - 0" >> "$TRACE_FILE"
 `;
 
@@ -115,11 +112,7 @@ class FailoverBench {
     controlling: boolean,
   ): Promise<{ patch: number; haproxy: number | undefined; sent: number[] }> {
     if (controlling) await this.#makePrimaryControl();
-    const hold = join(this.#host.siteDirectory, "hold");
     await this.#untilReady();
-    // A deployment is under way during the failover, as it is in earnest: else the first event that the backup
-    // gets is deployed before the ones that failed, and by the rule of order those are superseded.
-    writeFileSync(hold, "");
     const sent: number[] = [];
     const sending = setInterval(
       () => sent.push(this.#github.completeRun({ repository: REPOSITORY }).run.id),
@@ -147,7 +140,6 @@ class FailoverBench {
     await primary.kill("SIGKILL");
     await this.#github.waitFor(() => this.#github.deliveriesInFlight === 0, 30_000);
     await this.#untilOnRecord(sent);
-    rmSync(hold);
     await this.start("primary");
     return { patch, haproxy, sent };
   }

@@ -3,6 +3,7 @@ import { Acceptor } from "../../../app/accept/acceptor.ts";
 import type { Arrival } from "../../../app/accept/arrival.ts";
 import { systemClock } from "../../../app/clock.ts";
 import type { TargetConfig } from "../../../app/config/schema.ts";
+import { initializeSwitchboard } from "../../../app/failover/switchboard.ts";
 import { cancel } from "../../../app/queue/cancel.ts";
 import { claim, type DeploymentRecord } from "../../../app/queue/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
@@ -69,6 +70,25 @@ describe.each(ENGINES)("the order of deployments on %s", (engine) => {
       true,
     ]);
     expect(await store.read.selectFrom("deployments").select("id").execute()).toHaveLength(1);
+  });
+
+  it("begins nothing under `all` while earlier runs may be on their way; under `latest` it does", async () => {
+    const { accept, next, store, target, targets } = await queueOf(engine);
+    await store.write((trx) => initializeSwitchboard(trx, "primary"));
+    const hold = (until: number | null) =>
+      store.write((trx) => trx.updateTable("switchboard").set({ queues_held_until: until }).execute());
+    await accept(runArrival(101, targets));
+    await hold(systemClock.now() + 60_000);
+    expect(await next()).toEqual({ kind: "held" });
+    // One that GitHub could not deliver, and that catch-up brings.
+    const earlier = await accept(runArrival(100, targets, { source: "catch_up" }));
+    await hold(null);
+    expect(await next()).toMatchObject({ kind: "claimed", deployment: { id: earlier.id } });
+
+    const other = { ...target, name: "other", queue: "latest" as const };
+    await accept(runArrival(101, [other]));
+    await hold(systemClock.now() + 60_000);
+    expect(await next({ target: other })).toMatchObject({ kind: "claimed" });
   });
 
   it("makes one deployment per target from one event", async () => {

@@ -121,7 +121,7 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     const { looks } = await scene.look();
     await store.write((trx) => trx.updateTable("deployments").set({ github_deployment_id: "77" }).execute());
     const id = await leave(github, requestFor(run));
-    looks.everywhere();
+    void looks.everywhere();
     await scene.clock.asleep();
     expect(await scene.deployments()).toMatchObject([{ source: "catch_up", github_deployment_id: "77" }]);
     expect(github.statuses("acme/site", id)).toMatchObject([
@@ -136,7 +136,7 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     await done;
     const { looks } = await scene.look();
     const id = await leave(github, requestFor(run));
-    looks.everywhere();
+    void looks.everywhere();
     await scene.clock.asleep();
     expect(await scene.deployments()).toMatchObject([
       { source: "catch_up", github_deployment_id: String(id) },

@@ -129,7 +129,7 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     const { looks } = await scene.look();
     github.clock.advance(5 * MINUTE_MS);
     await scene.sendOthers(150);
-    looks.catchUp();
+    void looks.catchUp();
     await clock.asleep();
     expect(
       scene
@@ -140,9 +140,9 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     const known = scene.requests(LOG).length;
 
     github.clock.advance(11 * MINUTE_MS);
-    looks.catchUp();
+    void looks.catchUp();
     await clock.asleep();
-    looks.catchUp();
+    void looks.catchUp();
     await clock.asleep();
     // The last one ends on its first page: all of it was sent more than ten minutes before the look before.
     const read = scene.requests(LOG).slice(known);
@@ -169,7 +169,7 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     silent.close();
     silent.closeAllConnections();
     await slow.done;
-    looks.catchUp();
+    void looks.catchUp();
     await clock.asleep();
     expect((await scene.deployments()).map(({ run_id }) => run_id)).toEqual([slow.run.id]);
   });
@@ -211,7 +211,7 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     expect(await scene.lastLook()).toBeUndefined();
     // Being asked does not make it call GitHub before the time.
     const calls = github.requests.length;
-    looks.catchUp();
+    void looks.catchUp();
     expect(await clock.asleep()).toBe(17_000);
     expect(github.requests.length).toBe(calls);
 
@@ -306,7 +306,7 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     await scene.start("backup");
     const { run, done } = github.completeRun({ repository: "acme/site" });
     await done;
-    looks.everywhere();
+    void looks.everywhere();
     await clock.asleep();
     expect((await scene.deployments()).map(({ run_id }) => run_id)).toEqual([run.id]);
     expect(await scene.lastLook()).toBeUndefined();
@@ -336,7 +336,7 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     await github.send("ping", {}).done;
     await github.send("ping", {}).done;
     for (let i = 0; i < 2; i++) {
-      looks.catchUp();
+      void looks.catchUp();
       await clock.asleep();
     }
     expect(samples).toEqual([

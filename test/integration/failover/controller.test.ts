@@ -41,6 +41,8 @@ async function scene(store: Store) {
   const log: { msg: string }[] = [];
   const notices: Notice[] = [];
   const controllers: Controller[] = [];
+  /** The look at GitHub's log that follows a switch. */
+  const look = Promise.withResolvers<void>();
   const start = (instance: string) => {
     const bus = new Notices();
     bus.subscribe((notice) => notices.push(notice));
@@ -60,8 +62,8 @@ async function scene(store: Store) {
       isGone: ({ holder }) => holder === null,
       github,
       notices: bus,
-      onTakeOver: () => {},
-      onSwitched: () => {},
+      onTakeOver: async () => {},
+      onSwitched: () => look.promise,
       log: pino({ level: "info" }, { write: (line) => log.push(JSON.parse(line)) }),
     });
     controllers.push(controller);
@@ -88,7 +90,7 @@ async function scene(store: Store) {
     await vi.waitFor(async () => expect((await readSwitchboard(store))?.webhook_url).toBeTruthy());
     return controller;
   };
-  return { clock, github, windows, log, notices, start, begin, pass, story };
+  return { clock, github, windows, log, notices, look, start, begin, pass, story };
 }
 
 describe.each(ENGINES)("the controller on %s", (engine) => {
@@ -99,6 +101,37 @@ describe.each(ENGINES)("the controller on %s", (engine) => {
     await begin();
     expect(await readSwitchboard(store)).toMatchObject({ active: "backup", webhook_url: urlOf("backup") });
     expect(github.writes).toEqual([]);
+  });
+
+  describe("has targets that deploy every run in order wait", () => {
+    const heldUntil = async (store: Store) => (await readSwitchboard(store))?.queues_held_until ?? null;
+
+    it("after a failover until what GitHub could not deliver was looked for", async () => {
+      const store = await newStore(engine);
+      const { clock, windows, look, begin } = await scene(store);
+      const controller = await begin();
+      expect(await heldUntil(store)).toBeNull();
+      windows.get("primary")?.died(clock.ms, "its process is gone");
+      controller.wake();
+      await vi.waitFor(async () => expect((await readSwitchboard(store))?.webhook_url).toBe(urlOf("backup")));
+      expect(await heldUntil(store)).not.toBeNull();
+      look.resolve();
+      await vi.waitFor(async () => expect(await heldUntil(store)).toBeNull());
+    });
+
+    it("where the old endpoint hung until its process is gone, and its deliveries with it", async () => {
+      const store = await newStore(engine);
+      const { look, begin, pass } = await scene(store);
+      const controller = await begin();
+      await pass(2_000, ["primary"]);
+      await vi.waitFor(async () => expect((await readSwitchboard(store))?.webhook_url).toBe(urlOf("backup")));
+      // The look right after the switch finds nothing of what still hangs there.
+      look.resolve();
+      await pass(2_000, ["primary"]);
+      expect(await heldUntil(store)).not.toBeNull();
+      controller.gone("primary");
+      await vi.waitFor(async () => expect(await heldUntil(store)).toBeNull());
+    });
   });
 
   it("tells the whole story of a failover in one line, and every step of it as a notice", async () => {

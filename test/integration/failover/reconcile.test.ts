@@ -46,7 +46,7 @@ describe.each(ENGINES)("the reconciling on %s", (engine) => {
     await first.done;
     const { looks } = await scene.look();
     github.completeRun({ ...never, runId: first.run.id });
-    looks.everywhere();
+    void looks.everywhere();
     await scene.clock.asleep();
     expect(await scene.deployments()).toMatchObject([
       { run_id: first.run.id, run_attempt: 1 },

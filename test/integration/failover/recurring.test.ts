@@ -38,7 +38,7 @@ function setRecurring(work?: (due: Task[], signal: AbortSignal) => Promise<Reado
 describe("recurring tasks", () => {
   it("begin when asked, and again after their time; those that are due together are done together", async () => {
     const { rounds, recurring, next } = setRecurring();
-    recurring.now();
+    void recurring.now();
     for (let i = 0; i < 10; i++) await next();
     expect(rounds).toHaveLength(11);
     const both = rounds.filter(({ tasks }) => tasks.length === 2).map(({ at }) => at);
@@ -48,10 +48,10 @@ describe("recurring tasks", () => {
 
   it("are done once more, right after the present round, when asked in the middle of it", async () => {
     const { clock, rounds, recurring } = setRecurring(async () => {
-      if (rounds.length === 1) for (let i = 0; i < 5; i++) recurring.now([often]);
+      if (rounds.length === 1) for (let i = 0; i < 5; i++) void recurring.now([often]);
       return new Map();
     });
-    recurring.now();
+    void recurring.now();
     await clock.asleep();
     expect(rounds.map(({ tasks }) => tasks.length)).toEqual([2, 1]);
   });
@@ -59,12 +59,12 @@ describe("recurring tasks", () => {
   it("are done by none but the controller, and begin when it is asked as such", async () => {
     const { clock, rounds, state, recurring, next } = setRecurring();
     state.may = false;
-    recurring.now();
+    void recurring.now();
     await next();
     await next();
     expect(rounds).toEqual([]);
     state.may = true;
-    recurring.now();
+    void recurring.now();
     await clock.asleep();
     expect(rounds).toHaveLength(1);
   });
@@ -77,7 +77,7 @@ describe("recurring tasks", () => {
     const { clock, rounds, said, recurring, next } = setRecurring(async () =>
       rounds.length === 1 ? new Map([[seldom, limited]]) : new Map(),
     );
-    recurring.now();
+    void recurring.now();
     for (let i = 0; i < 3; i++) await next();
     expect(rounds.map(({ at, tasks }) => [at, tasks.length])).toEqual([
       [0, 2],
@@ -96,7 +96,7 @@ describe("recurring tasks", () => {
       response: { headers: { "retry-after": "0" } },
     });
     const { recurring, next, rounds } = setRecurring(async (due) => new Map(due.map((t) => [t, limited])));
-    recurring.now();
+    void recurring.now();
     await next();
     await next();
     expect(rounds.map(({ at }) => at)).toEqual([0, 1_000, 2_000]);
@@ -104,7 +104,7 @@ describe("recurring tasks", () => {
 
   it("say nothing when the lease was lost meanwhile", async () => {
     const { clock, said, recurring } = setRecurring(() => Promise.reject(new NotControllerError("backup")));
-    recurring.now();
+    void recurring.now();
     expect(await clock.asleep()).toBe(60_000);
     expect(said).toEqual([]);
   });
@@ -115,7 +115,7 @@ describe("recurring tasks", () => {
       begun.resolve();
       return new Promise((_resolve, reject) => signal.addEventListener("abort", reject));
     });
-    recurring.now();
+    void recurring.now();
     await begun.promise;
     await recurring.close();
     expect(said).toEqual([]);

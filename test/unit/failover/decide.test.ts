@@ -26,6 +26,7 @@ function health(status: HealthStatus, changes: Partial<Health> = {}): Health {
     samples: 60,
     lastUnhealthyAt: status === "unhealthy" ? NOW : null,
     unhealthySince: status === "unhealthy" ? NOW - 1_000 : null,
+    gone: false,
     reason: "as the test says",
     ...changes,
   };
