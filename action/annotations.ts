@@ -1,5 +1,5 @@
 import { cleanLine } from "./foreign-text.ts";
-import { remedies, type StepReport, verdictSentence } from "./report.ts";
+import { remedies, type StepReport, skewRemedy, verdictSentence } from "./report.ts";
 
 export interface Annotation {
   level: "notice" | "warning" | "error";
@@ -15,8 +15,10 @@ export function annotations(report: StepReport): Annotation[] {
   const list: Annotation[] = [];
   const notice = (message: string) => list.push({ level: "notice", message });
 
-  if (journal.acceptance?.endpoint.route === "backup" && verdict.kind !== "dry run")
-    notice(`The ${journal.acceptance.endpoint.label} delivered the deployment, after the primary failed.`);
+  const by = journal.acceptance?.endpoint;
+  if (by?.route === "backup") notice(`The ${by.label} delivered the deployment, after the primary failed.`);
+  if (by?.route === "github" && journal.acceptance?.last.onRecord)
+    notice(`${by.label} delivered the deployment, after no endpoint had taken it.`);
   if (verdict.kind === "superseded" && success) notice(verdictSentence(report));
 
   const lost = journal.lostRoutes().map(({ endpoint, last, attempts }) => {
@@ -24,7 +26,8 @@ export function annotations(report: StepReport): Annotation[] {
     const times = attempts === 1 ? "" : ` (${attempts} times)`;
     return `Lost route ${endpoint.label}${times}: ${last.cause}. ${last.remedy}${detail}`;
   });
-  const warnings = [...lost];
+  const skewed = journal.skewed().map(skewRemedy);
+  const warnings = [...lost, ...skewed];
   if (verdict.kind === "confirmed" && verdict.deployment.status === "failed")
     warnings.unshift(
       "The deployment has started and has already failed; this step waited for its start only.",

@@ -18,7 +18,12 @@ export type KnownDeployment = Pick<
   | "exit_code"
   | "reason"
   | "log_tail"
-> & { url: string | null };
+  | "duplicate"
+> & {
+  url: string | null;
+  /** Whether an instance has it on record; false while the request only lies at GitHub. */
+  onRecord: boolean;
+};
 
 /** A deployment for our key, or why the answer is none. */
 export type ReadAnswer =
@@ -71,6 +76,8 @@ export function readAnswer(body: string, request: ActionRequest, expectedId?: st
       reason: text(found.reason),
       log_tail: text(found.log_tail),
       url: webUrl(found.url),
+      duplicate: found.duplicate === true,
+      onRecord: true,
     },
   };
 }
@@ -90,12 +97,12 @@ function text(value: unknown): string | null {
 }
 
 /** An id stands in sentences that the log prints as they are, so it must look like one. */
-function identifier(value: unknown): string | null {
+export function identifier(value: unknown): string | null {
   return typeof value === "string" && /^[A-Za-z0-9_-]{1,128}$/.test(value) ? value : null;
 }
 
 /** Only an http(s) URL becomes a link. */
-function webUrl(value: unknown): string | null {
+export function webUrl(value: unknown): string | null {
   if (typeof value !== "string" || !URL.canParse(value)) return null;
   const { protocol, href } = new URL(value);
   return protocol === "https:" || protocol === "http:" ? href : null;

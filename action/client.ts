@@ -1,60 +1,88 @@
-import { signDelivery } from "../shared/delivery-signature.ts";
 import type { WaitFor } from "../shared/deployment.ts";
 import { DEPLOYMENTS_PATH } from "../shared/deployment-request.ts";
+import { NoToken, type Prove } from "./credential.ts";
 import type { Endpoint } from "./endpoints.ts";
-import { type HttpReply, sendOnce } from "./http.ts";
+import { type HttpReply, NO_TOKEN, sendOnce } from "./http.ts";
+import { type Judgement, judgeReply } from "./judge.ts";
 import type { ActionRequest } from "./request.ts";
 
-/** The two calls that the Action makes to an endpoint. */
-export interface Client {
-  /** Asks for the deployment. */
-  request(endpoint: Endpoint, request: ActionRequest): Promise<HttpReply>;
-  /** Reads the deployment back, waiting up to `waitSeconds` for its next change of state. */
-  read(
-    endpoint: Endpoint,
-    id: string,
-    options: { waitSeconds: number; waitFor: WaitFor },
-  ): Promise<HttpReply>;
+/** How a deployment is read back. */
+export interface ReadOptions {
+  /** The id that was accepted; empty while no instance has told one. */
+  id: string;
+  /** How long to wait for the deployment's next change of state, in seconds. */
+  waitSeconds: number;
+  waitFor: WaitFor;
 }
 
-/** A client that signs with `secret` and ends every call when `signal` fires. */
-export function createClient({
-  secret,
-  requestTimeoutMs,
-  signal,
-  redact,
-}: {
-  secret: string;
+/** The two things that the Action asks of a route. Both reject with the signal's reason, and nothing else. */
+export interface Client {
+  /** Asks for the deployment. */
+  request(endpoint: Endpoint): Promise<Judgement>;
+  /** Reads the deployment back. */
+  read(endpoint: Endpoint, options: ReadOptions): Promise<Judgement>;
+}
+
+export interface ClientOptions {
+  request: ActionRequest;
+  /** Proves to the endpoint who asks. */
+  prove: Prove;
+  credentialKind: "secret" | "oidc";
   requestTimeoutMs: number;
   signal: AbortSignal;
-  /** Takes the secret out of what comes back. */
+  /** Takes secrets out of what comes back. */
   redact: (text: string) => string;
-}): Client {
-  const call = async (method: "GET" | "POST", url: string, body: string, limitMs: number) => {
-    const reply = await sendOnce({
-      method,
-      url,
-      body,
-      limitMs,
-      signal,
-      headers: {
+  now: () => number;
+}
+
+/** A client for endpoints, which ends every call when `signal` fires. */
+export function createClient(options: ClientOptions): Client {
+  const { request, signal, redact, requestTimeoutMs } = options;
+
+  async function call(
+    method: "GET" | "POST",
+    endpoint: Endpoint,
+    { path, body, limitMs, expectedId }: { path: string; body: string; limitMs: number; expectedId?: string },
+  ): Promise<Judgement> {
+    const reply = await proveAndSend(method, endpoint.url + DEPLOYMENTS_PATH + path, body, limitMs);
+    return judgeReply(redacted(reply), request, {
+      ...(expectedId !== undefined && { expectedId }),
+      endpointUrl: endpoint.url,
+      now: options.now(),
+      credentialKind: options.credentialKind,
+    });
+  }
+
+  async function proveAndSend(method: "GET" | "POST", url: string, body: string, limitMs: number) {
+    try {
+      const proof = await options.prove(body);
+      const headers = {
         accept: "application/json, application/problem+json",
         ...(method === "POST" && { "content-type": "application/json" }),
-        // Signed anew for each call: the signature carries the time.
-        ...signDelivery(secret, body),
-      },
-    });
-    return reply.kind === "answer" ? { ...reply, body: redact(reply.body) } : reply;
-  };
+        ...proof,
+      };
+      return await sendOnce({ method, url, body, limitMs, signal, headers });
+    } catch (error) {
+      if (!(error instanceof NoToken)) throw error;
+      const cause = "GitHub gave no OIDC token";
+      return { kind: "none", code: NO_TOKEN, cause, sent: false, detail: error.message } as const;
+    }
+  }
+
+  function redacted(reply: HttpReply): HttpReply {
+    if (reply.kind === "answer") return { ...reply, body: redact(reply.body) };
+    return reply.detail === undefined ? reply : { ...reply, detail: redact(reply.detail) };
+  }
+
   return {
-    request: (endpoint, request) =>
-      call("POST", endpoint.url + DEPLOYMENTS_PATH, JSON.stringify(request), requestTimeoutMs),
-    read: (endpoint, id, { waitSeconds, waitFor }) =>
-      call(
-        "GET",
-        `${endpoint.url}${DEPLOYMENTS_PATH}/${encodeURIComponent(id)}?wait=${waitSeconds}&for=${waitFor}`,
-        "",
-        requestTimeoutMs + waitSeconds * 1_000,
-      ),
+    request: (endpoint) =>
+      call("POST", endpoint, { path: "", body: JSON.stringify(request), limitMs: requestTimeoutMs }),
+    read: (endpoint, { id, waitSeconds, waitFor }) =>
+      call("GET", endpoint, {
+        path: `/${encodeURIComponent(id)}?wait=${waitSeconds}&for=${waitFor}`,
+        body: "",
+        limitMs: requestTimeoutMs + waitSeconds * 1_000,
+        expectedId: id,
+      }),
   };
 }

@@ -1,20 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
 import { backoffDelay } from "../shared/backoff.ts";
+import type { Breakers } from "./breakers.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Journal } from "./journal.ts";
-import { judgeReply, type Refusal } from "./judge.ts";
-import type { ActionRequest } from "./request.ts";
+import type { Refusal } from "./judge.ts";
 
 export interface DeliverOptions {
   client: Client;
   endpoints: readonly Endpoint[];
-  request: ActionRequest;
+  breakers: Breakers;
   journal: Journal;
   maxAttempts: number;
   baseDelayMs: number;
   maxDelayMs: number;
+  /** Whether another way is left when these endpoints fail: none then waits longer than `maxDelayMs` for them. */
+  another: boolean;
   /** When the step's time is up, in milliseconds since 1970. */
   deadline: number;
   now: () => number;
@@ -36,13 +38,13 @@ class RoundFailed extends Error {
 
 /**
  * Offers the request to every endpoint in order, without a pause, and repeats that in rounds, with a pause
- * between them. An endpoint that refused for good is passed over, and one that asked to be left alone until
- * then. The deployment's key makes every repetition harmless.
+ * between them. An endpoint that refused for good is passed over, one that asked to be left alone until then, and
+ * one whose breaker is open. The deployment's key makes every repetition harmless.
  *
  * @throws the signal's reason when the step is stopped or out of time.
  */
 export async function deliver(options: DeliverOptions): Promise<Delivery> {
-  const { endpoints, journal, signal, now, deadline } = options;
+  const { endpoints, breakers, journal, signal, now, deadline } = options;
   const refused = new Set<Endpoint>();
   const leaveAloneUntil = new Map<Endpoint, number>();
   let because: "rounds" | "refused" | "too long to wait" = "rounds";
@@ -50,12 +52,10 @@ export async function deliver(options: DeliverOptions): Promise<Delivery> {
   const round = async (number: number): Promise<Delivery> => {
     for (const endpoint of endpoints) {
       if (refused.has(endpoint) || (leaveAloneUntil.get(endpoint) ?? 0) > now()) continue;
-      const judgement = await journal.record({ step: "deliver", endpoint, round: number }, async () =>
-        judgeReply(await options.client.request(endpoint, options.request), options.request, {
-          endpointUrl: endpoint.url,
-          now: now(),
-        }),
+      const judgement = await breakers.call(endpoint, () =>
+        journal.record({ step: "deliver", endpoint, round: number }, () => options.client.request(endpoint)),
       );
+      if (judgement === null) continue;
       if (judgement.kind === "deployment") return { kind: "accepted" };
       remember(endpoint, judgement);
     }
@@ -74,14 +74,18 @@ export async function deliver(options: DeliverOptions): Promise<Delivery> {
       because = "refused";
       return null;
     }
-    const asked = Math.min(...open.map((endpoint) => (leaveAloneUntil.get(endpoint) ?? 0) - now()));
+    const asked = Math.min(
+      ...open.map(
+        (endpoint) => Math.max(leaveAloneUntil.get(endpoint) ?? 0, breakers.openUntil(endpoint)) - now(),
+      ),
+    );
     const own = backoffDelay(number, {
       baseMs: options.baseDelayMs,
       maxMs: options.maxDelayMs,
       ...(options.random && { random: options.random }),
     });
     const pause = Math.max(own, asked);
-    if (now() + pause >= deadline) {
+    if (now() + pause >= deadline || (options.another && pause > options.maxDelayMs)) {
       because = "too long to wait";
       return null;
     }

@@ -1,13 +1,18 @@
-/** One endpoint of the App as the workflow names it. */
+/** One way to get a request through: an endpoint of the App as the workflow names it, or GitHub itself. */
 export interface Endpoint {
   /** `primary` for the first, `backup` for the second, then `backup 2`, `backup 3` … */
   name: string;
   /** Which output `route` it counts as. */
-  route: "primary" | "backup";
+  route: "primary" | "backup" | "github";
   /** The base URL without a slash at its end; `/api/…` is appended. */
   url: string;
   /** Name and origin, for people. The path is left out: it may be a secret of its own. */
   label: string;
+}
+
+/** The endpoint within a sentence. */
+export function called({ route, label }: Endpoint): string {
+  return route === "github" ? label : `the ${label}`;
 }
 
 /** The endpoints found, and what is wrong with the other lines. */

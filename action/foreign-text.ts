@@ -21,10 +21,23 @@ export function cleanLine(text: string, maxCharacters = 300): string {
   return cleanText(text.slice(0, maxCharacters * 8).replace(/\s+/g, " "), maxCharacters);
 }
 
-/** A function that replaces every occurrence of the secrets; an instance might send back what it was sent. */
-export function createRedactor(secrets: readonly string[]): (text: string) => string {
-  const known = secrets.filter((secret) => secret.length >= 8).sort((a, b) => b.length - a.length);
-  return (text) => known.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+/** Replaces every occurrence of the secrets that it knows; an instance might send back what it was sent. */
+export interface Redactor {
+  (text: string): string;
+  /** Learns one more; short ones, which would be found everywhere, are left out. */
+  know(secret: string): void;
+}
+
+/** A redactor that knows these secrets. */
+export function createRedactor(secrets: readonly string[]): Redactor {
+  let known: string[] = [];
+  const redact = (text: string) => known.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+  const know = (secret: string): void => {
+    if (secret.length < 8 || known.includes(secret)) return;
+    known = [...known, secret].sort((a, b) => b.length - a.length);
+  };
+  for (const secret of secrets) know(secret);
+  return Object.assign(redact, { know });
 }
 
 /**

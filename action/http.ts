@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from "node:http";
+import type { Agent, ClientRequest, IncomingHttpHeaders } from "node:http";
 import { HttpClient } from "@actions/http-client";
 import type { RequestHandler } from "@actions/http-client/lib/interfaces";
 import { formatDuration } from "../shared/format-duration.ts";
@@ -21,10 +21,22 @@ export interface HttpCall {
 /** What came back: a complete answer, or none, with a code and the cause in our own words. */
 export type HttpReply =
   | { kind: "answer"; status: number; headers: IncomingHttpHeaders; body: string }
-  | { kind: "none"; code: string; cause: string };
+  | {
+      kind: "none";
+      code: string;
+      cause: string;
+      /** Whether the whole request had left, so that it may have been carried out all the same. */
+      sent: boolean;
+      /** Foreign text that came instead, if any. */
+      detail?: string;
+    };
 
 /** The code of a reply that was not complete in time. */
 export const TIMED_OUT = "TWINHOOK_TIMED_OUT";
+/** The code of a request that did not even leave in time: no connection, or no TLS on it. */
+export const NOT_CONNECTED = "TWINHOOK_NOT_CONNECTED";
+/** The code of a request that was not made, because nothing could prove who asks. */
+export const NO_TOKEN = "TWINHOOK_NO_TOKEN";
 /** The code of a reply that is longer than anything an instance sends. */
 export const TOO_LONG = "TWINHOOK_TOO_LONG";
 
@@ -43,25 +55,29 @@ export async function sendOnce(call: HttpCall): Promise<HttpReply> {
   const timer = setTimeout(() => limit.abort(), call.limitMs);
   const onAbort = () => limit.abort();
   call.signal.addEventListener("abort", onAbort, { once: true });
-  const client = new HttpClient("twinhook-action", [abortedBy(limit.signal)], {
-    allowRedirects: false,
-    allowRetries: false,
-    keepAlive: false,
-    socketTimeout: call.limitMs + 60_000,
-  });
+  let sent = false;
+  const client = new HttpClient(
+    "twinhook-action",
+    [
+      watched(limit.signal, () => {
+        sent = true;
+      }),
+    ],
+    { allowRedirects: false, allowRetries: false, keepAlive: false, socketTimeout: call.limitMs + 60_000 },
+  );
+  const none = (code: string, cause: string): HttpReply => ({ kind: "none", code, cause, sent });
   try {
-    const { message } = await client.request(
-      call.method,
-      call.url,
-      call.method === "GET" ? null : call.body,
-      call.headers,
-    );
+    const { message } = await Promise.race([
+      client.request(call.method, call.url, call.method === "GET" ? null : call.body, call.headers),
+      // A request that waits for its proxy does not notice that it was destroyed.
+      rejectedBy(limit.signal),
+    ]);
     const chunks: Buffer[] = [];
     let bytes = 0;
     for await (const chunk of message) {
       bytes += (chunk as Buffer).length;
       if (bytes > MAX_ANSWER_BYTES)
-        return { kind: "none", code: TOO_LONG, cause: `the answer is longer than ${MAX_ANSWER_BYTES} bytes` };
+        return none(TOO_LONG, `the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
       chunks.push(chunk as Buffer);
     }
     return {
@@ -72,14 +88,13 @@ export async function sendOnce(call: HttpCall): Promise<HttpReply> {
     };
   } catch (error) {
     call.signal.throwIfAborted();
+    const within = formatDuration(call.limitMs);
     if (limit.signal.aborted)
-      return {
-        kind: "none",
-        code: TIMED_OUT,
-        cause: `no complete answer within ${formatDuration(call.limitMs)}`,
-      };
+      return sent
+        ? none(TIMED_OUT, `no complete answer within ${within}`)
+        : none(NOT_CONNECTED, `no connection within ${within}, so that nothing was sent`);
     const code = networkCode(error);
-    return { kind: "none", code, cause: networkCause(code) };
+    return none(code, networkCause(code));
   } finally {
     clearTimeout(timer);
     call.signal.removeEventListener("abort", onAbort);
@@ -87,11 +102,29 @@ export async function sendOnce(call: HttpCall): Promise<HttpReply> {
   }
 }
 
-/** Hands the signal to node's request, which destroys its socket when the signal fires. */
-function abortedBy(signal: AbortSignal): RequestHandler {
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+/**
+ * Hands the signal to node's request, which destroys its socket when the signal fires, and tells when the whole
+ * request has been handed to the operating system. The client shows its requests to no one but their agent.
+ */
+function watched(signal: AbortSignal, onSent: () => void): RequestHandler {
   return {
     prepareRequest: (options) => {
       options.signal = signal;
+      const agent = options.agent as Agent & { addRequest(request: ClientRequest, ...rest: unknown[]): void };
+      options.agent = Object.create(agent, {
+        addRequest: {
+          value: (request: ClientRequest, ...rest: unknown[]) => {
+            request.once("finish", onSent);
+            agent.addRequest(request, ...rest);
+          },
+        },
+      });
     },
     canHandleAuthentication: () => false,
     handleAuthentication: () => Promise.reject(new Error("no authentication is offered here")),

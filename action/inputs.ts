@@ -2,14 +2,18 @@ import { assertDeliverySecret } from "../shared/delivery-signature.ts";
 import { WAIT_FOR, type WaitFor } from "../shared/deployment.ts";
 import { parseDuration } from "../shared/duration.ts";
 import { formatDuration } from "../shared/format-duration.ts";
-import { type Endpoint, parseEndpoints } from "./endpoints.ts";
+import type { Credential } from "./credential.ts";
+import { type Endpoint, isPlainAndRemote, parseEndpoints } from "./endpoints.ts";
 
 /** What may happen when a newer run took this deployment's place. */
 export const ON_SUPERSEDED = ["pass", "fail"] as const;
+/** When GitHub's own Deployments API is used: after every endpoint failed, or never. */
+export const GITHUB_ROUTE = ["auto", "never"] as const;
 export type OnSuperseded = (typeof ON_SUPERSEDED)[number];
 
 /** The defaults of all inputs that have one; `action.yml` declares the same (a test compares them). */
 export const INPUT_DEFAULTS = {
+  audience: "twinhook",
   "wait-for": "started",
   "on-superseded": "pass",
   timeout: "20m",
@@ -17,6 +21,7 @@ export const INPUT_DEFAULTS = {
   "max-attempts": "5",
   "base-delay": "1s",
   "max-delay": "32s",
+  "github-route": "auto",
   "dry-run": "false",
 } as const;
 
@@ -25,7 +30,8 @@ export interface Inputs {
   endpoints: Endpoint[];
   environment: string;
   target: string | undefined;
-  secret: string;
+  /** What proves to the endpoints who asks. */
+  credential: Credential;
   waitFor: WaitFor;
   onSuperseded: OnSuperseded;
   /** The time limit of the whole step. */
@@ -36,6 +42,10 @@ export interface Inputs {
   maxAttempts: number;
   baseDelayMs: number;
   maxDelayMs: number;
+  /** The token for GitHub's API, or undefined when that route is not to be used. */
+  githubToken: string | undefined;
+  /** Why that route is not used, for people; null when it is. */
+  withoutGitHub: string | null;
   payload: unknown;
   sha: string | undefined;
   ref: string | undefined;
@@ -52,12 +62,24 @@ export class InputError extends Error {
   }
 }
 
-const SECRET_REMEDY = `expected the delivery secret, got nothing. Store it as a secret of the repository and add it to the step:
+const CREDENTIAL_REMEDY = `expected one way to prove who asks, got none.
 
-    with:
-      secret: \${{ secrets.TWINHOOK_SECRET }}
+By OIDC, without a secret: give the job the permission to ask for tokens. (The target's \`action.workflows\` and \`action.refs\` in twinhook.yml say who may ask.)
 
-It must be the value that the instances hold in the variable that the target's \`action.secret_env\` names. Runs for pull requests from forks and for Dependabot get no secrets.`;
+    jobs:
+      deploy:
+        permissions:
+          id-token: write
+          contents: read
+
+By a secret: store the value that the instances hold in the variable that the target's \`action.secret_env\` names as a secret of the repository, and add it to the step.
+
+    steps:
+      - uses: OWNER/twinhook@v1
+        with:
+          secret: \${{ secrets.TWINHOOK_SECRET }}
+
+Runs for pull requests from forks and for Dependabot get neither.`;
 
 /** Limits of the durations: shorter ones would be a busy loop, longer ones outlive every job. */
 const LIMITS = {
@@ -70,9 +92,13 @@ const LIMITS = {
 /**
  * Reads and checks every input.
  * @param read gives the text of an input, empty when it is not set.
+ * @param env the runner's variables: whether it offers OIDC tokens.
  * @throws {InputError} naming every wrong input, with what was expected and what was found.
  */
-export function parseInputs(read: (name: string) => string): Inputs {
+export function parseInputs(
+  read: (name: string) => string,
+  env: Readonly<Record<string, string | undefined>>,
+): Inputs {
   const problems: string[] = [];
   const text = (name: string): string =>
     read(name).trim() || ((INPUT_DEFAULTS as Record<string, string>)[name] ?? "");
@@ -86,8 +112,17 @@ export function parseInputs(read: (name: string) => string): Inputs {
   if (environment === "") fail("environment", "expected the name of an environment, got nothing");
 
   const secret = text("secret");
-  if (secret === "") fail("secret", SECRET_REMEDY);
-  else attempt("secret", () => assertDeliverySecret(secret));
+  if (secret !== "") attempt("secret", () => assertDeliverySecret(secret));
+  else if (!env.ACTIONS_ID_TOKEN_REQUEST_URL || !env.ACTIONS_ID_TOKEN_REQUEST_TOKEN)
+    fail("secret", CREDENTIAL_REMEDY);
+  else
+    for (const { name } of endpoints.filter(isPlainAndRemote))
+      fail(
+        "endpoints",
+        `expected https:// for the ${name}, got http://: an OIDC token is never sent unencrypted. Use https://, or the input \`secret\``,
+      );
+
+  const audience = text("audience");
 
   const durations = {
     timeout: duration("timeout"),
@@ -105,11 +140,14 @@ export function parseInputs(read: (name: string) => string): Inputs {
   if (ref !== undefined && !/^refs\/[^\s]+$/.test(ref))
     fail("ref", `expected a full ref, such as refs/heads/main, got ${quote(ref)}`);
 
+  const githubRoute = oneOf("github-route", GITHUB_ROUTE);
+  const githubToken = text("github-token");
+
   const inputs: Inputs = {
     endpoints,
     environment,
     target: optional("target"),
-    secret,
+    credential: secret === "" ? { kind: "oidc", audience } : { kind: "secret", secret },
     waitFor: oneOf("wait-for", WAIT_FOR),
     onSuperseded: oneOf("on-superseded", ON_SUPERSEDED),
     timeoutMs: durations.timeout,
@@ -117,6 +155,13 @@ export function parseInputs(read: (name: string) => string): Inputs {
     maxAttempts: wholeNumber("max-attempts", 1, 100),
     baseDelayMs: durations.base,
     maxDelayMs: durations.max,
+    githubToken: githubRoute === "never" || githubToken === "" ? undefined : githubToken,
+    withoutGitHub:
+      githubRoute === "never"
+        ? "`github-route` is `never`"
+        : githubToken === ""
+          ? "the input `github-token` is empty"
+          : null,
     payload: json("payload"),
     sha: sha?.toLowerCase(),
     ref,

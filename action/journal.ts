@@ -1,17 +1,35 @@
 import type { DeploymentStatus } from "../shared/deployment.ts";
 import type { KnownDeployment } from "./answer.ts";
 import type { Endpoint } from "./endpoints.ts";
-import type { Judgement, Refusal } from "./judge.ts";
+import type { Judgement, Refusal, Told } from "./judge.ts";
+
+/** A clock that differs by more is worth a word: beyond 60 s tokens, beyond 5 min signatures are refused. */
+const MUCH_SKEW_MS = 30_000;
 
 /** One request, as the summary's table shows it. */
 export interface Entry {
-  step: "deliver" | "confirm";
+  step: "deliver" | "confirm" | "check";
   endpoint: Endpoint;
   /** The round it belongs to, from 1. */
   round: number;
   startedAt: Date;
   tookMs: number;
-  result: { kind: "deployment"; status: number; state: DeploymentStatus } | Refusal | { kind: "cut off" };
+  result:
+    | (Pick<Told, "kind" | "status" | "skewMs"> &
+        Pick<KnownDeployment, "onRecord" | "duplicate" | "run_by"> & { state: DeploymentStatus })
+    | Refusal
+    | Ready
+    | { kind: "cut off" };
+}
+
+/** GitHub would take the request. */
+export interface Ready {
+  kind: "ready";
+  status: number;
+}
+
+function isRefusal(judgement: Judgement | Ready): judgement is Refusal {
+  return judgement.kind === "transient" || judgement.kind === "permanent";
 }
 
 /** What is known of the deployment: who accepted it and what was last read. */
@@ -21,6 +39,8 @@ export interface Acceptance {
   /** The last state that was read, and by whom it was told. */
   last: KnownDeployment;
   lastFrom: Endpoint;
+  /** Whether another request had brought the deployment before this one. */
+  duplicate: boolean;
 }
 
 /** An endpoint that failed, and did not come back in this step. */
@@ -53,31 +73,34 @@ export class Journal {
   }
 
   /** Runs one request and notes it, also when it is cut off. Reads that bring nothing new are only counted. */
-  async record(
+  async record<T extends Judgement | Ready>(
     at: Pick<Entry, "step" | "endpoint" | "round">,
-    request: () => Promise<Judgement>,
-  ): Promise<Judgement> {
+    request: () => Promise<T>,
+  ): Promise<T> {
     const started = this.#now();
-    if (at.step === "deliver") this.deliveries += 1;
-    else this.reads += 1;
+    if (at.step === "confirm") this.reads += 1;
+    else this.deliveries += 1;
     const note = (result: Entry["result"]): void => {
       const entry = { ...at, startedAt: new Date(started), tookMs: this.#now() - started, result };
       this.entries.push(entry);
       this.#onEntry(entry);
     };
-    let judgement: Judgement;
+    let judgement: T;
     try {
       judgement = await request();
     } catch (error) {
       note({ kind: "cut off" });
       throw error;
     }
-    const refused = judgement.kind === "deployment" ? null : judgement;
+    const refused = isRefusal(judgement) ? judgement : null;
     const before = this.#refusals.get(at.endpoint)?.attempts ?? 0;
     this.#refusals.set(at.endpoint, { last: refused, attempts: before + (refused ? 1 : 0) });
     if (judgement.kind !== "deployment") note(judgement);
-    else if (this.#learn(at, judgement.deployment))
-      note({ kind: "deployment", status: judgement.status, state: judgement.deployment.status });
+    else if (at.step === "check" || this.#learn(at, judgement.deployment)) {
+      const { kind, status, skewMs, deployment } = judgement;
+      const { onRecord, duplicate, run_by, status: state } = deployment;
+      note({ kind, status, state, onRecord, duplicate, run_by, ...(skewMs !== undefined && { skewMs }) });
+    }
     return judgement;
   }
 
@@ -88,11 +111,21 @@ export class Journal {
       .map(([endpoint, { last, attempts }]) => ({ endpoint, last: last as Refusal, attempts }));
   }
 
+  /** The endpoints whose clock differs much, by their last answer, with the difference in milliseconds. */
+  skewed(): { endpoint: Endpoint; skewMs: number }[] {
+    const last = new Map<Endpoint, number>();
+    for (const { endpoint, result } of this.entries)
+      if ("skewMs" in result && result.skewMs !== undefined) last.set(endpoint, result.skewMs);
+    return [...last]
+      .filter(([, skewMs]) => Math.abs(skewMs) > MUCH_SKEW_MS)
+      .map(([endpoint, skewMs]) => ({ endpoint, skewMs }));
+  }
+
   /** Whether a request whose answer never came may have been accepted all the same. */
   mayHaveArrived(): boolean {
     return this.entries.some(
       ({ step, result }) =>
-        step === "deliver" &&
+        step !== "confirm" &&
         (result.kind === "cut off" || (result.kind === "transient" && result.mayHaveArrived)),
     );
   }
@@ -101,11 +134,21 @@ export class Journal {
   #learn({ step, endpoint }: Pick<Entry, "step" | "endpoint">, deployment: KnownDeployment): boolean {
     const before = this.acceptance;
     if (before === null) {
-      this.acceptance = { endpoint, at: new Date(this.#now()), last: deployment, lastFrom: endpoint };
+      const { duplicate } = deployment;
+      this.acceptance = {
+        endpoint,
+        at: new Date(this.#now()),
+        last: deployment,
+        lastFrom: endpoint,
+        duplicate,
+      };
       return true;
     }
     const news =
-      step === "deliver" || before.last.status !== deployment.status || before.lastFrom !== endpoint;
+      step === "deliver" ||
+      before.last.status !== deployment.status ||
+      before.last.onRecord !== deployment.onRecord ||
+      before.lastFrom !== endpoint;
     this.acceptance = { ...before, last: deployment, lastFrom: endpoint };
     return news;
   }

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import * as core from "@actions/core";
 import { formatDuration } from "../shared/format-duration.ts";
-import { isPlainAndRemote } from "./endpoints.ts";
+import { called, isPlainAndRemote } from "./endpoints.ts";
 import { Stopped } from "./ends.ts";
 import { createRedactor, fencedLines } from "./foreign-text.ts";
+import { outcome } from "./outcome.ts";
 import { publish } from "./publish.ts";
 import { run } from "./run.ts";
 
@@ -16,8 +17,13 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => en
 process.on("uncaughtException", (error) => end.abort(error));
 
 const secret = core.getInput("secret");
-const secrets = secret === "" ? [] : [secret, secret.replace(/^whsec_/, "")];
-for (const part of secrets) if (part !== "") core.setSecret(part);
+const secrets = [
+  secret,
+  secret.replace(/^whsec_/, ""),
+  core.getInput("github-token"),
+  process.env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "",
+];
+for (const one of new Set(secrets)) if (one !== "") core.setSecret(one);
 const redact = createRedactor(secrets);
 
 const report = await run({
@@ -30,26 +36,31 @@ const report = await run({
       return null;
     }
   },
+  getToken: (audience) => core.getIDToken(audience),
   redact,
   end,
   onStart: (inputs, request) => {
     for (const endpoint of inputs.endpoints.filter(isPlainAndRemote))
-      core.warning(`The ${endpoint.label} is reached over http: what is sent can be read on the way.`, {
+      core.warning(`${called(endpoint)} is reached over http: what is sent can be read on the way.`, {
         title: "Twinhook",
       });
     core.info(
-      `Delivering ${request.repository} at ${request.sha} to ${request.environment} (run ${request.run_id}, attempt ${request.run_attempt}).`,
+      `${inputs.dryRun ? "Checking every route for" : "Delivering"} ${request.repository} at ${request.sha} to ${request.environment} (run ${request.run_id}, attempt ${request.run_attempt}).`,
     );
   },
-  onEntry: ({ step, endpoint, tookMs, result }) => {
-    const took = formatDuration(tookMs);
-    const told =
-      result.kind === "deployment" ? result.state : result.kind === "cut off" ? "stopped" : result.cause;
-    core.info(redact(`${step}: ${endpoint.label}: ${told} (${took})`));
-    if ("detail" in result && result.detail !== null)
-      process.stdout.write(fencedLines(redact(result.detail)));
+  onEntry: (entry) => {
+    const { step, endpoint, tookMs, result } = entry;
+    core.info(redact(`${step}: ${endpoint.label}: ${outcome(entry)} (${formatDuration(tookMs)})`));
+    if (!("detail" in result) || result.detail === null) return;
+    core.startGroup(`The answer of ${called(endpoint)}`);
+    process.stdout.write(fencedLines(redact(result.detail)));
+    core.endGroup();
   },
   onPause: (pauseMs, nextRound) => core.info(`Round ${nextRound} follows in ${formatDuration(pauseMs)}.`),
+  onWaiting: ({ acceptance }, waitedMs) =>
+    core.info(
+      `Waiting for ${formatDuration(waitedMs)}: ${acceptance?.last.onRecord ? acceptance.last.status : "not yet found at GitHub"}${acceptance ? `, says ${called(acceptance.lastFrom)}` : ""}.`,
+    ),
 });
 publish(report, redact);
 if (report.success) process.exitCode = 0;

@@ -1,46 +1,44 @@
-/** `not sent`: nothing of the request left, so it cannot have been carried out. */
-type Group = "not sent" | "broken off";
-
 interface Meaning {
   words: string;
-  group: Group;
   /** What to look at. */
-  where: "instance" | "name" | "certificate";
+  where: "instance" | "name" | "certificate" | "proxy";
 }
 
-const notSent = (words: string, where: Meaning["where"] = "instance"): Meaning => ({
-  words,
-  group: "not sent",
-  where,
-});
-const brokenOff = (words: string): Meaning => ({ words, group: "broken off", where: "instance" });
-const NOT_TLS = notSent("TLS handshake failed (does this port speak https?)", "certificate");
+/** The code of a request for which the proxy made no connection; the library gives it the code of a reset. */
+const NO_TUNNEL = "TWINHOOK_NO_TUNNEL";
+
+const means = (words: string, where: Meaning["where"] = "instance"): Meaning => ({ words, where });
+const NOT_TLS = means("TLS handshake failed (does this port speak https?)", "certificate");
 
 /** The codes that say something, in our own words: the libraries' messages repeat path and query. */
 const MEANINGS: Record<string, Meaning> = {
-  ECONNREFUSED: notSent("connection refused"),
-  EHOSTUNREACH: notSent("host unreachable"),
-  ENETUNREACH: notSent("network unreachable"),
-  EADDRNOTAVAIL: notSent("no local address available"),
-  ENOTFOUND: notSent("host name not found", "name"),
-  EAI_AGAIN: notSent("host name could not be looked up", "name"),
+  ECONNREFUSED: means("connection refused"),
+  EHOSTUNREACH: means("host unreachable"),
+  ENETUNREACH: means("network unreachable"),
+  EADDRNOTAVAIL: means("no local address available"),
+  ENOTFOUND: means("host name not found", "name"),
+  EAI_AGAIN: means("host name could not be looked up", "name"),
   EPROTO: NOT_TLS,
   ERR_SSL_WRONG_VERSION_NUMBER: NOT_TLS,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NOT_TLS,
-  CERT_HAS_EXPIRED: notSent("TLS certificate has expired", "certificate"),
-  CERT_NOT_YET_VALID: notSent("TLS certificate is not valid yet", "certificate"),
-  DEPTH_ZERO_SELF_SIGNED_CERT: notSent("TLS certificate is self-signed", "certificate"),
-  SELF_SIGNED_CERT_IN_CHAIN: notSent("TLS certificate chain holds a self-signed certificate", "certificate"),
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: notSent("TLS certificate chain is incomplete", "certificate"),
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: notSent("TLS certificate is from an unknown authority", "certificate"),
-  ERR_TLS_CERT_ALTNAME_INVALID: notSent("TLS certificate is for another host name", "certificate"),
-  ECONNRESET: brokenOff("connection broken off before the answer was complete"),
-  EPIPE: brokenOff("connection closed while sending"),
-  ETIMEDOUT: brokenOff("connection timed out"),
+  CERT_HAS_EXPIRED: means("TLS certificate has expired", "certificate"),
+  CERT_NOT_YET_VALID: means("TLS certificate is not valid yet", "certificate"),
+  DEPTH_ZERO_SELF_SIGNED_CERT: means("TLS certificate is self-signed", "certificate"),
+  SELF_SIGNED_CERT_IN_CHAIN: means("TLS certificate chain holds a self-signed certificate", "certificate"),
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: means("TLS certificate chain is incomplete", "certificate"),
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: means("TLS certificate is from an unknown authority", "certificate"),
+  ERR_TLS_CERT_ALTNAME_INVALID: means("TLS certificate is for another host name", "certificate"),
+  ECONNRESET: means("connection broken off before the answer was complete"),
+  EPIPE: means("connection closed while sending"),
+  ETIMEDOUT: means("connection timed out"),
+  [NO_TUNNEL]: means("the proxy made no connection", "proxy"),
 };
 
 /** The code of a network error, looked up in its causes too; `UNKNOWN` when none has one. */
 export function networkCode(error: unknown): string {
+  // The library for tunnels names its errors in no other way.
+  if (error instanceof Error && error.message.startsWith("tunneling socket could not be established"))
+    return NO_TUNNEL;
   for (let at = error, depth = 0; at instanceof Error && depth < 5; depth += 1) {
     const { code, errors } = at as Error & { code?: unknown; errors?: unknown };
     if (typeof code === "string" && /^[A-Z][A-Z0-9_]{1,60}$/.test(code)) return code;
@@ -53,11 +51,6 @@ export function networkCode(error: unknown): string {
 export function networkCause(code: string): string {
   if (code.startsWith("HPE_")) return `the answer was not HTTP (${code})`;
   return `${MEANINGS[code]?.words ?? "network error"} (${code})`;
-}
-
-/** Whether a request that ended with this code may have been carried out all the same. */
-export function mayHaveBeenSent(code: string): boolean {
-  return MEANINGS[code]?.group !== "not sent";
 }
 
 /** What to look at first after this code; the instance itself when the code says nothing special. */

@@ -10,8 +10,7 @@ export function publish(report: StepReport, redact: (text: string) => string): v
   attempt("log", () => {
     core.info(redact(verdictSentence(report)));
     const tail = report.journal.acceptance?.last.log_tail;
-    if (tail)
-      process.stdout.write(`Last lines of the command's output:\n${fencedLines(redact(tail.slice(-2_000)))}`);
+    if (tail) group("Last lines of the command's output", redact(tail.slice(-2_000)));
     const todo = report.success ? [] : remedies(report);
     if (todo.length > 0) process.stdout.write(`What to do:\n${fencedLines(redact(todo.join("\n")), 8_000)}`);
     const url = report.journal.acceptance?.last.url;
@@ -33,6 +32,12 @@ export function publish(report: StepReport, redact: (text: string) => string): v
     if (!process.env.GITHUB_OUTPUT) return core.info("No outputs: the runner set no GITHUB_OUTPUT.");
     for (const [name, value] of Object.entries(outputs(report))) core.setOutput(name, redact(value));
   });
+}
+
+function group(title: string, foreign: string): void {
+  core.startGroup(title);
+  process.stdout.write(fencedLines(foreign));
+  core.endGroup();
 }
 
 function attempt(what: string, write: () => void): void {

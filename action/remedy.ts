@@ -1,14 +1,20 @@
-import { TIMED_OUT, TOO_LONG } from "./http.ts";
+import { NO_TOKEN, NOT_CONNECTED, TIMED_OUT, TOO_LONG } from "./http.ts";
 import { whereToLook } from "./network-cause.ts";
 import type { ActionRequest } from "./request.ts";
 
 /** What to change after an endpoint answered with this status, in words that name the setting. */
-export function remedyForStatus(status: number, request: ActionRequest): string {
+export function remedyForStatus(
+  status: number,
+  request: ActionRequest,
+  credentialKind: "secret" | "oidc",
+): string {
   switch (status) {
     case 400:
     case 415:
       return "The App did not understand the request: use the same release of the Action and of the App.";
     case 401:
+      if (credentialKind === "oidc")
+        return "Check that `oidc.issuer` and `oidc.audience` in twinhook.yml are this GitHub's and the input `audience`, and that the instance reaches the issuer, has the right time, and is recent enough to know OIDC.";
       return "Set the input `secret` to the value that this instance holds in the variable that the target's `action.secret_env` names, and check that the instance's clock is right (5 minutes are allowed).";
     case 403:
       return `Allow this workflow in twinhook.yml: the target's \`action.workflows\` must name \`${request.workflow}\`, its \`action.refs\` must name \`${request.ref}\`, and a sha that is not the run's own needs \`any_sha: true\`.`;
@@ -34,14 +40,18 @@ export function remedyForStatus(status: number, request: ActionRequest): string 
 
 /** What to change after no complete answer arrived; `code` is the reply's. */
 export function remedyForNoAnswer(code: string): string {
-  if (code === TIMED_OUT)
+  if (code === TIMED_OUT || code === NOT_CONNECTED)
     return "Check that the instance is not overloaded and that its port is open to GitHub's runners, or raise the input `request-timeout`.";
+  if (code === NO_TOKEN)
+    return "Check that the job has `permissions: id-token: write`, and whether GitHub has an incident; or use the input `secret`.";
   if (code === TOO_LONG) return "Check that the endpoint's URL leads to Twinhook.";
   switch (whereToLook(code)) {
     case "certificate":
       return "Correct the certificate or the scheme of this endpoint: the runner must be able to verify it.";
     case "name":
       return "Correct the host name in the input `endpoints`, or its DNS entry.";
+    case "proxy":
+      return "Check HTTPS_PROXY and what the proxy allows, or name this host in NO_PROXY.";
     case "instance":
       return "Start the instance and check that its port is open to GitHub's runners.";
   }

@@ -1,7 +1,9 @@
 import type { WaitFor } from "../shared/deployment.ts";
 import { formatDuration } from "../shared/format-duration.ts";
+import { called, type Endpoint } from "./endpoints.ts";
 import { cleanLine, cleanText } from "./foreign-text.ts";
-import type { Entry, Journal } from "./journal.ts";
+import type { Acceptance, Entry, Journal } from "./journal.ts";
+import { outcome } from "./outcome.ts";
 import type { ActionRequest } from "./request.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -13,6 +15,8 @@ export interface StepReport {
   request: ActionRequest | null;
   waitFor: WaitFor;
   timeoutMs: number;
+  /** Why GitHub is no route of this step; null when it is one. */
+  withoutGitHub: string | null;
   journal: Journal;
   tookMs: number;
 }
@@ -41,7 +45,7 @@ export function verdictSentence({
 }: StepReport): string {
   const what = request ? `The deployment of ${request.environment}` : "The deployment";
   const acceptance = journal.acceptance;
-  const by = acceptance ? `delivered to the ${acceptance.endpoint.label}` : "not delivered";
+  const by = acceptance ? delivered(acceptance) : "not delivered";
   const took = formatDuration(tookMs);
   switch (verdict.kind) {
     case "confirmed": {
@@ -58,24 +62,30 @@ export function verdictSentence({
       const code = verdict.deployment.exit_code;
       return `${what} failed${code === null ? "" : ` with exit code ${code}`}: ${by} and run, but its command did not succeed.`;
     }
-    case "dry run":
-      return `${what} would be accepted by the ${acceptance?.endpoint.label ?? "App"}: a dry run, nothing was deployed.`;
+    case "dry run": {
+      const { ready, failing } = verdict;
+      const all = ready.length + failing.length;
+      if (failing.length === 0)
+        return `${what} would be accepted by every route (${all}): a dry run, nothing was deployed.`;
+      const those = failing.map(({ name }) => (name === "github" ? "GitHub" : name)).join(", ");
+      return `${what} would not be accepted by ${failing.length} of ${all} routes (${those}): a dry run, nothing was deployed.`;
+    }
     case "unconfirmed":
       return verdict.because === "unreadable"
-        ? `${what} is not confirmed: ${by}, but no endpoint lets it be read back.`
-        : `${what} is not confirmed: ${by}, but within ${formatDuration(timeoutMs)} it was not seen to be ${{ accepted: "on record", started: "started", succeeded: "successful" }[waitFor]} (last state: ${acceptance?.last.status ?? "unknown"}). It goes on without this step.`;
+        ? `${what} is not confirmed: ${by}, but no route lets it be read back.`
+        : `${what} is not confirmed: ${by}, but within ${formatDuration(timeoutMs)} it was not seen to be ${{ accepted: "on record", started: "started", succeeded: "successful" }[waitFor]} (last state: ${acceptance ? lastState(acceptance) : "unknown"}). It goes on without this step.`;
     case "exhausted": {
       const why = {
-        rounds: `every endpoint failed in every round (${journal.deliveries} requests)`,
-        refused: "every endpoint refused it for good",
-        "too long to wait": "every endpoint failed, and the next try would come after the step's time limit",
-        "time up": `no endpoint accepted it within ${formatDuration(timeoutMs)}`,
+        rounds: `every route failed in every round (${journal.deliveries} requests)`,
+        refused: "every route refused it for good",
+        "too long to wait": "every route failed, and the next try would come after the step's time limit",
+        "time up": `no route accepted it within ${formatDuration(timeoutMs)}`,
       }[verdict.because];
       return `${what} was not delivered: ${why}.`;
     }
     case "stopped":
       if (acceptance)
-        return `The job was cancelled after ${took} (${verdict.signal}): the deployment had already been accepted by the ${acceptance.endpoint.label} (last state: ${acceptance.last.status}) and goes on.`;
+        return `The job was cancelled after ${took} (${verdict.signal}): the deployment had already been ${acceptance.last.onRecord ? `accepted by ${called(acceptance.endpoint)}` : `left at ${called(acceptance.endpoint)}`} (last state: ${lastState(acceptance)}) and goes on.`;
       return journal.mayHaveArrived()
         ? `The job was cancelled after ${took} (${verdict.signal}): no acceptance was received, but a request under way may have been accepted.`
         : `The job was cancelled after ${took} (${verdict.signal}): nothing was delivered.`;
@@ -88,11 +98,22 @@ export function verdictSentence({
   }
 }
 
+function delivered({ endpoint, last }: Acceptance): string {
+  if (endpoint.route !== "github") return `delivered to ${called(endpoint)}`;
+  return last.onRecord ? `delivered by ${called(endpoint)}` : `left at ${called(endpoint)}`;
+}
+
+/** The last state that was read, in a word or two. */
+export function lastState({ last }: Acceptance): string {
+  return last.onRecord ? last.status : "not yet found by an instance";
+}
+
 /** What to do about it, one sentence or two per item; empty when nothing needs doing. */
-export function remedies({ verdict, journal }: StepReport): string[] {
+export function remedies({ verdict, journal, withoutGitHub }: StepReport): string[] {
   const routes = journal
     .lostRoutes()
     .map(({ endpoint, last }) => `${endpoint.label}: ${last.cause}. ${last.remedy}`);
+  routes.push(...journal.skewed().map(skewRemedy));
   switch (verdict.kind) {
     case "misconfigured":
       return [...verdict.problems];
@@ -111,7 +132,11 @@ export function remedies({ verdict, journal }: StepReport): string[] {
         ...routes,
       ];
     case "exhausted":
-      return [...routes, "Then re-run this workflow: the deployment's key makes a repetition harmless."];
+      return [
+        ...routes,
+        ...(withoutGitHub === null ? [] : [`GitHub was no further route: ${withoutGitHub}.`]),
+        "Then re-run this workflow: the deployment's key makes a repetition harmless.",
+      ];
     case "broken":
       return ["Re-run this workflow; if it happens again, report it with this summary.", ...routes];
     default:
@@ -119,34 +144,41 @@ export function remedies({ verdict, journal }: StepReport): string[] {
   }
 }
 
+/** What to do about a clock that differs much. */
+export function skewRemedy({ endpoint, skewMs }: { endpoint: Endpoint; skewMs: number }): string {
+  return `${endpoint.label}: its clock is ${formatDuration(Math.abs(skewMs))} ${skewMs > 0 ? "ahead of" : "behind"} this runner's. Set it by NTP: signatures bear 5 minutes, OIDC tokens 60 seconds.`;
+}
+
 /** The outputs of the step, all of them in every case; what is unknown is empty. */
 export function outputs(report: StepReport): Record<string, string> {
   const { journal, verdict } = report;
-  // A dry run puts nothing on record.
-  const last = verdict.kind === "dry run" ? undefined : journal.acceptance?.last;
-  const endpoint = journal.acceptance?.endpoint;
+  const { acceptance } = journal;
+  const last = acceptance?.last;
+  const endpoint = verdict.kind === "dry run" ? verdict.ready[0] : acceptance?.endpoint;
   return {
     "deployment-id": last?.id ?? "",
-    status: last?.status ?? "",
+    status: last?.onRecord ? last.status : "",
     route: endpoint?.route ?? "",
     endpoint: endpoint?.url ?? "",
     attempts: String(journal.deliveries),
-    "failed-over": String(endpoint?.route === "backup"),
+    "failed-over": String(endpoint !== undefined && endpoint.route !== "primary"),
     verified: String(verdict.kind === "confirmed"),
     url: last?.url ?? "",
     report: JSON.stringify(reportDocument(report)),
   };
 }
 
-/** The output `report`: the same facts as the summary, for programs. */
+/** The output `report`: the same facts as the summary, for programs; `report.schema.json` describes it. */
 function reportDocument(report: StepReport): object {
   const { journal, verdict, request, tookMs } = report;
-  const last = verdict.kind === "dry run" ? undefined : journal.acceptance?.last;
+  const { acceptance } = journal;
+  const last = acceptance?.last;
   const { first, omitted, last: tail } = listedEntries(journal.entries);
   return {
     verdict: verdict.kind,
     sentence: verdictSentence(report),
-    delivered: journal.acceptance !== null && verdict.kind !== "dry run",
+    success: report.success,
+    delivered: acceptance !== null,
     confirmed: verdict.kind === "confirmed",
     took_ms: Math.round(tookMs),
     key: request && {
@@ -159,11 +191,14 @@ function reportDocument(report: StepReport): object {
     },
     deployment: last
       ? {
-          id: last.id,
-          status: last.status,
+          id: last.id === "" ? null : last.id,
+          status: last.onRecord ? last.status : null,
+          duplicate: acceptance?.duplicate ?? false,
           target: cleanLine(last.target, 200),
           superseded_by: last.superseded_by && cleanLine(last.superseded_by, 200),
           exit_code: last.exit_code,
+          accepted_by: last.accepted_by === "" ? null : cleanLine(last.accepted_by, 200),
+          run_by: last.run_by && cleanLine(last.run_by, 200),
           reason: last.reason && cleanText(last.reason),
           url: last.url,
         }
@@ -181,6 +216,8 @@ function reportDocument(report: StepReport): object {
       took_ms: Math.round(entry.tookMs),
       http_status: "status" in entry.result ? entry.result.status : null,
       result: entry.result.kind === "deployment" ? entry.result.state : entry.result.kind,
+      outcome: outcome(entry),
+      clock_skew_ms: "skewMs" in entry.result ? (entry.result.skewMs ?? null) : null,
       cause: "cause" in entry.result ? entry.result.cause : null,
       detail: "detail" in entry.result && entry.result.detail ? cleanText(entry.result.detail, 500) : null,
     })),

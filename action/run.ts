@@ -1,27 +1,28 @@
-import type { Client } from "./client.ts";
-import { createClient } from "./client.ts";
-import { deliver } from "./deliver.ts";
+import { Breakers } from "./breakers.ts";
+import { checkRoutes } from "./check.ts";
+import { type Delivery, deliver } from "./deliver.ts";
 import { Stopped, TimeUp } from "./ends.ts";
 import { InputError, type Inputs, parseInputs } from "./inputs.ts";
 import { type Entry, Journal } from "./journal.ts";
 import type { StepReport } from "./report.ts";
 import { type ActionRequest, buildRequest } from "./request.ts";
+import { createRoutes, type RoutesOptions } from "./routes.ts";
 import { isSuccess, type Verdict } from "./verdict.ts";
 import { verify } from "./verify.ts";
 
-export interface RunOptions {
+export interface RunOptions extends Pick<RoutesOptions, "env" | "getToken" | "redact"> {
   /** The text of an input, empty when it is not set. */
   readInput: (name: string) => string;
-  env: Readonly<Record<string, string | undefined>>;
   /** The payload of the event that started the workflow. */
   readEvent: () => unknown;
-  redact: (text: string) => string;
   /** Ends the step; its signal's reason is a `Stopped` when the job is cancelled. */
   end: AbortController;
   /** Told what the step sets out to do, once the inputs are known to be right. */
   onStart: (inputs: Inputs, request: ActionRequest) => void;
   onEntry: (entry: Entry) => void;
   onPause: (pauseMs: number, nextRound: number) => void;
+  /** Told now and then while the deployment's state does not change. */
+  onWaiting: (journal: Journal, waitedMs: number) => void;
   now?: () => number;
 }
 
@@ -35,7 +36,7 @@ export async function run(options: RunOptions): Promise<StepReport> {
   let timer: NodeJS.Timeout | undefined;
   let verdict: Verdict;
   try {
-    inputs = parseInputs(options.readInput);
+    inputs = parseInputs(options.readInput, options.env);
     request = buildRequest(inputs, options.env, options.readEvent);
     options.onStart(inputs, request);
     const { timeoutMs } = inputs;
@@ -52,6 +53,7 @@ export async function run(options: RunOptions): Promise<StepReport> {
     request,
     waitFor: inputs?.waitFor ?? "started",
     timeoutMs: inputs?.timeoutMs ?? 0,
+    withoutGitHub: inputs?.withoutGitHub ?? null,
     journal,
     tookMs: now() - started,
   };
@@ -59,30 +61,58 @@ export async function run(options: RunOptions): Promise<StepReport> {
 
 async function pursue({
   inputs,
-  request,
   journal,
-  now,
   deadline,
-  end,
-  redact,
+  end: { signal },
   onPause,
-}: Pick<RunOptions, "end" | "redact" | "onPause"> & {
+  onWaiting,
+  ...rest
+}: Omit<RunOptions, "now"> & {
   inputs: Inputs;
   request: ActionRequest;
   journal: Journal;
   now: () => number;
   deadline: number;
 }): Promise<Verdict> {
-  const { signal } = end;
-  const client: Client = createClient({ ...inputs, signal, redact });
-  const common = { ...inputs, client, request, journal, now, deadline, signal };
-  const delivery = await deliver({ ...common, onPause });
+  const { endpoints, github, client } = createRoutes({ ...rest, inputs, signal });
+  if (inputs.dryRun)
+    return { kind: "dry run", ...(await checkRoutes({ client, endpoints, github, journal })) };
+
+  const common = { ...inputs, client, breakers: new Breakers(), journal, now: rest.now, deadline, signal };
+  let delivery = await deliver({ ...common, onPause, another: github !== null });
+  if (delivery.kind === "exhausted" && github && !refusedByTheApp(delivery, journal))
+    delivery = await deliver({ ...common, onPause, endpoints: [github.endpoint], another: false });
   if (delivery.kind === "exhausted") return delivery;
+
   const { acceptance } = journal;
-  if (acceptance === null) throw new Error("accepted, but by no endpoint");
-  if (inputs.dryRun) return { kind: "dry run", deployment: acceptance.last };
-  const verification = await verify({ ...common, acceptance });
-  return verification.kind === "unreadable" ? { kind: "unconfirmed", because: "unreadable" } : verification;
+  if (acceptance === null) throw new Error("accepted, but by no route");
+  const verification = await verify({
+    ...common,
+    endpoints: github ? [...endpoints, github.endpoint] : endpoints,
+    acceptance,
+    onWaiting: (waitedMs) => onWaiting(journal, waitedMs),
+  });
+  switch (verification.kind) {
+    case "unreadable":
+      return { kind: "unconfirmed", because: "unreadable" };
+    case "refused":
+      return { kind: "exhausted", because: "refused" };
+    default:
+      return verification;
+  }
+}
+
+/**
+ * Whether the App itself will not have this request: it would refuse it at GitHub as well, a minute later. A refused
+ * proof (401) is no such word, since at GitHub the App can ask GitHub who left it.
+ */
+function refusedByTheApp(delivery: Delivery, journal: Journal): boolean {
+  const lost = journal.lostRoutes();
+  return (
+    delivery.kind === "exhausted" &&
+    delivery.because === "refused" &&
+    lost.some(({ last }) => last.byTheApp === true && last.status !== 401)
+  );
 }
 
 function verdictOf(error: unknown, journal: Journal): Verdict {

@@ -1,15 +1,17 @@
 import { formatDuration } from "../shared/format-duration.ts";
+import { called } from "./endpoints.ts";
 import { cleanLine, cleanText } from "./foreign-text.ts";
 import type { Entry } from "./journal.ts";
 import { codeBlock, escapeInline, link, table } from "./markdown.ts";
-import { listedEntries, remedies, type StepReport, verdictSentence } from "./report.ts";
+import { outcome } from "./outcome.ts";
+import { lastState, listedEntries, remedies, type StepReport, verdictSentence } from "./report.ts";
 
 /** GitHub drops a summary above 1 MiB whole; ours stays far below, whatever the instances send. */
 export const MAX_SUMMARY_BYTES = 256 * 1024;
 
 /** The job summary: verdict, the two facts, the deployment, what to do, and the routes tried. */
 export function buildSummary(report: StepReport): string {
-  const { verdict, success, journal } = report;
+  const { verdict, success } = report;
   const quiet = success && verdict.kind === "confirmed" && report.journal.lostRoutes().length === 0;
   const icon = success
     ? quiet || verdict.kind === "dry run"
@@ -24,7 +26,7 @@ export function buildSummary(report: StepReport): string {
     deploymentTable(report),
     todo(report),
     logTail(report),
-    routesTable(journal.entries),
+    routesTable(report),
   ];
   return cut(`${parts.filter((part) => part !== "").join("\n\n")}\n`);
 }
@@ -33,8 +35,15 @@ function deliveredFact({ verdict, journal }: StepReport): string {
   if (verdict.kind === "dry run") return "no, this was a dry run.";
   const { acceptance } = journal;
   if (acceptance) {
-    const over = acceptance.endpoint.route === "backup" ? ", after the primary failed" : "";
-    return `yes, to the ${escapeInline(acceptance.endpoint.label)} at ${clock(acceptance.at)}${over}.`;
+    const { endpoint, last, at, duplicate } = acceptance;
+    const to = escapeInline(called(endpoint));
+    if (endpoint.route === "github")
+      return last.onRecord
+        ? `yes, left at ${to} at ${clock(at)} and found there, after no endpoint had taken it.`
+        : `not yet: left at ${to} at ${clock(at)}, for an instance to find.`;
+    const over = endpoint.route === "backup" ? ", after the primary failed" : "";
+    const before = duplicate ? ". It was on record already (a duplicate)" : "";
+    return `yes, to ${to} at ${clock(at)}${over}${before}.`;
   }
   return journal.mayHaveArrived()
     ? "not as far as is known; a request without a usable answer may have been accepted all the same. Repeating it is harmless."
@@ -44,19 +53,19 @@ function deliveredFact({ verdict, journal }: StepReport): string {
 function confirmedFact({ verdict, journal, tookMs }: StepReport): string {
   const { acceptance } = journal;
   if (verdict.kind === "confirmed" && acceptance)
-    return `yes, read back as ${escapeInline(acceptance.last.status)} from the ${escapeInline(acceptance.lastFrom.label)} after ${formatDuration(tookMs)}.`;
+    return `yes, read back as ${escapeInline(acceptance.last.status)} from ${escapeInline(called(acceptance.lastFrom))} after ${formatDuration(tookMs)}.`;
   if (acceptance && verdict.kind !== "dry run")
-    return `no, the last state read is ${escapeInline(acceptance.last.status)}.`;
+    return `no, the last state read is ${escapeInline(lastState(acceptance))}.`;
   return "no.";
 }
 
-function deploymentTable({ journal, request, verdict }: StepReport): string {
+function deploymentTable({ journal, request }: StepReport): string {
   if (!request) return "";
-  const last = verdict.kind === "dry run" ? undefined : journal.acceptance?.last;
+  const last = journal.acceptance?.last;
   const foreign = (text: string | null | undefined) => (text ? escapeInline(cleanLine(text)) : "");
   const rows: [string, string][] = [
-    ["Deployment", last ? (last.url ? link(last.id, last.url) : escapeInline(last.id)) : ""],
-    ["Status", last?.status ?? ""],
+    ["Deployment", last ? (last.url ? link(last.id || "at GitHub", last.url) : escapeInline(last.id)) : ""],
+    ["Status", last?.onRecord ? last.status : ""],
     ["Reason", foreign(last?.reason)],
     ["Superseded by", foreign(last?.superseded_by)],
     ["Environment", escapeInline(request.environment)],
@@ -92,40 +101,45 @@ function lastCharacters(text: string): string {
   return cleanText(text.slice(-8_000), 32_000).slice(-4_000).toWellFormed();
 }
 
-function routesTable(entries: readonly Entry[]): string {
+function routesTable({ journal: { entries }, verdict, withoutGitHub }: StepReport): string {
   if (entries.length === 0) return "";
   const { first, omitted, last } = listedEntries(entries);
+  const clocks = verdict.kind === "dry run";
   const rows = [
-    ...first.map(entryRow),
+    ...first.map((entry) => entryRow(entry, clocks)),
     ...(omitted > 0 ? [["", "", "", "", "", `… ${omitted} more requests …`]] : []),
-    ...last.map(entryRow),
+    ...last.map((entry) => entryRow(entry, clocks)),
   ];
-  return `#### Routes tried\n\n${table(["At", "Step", "Route", "Took", "Status", "Result"], rows)}`;
+  const header = ["At", "Step", "Route", "Took", "Status", "Result", ...(clocks ? ["Clock"] : [])];
+  const none = withoutGitHub === null ? "" : `\n\nGitHub was no route: ${escapeInline(withoutGitHub)}.`;
+  return `#### ${clocks ? "Routes checked" : "Routes tried"}\n\n${table(header, rows)}${none}`;
 }
 
-function entryRow({ step, round, endpoint, startedAt, tookMs, result }: Entry): string[] {
+function entryRow({ step, round, endpoint, startedAt, tookMs, result }: Entry, clocks: boolean): string[] {
   const status = "status" in result && result.status !== null ? String(result.status) : "none";
   return [
     clock(startedAt),
-    step === "deliver" ? `deliver, round ${round}` : "confirm",
+    step === "deliver" ? `deliver, round ${round}` : step,
     escapeInline(endpoint.label),
     formatDuration(tookMs),
     status,
-    resultCell(result),
+    resultCell({ step, result }),
+    ...(clocks ? [skewCell("skewMs" in result ? result.skewMs : undefined)] : []),
   ];
 }
 
-function resultCell(result: Entry["result"]): string {
-  switch (result.kind) {
-    case "deployment":
-      return escapeInline(result.state);
-    case "cut off":
-      return "stopped before the answer";
-    default: {
-      const detail = result.detail === null ? "" : cleanText(result.detail);
-      return `${escapeInline(result.cause)}${detail === "" ? "" : `<details><summary>answer</summary>${codeBlock(detail)}</details>`}`;
-    }
-  }
+function resultCell(entry: Pick<Entry, "step" | "result">): string {
+  const { result } = entry;
+  const detail = "detail" in result && result.detail !== null ? cleanText(result.detail) : "";
+  const answer = detail === "" ? "" : `<details><summary>answer</summary>${codeBlock(detail)}</details>`;
+  return `${escapeInline(outcome(entry))}${answer}`;
+}
+
+/** The header that tells the time has whole seconds only. */
+function skewCell(skewMs: number | undefined): string {
+  if (skewMs === undefined) return "unknown";
+  if (Math.abs(skewMs) < 2_000) return "in step";
+  return `${formatDuration(Math.abs(skewMs))} ${skewMs > 0 ? "ahead" : "behind"}`;
 }
 
 function clock(at: Date): string {

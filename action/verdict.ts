@@ -1,10 +1,11 @@
 import type { KnownDeployment } from "./answer.ts";
+import type { Checked } from "./check.ts";
 import type { OnSuperseded } from "./inputs.ts";
 
 /** How the step ended. Each variant carries what only it knows. */
 export type Verdict =
   | { kind: "confirmed" | "superseded" | "cancelled" | "failed"; deployment: KnownDeployment }
-  | { kind: "dry run"; deployment: KnownDeployment }
+  | ({ kind: "dry run" } & Checked)
   | { kind: "unconfirmed"; because: "unreadable" | "time up" }
   | { kind: "exhausted"; because: "rounds" | "refused" | "too long to wait" | "time up" }
   | { kind: "stopped"; signal: string }
@@ -15,8 +16,10 @@ export type Verdict =
 export function isSuccess(verdict: Verdict, onSuperseded: OnSuperseded): boolean {
   switch (verdict.kind) {
     case "confirmed":
-    case "dry run":
       return true;
+    case "dry run":
+      // GitHub is the last resort, and not everyone wants to give the permission for it.
+      return verdict.failing.every(({ route }) => route === "github");
     case "superseded":
       return onSuperseded === "pass";
     default:

@@ -47,6 +47,7 @@ import type { Credentials } from "./web/authenticate.ts";
 import { deliveryRoutes } from "./web/delivery-routes.ts";
 import { deploymentRoutes } from "./web/deployment-routes.ts";
 import { healthRoutes } from "./web/health-routes.ts";
+import { leftProofJudge } from "./web/left-proof.ts";
 import { listen, stopListening } from "./web/listen.ts";
 import { metricsRoutes } from "./web/metrics-routes.ts";
 import { JobRights } from "./web/oidc/job-rights.ts";
@@ -170,6 +171,14 @@ export async function startInstance(options: {
     onChecked: (...check) => metrics.checked(...check),
     log,
   });
+  const tokens = new TokenVerifier({ ...config.oidc, clock });
+  const jobs = new JobRights({ access, clock });
+  const judgeProof = leftProofJudge({
+    secret: (variable) => env[variable],
+    tokens,
+    audience: config.oidc.audience,
+    jobs,
+  });
   const looks = new RecurringLooks({
     store,
     clock,
@@ -178,6 +187,7 @@ export async function startInstance(options: {
     targets,
     acceptor,
     access,
+    judgeProof,
     lease: failover.controller.lease,
     deliveries: new DeliveryLogClient(newApp(secret), clock),
     health: new DeliveryHealth({
@@ -214,7 +224,6 @@ export async function startInstance(options: {
     admins: config.admins,
     places: placesOf(config, self),
   });
-  const tokens = new TokenVerifier({ ...config.oidc, clock });
   const credentials: Credentials = {
     adminToken: environment.adminToken,
     targets,
@@ -251,7 +260,7 @@ export async function startInstance(options: {
           clock,
           acceptor,
           credentials,
-          jobs: new JobRights({ access, clock }),
+          jobs,
           pageUrl,
           onQueued: () => dispatcher.wake(),
           onVerified: () => metrics.verified(),
@@ -259,7 +268,7 @@ export async function startInstance(options: {
       ],
       [
         "/api/deliveries",
-        deliveryRoutes({ store, credentials, acceptor, targets, github: { access, clock } }),
+        deliveryRoutes({ store, credentials, acceptor, targets, github: { access, clock }, judgeProof }),
       ],
       ["/api", statusRoutes({ config, instance: name, store, failover, credentials })],
       ["/api", openApiRoutes(config.instances)],

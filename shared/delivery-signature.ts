@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomUUID, timingSafeEqual } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 
 /** The shortest key that a delivery secret may hold, in bytes. */
@@ -43,4 +43,30 @@ export function checkDelivery(secret: string, body: string, headers: Record<stri
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** How old or new a signature may be: Standard Webhooks' own tolerance. */
+const TOLERANCE_MS = 5 * 60_000;
+
+/** Whether the headers carry a signature of `body` under `secret` that was valid at a time in the past (ms). */
+export function wasSigned(
+  secret: string,
+  body: string,
+  headers: Record<string, string>,
+  at: number,
+): boolean {
+  const {
+    "webhook-id": id = "",
+    "webhook-timestamp": written = "",
+    "webhook-signature": list = "",
+  } = headers;
+  const signedAt = /^\d{1,12}$/.test(written) ? Number(written) * 1_000 : Number.NaN;
+  if (!(Math.abs(signedAt - at) <= TOLERANCE_MS)) return false;
+  const expected = Buffer.from(
+    signDelivery(secret, body, { id, now: new Date(signedAt) })["webhook-signature"] ?? "",
+  );
+  return list.split(" ").some((one) => {
+    const given = Buffer.from(one);
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  });
 }

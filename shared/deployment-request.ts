@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** One attempt of one workflow run at GitHub. */
 export interface RunReference {
   run_id: number;
@@ -31,6 +33,23 @@ export interface DeploymentRequest extends RunReference {
  */
 export interface DeploymentRequestPayload {
   twinhook: DeploymentRequest;
+  /** Proves who left it, so that the run that it names need not have ended; see {@link RequestProof}. */
+  proof?: RequestProof;
+}
+
+/**
+ * What an Action would have sent to an endpoint: the exact text of the request, and the headers that prove who
+ * asks, made no more than 5 minutes before the GitHub Deployment. A token's audience is {@link leftAudience}, which
+ * binds it to this text: whoever reads the payload can do nothing with it but ask for the same once more.
+ */
+export interface RequestProof {
+  body: string;
+  headers: Record<string, string>;
+}
+
+/** The audience of an OIDC token that proves who left `body` at GitHub. */
+export function leftAudience(audience: string, body: string): string {
+  return `${audience}/left/${createHash("sha256").update(body).digest("hex")}`;
 }
 
 /** The `task` of GitHub Deployments that are Twinhook's. */

@@ -1,4 +1,5 @@
 import type { Insertable } from "kysely";
+import type { DeploymentStatus } from "../../shared/deployment.ts";
 import { announce } from "../queue/announce.ts";
 import { type Mark, markOf, placeInOrder } from "../queue/order.ts";
 import { requeue } from "../queue/requeue.ts";
@@ -45,6 +46,8 @@ export async function commitBatch(
   const state = await readState(trx, store, arrivals);
   const newDeliveries = new Map<string, DeliveryRow>();
   const newDeployments: Insertable<DeploymentRow>[] = [];
+  /** Deployments that were never shown at GitHub, and for which an Action now waits there. */
+  const shownLate: { id: string; status: DeploymentStatus }[] = [];
   const accepted: Accepted[] = [];
 
   for (const arrival of arrivals) {
@@ -98,11 +101,12 @@ export async function commitBatch(
           .where("deliveries.deployment_ids", "=", "[]"),
       )
       .execute();
-  const queued = newDeployments.filter(({ status }) => status === "queued");
+  // What was superseded from the start is shown at GitHub only where an Action waits for it.
+  const shown = newDeployments.filter((row) => row.status === "queued" || row.github_deployment_id);
   await announce(
     trx,
     store,
-    queued.map(({ id }) => ({ id, status: "queued" })),
+    [...shown, ...shownLate].map(({ id, status }) => ({ id, status })),
   );
   return accepted;
 
@@ -125,6 +129,7 @@ export async function commitBatch(
       result.deployments.push({ id: existing.id, duplicate: true });
       if (arrival.githubDeploymentId && !existing.github_deployment_id) {
         existing.github_deployment_id = arrival.githubDeploymentId;
+        if (existing.status === "superseded") shownLate.push(existing);
         await trx
           .updateTable("deployments")
           .set({ github_deployment_id: arrival.githubDeploymentId })

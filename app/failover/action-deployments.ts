@@ -4,13 +4,13 @@ import type { Arrival } from "../accept/arrival.ts";
 import type { Accepted } from "../accept/commit-batch.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import { twinhookPayload } from "../github/deployments.ts";
+import { proofIn, twinhookPayload } from "../github/deployments.ts";
 import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { answerLeftDeployments } from "./answer-left-deployments.ts";
 import type { ControllerLease } from "./controller-lease.ts";
-import { judgeLeftDeployment, type LeftDeployment, leftGuid } from "./left-deployment.ts";
+import { type JudgeProof, judgeLeftDeployment, type LeftDeployment, leftGuid } from "./left-deployment.ts";
 import { type Collected, type Look, lastLook, recordLook, watchedSince } from "./look.ts";
 import { lookAtEach } from "./look-at-each.ts";
 
@@ -29,6 +29,7 @@ export interface ActionDeploymentsOptions {
   targets: readonly TargetConfig[];
   access: RepositoryAccess;
   lease: ControllerLease;
+  judgeProof: JudgeProof;
 }
 
 /** Finds the requests that Actions left as GitHub Deployments, because no endpoint could be reached. */
@@ -77,12 +78,17 @@ export class ActionDeployments implements Look {
     { since, watched }: { since: number; watched: ReadonlyMap<TargetConfig, number> },
     signal: AbortSignal,
   ): Promise<Arrival[]> {
-    const { access, targets } = this.#o;
+    const { access, targets, judgeProof } = this.#o;
     const octokit = await access.octokit(repository);
     const left = await this.#unknown(await leftDeployments(octokit, repository, since, signal));
     const found: Arrival[] = [];
     for (const deployment of left) {
-      const arrival = await judgeLeftDeployment(octokit, deployment, { targets, watched, signal });
+      const arrival = await judgeLeftDeployment(octokit, deployment, {
+        targets,
+        watched,
+        judgeProof,
+        signal,
+      });
       if (arrival) found.push(arrival);
     }
     return found;
@@ -124,7 +130,14 @@ async function leftDeployments(
       const request = twinhookPayload(payload);
       const createdAt = Date.parse(created_at);
       if (request && !("id" in request) && createdAt >= since)
-        left.push({ id: String(id), guid: leftGuid(String(id)), repository, request, createdAt });
+        left.push({
+          id: String(id),
+          guid: leftGuid(String(id)),
+          repository,
+          request,
+          proof: proofIn(payload),
+          createdAt,
+        });
     }
     if (data.length < PER_PAGE || Date.parse(data.at(-1)?.created_at ?? "") < since) return left;
   }

@@ -1,11 +1,9 @@
 import type { Logger } from "pino";
+import { writeElsewhere, writeRefusal } from "../../shared/github-status.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import type { Accepted } from "../accept/commit-batch.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import type { Store } from "../store/store.ts";
-
-/** GitHub takes no longer description. */
-const MAX_DESCRIPTION = 140;
 
 /**
  * Says on GitHub Deployments that an Action left why nothing more will be reported on them: the request was
@@ -25,17 +23,16 @@ export async function answerLeftDeployments(
       .where("id", "=", deployed?.id ?? "")
       .executeTakeFirst();
     if (row?.github_deployment_id === id) continue;
-    const description = deployed
-      ? `the GitHub Deployment ${row?.github_deployment_id} shows this deployment, ${deployed.id}`
-      : `Twinhook refuses: ${reason}`;
-    log.warn({ githubDeployment: id, repository }, description);
+    const status = deployed
+      ? writeElsewhere(row?.github_deployment_id, deployed.id)
+      : writeRefusal(reason ?? "no reason given");
+    log.warn({ githubDeployment: id, repository, reason }, status.description);
     try {
       const octokit = await access.octokit(repository);
       await octokit.request("POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses", {
         ...ownerAndName(repository),
         deployment_id: Number(id),
-        state: deployed ? "inactive" : "error",
-        description: description.slice(0, MAX_DESCRIPTION),
+        ...status,
         request: callLimit(signal),
       });
     } catch (error) {

@@ -1,11 +1,11 @@
 import type { Arrival } from "../accept/arrival.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import { twinhookPayload } from "../github/deployments.ts";
+import { proofIn, twinhookPayload } from "../github/deployments.ts";
 import { type Octokit, ownerAndName } from "../github/repository-access.ts";
 import { readRun } from "../github/requested-run.ts";
 import type { DeliveryRow } from "../store/schema.ts";
-import { judgeLeftDeployment, leftGuid } from "./left-deployment.ts";
+import { type JudgeProof, judgeLeftDeployment, leftGuid } from "./left-deployment.ts";
 
 /** Why a delivery cannot be judged again, whatever GitHub says; null when it can. */
 export function whyNotAgain(delivery: DeliveryRow): string | null {
@@ -25,13 +25,17 @@ export function whyNotAgain(delivery: DeliveryRow): string | null {
 export async function judgeAgain(
   octokit: Octokit,
   delivery: DeliveryRow,
-  { targets, signal }: { targets: readonly TargetConfig[]; signal: AbortSignal },
+  {
+    targets,
+    judgeProof,
+    signal,
+  }: { targets: readonly TargetConfig[]; judgeProof: JudgeProof; signal: AbortSignal },
 ): Promise<Arrival | null> {
   const { repository, source, guid, event } = delivery;
   if (source === "github_deployment") {
     const left = await readLeft(octokit, delivery, signal);
     const watched = new Map(targets.map((target) => [target, 0]));
-    return left && judgeLeftDeployment(octokit, left, { targets, watched, signal });
+    return left && judgeLeftDeployment(octokit, left, { targets, watched, judgeProof, signal });
   }
   const run = await readRun(
     octokit,
@@ -55,7 +59,8 @@ async function readLeft(octokit: Octokit, { guid, repository }: DeliveryRow, sig
     });
     const request = twinhookPayload(data.payload);
     if (!request) return null;
-    return { id, guid: leftGuid(id), repository, request, createdAt: Date.parse(data.created_at) };
+    const createdAt = Date.parse(data.created_at);
+    return { id, guid: leftGuid(id), repository, request, proof: proofIn(data.payload), createdAt };
   } catch (error) {
     if ((error as { status?: number }).status === 404) return null;
     throw error;

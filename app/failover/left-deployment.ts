@@ -1,6 +1,6 @@
 import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
 import type { Arrival } from "../accept/arrival.ts";
-import { findTarget, parseDeploymentRequest } from "../accept/deployment-request.ts";
+import { findTarget, type ParsedRequest, parseDeploymentRequest } from "../accept/deployment-request.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { Octokit } from "../github/repository-access.ts";
 import { readRequestedRun } from "../github/requested-run.ts";
@@ -13,8 +13,20 @@ export interface LeftDeployment {
   guid: string;
   repository: string;
   request: Record<string, unknown>;
+  /** What came with it to prove who left it; not yet looked at. */
+  proof: unknown;
   createdAt: number;
 }
+
+/**
+ * Judges what proves who left a request: what arrives by it, or why it is refused. Null when nothing is proven, so
+ * that GitHub must say that the run may deploy.
+ */
+export type JudgeProof = (
+  left: LeftDeployment,
+  request: ParsedRequest,
+  target: TargetConfig,
+) => Promise<Arrival | { refused: string } | null>;
 
 /** Under which a GitHub Deployment that holds a request is on record. */
 export function leftGuid(id: string): string {
@@ -22,9 +34,10 @@ export function leftGuid(id: string): string {
 }
 
 /**
- * Judges a request that was left at GitHub. Whoever may write deployments may have left it, so that nothing of
- * it is believed: the run that it names is read at GitHub, and must be one whose event would have deployed the
- * same commit to the same target. Null while that run has not ended.
+ * Judges a request that was left at GitHub. One that proves who left it is judged as if it had reached an endpoint.
+ * Otherwise whoever may write deployments may have left it, so that nothing of it is believed: the run that it
+ * names is read at GitHub, and must be one whose event would have deployed the same commit to the same target.
+ * Null while that run has not ended.
  */
 export async function judgeLeftDeployment(
   octokit: Octokit,
@@ -32,6 +45,7 @@ export async function judgeLeftDeployment(
   rules: {
     targets: readonly TargetConfig[];
     watched: ReadonlyMap<TargetConfig, number>;
+    judgeProof: JudgeProof;
     signal: AbortSignal;
   },
 ): Promise<Arrival | null> {
@@ -64,6 +78,9 @@ export async function judgeLeftDeployment(
   const { target } = wanted;
   if (left.createdAt < (rules.watched.get(target) ?? Number.POSITIVE_INFINITY))
     return refuse("it was made before the target was first watched");
+
+  const proven = await rules.judgeProof(left, request, target);
+  if (proven) return "refused" in proven ? refuse(proven.refused) : { ...proven, ...common };
 
   const run = await readRequestedRun(octokit, request, target, rules.signal);
   if ("pending" in run) return null;

@@ -11,6 +11,7 @@ import { ActionDeployments } from "./action-deployments.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
+import type { JudgeProof } from "./left-deployment.ts";
 import { countResults, type Look } from "./look.ts";
 import type { Notices } from "./notices.ts";
 import { Reconcile } from "./reconcile.ts";
@@ -28,6 +29,7 @@ export interface RecurringLooksOptions {
   health: DeliveryHealth;
   /** Only the controller looks. */
   lease: ControllerLease;
+  judgeProof: JudgeProof;
 }
 
 /**

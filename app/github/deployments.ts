@@ -1,7 +1,7 @@
 import { GITHUB_TASK } from "../../shared/deployment-request.ts";
+import { writeStatus } from "../../shared/github-status.ts";
 import type { Announcement } from "../queue/announce.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
-import { githubStatus } from "./description.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "./repository-access.ts";
 
 /** What the outbox needs to know of a deployment to show it. */
@@ -67,7 +67,7 @@ export class GitHubDeployments {
     await octokit.request("POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses", {
       ...ownerAndName(shown.repository),
       deployment_id: Number(githubDeploymentId),
-      ...githubStatus(announcement),
+      ...writeStatus(announcement.status, announcement.detail),
       log_url: shown.logUrl,
       ...(shown.environmentUrl ? { environment_url: shown.environmentUrl } : {}),
       request: callLimit(),
@@ -75,16 +75,23 @@ export class GitHubDeployments {
   }
 }
 
-/**
- * What a GitHub Deployment's payload holds for Twinhook: the deployment that it shows, or an Action's request.
- * GitHub hands the payload back as an object or, to some clients, as text.
- */
+/** What a GitHub Deployment's payload holds for Twinhook: the deployment that it shows, or an Action's request. */
 export function twinhookPayload(payload: unknown): Record<string, unknown> | undefined {
+  const ours = asObject(payload)?.twinhook;
+  return typeof ours === "object" && ours !== null ? (ours as Record<string, unknown>) : undefined;
+}
+
+/** What a payload holds beside an Action's request to prove who left it. */
+export function proofIn(payload: unknown): unknown {
+  return asObject(payload)?.proof;
+}
+
+/** GitHub hands a payload back as an object or, to some clients, as text. */
+function asObject(payload: unknown): Record<string, unknown> | null {
   try {
     const value = typeof payload === "string" ? JSON.parse(payload) : payload;
-    const ours = (value as { twinhook?: unknown } | null)?.twinhook;
-    return typeof ours === "object" && ours !== null ? (ours as Record<string, unknown>) : undefined;
+    return typeof value === "object" ? value : null;
   } catch {
-    return undefined;
+    return null;
   }
 }

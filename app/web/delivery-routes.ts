@@ -3,6 +3,7 @@ import type { Acceptor } from "../accept/acceptor.ts";
 import { isoTime } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { judgeAgain, whyNotAgain } from "../failover/judge-again.ts";
+import type { JudgeProof } from "../failover/left-deployment.ts";
 import { maySee, visibleRepositories } from "../sign-in/viewer.ts";
 import { DELIVERY_OUTCOMES, type DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
@@ -19,6 +20,7 @@ export interface DeliveryRoutesOptions {
   acceptor: Acceptor;
   targets: readonly TargetConfig[];
   github: AskGitHub;
+  judgeProof: JudgeProof;
 }
 
 /** A person waits for it. */
@@ -26,7 +28,7 @@ const JUDGE_LIMIT_MS = 10_000;
 
 /** `/api/deliveries`: what arrived, and what became of it. */
 export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
-  const { store, credentials, acceptor, targets, github } = options;
+  const { store, credentials, acceptor, targets, github, judgeProof } = options;
   const routes = new Hono();
 
   routes.get("/", async (c) => {
@@ -59,6 +61,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     const arrival = await askGitHub(github, { repository, refused: 409 }, async () =>
       judgeAgain(await github.access.octokit(repository), row, {
         targets,
+        judgeProof,
         signal: AbortSignal.timeout(JUDGE_LIMIT_MS),
       }),
     );

@@ -38,7 +38,8 @@ test.each(Object.entries(action.inputs))("the input %s is declared as GitHub rea
   if ("default" in input) expect(typeof input.default).toBe("string");
   // GitHub does not enforce `required`, and a default would hide that it is missing.
   if (input.required) expect(input).not.toHaveProperty("default");
-  expect(input.default).toBe((INPUT_DEFAULTS as Record<string, string>)[name]);
+  // The one default that the runner fills in.
+  if (name !== "github-token") expect(input.default).toBe((INPUT_DEFAULTS as Record<string, string>)[name]);
 });
 
 test.each(Object.entries(action.outputs))("the output %s is described", (name, output) => {

@@ -11,12 +11,16 @@ import { RecurringLooks } from "../../app/failover/recurring-looks.ts";
 import { githubApp } from "../../app/github/app.ts";
 import { DeliveryLogClient } from "../../app/github/delivery-log.ts";
 import { RepositoryAccess } from "../../app/github/repository-access.ts";
+import { leftProofJudge } from "../../app/web/left-proof.ts";
+import { JobRights } from "../../app/web/oidc/job-rights.ts";
+import { TokenVerifier } from "../../app/web/oidc/token-verifier.ts";
 import { testTarget } from "./arrivals.ts";
 import type { RequestRecord } from "./github/answer-request.ts";
 import type { CompleteRunOptions } from "./github/complete-run.ts";
 import { type GitHubOptions, startGitHub } from "./github/simulator.ts";
 import { SleepersClock } from "./sleepers-clock.ts";
 import { type Engine, newStore } from "./stores.ts";
+import { DELIVERY_SECRET } from "./test-host.ts";
 
 /** The controller's looks at a simulated GitHub, whose hour passes by the same clock. Nobody runs deployments. */
 export async function setLooks(
@@ -59,6 +63,12 @@ export async function setLooks(
       acceptor,
       access,
       lease,
+      judgeProof: leftProofJudge({
+        secret: (variable) => (variable === "SITE_DELIVERY_SECRET" ? DELIVERY_SECRET : undefined),
+        tokens: new TokenVerifier({ issuer: github.oidc.issuer, audience: "twinhook", clock }),
+        audience: "twinhook",
+        jobs: new JobRights({ access, clock }),
+      }),
       deliveries: new DeliveryLogClient(newApp(), clock),
       health: new DeliveryHealth({
         store,

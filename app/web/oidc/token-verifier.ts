@@ -26,10 +26,11 @@ export class TokenVerifier {
 
   /**
    * What GitHub says of the job that holds this token.
+   * @param made for whom the token must be made out, and when it must have been good (ms): for this App, and now.
    * @throws {HttpProblem} 401 when the token proves nothing, 503 while the issuer's keys cannot be read.
    */
-  async verify(token: string): Promise<OidcClaims> {
-    const parsed = oidcClaims.safeParse(await this.#payload(token));
+  async verify(token: string, made?: { audience: string; at: number }): Promise<OidcClaims> {
+    const parsed = oidcClaims.safeParse(await this.#payload(token, made));
     if (parsed.success) return parsed.data;
     const missing = parsed.error.issues.map(({ path }) => path.join(".")).join(", ");
     throw unauthorized(
@@ -37,16 +38,19 @@ export class TokenVerifier {
     );
   }
 
-  async #payload(token: string): Promise<unknown> {
+  async #payload(
+    token: string,
+    { audience, at } = { audience: this.#audience, at: this.#clock.now() },
+  ): Promise<unknown> {
     try {
       const { payload } = await jwtVerify(token, (header, jws) => this.#keys.key(header, jws), {
         issuer: this.#issuer,
-        audience: this.#audience,
+        audience,
         algorithms: ALGORITHMS,
         clockTolerance: CLOCK_SKEW_S,
         // Without it a token would be good for ever.
         requiredClaims: ["exp"],
-        currentDate: new Date(this.#clock.now()),
+        currentDate: new Date(at),
       });
       return payload;
     } catch (error) {

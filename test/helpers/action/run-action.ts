@@ -1,8 +1,11 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Ajv2020 as Ajv } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
 import { parse } from "yaml";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -116,11 +119,22 @@ export async function startAction(
     result: ended.then(async (exitCode) => {
       const tookMs = performance.now() - started;
       const outputs = parseOutputs(await readFile(outputFile, "utf8"));
+      if (outputs.report !== undefined) assertReport(outputs.report);
       const summary = await readFile(summaryFile, "utf8");
       await rm(folder, { recursive: true, force: true });
       return { exitCode, outputs, summary, stdout, stderr, tookMs };
     }),
   };
+}
+
+const validateReport = addFormats
+  .default(new Ajv({ strict: true, allowUnionTypes: true }))
+  .compile(JSON.parse(readFileSync(join(ROOT, "action/report.schema.json"), "utf8")));
+
+/** Every report that any test sees is one that the documented schema describes. */
+function assertReport(report: string): void {
+  if (!validateReport(JSON.parse(report)))
+    throw new Error(`the report is not what its schema says: ${JSON.stringify(validateReport.errors)}`);
 }
 
 /**
@@ -146,7 +160,9 @@ async function inputVariables(inputs: Record<string, string>): Promise<Record<st
   return Object.fromEntries(
     Object.entries(declared).map(([name, { default: byDefault }]) => [
       `INPUT_${name.replaceAll(" ", "_").toUpperCase()}`,
-      inputs[name] ?? byDefault ?? "",
+      // Where the runner would fill in the job's token there is none, unless a test gives one: no step may reach
+      // the real GitHub.
+      inputs[name] ?? byDefault?.replace(/^\$\{\{.*\}\}$/, "") ?? "",
     ]),
   );
 }

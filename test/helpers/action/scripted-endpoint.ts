@@ -173,13 +173,15 @@ export class ScriptedEndpoint {
   }
 }
 
-/** An address on which nothing listens. */
-export async function refusingUrl(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return `http://127.0.0.1:${port}`;
+let refusing = 0;
+
+/**
+ * An address on which nothing listens, another one each time. A port that was free a moment ago may be another
+ * test's now; nobody takes port 1.
+ */
+export function refusingUrl(): string {
+  refusing += 1;
+  return `http://127.0.${(refusing >> 8) + 1}.${refusing & 255}:1`;
 }
 
 /** Works as an instance does: accepts on POST, shows on GET. */

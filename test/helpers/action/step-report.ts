@@ -35,6 +35,8 @@ export function knownDeployment(changes: Partial<KnownDeployment> = {}): KnownDe
     exit_code: null,
     reason: null,
     log_tail: null,
+    duplicate: false,
+    onRecord: true,
     url: "https://deploy.example.com/deployments/dep_1",
     ...changes,
   };
@@ -79,6 +81,7 @@ export function stepReport(changes: Partial<StepReport> = {}): StepReport {
     request: REQUEST,
     waitFor: "started",
     timeoutMs: 1_200_000,
+    withoutGitHub: null,
     journal: new Journal(Date.now, () => {}),
     tookMs: 1_234,
     ...changes,

@@ -146,7 +146,7 @@ describe.concurrent("reading back", () => {
       outputs: { verified: "false", "deployment-id": "dep_30433642_1" },
     });
     expect(step.summary).toMatch(/\*\*Delivered:\*\* yes[\s\S]*\*\*Confirmed:\*\* no/);
-    expect(step.summary).toContain("no endpoint lets it be read back");
+    expect(step.summary).toContain("no route lets it be read back");
   });
 
   test.each<[string, Step]>([

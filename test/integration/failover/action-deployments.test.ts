@@ -1,9 +1,16 @@
 import { describe, expect, it } from "vitest";
-import type { DeploymentRequest, DeploymentRequestPayload } from "../../../shared/deployment-request.ts";
+import { signDelivery } from "../../../shared/delivery-signature.ts";
+import {
+  type DeploymentRequest,
+  type DeploymentRequestPayload,
+  leftAudience,
+} from "../../../shared/deployment-request.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
+import type { OidcClaims } from "../../helpers/github/oidc.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
 import { setLooks } from "../../helpers/looks.ts";
 import { ENGINES } from "../../helpers/stores.ts";
+import { DELIVERY_SECRET } from "../../helpers/test-host.ts";
 
 type Run = ReturnType<GitHub["completeRun"]>["run"];
 
@@ -24,8 +31,12 @@ function requestFor(run: Run, change: Partial<DeploymentRequest> = {}): Deployme
 }
 
 /** Leaves the request at GitHub, as the Action does with the job's own token. */
-async function leave(github: GitHub, request: DeploymentRequest, asText = false): Promise<number> {
-  const payload: DeploymentRequestPayload = { twinhook: request };
+async function leave(
+  github: GitHub,
+  request: DeploymentRequest,
+  { asText = false, proof }: { asText?: boolean; proof?: DeploymentRequestPayload["proof"] } = {},
+): Promise<number> {
+  const payload: DeploymentRequestPayload = { twinhook: request, ...(proof && { proof }) };
   const response = await fetch(`${github.url}/repos/acme/site/deployments`, {
     method: "POST",
     headers: {
@@ -42,6 +53,35 @@ async function leave(github: GitHub, request: DeploymentRequest, asText = false)
     }),
   });
   return ((await response.json()) as { id: number }).id;
+}
+
+/** A target that an Action may ask for with the secret. */
+const ASKED_BY_ACTION = {
+  action: { secret_env: "SITE_DELIVERY_SECRET", workflows: [".github/workflows/deploy.yml"] },
+};
+const OTHER_SECRET = `whsec_${Buffer.from("a secret that nobody else knows").toString("base64")}`;
+
+/** What an Action that has the secret adds to its request, by GitHub's clock. */
+function proofOf(
+  github: GitHub,
+  request: DeploymentRequest,
+  { secret = DELIVERY_SECRET, ageMs = 0 } = {},
+): DeploymentRequestPayload["proof"] {
+  const body = JSON.stringify(request);
+  return { body, headers: signDelivery(secret, body, { now: new Date(github.clock.now() - ageMs) }) };
+}
+
+/** What an Action without a secret adds to its request: the token of a job of the request's run. */
+function tokenProof(github: GitHub, request: DeploymentRequest, claims: OidcClaims = {}) {
+  const body = JSON.stringify(request);
+  const { run_id, run_attempt } = request.via ?? request;
+  const token = github.oidc.token({
+    repository: request.repository,
+    repository_id: github.repository(request.repository).id,
+    ...{ run_id, run_attempt, sha: request.sha, aud: leftAudience("twinhook", body) },
+    ...claims,
+  });
+  return { body, headers: { authorization: `Bearer ${token}` } };
 }
 
 const never = { repository: "acme/site", send: false };
@@ -76,7 +116,7 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     const { github, clock } = scene;
     await scene.look();
     const { run } = github.completeRun(never);
-    await leave(github, requestFor(run), true);
+    await leave(github, requestFor(run), { asText: true });
     const calls = () => scene.requests("GET /repos/acme/site/actions/runs/*/attempts/*");
     for (let minute = 0; minute < 3; minute++) {
       clock.advance(60_000);
@@ -111,6 +151,91 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     clock.advance(60_000);
     await clock.asleep();
     expect(await scene.deployments()).toMatchObject([{ run_id: run.id, github_deployment_id: String(id) }]);
+  });
+
+  it("is taken while its run goes on when it proves who left it, as it would be at an endpoint", async () => {
+    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const { github } = scene;
+    const { run } = github.completeRun({ ...never, action: "in_progress" });
+    const request = requestFor(run);
+    const id = await leave(github, request, { proof: proofOf(github, request) });
+    await scene.look();
+    expect(await scene.deployments()).toMatchObject([
+      { run_id: run.id, source: "github_deployment", github_deployment_id: String(id) },
+    ]);
+    expect(scene.requests("GET /repos/acme/site/actions/runs/*/attempts/*")).toEqual([]);
+  });
+
+  it("is refused by the target's rules although it proves who left it", async () => {
+    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const { github } = scene;
+    github.faults.add({ kind: "status", status: 404 }, { route: "GET /repos/*/actions/workflows/*" });
+    const request = requestFor(github.completeRun(never).run, { ref: "refs/heads/next" });
+    const id = await leave(github, request, { proof: proofOf(github, request) });
+    await scene.look();
+    expect(await scene.deployments()).toEqual([]);
+    expect(github.statuses("acme/site", id)).toMatchObject([
+      { state: "error", description: expect.stringContaining("the ref refs/heads/next may not deploy") },
+    ]);
+  });
+
+  it("is taken while its run goes on when the job's own token was made out for it", async () => {
+    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const { github } = scene;
+    const { run } = github.completeRun({ ...never, action: "in_progress" });
+    const request = requestFor(run, { via: { run_id: run.id, run_attempt: 1 } });
+    await leave(github, request, { proof: tokenProof(github, request) });
+    await scene.look();
+    expect(await scene.deployments()).toMatchObject([{ run_id: run.id, source: "github_deployment" }]);
+  });
+
+  it.each<[string, OidcClaims]>([
+    ["made out for endpoints", { aud: "twinhook" }],
+    ["made out for another text", { aud: leftAudience("twinhook", "{}") }],
+    ["long expired when it was left", { exp: 1, iat: 1, nbf: 1 }],
+  ])("waits for its run to end when the token with it is %s", async (_what, claims) => {
+    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const { github } = scene;
+    const { run } = github.completeRun({ ...never, action: "in_progress" });
+    const request = requestFor(run, { via: { run_id: run.id, run_attempt: 1 } });
+    await leave(github, request, { proof: tokenProof(github, request, claims) });
+    await scene.look();
+    expect(await scene.deployments()).toEqual([]);
+    expect(await scene.deliveries()).toEqual([]);
+  });
+
+  it("is refused when the token with it is of another workflow than it says", async () => {
+    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const { github } = scene;
+    const { run } = github.completeRun({ ...never, action: "in_progress" });
+    const request = requestFor(run, { via: { run_id: run.id, run_attempt: 1 } });
+    const proof = tokenProof(github, request, { workflow: ".github/workflows/mine.yml" });
+    const id = await leave(github, request, { proof });
+    await scene.look();
+    expect(await scene.deployments()).toEqual([]);
+    expect(github.statuses("acme/site", id)).toMatchObject([
+      { state: "error", description: expect.stringContaining("workflow: the token is of") },
+    ]);
+  });
+
+  it.each<[string, (github: GitHub, request: DeploymentRequest) => DeploymentRequestPayload["proof"]]>([
+    ["is of another secret", (github, request) => proofOf(github, request, { secret: OTHER_SECRET })],
+    ["is for another request", (github, request) => proofOf(github, { ...request, run_id: 1 })],
+    ["is older than five minutes", (github, request) => proofOf(github, request, { ageMs: 301_000 })],
+    ["has no signature", (_, request) => ({ body: JSON.stringify(request), headers: {} })],
+    ["has another shape", () => "trust me" as never],
+  ])("waits for its run to end when its proof %s", async (_what, proof) => {
+    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const { github, clock } = scene;
+    const { run } = github.completeRun({ ...never, action: "in_progress" });
+    const request = requestFor(run);
+    await leave(github, request, { proof: proof(github, request) });
+    await scene.look();
+    expect(await scene.deployments()).toEqual([]);
+    github.completeRun({ ...never, runId: run.id });
+    clock.advance(60_000);
+    await clock.asleep();
+    expect(await scene.deployments()).toMatchObject([{ run_id: run.id }]);
   });
 
   it("is told where its deployment is shown, when the App has made a GitHub Deployment of it before", async () => {
@@ -193,6 +318,8 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     expect(await scene.deployments()).toMatchObject([
       { run_id: next.id, status: "superseded", github_deployment_id: String(late) },
     ]);
+    const outbox = await store.read.selectFrom("outbox").select("body").execute();
+    expect(outbox.map(({ body }) => JSON.parse(body))).toEqual([{ status: "superseded", detail: null }]);
   });
 
   it("is not looked for in what the App itself made", async () => {

@@ -9,7 +9,7 @@ import { REQUEST } from "../../helpers/action/step-report.ts";
 const ENDPOINT = "https://deploy.example.com/twin";
 
 function judge(reply: HttpReply) {
-  return judgeReply(reply, REQUEST, { endpointUrl: ENDPOINT, now: 0 });
+  return judgeReply(reply, REQUEST, { endpointUrl: ENDPOINT, now: 0, credentialKind: "secret" });
 }
 
 function answer(status: number, body: unknown, headers: Record<string, string> = {}): HttpReply {
@@ -61,7 +61,9 @@ test.each([
 test("when a target was asked for, another one is not ours", () => {
   const request = { ...REQUEST, target: "web" };
   const reply = answer(202, { ...deploymentFor(REQUEST), target: "api" });
-  expect(judgeReply(reply, request, { endpointUrl: ENDPOINT, now: 0 })).toMatchObject({
+  expect(
+    judgeReply(reply, request, { endpointUrl: ENDPOINT, now: 0, credentialKind: "secret" }),
+  ).toMatchObject({
     cause: expect.stringMatching(/`target` is not ours/),
   });
 });
@@ -71,6 +73,7 @@ test("when reading back, another id confirms nothing", () => {
     expectedId: "dep_2",
     endpointUrl: ENDPOINT,
     now: 0,
+    credentialKind: "secret",
   });
   expect(judgement).toMatchObject({ kind: "transient", cause: expect.stringMatching(/another deployment/) });
 });
@@ -132,9 +135,23 @@ test("a network error is told in our own words, without path and query", () => {
   expect(networkCause(networkCode("nonsense"))).toBe("network error (UNKNOWN)");
 });
 
-test("only a request that left the machine may have been carried out without an answer", () => {
-  const arrived = (code: string) => judge({ kind: "none", code, cause: "" });
-  expect(arrived("ECONNREFUSED")).toMatchObject({ mayHaveArrived: false });
-  expect(arrived("ECONNRESET")).toMatchObject({ mayHaveArrived: true });
-  expect(arrived(TIMED_OUT)).toMatchObject({ mayHaveArrived: true });
+test.each([true, false])("a request that left (%s) may have been carried out without an answer", (sent) => {
+  expect(judge({ kind: "none", code: TIMED_OUT, cause: "", sent })).toMatchObject({ mayHaveArrived: sent });
+});
+
+test("a refused proof is answered with what to change for that proof", () => {
+  const oidc = judgeReply(answer(401, ""), REQUEST, {
+    endpointUrl: ENDPOINT,
+    now: 0,
+    credentialKind: "oidc",
+  });
+  expect(oidc).toMatchObject({ remedy: expect.stringContaining("`oidc.audience`") });
+});
+
+test("an answer tells by how much the endpoint's clock differs", () => {
+  const now = Date.parse("2026-11-01T12:00:00.500Z");
+  const reply = answer(202, deploymentFor(REQUEST), { date: "Sun, 01 Nov 2026 12:01:40 GMT" });
+  expect(judgeReply(reply, REQUEST, { endpointUrl: ENDPOINT, now, credentialKind: "oidc" })).toMatchObject({
+    skewMs: 100_000,
+  });
 });

@@ -8,13 +8,13 @@ import { stepReport } from "../../helpers/action/step-report.ts";
 
 const RIGHT = { endpoints: "https://a.example.com", environment: "production", secret: TEST_SECRET };
 
-function read(inputs: Record<string, string>) {
-  return parseInputs((name) => inputs[name] ?? "");
+function read(inputs: Record<string, string>, env: Record<string, string> = {}) {
+  return parseInputs((name) => inputs[name] ?? "", env);
 }
 
-function problemsOf(inputs: Record<string, string>): readonly string[] {
+function problemsOf(inputs: Record<string, string>, env: Record<string, string> = {}): readonly string[] {
   try {
-    read(inputs);
+    read(inputs, env);
   } catch (error) {
     if (error instanceof InputError) return error.problems;
     throw error;
@@ -49,7 +49,8 @@ test("action.yml declares the same defaults as the code", () => {
   const declared = Object.entries(metadata.inputs).flatMap(([name, input]) =>
     input.default === undefined ? [] : [[name, input.default]],
   );
-  expect(Object.fromEntries(declared)).toEqual(INPUT_DEFAULTS);
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the workflow's syntax, not ours
+  expect(Object.fromEntries(declared)).toEqual({ ...INPUT_DEFAULTS, "github-token": "${{ github.token }}" });
 });
 
 test("action.yml declares exactly the inputs that are read", () => {
@@ -57,7 +58,7 @@ test("action.yml declares exactly the inputs that are read", () => {
   parseInputs((name) => {
     asked.add(name);
     return (RIGHT as Record<string, string>)[name] ?? "";
-  });
+  }, {});
   expect(Object.keys(metadata.inputs).sort()).toEqual([...asked].sort());
 });
 
@@ -81,6 +82,7 @@ test("everything that is wrong is reported at once, with what was expected and w
     payload: "{no json",
     sha: "main",
     ref: "main",
+    "github-route": "always",
     "dry-run": "yes",
   });
   for (const expected of [
@@ -96,16 +98,55 @@ test("everything that is wrong is reported at once, with what was expected and w
     /^on-superseded: expected pass or fail, got "ignore"/,
     /^max-attempts: expected a whole number from 1 to 100, got "many"/,
     /^payload: expected JSON, got 8 characters that are not/,
+    /^github-route: expected auto or never, got "always"/,
     /^dry-run: expected false or true, got "yes"/,
   ])
     expect(problems).toContainEqual(expect.stringMatching(expected));
-  expect(problems).toHaveLength(13);
+  expect(problems).toHaveLength(14);
 });
 
-test("a missing secret is answered with the YAML that sets it", () => {
-  const [problem] = problemsOf({ ...RIGHT, secret: "" });
+const OFFERED = { ACTIONS_ID_TOKEN_REQUEST_URL: "https://oidc.example", ACTIONS_ID_TOKEN_REQUEST_TOKEN: "t" };
+
+test("without a secret and without OIDC both ways are shown as YAML", () => {
+  const [problem = ""] = problemsOf({ ...RIGHT, secret: "" });
+  const [byOidc, bySecret] = problem.split("By a secret");
+  expect(byOidc).toContain("    permissions:\n          id-token: write\n");
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the workflow's syntax, not ours
-  expect(problem).toContain("with:\n      secret: ${{ secrets.TWINHOOK_SECRET }}");
+  expect(bySecret).toContain("        with:\n          secret: ${{ secrets.TWINHOOK_SECRET }}");
+});
+
+test("without a secret the job proves itself by OIDC, for the given audience", () => {
+  const inputs = { ...RIGHT, secret: "" };
+  expect(read(inputs, OFFERED).credential).toEqual({ kind: "oidc", audience: "twinhook" });
+  expect(read({ ...inputs, audience: "deploys" }, OFFERED).credential).toEqual({
+    kind: "oidc",
+    audience: "deploys",
+  });
+  expect(read(RIGHT, OFFERED).credential).toEqual({ kind: "secret", secret: TEST_SECRET });
+});
+
+test("a token is not sent over http, except on loopback", () => {
+  const urls = "http://deploy.example.com\nhttp://127.0.0.1:9000\nhttp://localhost:1\nhttps://a.example.com";
+  const inputs = { ...RIGHT, secret: "", endpoints: urls };
+  expect(problemsOf(inputs, OFFERED)).toEqual([
+    expect.stringMatching(/^endpoints: expected https:\/\/ for the primary, got http/),
+  ]);
+  expect(problemsOf({ ...inputs, secret: TEST_SECRET }, OFFERED)).toEqual([]);
+});
+
+test("GitHub is a route when there is a token for it and nobody forbids it", () => {
+  expect(read(RIGHT)).toMatchObject({
+    githubToken: undefined,
+    withoutGitHub: "the input `github-token` is empty",
+  });
+  expect(read({ ...RIGHT, "github-token": "ghs_1" })).toMatchObject({
+    githubToken: "ghs_1",
+    withoutGitHub: null,
+  });
+  expect(read({ ...RIGHT, "github-token": "ghs_1", "github-route": "never" })).toMatchObject({
+    githubToken: undefined,
+    withoutGitHub: "`github-route` is `never`",
+  });
 });
 
 test("a malformed secret is never repeated", () => {

@@ -1,0 +1,40 @@
+import type { Client } from "./client.ts";
+import type { Endpoint } from "./endpoints.ts";
+import type { GitHubClient } from "./github-client.ts";
+import type { Journal } from "./journal.ts";
+
+/** Which routes would take the request, and which would not. */
+export interface Checked {
+  ready: Endpoint[];
+  failing: Endpoint[];
+}
+
+/** Asks every route once, in a dry run: whether it is reached, lets this job ask, and knows the target. */
+export async function checkRoutes({
+  client,
+  endpoints,
+  github,
+  journal,
+}: {
+  client: Client;
+  endpoints: readonly Endpoint[];
+  /** Null when GitHub is not to be used. */
+  github: { endpoint: Endpoint; client: GitHubClient } | null;
+  journal: Journal;
+}): Promise<Checked> {
+  const checked: Checked = { ready: [], failing: [] };
+  const note = (endpoint: Endpoint, ready: boolean) => checked[ready ? "ready" : "failing"].push(endpoint);
+  for (const endpoint of endpoints) {
+    const at = { step: "check", endpoint, round: 1 } as const;
+    note(endpoint, (await journal.record(at, () => client.request(endpoint))).kind === "deployment");
+  }
+  if (github) {
+    const at = { step: "check", endpoint: github.endpoint, round: 1 } as const;
+    const result = await journal.record(
+      at,
+      async () => (await github.client.check()) ?? { kind: "ready", status: 422 },
+    );
+    note(github.endpoint, result.kind === "ready");
+  }
+  return checked;
+}

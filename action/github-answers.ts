@@ -1,0 +1,39 @@
+/** What is read of a GitHub Deployment. Nothing that GitHub, or something in its place, answers is believed unread. */
+export interface GitHubDeployment {
+  id: string;
+  sha: string;
+  /** In milliseconds since 1970, by GitHub's clock. */
+  createdAt: number;
+  /** What its payload holds for Twinhook; empty when that is nothing. */
+  payload: Record<string, unknown>;
+}
+
+/** Reads one, or null when it is none. */
+export function readDeployment(value: unknown): GitHubDeployment | null {
+  const { id, sha, created_at, payload } = readPayload(value);
+  // Large ids come as BigInt.
+  if (!/^[1-9]\d*$/.test(String(id)) || typeof sha !== "string") return null;
+  const createdAt = typeof created_at === "string" ? Date.parse(created_at) : Number.NaN;
+  const ours = readPayload(parsed(payload)).twinhook;
+  return {
+    id: String(id),
+    sha,
+    createdAt: Number.isNaN(createdAt) ? 0 : createdAt,
+    payload: readPayload(ours),
+  };
+}
+
+/** A value as an object; an empty one when it is none. */
+export function readPayload(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** GitHub hands a payload back as an object or, to some clients, as text. */
+function parsed(payload: unknown): unknown {
+  if (typeof payload !== "string") return payload;
+  try {
+    return JSON.parse(payload);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,63 @@
+import { leftAudience } from "../shared/deployment-request.ts";
+import { type Client, createClient } from "./client.ts";
+import { createProver, proveByToken } from "./credential.ts";
+import type { Endpoint } from "./endpoints.ts";
+import type { Redactor } from "./foreign-text.ts";
+import { GitHubClient, githubEndpoint } from "./github-client.ts";
+import type { Inputs } from "./inputs.ts";
+import type { ActionRequest } from "./request.ts";
+
+/** Every way to get the request through. */
+export interface Routes {
+  endpoints: readonly Endpoint[];
+  /** Null when GitHub is not to be used. */
+  github: { endpoint: Endpoint; client: GitHubClient } | null;
+  /** Talks to each of them in its own way. */
+  client: Client;
+}
+
+export interface RoutesOptions {
+  inputs: Inputs;
+  request: ActionRequest;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Asks the runner for an OIDC token. */
+  getToken: (audience: string) => Promise<string>;
+  redact: Redactor;
+  signal: AbortSignal;
+  now: () => number;
+}
+
+/** The routes that the inputs name, with what proves on each of them who asks. */
+export function createRoutes({ inputs, request, env, getToken, redact, signal, now }: RoutesOptions): Routes {
+  const { credential, endpoints, githubToken, requestTimeoutMs } = inputs;
+  const tokens = { getToken, onToken: redact.know, signal };
+  const prove = createProver(credential, tokens);
+  const common = { request, requestTimeoutMs, signal, redact, now };
+  const client = createClient({ ...common, prove, credentialKind: credential.kind });
+  if (githubToken === undefined) return { endpoints, github: null, client };
+
+  const apiUrl = (env.GITHUB_API_URL || "https://api.github.com").replace(/\/+$/, "");
+  const github = {
+    endpoint: githubEndpoint(apiUrl),
+    client: new GitHubClient({
+      ...common,
+      apiUrl,
+      pageUrl: `${env.GITHUB_SERVER_URL || "https://github.com"}/${request.repository}/deployments`,
+      token: githubToken,
+      withToken: credential.kind === "oidc",
+      proveLeft: (body) =>
+        credential.kind === "secret"
+          ? prove(body)
+          : proveByToken(leftAudience(credential.audience, body), tokens),
+    }),
+  };
+  const own = (endpoint: Endpoint): Client => (endpoint === github.endpoint ? github.client : client);
+  return {
+    endpoints,
+    github,
+    client: {
+      request: (endpoint) => own(endpoint).request(endpoint),
+      read: (endpoint, options) => own(endpoint).read(endpoint, options),
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import type { DeploymentStatus } from "./deployment.ts";
+
+/** The states of a GitHub Deployment that Twinhook uses. */
+export type GitHubState = "queued" | "in_progress" | "success" | "failure" | "error" | "inactive";
+
+/** How each state of a deployment reads at GitHub: the state there, and how its description begins. */
+const STATES: Record<DeploymentStatus, readonly [GitHubState, string]> = {
+  queued: ["queued", "Waiting to be deployed"],
+  running: ["in_progress", "Deploying"],
+  succeeded: ["success", "Deployed"],
+  failed: ["failure", "Failed"],
+  cancelled: ["error", "Cancelled"],
+  superseded: ["inactive", "Superseded by a newer run"],
+};
+
+const REFUSES = "Twinhook refuses: ";
+
+/** A status of a GitHub Deployment, as the App writes it. */
+export interface WrittenStatus {
+  state: GitHubState;
+  description: string;
+}
+
+/** What a status of a GitHub Deployment says about a deployment. */
+export type ReadStatus =
+  | { kind: "status"; status: DeploymentStatus; detail: string | null }
+  /** The App takes the request that was left there for nothing. */
+  | { kind: "refused"; reason: string }
+  /** Another GitHub Deployment shows the deployment. */
+  | { kind: "elsewhere"; githubId: string };
+
+/** The status that shows a deployment's state; GitHub refuses descriptions above 140 characters. */
+export function writeStatus(status: DeploymentStatus, detail: string | null): WrittenStatus {
+  const [state, text] = STATES[status];
+  return { state, description: shortened(detail ? `${text}: ${detail}` : text) };
+}
+
+/** The status that tells why a request that was left at GitHub is not carried out. */
+export function writeRefusal(reason: string): WrittenStatus {
+  return { state: "error", description: shortened(REFUSES + reason) };
+}
+
+/** The status that tells where the deployment that was asked for is shown already. */
+export function writeElsewhere(githubId: string | null | undefined, deploymentId: string): WrittenStatus {
+  const description = `the GitHub Deployment ${githubId} shows this deployment, ${deploymentId}`;
+  return { state: "inactive", description: shortened(description) };
+}
+
+/** What a status says, or null when it is not one that the App wrote (GitHub adds `inactive` by itself). */
+export function readStatus({
+  state,
+  description,
+}: {
+  state: string;
+  description?: string | null;
+}): ReadStatus | null {
+  const text = description ?? "";
+  if (state === "error" && text.startsWith(REFUSES))
+    return { kind: "refused", reason: text.slice(REFUSES.length) };
+  const elsewhere = state === "inactive" ? /^the GitHub Deployment (\d+) shows/.exec(text)?.[1] : undefined;
+  if (elsewhere !== undefined) return { kind: "elsewhere", githubId: elsewhere };
+  const found = (Object.keys(STATES) as DeploymentStatus[]).find(
+    (status) => STATES[status][0] === state && text.startsWith(STATES[status][1]),
+  );
+  if (found === undefined) return null;
+  const detail = text.slice(STATES[found][1].length).replace(/^: /, "");
+  return { kind: "status", status: found, detail: detail === "" ? null : detail };
+}
+
+function shortened(description: string): string {
+  return description.length > 140 ? `${description.slice(0, 139)}…` : description;
+}

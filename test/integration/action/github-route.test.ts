@@ -1,0 +1,288 @@
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { wasSigned } from "../../../shared/delivery-signature.ts";
+import type { DeploymentRequestPayload } from "../../../shared/deployment-request.ts";
+import { writeElsewhere, writeRefusal } from "../../../shared/github-status.ts";
+import { jobAt, leftAt, MAY_DEPLOY, writeAsApp } from "../../helpers/action/github-job.ts";
+import { RUNNER_ENV, runAction, startAction } from "../../helpers/action/run-action.ts";
+import {
+  answers,
+  DeploymentStore,
+  refusingUrl,
+  resets,
+  ScriptedEndpoint,
+  type Step,
+  TEST_SECRET,
+  works,
+} from "../../helpers/action/scripted-endpoint.ts";
+import { REQUEST } from "../../helpers/action/step-report.ts";
+import { startGitHub } from "../../helpers/github/simulator.ts";
+
+const running: ScriptedEndpoint[] = [];
+afterAll(() => Promise.all(running.splice(0).map((endpoint) => endpoint.close())));
+
+async function endpoint(steps: readonly Step[], store = new DeploymentStore()) {
+  const started = await ScriptedEndpoint.start(steps, { store });
+  running.push(started);
+  return started;
+}
+
+/** A GitHub with the repository, and inputs that end quickly once every endpoint has failed. */
+async function scene(permissions = MAY_DEPLOY) {
+  const github = await startGitHub();
+  onTestFinished(() => github.close());
+  github.addRepository("acme/site");
+  const job = jobAt(github, permissions);
+  const inputs = (urls: readonly string[], more: Record<string, string> = {}) => ({
+    endpoints: urls.join("\n"),
+    environment: "production",
+    secret: TEST_SECRET,
+    "request-timeout": "1s",
+    "base-delay": "10ms",
+    "max-delay": "50ms",
+    "max-attempts": "2",
+    timeout: "60s",
+    ...job.inputs,
+    ...more,
+  });
+  return { github, inputs, env: job.env };
+}
+
+const LOG_URL = "https://deploy.example.com/deployments/dep_7";
+
+describe.concurrent("when no endpoint takes the request", () => {
+  test("it is left at GitHub, and the step is green once an instance shows there that it has started", async () => {
+    const { github, inputs, env } = await scene();
+    const step = await startAction(inputs([refusingUrl()], { target: "web" }), env);
+    const id = await leftAt(github);
+    const [left] = github.deployments("acme/site");
+    expect(left).toMatchObject({ sha: REQUEST.sha, task: "twinhook", environment: "production" });
+    const { twinhook, proof } = (left?.payload ?? {}) as DeploymentRequestPayload;
+    expect(twinhook).toEqual({ ...REQUEST, target: "web" });
+    expect(JSON.parse(proof?.body ?? "")).toEqual(twinhook);
+    expect(wasSigned(TEST_SECRET, proof?.body ?? "", proof?.headers ?? {}, github.clock.now())).toBe(true);
+
+    await writeAsApp(github, id, "queued", { logUrl: LOG_URL });
+    await writeAsApp(github, id, "running", { logUrl: LOG_URL });
+    const result = await step.result;
+    expect(result).toMatchObject({
+      exitCode: 0,
+      outputs: {
+        route: "github",
+        endpoint: github.url,
+        status: "running",
+        verified: "true",
+        "failed-over": "true",
+        "deployment-id": "dep_7",
+        url: LOG_URL,
+      },
+    });
+    expect(result.summary).toMatch(/\*\*Delivered:\*\* yes, left at GitHub [\s\S]*\*\*Confirmed:\*\* yes/);
+    expect(result.stdout.match(/^::notice /gm)).toHaveLength(1);
+    expect(github.requests.some(({ method, path }) => method === "POST" && path.endsWith("/merges"))).toBe(
+      false,
+    );
+  });
+
+  test("leaving it there alone confirms nothing, not even that it was accepted", async () => {
+    const { github, inputs, env } = await scene();
+    const given = inputs([refusingUrl()], { "wait-for": "accepted", timeout: "3s" });
+    const result = await runAction(given, env);
+    expect(result).toMatchObject({
+      exitCode: 1,
+      outputs: { route: "github", status: "", verified: "false" },
+    });
+    expect(github.deployments("acme/site")).toHaveLength(1);
+    expect(result.summary).toContain("not yet found by an instance");
+    expect(result.summary).toMatch(/\*\*Delivered:\*\* not yet: left at GitHub/);
+  });
+
+  test("an instance that is back tells exit code and log of a deployment that was left at GitHub", async () => {
+    const { github, inputs, env } = await scene();
+    const store = new DeploymentStore();
+    store.script = ["failed"];
+    store.override = { exit_code: 3, log_tail: "no space left" };
+    const back = await endpoint([resets, resets, works], store);
+    const step = await startAction(inputs([back.url], { "wait-for": "succeeded" }), env);
+    const id = await leftAt(github);
+    const { id: accepted } = store.accept(REQUEST, "primary");
+    await writeAsApp(github, id, "failed", {
+      detail: "exit code 3",
+      logUrl: `https://deploy.example.com/deployments/${accepted}`,
+    });
+    const result = await step.result;
+    expect(result).toMatchObject({ exitCode: 1, outputs: { status: "failed", "deployment-id": accepted } });
+    expect(result.summary).toContain("failed with exit code 3");
+    expect(result.summary).toContain("no space left");
+  });
+
+  test.each([
+    ["superseded", 0, "was superseded by a newer one"],
+    ["cancelled", 1, "was cancelled on the server"],
+    ["failed", 1, "failed"],
+  ] as const)(
+    "a deployment that GitHub shows as %s ends the step with %i",
+    async (status, exitCode, words) => {
+      const { github, inputs, env } = await scene();
+      const step = await startAction(inputs([refusingUrl()], { "wait-for": "succeeded" }), env);
+      await writeAsApp(github, await leftAt(github), status, { logUrl: LOG_URL });
+      const result = await step.result;
+      expect(result).toMatchObject({ exitCode, outputs: { status, verified: "false", route: "github" } });
+      expect(result.summary).toContain(words);
+    },
+  );
+
+  test("what the App refuses is red with the App's reason", async () => {
+    const { github, inputs, env } = await scene();
+    const step = await startAction(inputs([refusingUrl()]), env);
+    await writeAsApp(github, await leftAt(github), writeRefusal("no target <is> configured"));
+    const result = await step.result;
+    expect(result).toMatchObject({ exitCode: 1, outputs: { verified: "false" } });
+    expect(result.summary).toContain("no target &#60;is&#62; configured");
+    expect(result.summary).toContain("every route refused it for good");
+  });
+
+  test("the statuses are read where the App shows the deployment already", async () => {
+    const { github, inputs, env } = await scene();
+    const step = await startAction(inputs([refusingUrl()]), env);
+    const id = await leftAt(github);
+    const { run_id, run_attempt, sha } = REQUEST;
+    const response = await fetch(`${github.url}/repos/acme/site/deployments`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${github.githubToken("acme/site", MAY_DEPLOY)}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({
+        ref: sha,
+        task: "twinhook",
+        auto_merge: false,
+        required_contexts: [],
+        payload: { twinhook: { id: "dep_7", target: "production", run_id, run_attempt } },
+      }),
+    });
+    const shown = ((await response.json()) as { id: number }).id;
+    await writeAsApp(github, shown, "running", { logUrl: LOG_URL });
+    await writeAsApp(github, id, writeElsewhere(String(shown), "dep_7"));
+    const result = await step.result;
+    expect(result).toMatchObject({ exitCode: 0, outputs: { status: "running", "deployment-id": "dep_7" } });
+  });
+
+  test("a status that GitHub adds by itself says nothing", async () => {
+    const { github, inputs, env } = await scene();
+    const step = await startAction(inputs([refusingUrl()], { "wait-for": "succeeded" }), env);
+    const id = await leftAt(github);
+    await writeAsApp(github, id, "succeeded", { logUrl: LOG_URL });
+    await writeAsApp(github, id, { state: "inactive", description: "" });
+    expect(await step.result).toMatchObject({ exitCode: 0, outputs: { status: "succeeded" } });
+  });
+});
+
+describe.concurrent("GitHub's answers", () => {
+  test("an answer that is lost leaves one GitHub Deployment all the same", async () => {
+    const { github, inputs, env } = await scene();
+    github.faults.add({ kind: "lost-answer" }, { route: "POST /repos/*/deployments", times: 1 });
+    const step = await startAction(inputs([refusingUrl()], { "max-attempts": "3" }), env);
+    await writeAsApp(github, await leftAt(github), "running", { logUrl: LOG_URL });
+    expect((await step.result).exitCode).toBe(0);
+    expect(github.deployments("acme/site")).toHaveLength(1);
+  });
+
+  test("without the permission the step is red and names the lines to add", async () => {
+    const { inputs, env } = await scene({ contents: "read" });
+    const result = await runAction(inputs([refusingUrl()]), env);
+    expect(result).toMatchObject({ exitCode: 1, outputs: { verified: "false", route: "" } });
+    for (const text of [result.stdout, decoded(result.summary)])
+      expect(text).toMatch(/permissions:\s+deployments: write\s+contents: read\s/);
+    expect(result.stdout.match(/^::error /gm)).toHaveLength(1);
+  });
+
+  test.each(["auto", "never"])(
+    "under github-route: %s without a token, GitHub is not asked",
+    async (route) => {
+      const { github, inputs, env } = await scene();
+      const given = inputs([refusingUrl()], { "github-route": route, "github-token": "" });
+      const result = await runAction(given, env);
+      expect(result.exitCode).toBe(1);
+      expect(github.requests).toEqual([]);
+      expect(decoded(result.summary)).toContain(
+        route === "never" ? "GitHub was no route: `github-route` is `never`" : "`github-token` is empty",
+      );
+    },
+  );
+
+  test.each([
+    ["hangs", { kind: "hang" }],
+    ["answers 502", { kind: "status", status: 502 }],
+    ["sends half an answer", { kind: "corrupt" }],
+    ["has no requests left for this job", { kind: "rate-limit" }],
+    ["says nothing", { kind: "reset" }],
+    ["redirects", { kind: "status", status: 301, headers: { location: "/elsewhere" } }],
+  ] as const)("a GitHub that %s makes the step red in time", async (_, fault) => {
+    const { github, inputs, env } = await scene();
+    github.faults.add(fault);
+    const result = await runAction(inputs([refusingUrl()], { timeout: "3s" }), env);
+    github.faults.clear();
+    expect(result).toMatchObject({ exitCode: 1, outputs: { verified: "false" } });
+    expect(result.summary).toMatch(/was not delivered|is not confirmed/);
+    expect(result.stdout).not.toContain("undefined");
+  });
+
+  test("what the App itself refused is not left there to be refused once more", async () => {
+    const { github, inputs, env } = await scene();
+    const refusing = await endpoint([answers(404)]);
+    const result = await runAction(inputs([refusing.url]), env);
+    expect(result.exitCode).toBe(1);
+    expect(github.requests).toEqual([]);
+    const page = await endpoint([answers(404, "<html>not here</html>")]);
+    const step = await startAction(inputs([page.url]), env);
+    await writeAsApp(github, await leftAt(github), "running", { logUrl: LOG_URL });
+    expect((await step.result).exitCode).toBe(0);
+  });
+});
+
+describe.concurrent("when every endpoint is gone after one has accepted", () => {
+  test("the state is read from GitHub, where the App shows the deployment", async () => {
+    const { github, inputs, env } = await scene();
+    const primary = await endpoint([works, resets]);
+    const step = await startAction(inputs([primary.url]), env);
+    await primary.arrived(2);
+    const { run_id, run_attempt, sha } = REQUEST;
+    await fetch(`${github.url}/repos/acme/site/deployments`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${github.githubToken("acme/site", MAY_DEPLOY)}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({
+        ref: sha,
+        task: "twinhook",
+        auto_merge: false,
+        required_contexts: [],
+        payload: {
+          twinhook: { id: `dep_${run_id}_${run_attempt}`, target: "production", run_id, run_attempt },
+        },
+      }),
+    });
+    await writeAsApp(github, await leftAt(github), "running", { logUrl: LOG_URL });
+    const result = await step.result;
+    expect(result).toMatchObject({
+      exitCode: 0,
+      outputs: { route: "primary", verified: "true", status: "running" },
+    });
+    expect(result.summary).toContain("from GitHub");
+    expect(github.deployments("acme/site")).toHaveLength(1);
+  });
+});
+
+test("a GitHub Enterprise Server is asked at its own address", async () => {
+  const { github, inputs, env } = await scene();
+  const given = inputs([refusingUrl()]);
+  const step = await startAction(given, { ...env, GITHUB_API_URL: `${github.url}/api/v3` });
+  await writeAsApp(github, await leftAt(github), "running", { logUrl: LOG_URL });
+  expect((await step.result).exitCode).toBe(0);
+  expect(RUNNER_ENV).not.toHaveProperty("GITHUB_API_URL");
+});
+
+function decoded(summary: string): string {
+  return summary.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
+}
