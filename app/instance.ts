@@ -23,7 +23,10 @@ import { MeasuredStore } from "./metrics/measured-store.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { StateGauges } from "./metrics/state-gauges.ts";
 import { assetRoutes } from "./pages/assets.ts";
+import { LiveSockets } from "./pages/live/live-sockets.ts";
+import { livePageRoutes } from "./pages/live-page-routes.ts";
 import { pageHeaders } from "./pages/page-headers.ts";
+import type { PageOptions } from "./pages/page-options.ts";
 import { problemPage } from "./pages/problem-page.ts";
 import { signInRoutes } from "./pages/sign-in-routes.ts";
 import { releaseOutbox } from "./queue/outbox-lease.ts";
@@ -238,6 +241,8 @@ export async function startInstance(options: {
     failover,
     breakers: { github_outbox: () => outbox.breakerState },
   });
+  const pages: PageOptions = { config, self, store, failover, now: () => clock.now() };
+  const live = new LiveSockets({ pages, pageUrl, signIn, credentials, notices, log });
   const handle = requestHandler({
     webhook: webhookEntrance({
       acceptor,
@@ -273,6 +278,7 @@ export async function startInstance(options: {
       ["/api", statusRoutes({ config, instance: name, store, failover, credentials })],
       ["/api", openApiRoutes(config.instances)],
       ["/assets", assetRoutes()],
+      ["/", livePageRoutes(pages, signIn)],
       [
         "/",
         signInRoutes({
@@ -298,6 +304,8 @@ export async function startInstance(options: {
   await releaseOutbox(store, GITHUB_OUTBOX, name);
   outbox.start();
   failover.start(server);
+  live.attach(server);
+  live.attach(door);
   if (config.door) await listen(door, config.door.listen, { shared: true });
   log.info({ ...address, url: self.url, ...(config.door && { door: config.door.listen }) }, "listening");
 
@@ -309,6 +317,7 @@ export async function startInstance(options: {
       const doorClosed = stopListening(door);
       await failover.handOver();
       draining = true;
+      live.close();
       await Promise.all([looks.close(), broadcast.close()]);
       await failover.close();
       const closed = stopListening(server);

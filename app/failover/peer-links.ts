@@ -88,7 +88,8 @@ export class PeerLinks {
   /** Takes calls of peers on this server, and calls them. */
   start(server: Server): void {
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (request.url !== PEER_PATH) return socket.destroy();
+      // Another socket may be someone else's to take.
+      if (request.url !== PEER_PATH) return void (server.listenerCount("upgrade") === 1 && socket.destroy());
       this.#server.handleUpgrade(request, socket, head, (link) => this.#answer(link));
     });
     for (const peer of this.#peers) this.#call(peer, false);

@@ -37,6 +37,7 @@ export interface Page {
 
 /** A whole page: everything that all pages share, around its `body`. There is no inline script or style in it. */
 export function page({ title, viewer, csrfToken, body, place, scripts = [], data = {} }: Page): Markup {
+  const isLive = scripts.includes("live-page");
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -46,6 +47,7 @@ export function page({ title, viewer, csrfToken, body, place, scripts = [], data
 <title>${title} · Twinhook</title>
 <link rel="icon" type="image/svg+xml" href="${assetUrl("icon.svg")}">
 <link rel="stylesheet" href="${assetUrl("style.css")}">
+${isLive && html`<link rel="stylesheet" href="${assetUrl("vendor/uplot/dist/uPlot.min.css")}">`}
 ${scripts.map((name) => html`<script type="module" src="${assetUrl(`client/${name}.ts`)}"></script>`)}
 </head>
 <body${Object.entries(data).map(([name, value]) => html` data-${name}="${value}"`)}>
@@ -53,6 +55,7 @@ ${scripts.map((name) => html`<script type="module" src="${assetUrl(`client/${nam
 <header class="top">
   <a class="brand" href="/">${icon("mark")} Twinhook</a>
   ${viewer && navigation(place)}
+  ${isLive && html`<p id="live" class="live needs-script" role="status"></p>`}
   ${viewer && account(viewer, csrfToken)}
 </header>
 <main id="main" tabindex="-1">

@@ -1,16 +1,15 @@
 import { Hono } from "hono";
 import type { Acceptor } from "../accept/acceptor.ts";
-import { isoTime } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { judgeAgain, whyNotAgain } from "../failover/judge-again.ts";
 import type { JudgeProof } from "../failover/left-deployment.ts";
 import { maySee, visibleRepositories } from "../sign-in/viewer.ts";
 import { DELIVERY_OUTCOMES, type DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
-import type { DeliveryAnswer } from "./answers/delivery.ts";
 import { type AskGitHub, askGitHub } from "./ask-github.ts";
 import { type DeliveryPlace, listDeliveries } from "./list-deliveries.ts";
 import { decodeCursor, encodeCursor, oneOf, perPage } from "./list-query.ts";
+import { presentDelivery } from "./present.ts";
 import { HttpProblem } from "./problem.ts";
 import { requireManager, type ViewerCredentials, viewerOf } from "./viewer-of.ts";
 
@@ -44,7 +43,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
       limit,
     });
     return c.json({
-      items: rows.map(present),
+      items: rows.map(presentDelivery),
       next_cursor: next === null ? null : encodeCursor(next),
     });
   });
@@ -70,7 +69,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     const { conflict } = await acceptor.accept(arrival);
     if (conflict)
       throw new HttpProblem(409, `the run attempt is on record as ${conflict.id}, with another commit`);
-    return c.json(present((await find(row.id)) ?? row), 202);
+    return c.json(presentDelivery((await find(row.id)) ?? row), 202);
   });
 
   return routes;
@@ -78,9 +77,4 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
   function find(id: string): Promise<DeliveryRow | undefined> {
     return store.read.selectFrom("deliveries").selectAll().where("id", "=", id).executeTakeFirst();
   }
-}
-
-function present(row: DeliveryRow): DeliveryAnswer {
-  const { deployment_ids, received_at, ...rest } = row;
-  return { ...rest, received_at: isoTime(received_at), deployments: JSON.parse(deployment_ids) as string[] };
 }

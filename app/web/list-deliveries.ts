@@ -4,6 +4,7 @@ import type { Store } from "../store/store.ts";
 
 /** What a list of deliveries is narrowed to; what is undefined narrows nothing. */
 export interface DeliveryFilter {
+  id?: string | undefined;
   repository?: string | undefined;
   guid?: string | undefined;
   event?: string | undefined;
@@ -29,7 +30,7 @@ export async function listDeliveries(
   },
 ): Promise<{ rows: DeliveryRow[]; next: DeliveryPlace | null }> {
   const { visible, before, since, limit } = options;
-  const { repository, guid, event, outcome, source, run } = options.filter;
+  const { id, repository, guid, event, outcome, source, run } = options.filter;
   const rows = await store.read
     .selectFrom("deliveries")
     .selectAll()
@@ -43,6 +44,7 @@ export async function listDeliveries(
     })
     .$if(since !== undefined, (q) => q.where("received_at", ">=", since as number))
     .$if(visible !== null, (q) => q.where("repository", "in", visible ?? []))
+    .$if(id !== undefined, (q) => q.where("id", "=", id ?? ""))
     .$if(repository !== undefined, (q) => q.where("repository", "=", repositoryKey(repository ?? "")))
     .$if(guid !== undefined, (q) => q.where("guid", "=", guid ?? ""))
     .$if(event !== undefined, (q) => q.where("event", "=", event ?? ""))

@@ -5,6 +5,7 @@ import type { Store } from "../store/store.ts";
 
 /** What a list of deployments is narrowed to; what is undefined narrows nothing. */
 export interface DeploymentFilter {
+  id?: string | undefined;
   status?: DeploymentStatus | undefined;
   repository?: string | undefined;
   target?: string | undefined;
@@ -26,11 +27,12 @@ export async function listDeployments(
   },
 ): Promise<{ rows: DeploymentRecord[]; next: number | null }> {
   const { visible, before, limit } = options;
-  const { status, repository, target, environment, sha, run } = options.filter;
+  const { id, status, repository, target, environment, sha, run } = options.filter;
   const rows = await store.read
     .selectFrom("deployments")
     .selectAll()
     .$if(before !== undefined, (q) => q.where("seq", "<", before as number))
+    .$if(id !== undefined, (q) => q.where("id", "=", id ?? ""))
     .$if(status !== undefined, (q) => q.where("status", "=", status as DeploymentStatus))
     .$if(visible !== null, (q) => q.where("repository_key", "in", visible ?? []))
     .$if(repository !== undefined, (q) => q.where("repository_key", "=", repositoryKey(repository ?? "")))

@@ -1,6 +1,8 @@
 import type { Deployment } from "../../shared/deployment.ts";
 import { isoTime } from "../clock.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
+import type { DeliveryRow } from "../store/schema.ts";
+import type { DeliveryAnswer } from "./answers/delivery.ts";
 
 /** A deployment as the API shows it. */
 export function presentDeployment(
@@ -32,4 +34,9 @@ export function presentDeployment(
     log_tail: logTail,
     url,
   };
+}
+
+/** A delivery as the API shows it. */
+export function presentDelivery({ deployment_ids, received_at, ...rest }: DeliveryRow): DeliveryAnswer {
+  return { ...rest, received_at: isoTime(received_at), deployments: JSON.parse(deployment_ids) as string[] };
 }

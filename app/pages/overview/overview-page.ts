@@ -5,18 +5,19 @@ import { deliveryRow } from "../deliveries/delivery-row.ts";
 import { deploymentRow } from "../deployments/deployment-row.ts";
 import type { Markup } from "../layout.ts";
 import type { LivePage } from "../live-page.ts";
+import type { PageOptions } from "../page-options.ts";
 import { icon } from "../parts/icons.ts";
 import { emptyState, list } from "../parts/list.ts";
 import { deploymentState } from "../parts/state.ts";
-import { moment } from "../parts/time.ts";
+import { elapsed, moment } from "../parts/time.ts";
 import { endpointCards } from "./endpoint-cards.ts";
-import { type Overview, type OverviewOptions, readOverview } from "./read-overview.ts";
+import { type Overview, readOverview } from "./read-overview.ts";
 import { switchoverDialogs } from "./switchover.ts";
 import { timeline } from "./timeline.ts";
 import { type Verdict, verdictOf } from "./verdict.ts";
 
 /** The first page: whether deployments are safe, and everything that this rests on. */
-export async function overviewPage(o: OverviewOptions, viewer: Viewer): Promise<LivePage> {
+export async function overviewPage(o: PageOptions, viewer: Viewer): Promise<LivePage> {
   const overview = await readOverview(o, viewer);
   const github = o.config.environment.githubUrl;
   const row = { github, now: overview.now };
@@ -26,7 +27,7 @@ export async function overviewPage(o: OverviewOptions, viewer: Viewer): Promise<
     title: { good: "Safe", warn: "Look at this", bad: "Not safe" }[verdict.level],
     place: "overview",
     regions: {
-      verdict: verdictBanner(verdict),
+      verdict: verdictBanner(verdict, overview.now),
       endpoints: endpointCards(overview),
       samples: samplesOf(overview),
       switchover: operates
@@ -95,7 +96,7 @@ function box(title: string, region: string, frame: (name: string) => Markup, mor
 
 const VERDICT_ICONS = { good: "check", warn: "warning", bad: "cross" } as const;
 
-function verdictBanner({ level, sentence, advice }: Verdict): Markup {
+function verdictBanner({ level, sentence, advice }: Verdict, now: number): Markup {
   return html`<section class="verdict ${level}" role="status" aria-label="Verdict">
     ${icon(VERDICT_ICONS[level])}
     <div>
@@ -103,7 +104,8 @@ function verdictBanner({ level, sentence, advice }: Verdict): Markup {
       ${
         advice.length > 0 &&
         html`<ul class="advice">${advice.map(
-          ({ text, link }) => html`<li>${text} ${link && html`<a href="${link.path}">${link.text}</a>`}</li>`,
+          ({ text, since, link }) =>
+            html`<li>${text} ${since !== undefined && html`<span class="muted nowrap">for ${elapsed(since, now)}</span>`} ${link && html`<a href="${link.path}">${link.text}</a>`}</li>`,
         )}</ul>`
       }
     </div>

@@ -1,7 +1,6 @@
 import type { Selectable } from "kysely";
 import type { Config } from "../../config/load.ts";
 import type { InstanceConfig } from "../../config/schema.ts";
-import type { Failover } from "../../failover/failover.ts";
 import { readSwitchboard } from "../../failover/switchboard.ts";
 import type { DeploymentRecord } from "../../queue/claim.ts";
 import { type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
@@ -16,6 +15,7 @@ import type { Store } from "../../store/store.ts";
 import { countVerifications } from "../../web/count-verifications.ts";
 import { listDeliveries } from "../../web/list-deliveries.ts";
 import { listDeployments } from "../../web/list-deployments.ts";
+import type { PageOptions } from "../page-options.ts";
 
 /** How far back the chart reaches. */
 export const CHART_MS = 3_600_000;
@@ -23,14 +23,6 @@ const RECENT = 6;
 const CHANGES = 8;
 /** More of what waits is only counted. */
 const SHOWN_PENDING = 10;
-
-export interface OverviewOptions {
-  config: Config;
-  self: InstanceConfig;
-  store: Store;
-  failover: Failover;
-  now: () => number;
-}
 
 export interface OverviewEndpoint extends Pick<InstanceConfig, "name" | "url"> {
   status: EndpointHealthRow["status"];
@@ -67,7 +59,7 @@ export interface Overview {
 }
 
 /** Reads it for this viewer: what is deployed, only of their repositories; the redundancy is everyone's. */
-export async function readOverview(o: OverviewOptions, viewer: Viewer): Promise<Overview> {
+export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Overview> {
   const { config, self, store, failover } = o;
   const now = o.now();
   const visible = visibleRepositories(viewer);

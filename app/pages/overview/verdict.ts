@@ -1,12 +1,18 @@
-import { formatDuration } from "../../../shared/format-duration.ts";
 import type { Overview } from "./read-overview.ts";
+
+export interface Advice {
+  text: string;
+  /** Since when it is so (ms). */
+  since?: number;
+  link?: { path: string; text: string };
+}
 
 /** Whether deployments are safe, in one sentence, and what to do where they are not. */
 export interface Verdict {
   level: "good" | "warn" | "bad";
   sentence: string;
   /** What makes it so, or what follows from it; the most urgent first. */
-  advice: { text: string; link?: { path: string; text: string } }[];
+  advice: Advice[];
 }
 
 export type Facts = Pick<
@@ -140,12 +146,11 @@ function noController({ controller }: Facts): Verdict | null {
   };
 }
 
-function someDown({ now, endpoints }: Facts): Verdict | null {
+function someDown({ endpoints }: Facts): Verdict | null {
   const down = endpoints.filter((endpoint) => !isUp(endpoint));
   const up = endpoints.filter(isUp);
   if (down.length === 0 || up.length === 0) return null;
   const verb = down.length === 1 ? "does" : "do";
-  const since = Math.min(...down.map((endpoint) => endpoint.since ?? now));
   return {
     level: "warn",
     sentence:
@@ -153,8 +158,9 @@ function someDown({ now, endpoints }: Facts): Verdict | null {
         ? `Deployments are safe, but only as long as ${names(up)} runs: ${names(down)} ${verb} not answer.`
         : `Deployments are safe; ${names(down)} ${verb} not answer.`,
     advice: [
-      ...down.map(({ name, reason }) => ({
-        text: `${name}: ${reason}${now - since > 1_000 ? `, for ${formatDuration(now - since)}` : ""}.`,
+      ...down.map(({ name, reason, since }) => ({
+        text: `${name}: ${reason}.`,
+        ...(since !== null && { since }),
       })),
       { text: RESTART },
     ],
@@ -189,15 +195,15 @@ function failedTargets({ targets }: Facts): Verdict | null {
   };
 }
 
-function stuck({ now, pending }: Facts): Verdict | null {
-  const waiting = pending.oldestQueuedAt === null ? 0 : now - pending.oldestQueuedAt;
-  if (pending.running > 0 || waiting < QUEUE_LIMIT_MS) return null;
+function stuck({ now, pending: { running, oldestQueuedAt } }: Facts): Verdict | null {
+  if (running > 0 || oldestQueuedAt === null || now - oldestQueuedAt < QUEUE_LIMIT_MS) return null;
   return {
     level: "warn",
-    sentence: `A deployment has been waiting for ${formatDuration(waiting)} although nothing runs.`,
+    sentence: "A deployment waits although nothing runs.",
     advice: [
       {
         text: "Its lock may be held by another target, or its target was removed from the configuration. See the instances' logs.",
+        since: oldestQueuedAt,
       },
     ],
   };

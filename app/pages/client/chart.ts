@@ -1,0 +1,73 @@
+import uPlot from "uplot";
+
+/** What is drawn: times in seconds, and a line for each name with a value (ms) or none for each time. */
+interface Samples {
+  names: string[];
+  times: number[];
+  lines: (number | null)[][];
+}
+
+const HEIGHT = 180;
+let plot: uPlot | undefined;
+let drawn = "";
+
+/** Draws the samples that the page holds, anew when they or the colours have changed. */
+export function drawChart(): void {
+  const place = document.getElementById("chart");
+  const text = document.querySelector<HTMLElement>("[data-samples]")?.dataset.samples;
+  if (!place || text === undefined || text === drawn) return;
+  const samples = JSON.parse(text) as Samples;
+  const data = [samples.times, ...samples.lines] as uPlot.AlignedData;
+  if (plot && drawn !== "") plot.setData(data);
+  else {
+    plot?.destroy();
+    plot = new uPlot(options(samples.names, place.clientWidth), data, place);
+  }
+  drawn = text;
+}
+
+/** Keeps the chart as wide as its place, and in the colours of the page. */
+export function keepChart(): void {
+  const place = document.getElementById("chart");
+  if (!place) return;
+  new ResizeObserver(() => plot?.setSize({ width: place.clientWidth, height: HEIGHT })).observe(place);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    drawn = "";
+    drawChart();
+  });
+  drawChart();
+}
+
+function options(names: readonly string[], width: number): uPlot.Options {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  const font = `11px ${style.getPropertyValue("--sans")}`;
+  const axis = {
+    stroke: colour("muted"),
+    font,
+    grid: { stroke: colour("grid"), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width,
+    height: HEIGHT,
+    cursor: { drag: { x: false, y: false }, points: { size: 6 } },
+    legend: { live: true },
+    scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(10, (most ?? 0) * 1.15)] } },
+    axes: [
+      { ...axis, space: 80 },
+      { ...axis, size: 56, values: (_, ticks) => ticks.map((ms) => `${ms} ms`) },
+    ],
+    series: [
+      { value: (_, at) => (at === null ? "–" : new Date(at * 1000).toLocaleTimeString("en", { hourCycle: "h23" })) },
+      ...names.map((label, at) => ({
+        label,
+        stroke: colour(`series-${(at % 4) + 1}`),
+        width: 1.5,
+        ...(at % 2 === 1 && { dash: [6, 3] }),
+        points: { show: false },
+        value: (_: uPlot, ms: number | null) => (ms === null ? "–" : `${ms} ms`),
+      })),
+    ],
+  };
+}

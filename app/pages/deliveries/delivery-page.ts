@@ -1,0 +1,82 @@
+import { html } from "hono/html";
+import { maySee, type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
+import type { DeliveryRow } from "../../store/schema.ts";
+import { listDeliveries } from "../../web/list-deliveries.ts";
+import { HttpProblem } from "../../web/problem.ts";
+import { deploymentRow } from "../deployments/deployment-row.ts";
+import type { LivePage } from "../live-page.ts";
+import type { PageOptions } from "../page-options.ts";
+import { runLink } from "../parts/github-links.ts";
+import { emptyState, list } from "../parts/list.ts";
+import { SOURCES } from "../parts/sources.ts";
+import { deliveryState } from "../parts/state.ts";
+import { moment } from "../parts/time.ts";
+import { deliveryRow, whatOf } from "./delivery-row.ts";
+
+/** Everything about one run arrives within the 3 days for which GitHub keeps what it could not deliver. */
+const WINDOW_MS = 4 * 24 * 3_600_000;
+const SHOWN = 20;
+
+/** `/deliveries/{id}`: where it came from, by which route, and what became of it. */
+export async function deliveryPage(o: PageOptions, viewer: Viewer, id: string): Promise<LivePage> {
+  const { store, config } = o;
+  const row = await store.read.selectFrom("deliveries").selectAll().where("id", "=", id).executeTakeFirst();
+  if (!row || !maySee(viewer, row.repository))
+    throw new HttpProblem(404, "there is no delivery with this id");
+  const ids = JSON.parse(row.deployment_ids) as string[];
+  const [deployments, others] = await Promise.all([
+    ids.length === 0
+      ? []
+      : store.read.selectFrom("deployments").selectAll().where("id", "in", ids).orderBy("seq").execute(),
+    othersOf(o, viewer, row),
+  ]);
+  const github = config.environment.githubUrl;
+  const { name, meaning } = SOURCES[row.source];
+  return {
+    title: `Delivery of ${row.repository}`,
+    place: "deliveries",
+    regions: {
+      head: html`<div class="page-head"><div>
+        <h1><bdi>${row.repository || "unknown repository"}</bdi> <span class="muted">${whatOf(row)}</span></h1>
+        <p class="row-meta">${deliveryState(row.outcome)} <span class="muted">${moment(row.received_at)}</span>
+          ${row.reason !== null && html`<span class="reason">${row.reason}</span>`}</p>
+      </div></div>`,
+      deployments: list(
+        deployments.map((deployment) => deploymentRow(deployment, { github, now: o.now() })),
+        emptyState("slash", "It deployed nothing", row.reason ?? ""),
+      ),
+      others: list(
+        others.map(deliveryRow),
+        emptyState("inbox", "Nothing else", "No other delivery of the same run is on record."),
+      ),
+      facts: html`<dl class="facts padded">
+        <dt>Came by</dt><dd>${name}: ${meaning}</dd>
+        <dt>Taken in</dt><dd>${moment(row.received_at)} by ${row.received_by}</dd>
+        <dt>Event</dt><dd>${whatOf(row)}</dd>
+        ${row.run_id !== null && html`<dt>Run</dt><dd>${runLink(github, row.repository, row.run_id, row.run_attempt)}</dd>`}
+        ${row.guid !== null && html`<dt>GUID at GitHub</dt><dd class="mono">${row.guid}</dd>`}
+        <dt>Id</dt><dd class="mono">${row.id}</dd>
+      </dl>`,
+    },
+    arrange: (frame) => html`${frame("head")}
+      <div class="columns">
+        <div>
+          <section class="box" aria-labelledby="h-deployments"><header><h2 id="h-deployments">What became of it</h2></header>${frame("deployments")}</section>
+          <section class="box" aria-labelledby="h-others"><header><h2 id="h-others">Other deliveries of the same run</h2></header>${frame("others")}</section>
+        </div>
+        <section class="box" aria-labelledby="h-facts"><header><h2 id="h-facts">About it</h2></header>${frame("facts")}</section>
+      </div>`,
+  };
+}
+
+async function othersOf({ store }: PageOptions, viewer: Viewer, row: DeliveryRow): Promise<DeliveryRow[]> {
+  if (row.run_id === null) return [];
+  const { rows } = await listDeliveries(store, {
+    visible: visibleRepositories(viewer),
+    filter: { repository: row.repository, run: row.run_id },
+    since: row.received_at - WINDOW_MS,
+    before: [row.received_at + WINDOW_MS, ""],
+    limit: SHOWN,
+  });
+  return rows.filter(({ id }) => id !== row.id);
+}

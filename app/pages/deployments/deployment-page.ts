@@ -1,0 +1,190 @@
+import { html, raw } from "hono/html";
+import { isFinal } from "../../../shared/deployment.ts";
+import type { DeploymentRecord } from "../../queue/claim.ts";
+import { mayManage, maySee, type Viewer } from "../../sign-in/viewer.ts";
+import type { DeliveryRow } from "../../store/schema.ts";
+import { listDeliveries } from "../../web/list-deliveries.ts";
+import { HttpProblem } from "../../web/problem.ts";
+import { deliveryRow } from "../deliveries/delivery-row.ts";
+import type { Markup } from "../layout.ts";
+import type { LivePage } from "../live-page.ts";
+import { buttons } from "../overview/switchover.ts";
+import type { PageOptions } from "../page-options.ts";
+import { commitLink, refLink, runLink } from "../parts/github-links.ts";
+import { emptyState, list } from "../parts/list.ts";
+import { SOURCES } from "../parts/sources.ts";
+import { deploymentState } from "../parts/state.ts";
+import { elapsed, moment, span } from "../parts/time.ts";
+import { type LogPiece, LogReader } from "./read-log.ts";
+
+/** GitHub keeps what it could not deliver for 3 days; whatever belongs to a run arrives within that time. */
+const ROUTES_WINDOW_MS = 4 * 24 * 3_600_000;
+const SHOWN_ROUTES = 20;
+
+/** `/deployments/{id}`: what is deployed, where it stands, its log, and how its request came. */
+export async function deploymentPage(
+  o: PageOptions,
+  viewer: Viewer,
+  id: string,
+  { withLog }: { withLog: boolean },
+): Promise<LivePage> {
+  const row = await o.store.read
+    .selectFrom("deployments")
+    .selectAll()
+    .where("id", "=", id)
+    .executeTakeFirst();
+  // Whether it exists at all is not for others to know.
+  if (!row || !maySee(viewer, row.repository_key))
+    throw new HttpProblem(404, "there is no deployment with this id");
+  const github = o.config.environment.githubUrl;
+  const manages = mayManage(viewer, row.repository_key);
+  const [routes, log] = await Promise.all([
+    routesOf(o, row),
+    withLog ? new LogReader(o.store, id).next() : [],
+  ]);
+  return {
+    title: `${row.target} ${row.sha.slice(0, 7)}: ${row.status}`,
+    place: "deployments",
+    log: { deployment: id },
+    regions: {
+      head: html`<div class="page-head">
+        <div>
+          <h1><bdi>${row.repository}</bdi> <span class="muted">to</span> <bdi>${row.target}</bdi></h1>
+          <p class="row-meta">${deploymentState(row.status)} ${commitLink(github, row.repository, row.sha)}
+            ${refLink(github, row.repository, row.ref)} <span class="muted">${progress(row, o.now())}</span></p>
+        </div>
+        ${manages && actions(row)}
+      </div>
+      ${row.reason !== null && html`<p class="flash ${row.status === "failed" ? "bad" : "quiet"} reason-flash">${capital(row.reason)}</p>`}`,
+      facts: facts(row, github),
+      routes: list(
+        routes.map(deliveryRow),
+        emptyState("inbox", "No delivery on record", SOURCES[row.source].meaning),
+      ),
+      state: html`<span data-final="${isFinal(row.status)}"></span>`,
+    },
+    arrange: (frame) => html`${frame("head")}
+      <div class="columns detail">
+        <section class="box" aria-labelledby="h-log">
+          <header><h2 id="h-log">Log</h2>
+            <button class="button small needs-script" data-log-end hidden>Jump to the end</button>
+            <a class="button small" href="/api/deployments/${id}/log">As text</a></header>
+          ${frame("state")}
+          ${logView(id, log, row)}
+        </section>
+        <div>
+          <section class="box" aria-labelledby="h-facts"><header><h2 id="h-facts">About it</h2></header>${frame("facts")}</section>
+          ${row.payload !== null && payloadBox(row.payload)}
+          <section class="box" aria-labelledby="h-routes"><header><h2 id="h-routes">How its request came</h2></header>${frame("routes")}</section>
+        </div>
+      </div>
+      ${manages && dialogs(id)}`,
+  };
+}
+
+function progress({ status, accepted_at, started_at, finished_at }: DeploymentRecord, now: number): Markup {
+  if (status === "queued") return html`waiting for ${elapsed(accepted_at, now)}`;
+  if (status === "running" && started_at !== null) return html`running for ${elapsed(started_at, now)}`;
+  if (started_at !== null && finished_at !== null)
+    return html`${moment(finished_at)}, took ${span(finished_at - started_at)}`;
+  return moment(finished_at ?? accepted_at);
+}
+
+function actions({ status, cancel_requested_at }: DeploymentRecord): Markup {
+  if (!isFinal(status))
+    return html`<div class="actions needs-script"><button class="button danger" data-dialog="cancel"${
+      cancel_requested_at !== null && html` disabled`
+    }>${cancel_requested_at === null ? "Cancel…" : "Being cancelled"}</button></div>`;
+  if (status === "failed" || status === "cancelled")
+    return html`<div class="actions needs-script"><button class="button" data-dialog="retry">Retry…</button></div>`;
+  return html``;
+}
+
+function dialogs(id: string): Markup {
+  return html`<dialog id="cancel" aria-labelledby="cancel-title">
+      <form method="dialog" data-call="POST /api/deployments/${id}/cancel">
+        <h2 id="cancel-title">Cancel this deployment?</h2>
+        <p>While it waits, it never begins. While it runs, its command is told to end, and ended after 10 s.</p>
+        ${buttons("Cancel the deployment", true)}
+      </form>
+    </dialog>
+    <dialog id="retry" aria-labelledby="retry-title">
+      <form method="dialog" data-call="POST /api/deployments/${id}/retry">
+        <h2 id="retry-title">Retry this deployment?</h2>
+        <p>Its command runs again, as the next attempt. If a newer run has been deployed since, that is refused.</p>
+        ${buttons("Retry")}
+      </form>
+    </dialog>`;
+}
+
+function facts(row: DeploymentRecord, github: string): Markup {
+  const fact = (name: string, value: Markup | string | null) =>
+    value !== null && html`<dt>${name}</dt><dd>${value}</dd>`;
+  return html`<dl class="facts padded">
+    ${fact("Environment", row.environment)}
+    ${fact("Commit", html`<span class="mono">${row.sha}</span>`)}
+    ${fact("Branch", refLink(github, row.repository, row.ref))}
+    ${fact("Workflow", row.workflow)}
+    ${fact("Run", row.run_id === null ? null : runLink(github, row.repository, row.run_id, row.run_attempt))}
+    ${fact("By", row.actor && html`<bdi>${row.actor}</bdi>`)}
+    ${fact("Came by", html`${SOURCES[row.source].name}: ${SOURCES[row.source].meaning}`)}
+    ${fact("Accepted", html`${moment(row.accepted_at)} by ${row.accepted_by}`)}
+    ${fact("Started", row.started_at === null ? null : html`${moment(row.started_at)} by ${row.run_by ?? "?"}`)}
+    ${fact("Ended", row.finished_at === null ? null : moment(row.finished_at))}
+    ${fact("Attempt", String(row.attempt))}
+    ${fact("Interrupted", row.interruptions === 0 ? null : `${row.interruptions} times: its command may have run more than once`)}
+    ${fact("Exit code", row.exit_code === null ? null : String(row.exit_code))}
+    ${fact("Verified", row.verified_at === null ? null : html`${moment(row.verified_at)}, by the Action`)}
+    ${fact("Superseded by", row.superseded_by && html`<a class="mono" href="/deployments/${row.superseded_by}">${row.superseded_by}</a>`)}
+    ${fact("At GitHub", row.github_deployment_id && html`<a href="${github}/${row.repository}/deployments">Deployment ${row.github_deployment_id}</a>`)}
+    ${fact("Id", html`<span class="mono">${row.id}</span>`)}
+  </dl>`;
+}
+
+function payloadBox(payload: string): Markup {
+  return html`<section class="box" aria-labelledby="h-payload"><header><h2 id="h-payload">Payload</h2></header>
+    <pre class="payload" tabindex="0" aria-labelledby="h-payload">${pretty(payload)}</pre></section>`;
+}
+
+function pretty(json: string): string {
+  try {
+    return JSON.stringify(JSON.parse(json), undefined, 2);
+  } catch {
+    return json;
+  }
+}
+
+/** The log so far. It only grows: what comes later is put at its end. */
+function logView(id: string, pieces: readonly LogPiece[], { status }: DeploymentRecord): Markup {
+  const last = pieces.at(-1);
+  const empty =
+    status === "queued"
+      ? "It waits for its turn. What its command writes appears here at once."
+      : status === "running"
+        ? "Its command has written nothing so far."
+        : "Its command wrote nothing.";
+  return html`<div id="log" class="log" data-deployment="${id}" data-attempt="${last?.attempt ?? 0}" data-seq="${last?.seq ?? -1}">
+    ${pieces.map(
+      ({ attempt, markup }) => html`<section data-attempt="${attempt}" aria-label="Attempt ${attempt}">
+        ${(pieces.length > 1 || attempt > 1) && html`<h3>Attempt ${attempt}</h3>`}
+        <pre tabindex="0" aria-label="Output">${raw(markup)}</pre></section>`,
+    )}
+    ${pieces.length === 0 && html`<p class="empty" data-empty>${empty}</p>`}
+  </div>`;
+}
+
+async function routesOf({ store }: PageOptions, row: DeploymentRecord): Promise<DeliveryRow[]> {
+  if (row.run_id === null) return [];
+  const { rows } = await listDeliveries(store, {
+    visible: [row.repository_key],
+    filter: { run: row.run_id },
+    since: row.accepted_at - ROUTES_WINDOW_MS,
+    before: [row.accepted_at + ROUTES_WINDOW_MS, ""],
+    limit: SHOWN_ROUTES,
+  });
+  return rows.filter((delivery) => delivery.deployment_ids.includes(`"${row.id}"`));
+}
+
+function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}

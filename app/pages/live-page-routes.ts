@@ -1,0 +1,36 @@
+import { Hono } from "hono";
+import type { SignIn } from "../sign-in/sign-in.ts";
+import { page } from "./layout.ts";
+import { bodyOf } from "./live-page.ts";
+import { loadPage } from "./load-page.ts";
+import type { PageOptions } from "./page-options.ts";
+import { signedIn } from "./signed-in.ts";
+
+/** The pages that change while they are looked at. Without scripts they are as they were when they were loaded. */
+export function livePageRoutes(o: PageOptions, signIn: SignIn): Hono {
+  const routes = new Hono();
+  const show = signedIn(signIn, async (c, { viewer, csrfToken }) => {
+    const loaded = await loadPage(o, viewer, new URL(c.req.url), { withLog: true });
+    if (!loaded) return c.notFound();
+    const { title, place } = loaded;
+    return c.html(
+      page({
+        title,
+        place,
+        viewer,
+        csrfToken,
+        body: bodyOf(loaded),
+        scripts: ["live-page"],
+        data: {
+          csrf: csrfToken,
+          instance: o.self.name,
+          // Where the page may go on to live when this instance does not: its twins.
+          instances: JSON.stringify(o.config.instances.map(({ name, url }) => ({ name, url }))),
+        },
+      }),
+    );
+  });
+  for (const path of ["/", "/deployments", "/deployments/:id", "/deliveries", "/deliveries/:id"])
+    routes.get(path, show);
+  return routes;
+}

@@ -1,0 +1,115 @@
+import { isFinal } from "../../../shared/deployment.ts";
+import { isoTime } from "../../clock.ts";
+import type { Failover } from "../../failover/failover.ts";
+import { readSwitchboard } from "../../failover/switchboard.ts";
+import type { Store } from "../../store/store.ts";
+import { presentDelivery, presentDeployment } from "../../web/present.ts";
+
+/** A change of state, as `/live` tells it. */
+export interface Change {
+  type: "controller" | "endpoint" | "switchboard" | "failover" | "deployment" | "delivery" | "catch_up";
+  data: unknown;
+  /** The repository (key) that it is about; null where it is everyone's. */
+  repository: string | null;
+}
+
+/** How many of the newest are watched; of the deployments also all that wait or run. */
+const WATCHED = 50;
+
+/**
+ * Finds out what has changed since the last look, whichever instance changed it: all of it is read from the store,
+ * which is the same for every one of them.
+ */
+export class Changes {
+  #store: Store;
+  #failover: Failover;
+  #pageUrl: (id: string) => string;
+  #known: Map<string, string> | undefined;
+  /** What waited or ran at the last look. */
+  #active: string[] = [];
+
+  constructor(options: { store: Store; failover: Failover; pageUrl: (id: string) => string }) {
+    this.#store = options.store;
+    this.#failover = options.failover;
+    this.#pageUrl = options.pageUrl;
+  }
+
+  /** Forgets what it knew: the next look finds no change. */
+  reset(): void {
+    this.#known = undefined;
+  }
+
+  async look(): Promise<Change[]> {
+    const state = await this.#read();
+    const known = this.#known;
+    this.#known = new Map([...state].map(([key, { data }]) => [key, JSON.stringify(data)]));
+    if (!known) return [];
+    return [...state].filter(([key]) => known.get(key) !== this.#known?.get(key)).map(([, change]) => change);
+  }
+
+  /** Everything that is watched, by a key of its own, the oldest first. */
+  async #read(): Promise<Map<string, Change>> {
+    const { read } = this.#store;
+    const [board, lease, health, failovers, looks, newest, active, deliveries] = await Promise.all([
+      readSwitchboard(this.#store),
+      read.selectFrom("leases").selectAll().where("name", "=", "controller").executeTakeFirst(),
+      read.selectFrom("endpoint_health").selectAll().execute(),
+      read.selectFrom("failovers").selectAll().orderBy("id", "desc").limit(WATCHED).execute(),
+      read.selectFrom("looks").selectAll().execute(),
+      read.selectFrom("deployments").selectAll().orderBy("seq", "desc").limit(WATCHED).execute(),
+      read
+        .selectFrom("deployments")
+        .selectAll()
+        .where((e) => e.or([e("status", "in", ["queued", "running"]), e("id", "in", ["", ...this.#active])]))
+        .limit(2 * WATCHED)
+        .execute(),
+      read
+        .selectFrom("deliveries")
+        .selectAll()
+        .orderBy("received_at", "desc")
+        .orderBy("id", "desc")
+        .limit(WATCHED)
+        .execute(),
+    ]);
+    this.#active = active.filter(({ status }) => !isFinal(status)).map(({ id }) => id);
+    const state = new Map<string, Change>();
+    const note = (
+      type: Change["type"],
+      key: string | number,
+      data: unknown,
+      repository: string | null = null,
+    ) => state.set(`${type} ${key}`, { type, data, repository });
+    if (lease) note("controller", "", { instance: lease.holder === null ? null : lease.instance });
+    for (const { endpoint, status, since } of health)
+      note("endpoint", endpoint, { name: endpoint, status, since: isoTime(since) });
+    if (board)
+      note("switchboard", "", {
+        active: board.active,
+        pinned: board.pinned,
+        reason: board.pinned_reason,
+        webhook: {
+          url: board.webhook_url,
+          in_sync: board.webhook_url === this.#failover.controller.urlOf(board.active),
+        },
+      });
+    for (const row of failovers.toReversed())
+      note("failover", row.id, {
+        id: row.id,
+        from: row.from_endpoint,
+        to: row.to_endpoint,
+        kind: row.kind,
+        reason: row.reason,
+        detected_at: isoTime(row.detected_at),
+        decided_at: isoTime(row.decided_at),
+        switched_at: isoTime(row.switched_at),
+        verified_at: isoTime(row.verified_at),
+        abandoned_at: isoTime(row.abandoned_at),
+        duration_ms: row.switched_at === null ? null : row.switched_at - row.detected_at,
+      });
+    for (const { name, found, accepted } of looks) note("catch_up", name, { name, found, accepted });
+    for (const row of deliveries.toReversed()) note("delivery", row.id, presentDelivery(row), row.repository);
+    for (const row of [...active, ...newest.toReversed()])
+      note("deployment", row.id, presentDeployment(row, { url: this.#pageUrl(row.id) }), row.repository_key);
+    return state;
+  }
+}

@@ -1,0 +1,194 @@
+import type { IncomingMessage, Server } from "node:http";
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Logger } from "pino";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { Notices } from "../../failover/notices.ts";
+import { PEER_PATH } from "../../failover/peer-links.ts";
+import { SignInRefusal } from "../../sign-in/refusal.ts";
+import type { SignIn } from "../../sign-in/sign-in.ts";
+import type { Viewer } from "../../sign-in/viewer.ts";
+import { VERSION } from "../../version.ts";
+import { asProblem } from "../../web/as-problem.ts";
+import { type Credentials, requireAdmin } from "../../web/authenticate.ts";
+import { HttpProblem } from "../../web/problem.ts";
+import type { PageOptions } from "../page-options.ts";
+import { Changes } from "./changes.ts";
+import { LiveWindow } from "./live-window.ts";
+import { PageCache } from "./page-cache.ts";
+
+export const LIVE_PATH = "/live";
+
+/** Between two looks at the store: people see no difference, and the store has other work. */
+const PAUSE_MS = 250;
+/** How often it is looked at in any case: not every commit is announced by every engine. */
+const TICK_MS = 1_000;
+/** How often rights are asked for anew. */
+const RIGHTS_MS = 30_000;
+const MAX_MESSAGE_BYTES = 8 * 1024;
+const MAX_SOCKETS = 500;
+/** Sent when whoever is there may be there no more; the page then asks to sign in. */
+export const SIGNED_OUT = 4401;
+const GOING_AWAY = 1001;
+
+export interface LiveSocketsOptions {
+  pages: PageOptions;
+  pageUrl: (id: string) => string;
+  signIn: SignIn;
+  credentials: Pick<Credentials, "adminToken">;
+  notices: Notices;
+  log: Logger;
+}
+
+/**
+ * `GET /live`: tells every change of state as it happens, and keeps the pages of those who look at one as they would
+ * be if they were loaded now. It looks at the store whenever anyone has changed it, and only while someone watches.
+ */
+export class LiveSockets {
+  #o: LiveSocketsOptions;
+  #server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
+  #windows = new Set<LiveWindow>();
+  #changes: Changes;
+  #unwatch: (() => void)[] = [];
+  #tick: NodeJS.Timeout | undefined;
+  #rights: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+  #again = false;
+  #lookedAt = 0;
+
+  constructor(options: LiveSocketsOptions) {
+    this.#o = options;
+    const { store, failover } = options.pages;
+    this.#changes = new Changes({ store, failover, pageUrl: options.pageUrl });
+  }
+
+  /** Takes the sockets of this server. */
+  attach(server: Server): void {
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const path = request.url?.split("?", 1)[0];
+      if (path === LIVE_PATH) void this.#open(request, socket, head);
+      else if (path !== PEER_PATH || server.listenerCount("upgrade") === 1) socket.destroy();
+    });
+  }
+
+  /** Lets everyone go: their pages go on at another instance. */
+  close(): void {
+    this.#stopLooking();
+    for (const { socket } of this.#windows) socket.close(GOING_AWAY);
+    this.#server.close();
+    setTimeout(() => {
+      for (const client of this.#server.clients) client.terminate();
+    }, 500).unref();
+  }
+
+  async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on("error", () => {});
+    let viewer: Viewer;
+    try {
+      if (this.#windows.size >= MAX_SOCKETS) throw new HttpProblem(503, "too many pages are open");
+      viewer = await this.#viewerOf(request);
+    } catch (error) {
+      return refuse(socket, asProblem(error));
+    }
+    this.#server.handleUpgrade(request, socket, head, (client) => this.#welcome(client, request, viewer));
+  }
+
+  /** Whoever holds the admin token, or someone in a session on a page of ours: browsers send cookies from any page. */
+  async #viewerOf({ headers }: IncomingMessage): Promise<Viewer> {
+    if (headers.authorization !== undefined) {
+      requireAdmin({ authorization: headers.authorization }, this.#o.credentials);
+      return { kind: "admin" };
+    }
+    this.#o.signIn.checkOrigin(headers);
+    const visit = await this.#o.signIn.visit(headers);
+    if (!visit) throw new SignInRefusal(401, "nobody is signed in (any more): sign in at /sign-in");
+    return visit.viewer;
+  }
+
+  #welcome(client: WebSocket, request: IncomingMessage, viewer: Viewer): void {
+    const { pages } = this.#o;
+    const window = new LiveWindow({ socket: client, request, viewer, pages, onShow: () => this.#soon() });
+    this.#windows.add(window);
+    client.on("error", () => {});
+    client.on("close", () => {
+      this.#windows.delete(window);
+      if (this.#windows.size === 0) this.#stopLooking();
+    });
+    window.say("hello", { instance: pages.self.name, version: VERSION });
+    if (this.#windows.size === 1) this.#startLooking();
+    this.#soon();
+  }
+
+  #startLooking(): void {
+    const { pages, notices } = this.#o;
+    this.#changes.reset();
+    this.#unwatch = [pages.store.onChange(() => this.#soon()), notices.subscribe(() => this.#soon())];
+    this.#tick = setInterval(() => {
+      for (const window of this.#windows) window.say("beat", {});
+      this.#soon();
+    }, TICK_MS);
+    this.#rights = setInterval(() => void this.#checkRights(), RIGHTS_MS);
+  }
+
+  #stopLooking(): void {
+    for (const stop of this.#unwatch.splice(0)) stop();
+    clearInterval(this.#tick);
+    clearInterval(this.#rights);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #soon(): void {
+    if (this.#looking) this.#again = true;
+    else if (this.#windows.size > 0)
+      this.#timer ??= setTimeout(
+        () => void this.#look(),
+        Math.max(0, this.#lookedAt + PAUSE_MS - performance.now()),
+      );
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = true;
+    this.#lookedAt = performance.now();
+    try {
+      const changes = await this.#changes.look();
+      const cache = new PageCache(this.#o.pages);
+      for (const window of this.#windows) {
+        for (const change of changes) window.tell(change);
+        await window.refresh(cache);
+      }
+    } catch (error) {
+      // What cannot be read now is read at the next look; until then the pages say that they are old.
+      const { message, status } = asProblem(error);
+      if (status === 500) this.#o.log.error({ err: error }, "what has changed could not be told");
+      for (const window of this.#windows) window.say("trouble", { detail: message });
+    } finally {
+      this.#looking = false;
+      this.#timer = undefined;
+      if (this.#again) {
+        this.#again = false;
+        this.#soon();
+      }
+    }
+  }
+
+  async #checkRights(): Promise<void> {
+    for (const window of this.#windows) {
+      try {
+        window.viewer = await this.#viewerOf(window.request);
+      } catch (error) {
+        // GitHub being away takes nobody's page away.
+        if (asProblem(error).status !== 503) window.socket.close(SIGNED_OUT, "signed out");
+      }
+    }
+  }
+}
+
+function refuse(socket: Duplex, problem: HttpProblem): void {
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? "Error"}\r\n` +
+      `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,22 @@
+import { type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
+import type { LivePage } from "../live-page.ts";
+import { loadPage } from "../load-page.ts";
+import type { PageOptions } from "../page-options.ts";
+
+/** The pages of one look: whoever sees the same is shown the same, read once. */
+export class PageCache {
+  #options: PageOptions;
+  #pages = new Map<string, Promise<LivePage | null>>();
+
+  constructor(options: PageOptions) {
+    this.#options = options;
+  }
+
+  load(viewer: Viewer, url: URL): Promise<LivePage | null> {
+    const rights = viewer.kind === "admin" ? null : [viewer.operates, [...viewer.rights].toSorted()];
+    const key = JSON.stringify([url.pathname, url.search, visibleRepositories(viewer), rights]);
+    const loaded = this.#pages.get(key) ?? loadPage(this.#options, viewer, url, { withLog: false });
+    this.#pages.set(key, loaded);
+    return loaded;
+  }
+}

@@ -1,0 +1,15 @@
+import type { Config } from "../config/load.ts";
+import type { InstanceConfig } from "../config/schema.ts";
+import type { Failover } from "../failover/failover.ts";
+import type { Store } from "../store/store.ts";
+
+/** What the pages are made from. */
+export interface PageOptions {
+  config: Config;
+  /** The instance that makes them. */
+  self: InstanceConfig;
+  store: Store;
+  failover: Failover;
+  /** The time (ms). */
+  now: () => number;
+}

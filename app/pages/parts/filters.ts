@@ -1,0 +1,62 @@
+import { html } from "hono/html";
+import type { Markup } from "../layout.ts";
+
+/** A choice that narrows a list: the name in the query, and what may be chosen beside everything. */
+export interface Choice {
+  name: string;
+  label: string;
+  options: readonly { value: string; text: string }[];
+}
+
+/**
+ * What a list is narrowed by, as a form that works without scripts. `action` is the list's address, `query` what
+ * was chosen and searched for.
+ */
+export function filterForm(
+  action: string,
+  { choices, search, query }: { choices: readonly Choice[]; search: string; query: URLSearchParams },
+): Markup {
+  const narrowed = [...query].some(([name, value]) => name !== "before" && value !== "");
+  return html`<form class="filters" method="get" action="${action}" role="search" data-filters>
+    <label class="grow"><span class="hidden-text">${search}</span>
+      <input type="search" name="q" value="${query.get("q") ?? ""}" placeholder="${search}" maxlength="200" spellcheck="false" autocapitalize="off"></label>
+    ${choices.map(
+      ({ name, label, options }) => html`<label><span class="hidden-text">${label}</span>
+        <select name="${name}">
+          <option value="">${label}: all</option>
+          ${options.map(
+            ({ value, text }) =>
+              html`<option value="${value}"${query.get(name) === value && html` selected`}>${text}</option>`,
+          )}
+        </select></label>`,
+    )}
+    <button class="button">Show</button>
+    ${narrowed && html`<a class="button" href="${action}">Clear</a>`}
+  </form>`;
+}
+
+/** The value of a parameter, if it is one of those allowed. */
+export function chosen<T extends string>(
+  query: URLSearchParams,
+  name: string,
+  allowed: readonly T[],
+): T | undefined {
+  return allowed.find((value) => value === query.get(name));
+}
+
+/** Links to the newer and the older entries of a list; `next` is where the older ones begin, null at the end. */
+export function pager(path: string, query: URLSearchParams, next: string | null): Markup {
+  const to = (before: string | null) => {
+    const changed = new URLSearchParams(
+      [...query].filter(([name, value]) => name !== "before" && value !== ""),
+    );
+    if (before !== null) changed.set("before", before);
+    return changed.size === 0 ? path : `${path}?${changed}`;
+  };
+  const older = next === null ? null : to(next);
+  if (older === null && !query.has("before")) return html``;
+  return html`<nav class="pager" aria-label="More entries">
+    ${query.has("before") && html`<a class="button" href="${to(null)}">Newest</a>`}
+    ${older !== null && html`<a class="button" href="${older}" rel="next">Older</a>`}
+  </nav>`;
+}
