@@ -51,7 +51,12 @@ export async function openWindow(
   origins: readonly string[],
   { viewport = DESKTOP, ...options }: VisitorOptions = {},
 ): Promise<{ context: BrowserContext; page: Page; trouble: string[] }> {
-  const context = await (await browser()).newContext({ viewport, locale: "en-US", reducedMotion: "reduce", ...options });
+  const context = await (await browser()).newContext({
+    viewport,
+    locale: "en-US",
+    reducedMotion: "reduce",
+    ...options,
+  });
   onTestFinished(() => context.close());
   const trouble: string[] = [];
   context.on("weberror", (error) => trouble.push(`uncaught: ${error.error().message}`));

@@ -3,6 +3,8 @@ import uPlot from "uplot";
 /** What is drawn: times in seconds, and a line for each name with a value (ms) or none for each time. */
 interface Samples {
   names: string[];
+  /** Where the drawing begins, in seconds; it ends with the last of the times. */
+  from: number;
   times: number[];
   lines: (number | null)[][];
 }
@@ -10,6 +12,7 @@ interface Samples {
 const HEIGHT = 180;
 let plot: uPlot | undefined;
 let drawn = "";
+let from = 0;
 
 /** Draws the samples that the page holds, anew when they or the colours have changed. */
 export function drawChart(): void {
@@ -18,6 +21,7 @@ export function drawChart(): void {
   if (!place || text === undefined || text === drawn) return;
   const samples = JSON.parse(text) as Samples;
   const data = [samples.times, ...samples.lines] as uPlot.AlignedData;
+  from = samples.from;
   if (plot && drawn !== "") plot.setData(data);
   else {
     plot?.destroy();
@@ -53,13 +57,19 @@ function options(names: readonly string[], width: number): uPlot.Options {
     height: HEIGHT,
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     legend: { live: true },
-    scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(10, (most ?? 0) * 1.15)] } },
+    scales: {
+      x: { time: true, range: (_, __, last) => [from, last ?? from + 3600] },
+      y: { range: (_, __, most) => [0, Math.max(10, (most ?? 0) * 1.15)] },
+    },
     axes: [
       { ...axis, space: 80 },
       { ...axis, size: 56, values: (_, ticks) => ticks.map((ms) => `${ms} ms`) },
     ],
     series: [
-      { value: (_, at) => (at === null ? "–" : new Date(at * 1000).toLocaleTimeString("en", { hourCycle: "h23" })) },
+      {
+        value: (_, at) =>
+          at === null ? "–" : new Date(at * 1000).toLocaleTimeString("en", { hourCycle: "h23" }),
+      },
       ...names.map((label, at) => ({
         label,
         stroke: colour(`series-${(at % 4) + 1}`),

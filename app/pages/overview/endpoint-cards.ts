@@ -26,8 +26,12 @@ function card(endpoint: OverviewEndpoint, overview: Overview): Markup {
     <dl class="numbers">
       <div><dt>Response time</dt><dd>${averageMs === null ? "–" : formatDuration(averageMs)}</dd></div>
       <div><dt>Success rate</dt><dd>${successRate === null ? "–" : `${Math.floor(successRate * 10) / 10} %`}</dd></div>
-      <div><dt>${status}</dt><dd>${since === null ? "–" : elapsed(since, overview.now)}</dd></div>
+      <div><dt>${capital(status)} for</dt><dd>${since === null ? "–" : elapsed(since, overview.now)}</dd></div>
     </dl>
     ${status !== "healthy" && html`<p class="reason">${reason}</p>`}
   </li>`;
+}
+
+function capital(word: string): string {
+  return `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
 }

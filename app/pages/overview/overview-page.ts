@@ -10,6 +10,7 @@ import { icon } from "../parts/icons.ts";
 import { emptyState, list } from "../parts/list.ts";
 import { deploymentState } from "../parts/state.ts";
 import { elapsed, moment } from "../parts/time.ts";
+import { chartData } from "./chart-data.ts";
 import { endpointCards } from "./endpoint-cards.ts";
 import { type Overview, readOverview } from "./read-overview.ts";
 import { switchoverDialogs } from "./switchover.ts";
@@ -24,12 +25,12 @@ export async function overviewPage(o: PageOptions, viewer: Viewer): Promise<Live
   const verdict = verdictOf(overview);
   const operates = mayOperate(viewer);
   return {
-    title: { good: "Safe", warn: "Look at this", bad: "Not safe" }[verdict.level],
+    title: { good: "Safe", warn: "Attention", bad: "Not safe" }[verdict.level],
     place: "overview",
     regions: {
       verdict: verdictBanner(verdict, overview.now),
       endpoints: endpointCards(overview),
-      samples: samplesOf(overview),
+      samples: chartData(overview),
       switchover: operates
         ? html`<div class="actions needs-script">
             <button class="button small" data-dialog="switch-over">${icon("swap")}Switch over…</button>
@@ -39,7 +40,7 @@ export async function overviewPage(o: PageOptions, viewer: Viewer): Promise<Live
       targets: targetList(overview),
       pending: list(
         overview.pending.shown.map((deployment) => deploymentRow(deployment, row)),
-        emptyState("check", "Nothing waits, nothing runs", "What is deployed next appears here at once."),
+        html`<p class="empty slim">${icon("check")}Nothing waits, nothing runs.</p>`,
       ),
       deployments: list(
         overview.deployments.map((deployment) => deploymentRow(deployment, row)),
@@ -77,7 +78,7 @@ export async function overviewPage(o: PageOptions, viewer: Viewer): Promise<Live
           ${box("Deployments", "deployments", frame, html`<a href="/deployments">All deployments</a>`)}
           ${box("Deliveries", "deliveries", frame, html`<a href="/deliveries">All deliveries</a>`)}
         </div>
-        <div>
+        <div class="aside">
           ${box("Targets", "targets", frame)}
           ${box("Failovers and recoveries", "changes", frame)}
           ${box("Nothing forgotten", "numbers", frame)}
@@ -105,7 +106,7 @@ function verdictBanner({ level, sentence, advice }: Verdict, now: number): Marku
         advice.length > 0 &&
         html`<ul class="advice">${advice.map(
           ({ text, since, link }) =>
-            html`<li>${text} ${since !== undefined && html`<span class="muted nowrap">for ${elapsed(since, now)}</span>`} ${link && html`<a href="${link.path}">${link.text}</a>`}</li>`,
+            html`<li>${text}${since !== undefined && html` For <span class="nowrap">${elapsed(since, now)}</span>.`} ${link && html`<a href="${link.path}">${link.text}</a>`}</li>`,
         )}</ul>`
       }
     </div>
@@ -130,24 +131,6 @@ function targetList({ targets }: Overview): Markup {
       "Add one to twinhook.yml: which repository, workflow and branch deploy where.",
     ),
   );
-}
-
-/** What the chart draws: times (s), and of every endpoint the averages (ms). */
-function samplesOf({ samples, endpoints }: Overview): Markup {
-  const times = [...new Set(samples.map(({ at }) => at))];
-  const lines = endpoints.map(({ name }) => {
-    const own = new Map(samples.filter((s) => s.endpoint === name).map((s) => [s.at, s.average_ms]));
-    return times.map((at) => {
-      const ms = own.get(at);
-      return ms == null ? null : Math.round(ms * 100) / 100;
-    });
-  });
-  const data = {
-    names: endpoints.map(({ name }) => name),
-    times: times.map((at) => Math.round(at / 1000)),
-    lines,
-  };
-  return html`<div hidden data-samples="${JSON.stringify(data)}"></div>`;
 }
 
 function numbers({ verification, looks, webhook, pending }: Overview): Markup {

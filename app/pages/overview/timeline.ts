@@ -11,7 +11,7 @@ import { moment } from "../parts/time.ts";
 export function timeline(changes: readonly Selectable<FailoverRow>[]): Markup {
   return list(
     changes.map(
-      (change) => html`<li class="row" id="change-${change.id}">
+      (change) => html`<li class="row wide-side" id="change-${change.id}">
         <div class="row-main">
           <p class="row-title">${changeState(change.kind)} ${change.from_endpoint} <span class="muted">to</span> ${change.to_endpoint}</p>
           <p class="row-meta"><span class="reason">${change.reason}</span></p>

@@ -2,7 +2,7 @@ import type { Overview } from "./read-overview.ts";
 
 export interface Advice {
   text: string;
-  /** Since when it is so (ms). */
+  /** Since when it is so (ms); how long that is, the page counts. */
   since?: number;
   link?: { path: string; text: string };
 }
