@@ -28,6 +28,8 @@ import { livePageRoutes } from "./pages/live-page-routes.ts";
 import { pageHeaders } from "./pages/page-headers.ts";
 import type { PageOptions } from "./pages/page-options.ts";
 import { problemPage } from "./pages/problem-page.ts";
+import { settingsDeeds } from "./pages/settings/deeds.ts";
+import { settingsRoutes } from "./pages/settings/settings-routes.ts";
 import { signInRoutes } from "./pages/sign-in-routes.ts";
 import { releaseOutbox } from "./queue/outbox-lease.ts";
 import { Dispatcher } from "./run/dispatcher.ts";
@@ -46,6 +48,7 @@ import { Sessions } from "./sign-in/sessions.ts";
 import { SignIn } from "./sign-in/sign-in.ts";
 import { openStore } from "./store/open-store.ts";
 import { repositoryKey } from "./store/repository-key.ts";
+import { Audit } from "./web/audit.ts";
 import type { Credentials } from "./web/authenticate.ts";
 import { deliveryRoutes } from "./web/delivery-routes.ts";
 import { deploymentRoutes } from "./web/deployment-routes.ts";
@@ -243,6 +246,8 @@ export async function startInstance(options: {
   });
   const pages: PageOptions = { config, self, store, failover, now: () => clock.now() };
   const live = new LiveSockets({ pages, pageUrl, signIn, credentials, notices, log });
+  const own = newApp(secret);
+  const audit = new Audit({ store, clock, instance: name, log });
   const handle = requestHandler({
     webhook: webhookEntrance({
       acceptor,
@@ -265,6 +270,7 @@ export async function startInstance(options: {
           clock,
           acceptor,
           credentials,
+          audit,
           jobs,
           pageUrl,
           onQueued: () => dispatcher.wake(),
@@ -275,10 +281,34 @@ export async function startInstance(options: {
         "/api/deliveries",
         deliveryRoutes({ store, credentials, acceptor, targets, github: { access, clock }, judgeProof }),
       ],
-      ["/api", statusRoutes({ config, instance: name, store, failover, credentials })],
+      ["/api", statusRoutes({ config, instance: name, store, failover, credentials, audit })],
       ["/api", openApiRoutes(config.instances)],
       ["/assets", assetRoutes()],
       ["/", livePageRoutes(pages, signIn)],
+      [
+        "/",
+        settingsRoutes({
+          config,
+          instance: name,
+          env,
+          store,
+          failover,
+          audit,
+          app: own,
+          webhook: new WebhookConfigClient(own, secret),
+          now: () => clock.now(),
+          signIn,
+          deeds: settingsDeeds({
+            config,
+            store,
+            failover,
+            clock,
+            app: own,
+            deliveries: new DeliveryLogClient(own, clock),
+            sendTestAlert: null,
+          }),
+        }),
+      ],
       [
         "/",
         signInRoutes({

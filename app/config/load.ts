@@ -21,6 +21,8 @@ export interface Config extends Omit<FileConfig, "store"> {
   /** Where the host keeps its locks, its process registry and the output of running commands. */
   stateDirectory: string;
   environment: Environment;
+  /** What the file says, and where. */
+  written: Pick<YamlFile, "content" | "line">;
 }
 
 /** The name of the configuration file where TWINHOOK_CONFIG names none. */
@@ -56,6 +58,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     store,
     stateDirectory: store.engine === "sqlite" ? dirname(store.path) : resolve(folder, "data"),
     environment,
+    written: file,
   };
 }
 

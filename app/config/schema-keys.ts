@@ -1,13 +1,20 @@
 import { z } from "zod";
 
+/** The schema of what stands at `path`, or undefined where there is nothing with fixed keys. */
+export function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): unknown {
+  let at: unknown = schema;
+  for (const part of path) {
+    const inner = unwrap(at);
+    if (inner instanceof z.ZodArray) at = inner.element;
+    else if (inner instanceof z.ZodObject) at = inner.shape[String(part)];
+    else return undefined;
+  }
+  return at;
+}
+
 /** The keys that the object at `path` may have, by its schema; none where it is not an object with fixed keys. */
 export function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = unwrap(schema);
-  for (const part of path) {
-    if (at instanceof z.ZodArray) at = unwrap(at.element);
-    else if (at instanceof z.ZodObject) at = unwrap(at.shape[String(part)]);
-    else return [];
-  }
+  const at = unwrap(schemaAt(schema, path));
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }
 

@@ -11,6 +11,7 @@ import { retry } from "../queue/retry.ts";
 import { maySee, type Viewer, visibleRepositories } from "../sign-in/viewer.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
+import type { Audit } from "./audit.ts";
 import { authenticate, type Caller, type Credentials } from "./authenticate.ts";
 import { callerSees, isPerson, permittedArrival } from "./caller-rights.ts";
 import { logTail, streamLog } from "./deployment-log.ts";
@@ -30,6 +31,7 @@ export interface DeploymentRoutesOptions {
   clock: Clock;
   acceptor: Acceptor;
   credentials: Credentials;
+  audit: Audit;
   jobs: JobRights;
   /** The page of a deployment. */
   pageUrl: (id: string) => string;
@@ -41,7 +43,7 @@ export interface DeploymentRoutesOptions {
 
 /** `/api/deployments`: the entrance for requests, and what became of them. */
 export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
-  const { store, clock, acceptor, credentials, jobs, pageUrl, onQueued, onVerified } = options;
+  const { store, clock, acceptor, credentials, audit, jobs, pageUrl, onQueued, onVerified } = options;
   const limit = new RequestLimit(clock);
   const routes = new Hono();
 
@@ -123,16 +125,22 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   });
 
   routes.post("/:id/cancel", async (c) => {
-    const { id } = await managed(c);
-    if ((await cancel(store, id)) === "final")
-      throw new HttpProblem(409, "the deployment has ended already; there is nothing to cancel");
+    const { id, viewer } = await managed(c);
+    await audit.run(viewer, "cancel", id, async () => {
+      if ((await cancel(store, id)) === "final")
+        throw new HttpProblem(409, "the deployment has ended already; there is nothing to cancel");
+      return "it is being cancelled";
+    });
     return c.json(await present(await known(id)), 202);
   });
 
   routes.post("/:id/retry", async (c) => {
-    const { id } = await managed(c);
-    const refused = await retry(store, id);
-    if (refused) throw new HttpProblem(409, refused);
+    const { id, viewer } = await managed(c);
+    await audit.run(viewer, "retry", id, async () => {
+      const refused = await retry(store, id);
+      if (refused) throw new HttpProblem(409, refused);
+      return "it waits to run again";
+    });
     onQueued();
     return c.json(await present(await known(id)), 202);
   });
@@ -165,11 +173,11 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   }
 
   /** The deployment that someone wants to change, if they may. */
-  async function managed(c: Context): Promise<DeploymentRecord> {
+  async function managed(c: Context): Promise<{ id: string; viewer: Viewer }> {
     const viewer = await viewerOf(c, credentials);
-    const row = await seen(viewer, c.req.param("id") ?? "");
-    requireManager(viewer, row.repository);
-    return row;
+    const { id, repository } = await seen(viewer, c.req.param("id") ?? "");
+    requireManager(viewer, repository);
+    return { id, viewer };
   }
 
   async function present(row: DeploymentRecord, duplicate = false) {

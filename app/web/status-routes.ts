@@ -3,14 +3,16 @@ import { isoTime } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import { LOOK_NAME } from "../failover/catch-up.ts";
 import type { Failover } from "../failover/failover.ts";
-import { lastFailover, pin, readSwitchboard, unpin } from "../failover/switchboard.ts";
+import { lastFailover, readSwitchboard, unpin } from "../failover/switchboard.ts";
 import { pending } from "../queue/pending.ts";
 import { maySee, visibleRepositories } from "../sign-in/viewer.ts";
 import type { Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
 import type { StatusAnswer, SwitchoverAnswer } from "./answers/status.ts";
+import type { Audit } from "./audit.ts";
 import { countVerifications } from "./count-verifications.ts";
 import { HttpProblem } from "./problem.ts";
+import { switchOver } from "./switch-over.ts";
 import { switchoverRequest } from "./switchover-request.ts";
 import { operatorOf, type ViewerCredentials, viewerOf } from "./viewer-of.ts";
 
@@ -20,10 +22,18 @@ export interface StatusRoutesOptions {
   store: Store;
   failover: Failover;
   credentials: ViewerCredentials;
+  audit: Audit;
 }
 
 /** `/api/status` and `/api/switchover`: the state of the redundancy, and a person's say in it. */
-export function statusRoutes({ config, instance, store, failover, credentials }: StatusRoutesOptions): Hono {
+export function statusRoutes({
+  config,
+  instance,
+  store,
+  failover,
+  credentials,
+  audit,
+}: StatusRoutesOptions): Hono {
   const routes = new Hono();
 
   routes.get("/status", async (c) => {
@@ -98,31 +108,23 @@ export function statusRoutes({ config, instance, store, failover, credentials }:
   });
 
   routes.post("/switchover", async (c) => {
-    await operatorOf(c, credentials);
+    const viewer = await operatorOf(c, credentials);
     const parsed = switchoverRequest.safeParse(await c.req.json().catch(() => undefined));
     if (!parsed.success)
       throw new HttpProblem(400, 'expected {"to": "NAME OF AN INSTANCE", "reason": "…"} as JSON');
-    const { to, reason, force } = parsed.data;
-    const names = config.instances.map(({ name }) => name);
-    if (!names.includes(to))
-      throw new HttpProblem(400, `to: expected one of ${names.join(", ")}, got ${JSON.stringify(to)}`);
-    const health = failover.checker.observe().find(({ name }) => name === to)?.health;
-    if (health?.status !== "healthy" && !force)
-      throw new HttpProblem(
-        409,
-        `${to} is ${health?.status}: ${health?.reason}; wait until it is healthy, or send "force": true`,
-      );
-    if (!(await readSwitchboard(store)))
-      throw new HttpProblem(503, "no controller has begun to work yet; try again in a moment", {
-        "retry-after": "1",
-      });
-    await pin(store, to, reason ?? null, health?.status !== "healthy" && health?.status !== "degraded");
-    return c.json<SwitchoverAnswer>({ pinned: to, reason: reason ?? null }, 202);
+    const { to, reason = null, force = false } = parsed.data;
+    await audit.run(viewer, "switchover", to, async () => {
+      await switchOver({ config, store, failover }, { to, reason, force });
+      return `${to} is to be the active one`;
+    });
+    return c.json<SwitchoverAnswer>({ pinned: to, reason }, 202);
   });
 
   routes.delete("/switchover", async (c) => {
-    await operatorOf(c, credentials);
-    await unpin(store);
+    await audit.run(await operatorOf(c, credentials), "recovery", null, async () => {
+      await unpin(store);
+      return "no instance is pinned any more";
+    });
     return c.json<SwitchoverAnswer>({ pinned: null, reason: null }, 202);
   });
 

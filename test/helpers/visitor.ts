@@ -3,6 +3,8 @@ export class Visitor {
   readonly cookies = new Map<string, string>();
   /** The attributes with which each cookie was last set. */
   readonly attributes = new Map<string, string>();
+  /** The session's token, where no page that shows it is this person's to see. */
+  csrf: string | undefined;
   #base: string;
 
   constructor(base: string) {
@@ -54,6 +56,7 @@ export class Visitor {
 
   /** What the forms of this session carry. */
   async csrfToken(page = "/settings"): Promise<string> {
+    if (this.csrf !== undefined) return this.csrf;
     const text = await (await this.get(page, { accept: "text/html" })).text();
     return /name="csrf_token" value="([^"]+)"/.exec(text)?.[1] ?? "";
   }

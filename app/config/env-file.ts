@@ -1,0 +1,71 @@
+import { randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { parseEnv } from "node:util";
+
+/** The file of the environment that `npm start` reads, in the folder where it is started. */
+export const ENV_FILE = ".env";
+
+/** What the file says, or null where there is none. */
+export function readEnvFile(file: string): Record<string, string> | null {
+  try {
+    return parseEnv(readFileSync(file, "utf8")) as Record<string, string>;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/**
+ * Sets variables in the file, and leaves its other lines as they are. Whoever reads it meanwhile sees the old file or
+ * the new one, and only its owner may read it.
+ * @throws {Error} when it cannot be written, or cannot hold a value.
+ */
+export function setInEnvFile(file: string, values: Record<string, string>): void {
+  const kept =
+    readEnvFile(file) === null ? "" : withoutVariables(readFileSync(file, "utf8"), Object.keys(values));
+  const lines = Object.entries(values).map(([name, value]) => `${name}=${quoted(name, value)}\n`);
+  const text = `${kept}${kept === "" || kept.endsWith("\n") ? "" : "\n"}${lines.join("")}`;
+  for (const [name, value] of Object.entries(values))
+    if (parseEnv(text)[name] !== value) throw new Error(`${file} cannot hold the value of ${name}`);
+  const temporary = `${file}.${randomBytes(6).toString("hex")}`;
+  try {
+    const handle = openSync(temporary, "wx", 0o600);
+    try {
+      chmodSync(temporary, 0o600);
+      writeSync(handle, text);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** A value on one line, as Node reads it back. */
+function quoted(name: string, value: string): string {
+  if (/^[\w.:/@+=-]*$/.test(value)) return value;
+  if (!value.includes('"')) return `"${value.replaceAll("\n", "\\n")}"`;
+  if (!/['\n]/.test(value)) return `'${value}'`;
+  throw new Error(`the value of ${name} has both kinds of quotes, which a file of variables cannot hold`);
+}
+
+/** The text without these variables, also where a value goes over several lines. */
+function withoutVariables(text: string, names: readonly string[]): string {
+  const pattern = new RegExp(
+    `^[ \\t]*(?:export[ \\t]+)?(?:${names.join("|")})[ \\t]*=[ \\t]*(?:"[^"]*"|'[^']*'|\`[^\`]*\`|[^\\n]*?)[ \\t]*(?:#[^\\n]*)?(?:\\n|$)`,
+    "gm",
+  );
+  return text.replace(pattern, "");
+}

@@ -1,0 +1,82 @@
+import type { Probot } from "probot";
+import { callLimit } from "./repository-access.ts";
+
+export type Permissions = Record<string, string>;
+
+/** The App as GitHub has it. */
+export interface AppFacts {
+  name: string;
+  /** Its public page, from which it is installed. */
+  url: string;
+  /** Where its owner changes it. */
+  settingsUrl: string;
+  permissions: Permissions;
+  events: string[];
+  installations: InstallationFacts[];
+}
+
+/** Where the App is installed, and with which rights: those that its owner added later must be accepted there. */
+export interface InstallationFacts {
+  id: number;
+  account: string;
+  /** Where the account's owner accepts rights and chooses repositories. */
+  url: string;
+  suspended: boolean;
+  permissions: Permissions;
+  /** `owner/name` of each, as GitHub spells it. */
+  repositories: string[];
+}
+
+/** What goes beyond is not listed: these lists are read by people. */
+const MAX_REPOSITORIES = 500;
+const PER_PAGE = 100;
+
+/** Reads what GitHub knows of the App. `githubUrl` is where people look at GitHub. */
+export async function readAppFacts(app: Probot, githubUrl: string): Promise<AppFacts> {
+  const octokit = await app.auth();
+  const [{ data }, { data: installations }] = await Promise.all([
+    octokit.request("GET /app", { request: callLimit() }),
+    octokit.request("GET /app/installations", { per_page: PER_PAGE, request: callLimit() }),
+  ]);
+  const owner = data?.owner as { login?: string; type?: string } | null | undefined;
+  const slug = data?.slug ?? "";
+  const place = owner?.type === "Organization" ? `organizations/${owner.login}/settings` : "settings";
+  return {
+    name: data?.name ?? "",
+    url: data?.html_url ?? "",
+    settingsUrl: `${githubUrl}/${place}/apps/${slug}`,
+    permissions: permissionsOf(data?.permissions),
+    events: data?.events ?? [],
+    installations: await Promise.all(
+      installations.map(async (one) => ({
+        id: one.id,
+        account: (one.account as { login?: string } | null)?.login ?? "",
+        url: one.html_url,
+        suspended: one.suspended_at !== null && one.suspended_at !== undefined,
+        permissions: permissionsOf(one.permissions),
+        repositories: one.suspended_at ? [] : await repositoriesOf(app, one.id),
+      })),
+    ),
+  };
+}
+
+async function repositoriesOf(app: Probot, installation: number): Promise<string[]> {
+  const octokit = await app.auth(installation);
+  const names: string[] = [];
+  for (let page = 1; names.length < MAX_REPOSITORIES; page++) {
+    const { data } = await octokit.request("GET /installation/repositories", {
+      per_page: PER_PAGE,
+      page,
+      request: callLimit(),
+    });
+    names.push(...data.repositories.map(({ full_name }) => full_name));
+    if (data.repositories.length < PER_PAGE) break;
+  }
+  return names.toSorted();
+}
+
+function permissionsOf(permissions: object | undefined): Permissions {
+  return Object.fromEntries(
+    Object.entries(permissions ?? {}).filter(([, level]) => typeof level === "string"),
+  );
+}

@@ -1,0 +1,100 @@
+import type { AuditAction } from "../../web/audit.ts";
+import type { Fields } from "../signed-in.ts";
+
+/** Something that the settings page can do; each asks first. */
+export interface SettingsAction {
+  /** Its address: `/settings/SLUG`. */
+  slug: string;
+  /** How the audit list calls it. */
+  audit: AuditAction;
+  title: string;
+  /** What will happen, before the person agrees. */
+  explain: (fields: Fields) => string;
+  /** What the button says. */
+  deed: string;
+  /** The fields that the question carries on, with what was chosen so far. */
+  carries: readonly string[];
+  /** Whether to ask why. */
+  asksReason?: boolean;
+  /** Done by the settings page's own rules: answers with what came of it. */
+  perform: (fields: Fields) => Promise<string>;
+}
+
+export interface Deeds {
+  switchOver: (to: string, reason: string | null, force: boolean) => Promise<void>;
+  release: () => Promise<void>;
+  /** Sends a test to every receiver of alerts, and answers with what came of it; null where there is none to call. */
+  sendTestAlert: (() => Promise<string>) | null;
+  ping: () => Promise<string>;
+  prepareSecret: () => string;
+}
+
+export function settingsActions(deeds: Deeds): SettingsAction[] {
+  const { sendTestAlert } = deeds;
+  return [
+    {
+      slug: "switchover",
+      audit: "switchover",
+      title: "Switch over",
+      explain: ({ to = "", force }) =>
+        `GitHub will deliver to ${to} until you release the switchover, or until ${to} is down while another instance is up.${
+          force
+            ? ` ${to} is switched to although it is not healthy: events that it cannot take in are only fetched later.`
+            : ""
+        }`,
+      deed: "Switch over",
+      carries: ["to", "force"],
+      asksReason: true,
+      perform: async ({ to = "", reason, force }) => {
+        await deeds.switchOver(to, reason?.trim().slice(0, 500) || null, force === "1");
+        return `${to} is to be the active one`;
+      },
+    },
+    {
+      slug: "recovery",
+      audit: "recovery",
+      title: "Release the switchover",
+      explain: () => "GitHub will deliver to the preferred instance again as soon as that is healthy.",
+      deed: "Release",
+      carries: [],
+      perform: async () => {
+        await deeds.release();
+        return "no instance is pinned any more";
+      },
+    },
+    {
+      slug: "ping",
+      audit: "ping",
+      title: "Test the way from GitHub",
+      explain: () =>
+        "GitHub is asked to send an earlier event once more, one that starts no deployment, to the webhook's URL of now. This takes up to 12 seconds.",
+      deed: "Send it",
+      carries: [],
+      perform: () => deeds.ping(),
+    },
+    {
+      slug: "secret-rotation",
+      audit: "secret rotation",
+      title: "Change the webhook secret",
+      explain: () =>
+        "A new secret is written beside the present one into the file that the instances' environment comes from. It comes into force when you restart the instances; until then nothing changes.",
+      deed: "Make a new secret",
+      carries: [],
+      perform: async () => deeds.prepareSecret(),
+    },
+    ...(sendTestAlert
+      ? [
+          {
+            slug: "test-alert",
+            audit: "test alert" as const,
+            title: "Send a test alert",
+            explain: () =>
+              "Every receiver of alerts in the configuration gets a message that says that it is a test.",
+            deed: "Send it",
+            carries: [],
+            perform: sendTestAlert,
+          },
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,76 @@
+import { basename } from "node:path";
+import { html } from "hono/html";
+import type { Config } from "../../config/load.ts";
+import type { TargetConfig } from "../../config/schema.ts";
+import { type Source, writtenDuration } from "../../config/settings-of.ts";
+import type { Markup } from "../layout.ts";
+import { emptyState } from "../parts/list.ts";
+import type { Settings } from "./read-settings.ts";
+
+/** What is deployed from where. The values of a command's variables are not shown. */
+export function targetsSection(config: Config): Markup {
+  return html`<section class="box" id="targets" aria-labelledby="targets-title">
+    <header><h2 id="targets-title">Targets</h2><a class="button small" href="/setup">Add one</a></header>
+    ${
+      config.targets.length === 0
+        ? emptyState(
+            "inbox",
+            "No targets",
+            html`Nothing is deployed yet. <a href="/setup">The setup page</a> shows what to write.`,
+          )
+        : html`<ul class="rows">${config.targets.map((target, index) => targetRow(target, config.written.line(["targets", index])))}</ul>`
+    }
+  </section>`;
+}
+
+function targetRow(target: TargetConfig, line: number | undefined): Markup {
+  const { action } = target;
+  const variables = [...Object.keys(target.env), ...target.pass_env];
+  return html`<li><details><summary><strong>${target.repository}</strong> → ${target.name}
+      <span class="muted">${target.workflow} on ${target.branches.join(", ")}</span></summary>
+    <dl class="facts">
+      <dt>Environment</dt><dd>${target.environment}</dd>
+      <dt>Started by</dt><dd>${target.events.join(", ")}</dd>
+      <dt>Command</dt><dd><code>${target.run.map((part) => JSON.stringify(part)).join(" ")}</code></dd>
+      <dt>Directory</dt><dd><code>${target.directory}</code></dd>
+      <dt>Variables</dt><dd>${variables.length === 0 ? "none of its own" : `${variables.join(", ")} (values not shown)`}</dd>
+      <dt>Time limit</dt><dd>${writtenDuration(target.timeout)}</dd>
+      <dt>Queue</dt><dd>${target.queue}${target.lock !== null && `, lock ${target.lock}`}; after a crash: ${target.on_interrupt}</dd>
+      <dt>Actions may ask</dt><dd>from ${action.workflows.join(", ")} on ${action.refs.join(", ")}, by ${
+        action.secret_env ? `a secret (${action.secret_env}) or ` : ""
+      }OIDC${action.any_sha && "; for any commit"}</dd>
+      <dt>Log</dt><dd>${target.share_log ? "its last lines are shown to the Action" : "not shown to the Action"}</dd>
+      ${line !== undefined && html`<dt>Written in</dt><dd>line ${line}</dd>`}
+    </dl></details></li>`;
+}
+
+/** Every other value in effect, with where it comes from. */
+export function configurationSection({ settings, variables }: Settings, config: Config): Markup {
+  return html`<section class="box" id="configuration" aria-labelledby="configuration-title">
+      <header><h2 id="configuration-title">Configuration</h2></header>
+      <div class="scroll" tabindex="0" role="group" aria-label="Configuration"><table>
+        <thead><tr><th scope="col">Key</th><th scope="col">Value</th><th scope="col">From</th></tr></thead>
+        <tbody>${settings.map(
+          ({ key, value, source }) =>
+            html`<tr><th scope="row" class="mono nowrap">${key}</th><td>${value}</td><td class="muted">${origin(source, config.file)}</td></tr>`,
+        )}</tbody>
+      </table></div>
+      <footer>${config.file}, as it was when this instance started. Change it there, check it with <code>npm run check</code>, and restart
+        one instance after the other.</footer>
+    </section>
+    <section class="box" id="environment" aria-labelledby="environment-title">
+      <header><h2 id="environment-title">Environment of this instance</h2></header>
+      <div class="scroll" tabindex="0" role="group" aria-label="Environment"><table>
+        <thead><tr><th scope="col">Variable</th><th scope="col">Value</th><th scope="col">For</th></tr></thead>
+        <tbody>${variables.map(
+          ({ name, value, purpose }) =>
+            html`<tr><th scope="row" class="mono nowrap">${name}</th><td>${value ?? html`<span class="muted">not set</span>`}</td><td class="muted">${purpose}</td></tr>`,
+        )}</tbody>
+      </table></div>
+    </section>`;
+}
+
+function origin(source: Source, file: string): string {
+  if (source.kind === "file") return `${basename(file)}, line ${source.line}`;
+  return source.kind === "environment" ? `environment, ${source.variable}` : "default";
+}

@@ -1,0 +1,67 @@
+import { html } from "hono/html";
+import type { Visit } from "../../sign-in/sign-in.ts";
+import { csrfField, type Markup, page } from "../layout.ts";
+import { icon } from "../parts/icons.ts";
+import type { Fields } from "../signed-in.ts";
+import type { SettingsAction } from "./actions.ts";
+
+/** Asks before something is done. A page of its own; with scripts it is shown above the settings. */
+export function confirmPage(action: SettingsAction, fields: Fields, { viewer, csrfToken }: Visit): Markup {
+  return page({
+    title: action.title,
+    place: "settings",
+    viewer,
+    csrfToken,
+    body: html`<div class="narrow"><form class="box" method="post" action="/settings/${action.slug}" data-question aria-labelledby="question-title">
+      <header><h1 id="question-title" class="question">${action.title}</h1></header>
+      <div class="body">
+        <p>${action.explain(fields)}</p>
+        ${csrfField(csrfToken)}
+        ${action.carries.map((name) => html`<input type="hidden" name="${name}" value="${fields[name] ?? ""}">`)}
+        ${
+          action.asksReason &&
+          html`<p class="field"><label for="reason">Reason</label>
+          <input id="reason" name="reason" maxlength="500" autocomplete="off" placeholder="such as: maintenance of the primary"></p>`
+        }
+        <div class="actions">
+          <a class="button" href="/settings" data-close>Leave it</a>
+          <button class="button primary">${action.deed}</button>
+        </div>
+      </div>
+    </form></div>`,
+  });
+}
+
+/** What is said when it could not be done: why, the remedy, and the way back. */
+export function refusedPage(
+  action: SettingsAction,
+  { message, fields, insist }: { message: string; fields: Fields; insist: boolean },
+  { viewer, csrfToken }: Visit,
+): Markup {
+  const query = new URLSearchParams({ ...carried(action, fields), force: "1" });
+  return page({
+    title: `${action.title}: not done`,
+    place: "settings",
+    viewer,
+    csrfToken,
+    body: html`<div class="narrow wide">
+      <h1>${action.title}: not done</h1>
+      <p class="flash bad" role="alert">${icon("warning")}<span>${sentence(message)}</span></p>
+      <div class="actions">
+        <a class="button primary" href="/settings">Back to the settings</a>
+        ${insist && html`<a class="button danger" href="/settings/${action.slug}?${query.toString()}">Do it all the same</a>`}
+      </div>
+    </div>`,
+  });
+}
+
+export function carried(action: SettingsAction, fields: Fields): Fields {
+  return Object.fromEntries(
+    action.carries.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]])),
+  );
+}
+
+/** A message of the API as a person reads it. */
+export function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}

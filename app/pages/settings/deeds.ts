@@ -1,0 +1,53 @@
+import type { Probot } from "probot";
+import type { Clock } from "../../clock.ts";
+import type { Config } from "../../config/load.ts";
+import type { Failover } from "../../failover/failover.ts";
+import { unpin } from "../../failover/switchboard.ts";
+import type { DeliveryLogClient } from "../../github/delivery-log.ts";
+import { describePing, pingThroughGitHub } from "../../github/ping.ts";
+import type { Store } from "../../store/store.ts";
+import { HttpProblem } from "../../web/problem.ts";
+import { switchOver } from "../../web/switch-over.ts";
+import { prepareSecret } from "../../web/webhook-secret.ts";
+import type { Deeds } from "./actions.ts";
+
+/** GitHub may take this long over a test, with everything. */
+const PING_LIMIT_MS = 20_000;
+
+/** How the settings page does what it offers. */
+export function settingsDeeds(options: {
+  config: Config;
+  store: Store;
+  failover: Failover;
+  clock: Clock;
+  app: Promise<Probot>;
+  deliveries: DeliveryLogClient;
+  sendTestAlert: Deeds["sendTestAlert"];
+}): Deeds {
+  const { config, store, failover, clock, app, deliveries, sendTestAlert } = options;
+  return {
+    switchOver: (to, reason, force) => switchOver({ config, store, failover }, { to, reason, force }),
+    release: () => unpin(store),
+    sendTestAlert,
+    ping: () => testDelivery({ app, deliveries, clock }),
+    prepareSecret: () => prepareSecret(config.environment),
+  };
+}
+
+/**
+ * Tests the way from GitHub to the active instance, and says what came of it.
+ * @throws {HttpProblem} 409 when GitHub has nothing to send, 502 when it cannot be asked.
+ */
+export async function testDelivery(options: {
+  app: Promise<Probot>;
+  deliveries: DeliveryLogClient;
+  clock: Clock;
+}): Promise<string> {
+  const { app, deliveries, clock } = options;
+  const signal = AbortSignal.timeout(PING_LIMIT_MS);
+  const ping = await pingThroughGitHub({ app, log: deliveries, clock, signal }).catch((error: Error) => {
+    throw new HttpProblem(502, `GitHub cannot be asked: ${error.message.split("\n")[0]}; try again`);
+  });
+  if (ping.kind === "nothing_to_send") throw new HttpProblem(409, describePing(ping));
+  return describePing(ping);
+}

@@ -1,0 +1,96 @@
+import type { Probot } from "probot";
+import { type VariableState, variablesOf } from "../../config/environment-variables.ts";
+import type { Config } from "../../config/load.ts";
+import { type Setting, settingsOf } from "../../config/settings-of.ts";
+import type { Failover } from "../../failover/failover.ts";
+import type { HealthStatus } from "../../failover/health-window.ts";
+import { readSwitchboard } from "../../failover/switchboard.ts";
+import { type AppFacts, readAppFacts } from "../../github/app-facts.ts";
+import type { WebhookConfig, WebhookConfigClient } from "../../github/webhook-config.ts";
+import type { Store } from "../../store/store.ts";
+import type { Audit, AuditEntry } from "../../web/audit.ts";
+import { type SecretState, secretState } from "../../web/webhook-secret.ts";
+
+const AUDIT_SHOWN = 50;
+
+export interface SettingsOptions {
+  config: Config;
+  /** This instance. */
+  instance: string;
+  env: NodeJS.ProcessEnv;
+  store: Store;
+  failover: Failover;
+  audit: Audit;
+  app: Promise<Probot>;
+  webhook: WebhookConfigClient;
+  now: () => number;
+}
+
+/** What GitHub says, or why it cannot be asked. */
+export type FromGitHub<T> = { facts: T } | { problem: string };
+
+/** Everything that the settings page tells of. */
+export interface Settings {
+  now: number;
+  instance: string;
+  endpoints: { name: string; url: string; status: HealthStatus; reason: string }[];
+  active: string | null;
+  pinned: string | null;
+  pinnedReason: string | null;
+  /** The URL that the webhook should have. */
+  wantedUrl: string | null;
+  webhook: FromGitHub<WebhookConfig>;
+  app: FromGitHub<AppFacts>;
+  secret: SecretState;
+  settings: Setting[];
+  variables: VariableState[];
+  audit: AuditEntry[];
+}
+
+export async function readSettings(o: SettingsOptions): Promise<Settings> {
+  const { config, instance, env, store, failover, audit } = o;
+  const [board, webhook, app, entries] = await Promise.all([
+    readSwitchboard(store),
+    fromGitHub(o.webhook.read()),
+    fromGitHub(o.app.then((probot) => readAppFacts(probot, config.environment.githubUrl))),
+    audit.newest(AUDIT_SHOWN),
+  ]);
+  const named = [
+    ...config.targets.flatMap((target) => [target.action.secret_env, ...target.pass_env]),
+    ...config.alerts.flatMap((alert) =>
+      Object.entries(alert).flatMap(([key, value]) => (key.endsWith("_env") ? [String(value)] : [])),
+    ),
+  ].filter((name) => name !== undefined);
+  return {
+    now: o.now(),
+    instance,
+    endpoints: failover.checker.observe().map(({ name, health }) => ({
+      name,
+      url: config.instances.find((one) => one.name === name)?.url ?? "",
+      status: health.status,
+      reason: health.reason,
+    })),
+    active: board?.active ?? null,
+    pinned: board?.pinned ?? null,
+    pinnedReason: board?.pinned_reason ?? null,
+    wantedUrl: (board && failover.controller.urlOf(board.active)) ?? null,
+    webhook,
+    app,
+    secret: secretState(config.environment),
+    settings: settingsOf(config),
+    variables: variablesOf(env, named),
+    audit: entries,
+  };
+}
+
+/** A page that waits for GitHub tells at last why in vain. */
+async function fromGitHub<T>(asked: Promise<T>): Promise<FromGitHub<T>> {
+  try {
+    return { facts: await asked };
+  } catch (error) {
+    const { status, message } = error as { status?: number; message: string };
+    if (status === 401)
+      return { problem: "GitHub does not accept APP_ID and PRIVATE_KEY: they must be of the same App" };
+    return { problem: `GitHub cannot be asked: ${message.split("\n")[0]}` };
+  }
+}

@@ -1,0 +1,86 @@
+import { type Context, Hono } from "hono";
+import type { SignIn, Visit } from "../../sign-in/sign-in.ts";
+import { mayOperate } from "../../sign-in/viewer.ts";
+import type { Audit } from "../../web/audit.ts";
+import { HttpProblem } from "../../web/problem.ts";
+import { type Fields, signedIn, submitted } from "../signed-in.ts";
+import { type Deeds, type SettingsAction, settingsActions } from "./actions.ts";
+import { carried, confirmPage, refusedPage } from "./confirm-page.ts";
+import { readSettings, type SettingsOptions } from "./read-settings.ts";
+import { settingsPage } from "./settings-page.ts";
+
+export interface SettingsRoutesOptions extends SettingsOptions {
+  signIn: SignIn;
+  audit: Audit;
+  deeds: Deeds;
+}
+
+/** `/settings`, and what can be done there; for those alone who may change settings. */
+export function settingsRoutes(options: SettingsRoutesOptions): Hono {
+  const { signIn, audit, config, deeds } = options;
+  const actions = settingsActions(deeds);
+  const routes = new Hono();
+
+  routes.get(
+    "/settings",
+    signedIn(signIn, async (c, visit) => {
+      requireOperator(visit);
+      const entry = Number(c.req.query("entry"));
+      const [settings, done] = await Promise.all([
+        readSettings(options),
+        Number.isSafeInteger(entry) ? audit.entry(entry) : undefined,
+      ]);
+      return c.html(
+        settingsPage({ settings, config, done, canTestAlerts: deeds.sendTestAlert !== null }, visit),
+      );
+    }),
+  );
+
+  routes.get(
+    "/settings/:action",
+    signedIn(signIn, (c, visit) => {
+      requireOperator(visit);
+      const action = find(c);
+      return c.html(confirmPage(action, carried(action, c.req.query()), visit));
+    }),
+  );
+
+  routes.post(
+    "/settings/:action",
+    submitted(signIn, async (c, visit, fields) => {
+      requireOperator(visit);
+      const action = find(c);
+      try {
+        const entry = await audit.run(visit.viewer, action.audit, details(action, fields), () =>
+          action.perform(fields),
+        );
+        return c.redirect(`/settings?entry=${entry}`, 303);
+      } catch (error) {
+        if (!(error instanceof HttpProblem) || error.status === 500) throw error;
+        const insist = action.slug === "switchover" && error.status === 409;
+        const message = insist
+          ? error.message.replace(/, or send "force": true$/, ", or insist")
+          : error.message;
+        return c.html(refusedPage(action, { message, fields, insist }, visit), error.status as 409);
+      }
+    }),
+  );
+
+  return routes;
+
+  function find(c: Context): SettingsAction {
+    const action = actions.find(({ slug }) => slug === c.req.param("action"));
+    if (!action) throw new HttpProblem(404, "there is nothing at this address");
+    return action;
+  }
+}
+
+function details(action: SettingsAction, fields: Fields): string | null {
+  const said = [...action.carries, "reason"].flatMap((name) => (fields[name] ? [fields[name]] : []));
+  return said.length === 0 ? null : said.join(", ").slice(0, 600);
+}
+
+function requireOperator({ viewer }: Visit): void {
+  if (!mayOperate(viewer))
+    throw new HttpProblem(403, "the settings are for those named in `admins`, and for the admin token");
+}

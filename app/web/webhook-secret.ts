@@ -1,0 +1,60 @@
+import { randomBytes } from "node:crypto";
+import { resolve } from "node:path";
+import { ENV_FILE, readEnvFile, setInEnvFile } from "../config/env-file.ts";
+import type { Environment } from "../config/environment.ts";
+import { HttpProblem } from "./problem.ts";
+
+/** How far a change of the webhook's secret has come, as this instance sees it. */
+export type SecretState =
+  /** One secret is in use; `file` holds it, or null where it comes from elsewhere. */
+  | { kind: "settled"; file: string | null }
+  /** The file holds a new one, which this instance has yet to be started with. */
+  | { kind: "prepared"; file: string }
+  /** GitHub was given the new one; the one before is still accepted. */
+  | { kind: "both"; file: string | null };
+
+type Secrets = Pick<Environment, "webhookSecret" | "webhookSecretPrevious">;
+
+export function secretState(environment: Secrets, file = resolve(ENV_FILE)): SecretState {
+  const written = readOwn(file);
+  if (written !== null && written.WEBHOOK_SECRET_PREVIOUS === environment.webhookSecret)
+    return { kind: "prepared", file };
+  const own = written !== null && written.WEBHOOK_SECRET === environment.webhookSecret ? file : null;
+  return { kind: environment.webhookSecretPrevious === null ? "settled" : "both", file: own };
+}
+
+/**
+ * Makes a new webhook secret and puts it into the file that this instance's comes from, beside the present one, which
+ * stays accepted. It comes into force when the instances are started again; nothing is lost meanwhile, since GitHub is
+ * told of it only by an instance that knows both.
+ * @throws {HttpProblem} 409 when that is not the moment, or the secret does not come from such a file.
+ */
+export function prepareSecret(environment: Secrets, file = resolve(ENV_FILE)): string {
+  const state = secretState(environment, file);
+  if (state.kind === "prepared")
+    throw new HttpProblem(409, `${file} holds a new secret already; restart the instances to use it`);
+  if (state.kind === "both")
+    throw new HttpProblem(
+      409,
+      "the last change is not finished: WEBHOOK_SECRET_PREVIOUS is still set; remove it 3 days after the change and restart the instances, then change the secret again",
+    );
+  if (state.file === null)
+    throw new HttpProblem(
+      409,
+      `WEBHOOK_SECRET does not come from ${file}, so that it can only be changed where it is kept: make a new one there (openssl rand -hex 32), keep the present one as WEBHOOK_SECRET_PREVIOUS, and restart one instance after the other`,
+    );
+  setInEnvFile(file, {
+    WEBHOOK_SECRET: randomBytes(32).toString("hex"),
+    WEBHOOK_SECRET_PREVIOUS: environment.webhookSecret as string,
+  });
+  return `a new secret stands in ${file} beside the present one; restart the instances to use it`;
+}
+
+function readOwn(file: string): Record<string, string> | null {
+  try {
+    return readEnvFile(file);
+  } catch {
+    // A file that may not be read is none of ours.
+    return null;
+  }
+}
