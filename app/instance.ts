@@ -10,6 +10,7 @@ import { DeliveryHealth } from "./failover/delivery-health.ts";
 import { Failover } from "./failover/failover.ts";
 import { Notices } from "./failover/notices.ts";
 import { RecurringLooks } from "./failover/recurring-looks.ts";
+import { Retention } from "./failover/retention.ts";
 import { githubApp } from "./github/app.ts";
 import { DeliveryLogClient } from "./github/delivery-log.ts";
 import { GitHubDeployments } from "./github/deployments.ts";
@@ -204,6 +205,13 @@ export async function startInstance(options: {
     }),
   });
 
+  const retention = new Retention({
+    store,
+    clock,
+    log,
+    lease: failover.controller.lease,
+    retention: config.retention,
+  });
   const broadcast = new Broadcast({
     store,
     clock,
@@ -336,6 +344,7 @@ export async function startInstance(options: {
   failover.start(server);
   live.attach(server);
   live.attach(door);
+  retention.start();
   if (config.door) await listen(door, config.door.listen, { shared: true });
   log.info({ ...address, url: self.url, ...(config.door && { door: config.door.listen }) }, "listening");
 
@@ -348,7 +357,7 @@ export async function startInstance(options: {
       await failover.handOver();
       draining = true;
       live.close();
-      await Promise.all([looks.close(), broadcast.close()]);
+      await Promise.all([looks.close(), broadcast.close(), retention.close()]);
       await failover.close();
       const closed = stopListening(server);
       server.closeIdleConnections();

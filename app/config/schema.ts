@@ -10,23 +10,25 @@ const LONGEST_DURATION = "24d";
 export const GITHUB_OIDC_ISSUER = "https://token.actions.githubusercontent.com";
 
 /** A duration with its unit, read into milliseconds. */
-const duration = z.unknown().transform((value, context) => {
-  const wrong = (expected: string, remedy?: string) => {
-    context.addIssue({ code: "custom", message: expected, input: value, params: { remedy } });
-    return z.NEVER;
-  };
-  try {
-    const ms = parseDuration(value);
-    if (ms >= 1 && ms <= parseDuration(LONGEST_DURATION)) return ms;
-    return wrong(`a duration from 1ms to ${LONGEST_DURATION}`);
-  } catch {
-    if (typeof value !== "number") return wrong(DURATION_SYNTAX);
-    return wrong(
-      DURATION_SYNTAX,
-      `a bare number has no unit: write "${value}s" for seconds, or "${value}ms"`,
-    );
-  }
-});
+const durationFrom = (shortest: string, longest: string) =>
+  z.unknown().transform((value, context) => {
+    const wrong = (expected: string, remedy?: string) => {
+      context.addIssue({ code: "custom", message: expected, input: value, params: { remedy } });
+      return z.NEVER;
+    };
+    try {
+      const ms = parseDuration(value);
+      if (ms >= parseDuration(shortest) && ms <= parseDuration(longest)) return ms;
+      return wrong(`a duration from ${shortest} to ${longest}`);
+    } catch {
+      if (typeof value !== "number") return wrong(DURATION_SYNTAX);
+      return wrong(
+        DURATION_SYNTAX,
+        `a bare number has no unit: write "${value}s" for seconds, or "${value}ms"`,
+      );
+    }
+  });
+const duration = durationFrom("1ms", LONGEST_DURATION);
 
 /** A field of this shape whose absence means `value`, given as it would be written in the file. */
 const durationOf = (value: string) => duration.default(parseDuration(value));
@@ -109,6 +111,17 @@ const circuitBreaker = z.strictObject({
   reset_timeout: durationOf("5m"),
 });
 
+/** How long something is kept; no timer ever waits for it. */
+const keptFor = (value: string, atLeast: string) =>
+  durationFrom(atLeast, "3650d").default(parseDuration(value));
+
+const retention = z.strictObject({
+  // GitHub sends a delivery again for up to a week (Enterprise Server), and runs a run again for up to 30 days.
+  deliveries: keptFor("30d", "8d"),
+  logs: keptFor("90d", "1h"),
+  deployments: keptFor("365d", "35d"),
+});
+
 const target = z
   .strictObject({
     name: name.optional(),
@@ -174,6 +187,7 @@ export const configSchema = z.strictObject({
       audience: text.default("twinhook"),
     })
     .prefault({}),
+  retention: retention.prefault({}),
   admins: z.array(text).default([]),
   targets: z.array(target).default([]),
   alerts: z.array(alert).default([]),
@@ -183,6 +197,7 @@ export type FileConfig = z.output<typeof configSchema>;
 export type InstanceConfig = FileConfig["instances"][number];
 export type TargetConfig = FileConfig["targets"][number];
 export type RetryConfig = FileConfig["retry"];
+export type RetentionConfig = FileConfig["retention"];
 export type CircuitBreakerConfig = FileConfig["circuit_breaker"];
 
 function isBare(url: string): boolean {

@@ -61,7 +61,16 @@ function keysOf(schema: unknown, at = ""): string[] {
 }
 
 /** Groups say nothing by themselves: the table lists what is in them. */
-const GROUPS = ["instances", "webhook", "failover", "retry", "circuit_breaker", "oidc", "targets[].action"];
+const GROUPS = [
+  "instances",
+  "webhook",
+  "failover",
+  "retry",
+  "circuit_breaker",
+  "oidc",
+  "retention",
+  "targets[].action",
+];
 const KEYS = keysOf(configSchema).filter((key) => !GROUPS.includes(key));
 
 const steps = (key: string) => key.replaceAll("[]", ".0").split(".");

@@ -128,6 +128,16 @@ describe("values of the wrong shape", () => {
       'targets[0].timeout: expected a duration from 1ms to 24d, got "30d"',
     ],
     [
+      "records that are kept for less time than GitHub may send them again",
+      content({ retention: { deliveries: "7d" } }),
+      'retention.deliveries: expected a duration from 8d to 3650d, got "7d"',
+    ],
+    [
+      "deployments that are kept for less time than their runs can be run again",
+      content({ retention: { deployments: "30d" } }),
+      'retention.deployments: expected a duration from 35d to 3650d, got "30d"',
+    ],
+    [
       "an empty list",
       withTarget({ run: [] }),
       "targets[0].run: expected a list that is not empty, got an empty list",

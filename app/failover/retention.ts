@@ -1,0 +1,67 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { RetentionConfig } from "../config/schema.ts";
+import type { Store } from "../store/store.ts";
+import type { ControllerLease } from "./controller-lease.ts";
+import { deleteDeliveries, deleteDeployments, deleteLogs } from "./delete-old.ts";
+import { Recurring, type Task } from "./recurring.ts";
+
+const EVERY_MS = 60 * 60_000;
+
+export interface RetentionOptions {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  /** Only the controller deletes. */
+  lease: ControllerLease;
+  retention: RetentionConfig;
+}
+
+/** Deletes what is older than it is to be kept, every hour, a few rows at a time. */
+export class Retention {
+  #o: RetentionOptions;
+  #recurring: Recurring<Task>;
+
+  constructor(options: RetentionOptions) {
+    this.#o = options;
+    this.#recurring = new Recurring<Task>({
+      tasks: [{ name: "the deleting of old records", everyMs: EVERY_MS }],
+      work: async (_due, signal) => {
+        await this.#deleteOld(signal);
+        return new Map();
+      },
+      may: () => options.lease.held,
+      clock: options.clock,
+      log: options.log,
+    });
+  }
+
+  start(): void {
+    void this.#recurring.now();
+  }
+
+  close(): Promise<void> {
+    return this.#recurring.close();
+  }
+
+  async #deleteOld(signal: AbortSignal): Promise<void> {
+    const { store, lease, clock, log, retention } = this.#o;
+    const now = clock.now();
+    const before = now - retention.deployments;
+    const deletion = {
+      store,
+      lease,
+      pause: async () => {
+        await nextTurn();
+        signal.throwIfAborted();
+      },
+    };
+    const deliveries = await deleteDeliveries(deletion, { idle: now - retention.deliveries, all: before });
+    // First, so that no log outlives its deployment.
+    const logs = await deleteLogs(deletion, Math.max(now - retention.logs, before));
+    const deployments = await deleteDeployments(deletion, before);
+    if (deliveries + logs + deployments > 0)
+      log.info({ deliveries, logs, deployments }, "deleted old records");
+  }
+}
