@@ -52,7 +52,9 @@ export async function proveByToken(
     return { authorization: `Bearer ${token}` };
   } catch (error) {
     signal.throwIfAborted();
-    throw new NoToken(error instanceof Error ? error.message : String(error), { cause: error });
+    const message = error instanceof Error ? error.message : String(error);
+    // The toolkit wraps its errors twice, and says "undefined" where it knows no status.
+    throw new NoToken(message.split("Error Message: ").at(-1), { cause: error });
   } finally {
     limit.abort();
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { jobAt, leftAt } from "../helpers/action/github-job.ts";
 import { RUNNER_ENV, startAction } from "../helpers/action/run-action.ts";
 import { DELIVERY_SECRET } from "../helpers/test-host.ts";
-import { REPOSITORY, type Scene, setScene } from "./twins.ts";
+import { REPOSITORY, type Scene, setScene, setSceneAfterCrash } from "./twins.ts";
 
 const action = {
   secret_env: "SITE_DELIVERY_SECRET",
@@ -27,7 +27,7 @@ function startStep({ host, github }: Scene, changes: Record<string, string> = {}
 
 describe("the Action while every instance is down", () => {
   it("leaves the request at GitHub, and is green once an instance is back and has begun", async () => {
-    const scene = await setScene("sqlite", { targets: [{ action }] });
+    const scene = await setSceneAfterCrash("sqlite", { targets: [{ action }] });
     const { github, host } = scene;
     const step = await startStep(scene);
     const id = await leftAt(github);

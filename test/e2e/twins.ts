@@ -37,6 +37,17 @@ export async function setTwinScene(engine: Engine, options: Omit<TestHostOptions
   return { ...scene, primary, backup };
 }
 
+/** The same with both instances down, which ran before: what is older than a target is nothing to it. */
+export async function setSceneAfterCrash(
+  engine: Engine,
+  options: Omit<TestHostOptions, "github" | "store"> = {},
+): Promise<Scene> {
+  const scene = await setScene(engine, options);
+  const primary = await scene.host.start("primary");
+  await primary.kill("SIGKILL");
+  return scene;
+}
+
 /** Sets the App's webhook URL at GitHub. */
 export function pointHookTo({ github, host }: Scene, instance: string): void {
   github.hook.config.url = host.url(instance, WEBHOOK_PATH);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Deployment, DeploymentStatus } from "../../../shared/deployment.ts";
 import type { DeploymentRequest } from "../../../shared/deployment-request.ts";
@@ -103,6 +104,7 @@ export class ScriptedEndpoint {
   /**
    * Starts one. Each request takes the next step; the last one stays.
    * @param path a base path that the endpoint's URL has.
+   * @param tls makes it speak https.
    */
   static async start(
     steps: readonly Step[],
@@ -110,12 +112,13 @@ export class ScriptedEndpoint {
       store = new DeploymentStore(),
       name = "primary",
       path = "",
-    }: { store?: DeploymentStore; name?: string; path?: string } = {},
+      tls,
+    }: { store?: DeploymentStore; name?: string; path?: string; tls?: { cert: string; key: string } } = {},
   ): Promise<ScriptedEndpoint> {
     const left = [...steps];
     const sockets = new Set<Socket>();
     let endpoint: ScriptedEndpoint | undefined;
-    const server = createServer((request, response) => {
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
       void (async () => {
         const chunks: Buffer[] = [];
         for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -130,7 +133,8 @@ export class ScriptedEndpoint {
         const step = left.length > 1 ? left.shift() : left[0];
         await step?.({ request, response, arrival, store, name });
       })().catch(() => request.destroy());
-    });
+    };
+    const server = tls ? createTlsServer(tls, answer) : createServer(answer);
     server.on("connection", (socket) => {
       sockets.add(socket);
       socket.on("error", () => {});
@@ -139,7 +143,7 @@ export class ScriptedEndpoint {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
-    endpoint = new ScriptedEndpoint(`http://127.0.0.1:${port}${path}`, async () => {
+    endpoint = new ScriptedEndpoint(`${tls ? "https" : "http"}://127.0.0.1:${port}${path}`, async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     });

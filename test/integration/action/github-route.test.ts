@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { wasSigned } from "../../../shared/delivery-signature.ts";
 import type { DeploymentRequestPayload } from "../../../shared/deployment-request.ts";
 import { writeElsewhere, writeRefusal } from "../../../shared/github-status.ts";
@@ -17,7 +17,8 @@ import {
 import { REQUEST } from "../../helpers/action/step-report.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 
-const running: ScriptedEndpoint[] = [];
+// Tests that run at the same time cannot say which of them has finished: all is closed at the end.
+const running: { close(): unknown }[] = [];
 afterAll(() => Promise.all(running.splice(0).map((endpoint) => endpoint.close())));
 
 async function endpoint(steps: readonly Step[], store = new DeploymentStore()) {
@@ -29,7 +30,7 @@ async function endpoint(steps: readonly Step[], store = new DeploymentStore()) {
 /** A GitHub with the repository, and inputs that end quickly once every endpoint has failed. */
 async function scene(permissions = MAY_DEPLOY) {
   const github = await startGitHub();
-  onTestFinished(() => github.close());
+  running.push(github);
   github.addRepository("acme/site");
   const job = jobAt(github, permissions);
   const inputs = (urls: readonly string[], more: Record<string, string> = {}) => ({
