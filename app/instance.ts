@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { DEPLOYMENTS_PATH } from "../shared/deployment-request.ts";
 import { Acceptor } from "./accept/acceptor.ts";
 import { registerTargets } from "./accept/register-targets.ts";
+import { Alerts } from "./alerts/alerts.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/load.ts";
 import { Broadcast } from "./failover/broadcast.ts";
@@ -49,6 +50,7 @@ import { Sessions } from "./sign-in/sessions.ts";
 import { SignIn } from "./sign-in/sign-in.ts";
 import { openStore } from "./store/open-store.ts";
 import { repositoryKey } from "./store/repository-key.ts";
+import { alertRoutes } from "./web/alert-routes.ts";
 import { Audit } from "./web/audit.ts";
 import type { Credentials } from "./web/authenticate.ts";
 import { deliveryRoutes } from "./web/delivery-routes.ts";
@@ -176,6 +178,7 @@ export async function startInstance(options: {
     },
     onSwitched: () => looks.catchUp(),
     onChecked: (...check) => metrics.checked(...check),
+    storeFails: () => alerts.storeFails,
     log,
   });
   const tokens = new TokenVerifier({ ...config.oidc, clock });
@@ -222,6 +225,22 @@ export async function startInstance(options: {
     endpoints: config.instances,
     targets,
     secretChanges: previous !== null,
+  });
+
+  const alerts = new Alerts({
+    config,
+    instance: name,
+    env,
+    store,
+    clock,
+    access,
+    failover,
+    notices,
+    homeUrl: `${config.public_url ?? config.door?.url ?? self.url}/`,
+    pageUrl,
+    onSent: ({ type }) => metrics.told(type),
+    onRetry: () => metrics.retried("alert"),
+    log,
   });
 
   let draining = false;
@@ -290,6 +309,7 @@ export async function startInstance(options: {
         deliveryRoutes({ store, credentials, acceptor, targets, github: { access, clock }, judgeProof }),
       ],
       ["/api", statusRoutes({ config, instance: name, store, failover, credentials, audit })],
+      ["/api/alerts", alertRoutes({ alerts, credentials, audit })],
       ["/api", openApiRoutes(config.instances)],
       ["/assets", assetRoutes()],
       ["/", livePageRoutes(pages, signIn)],
@@ -313,7 +333,13 @@ export async function startInstance(options: {
             clock,
             app: own,
             deliveries: new DeliveryLogClient(own, clock),
-            sendTestAlert: null,
+            sendTestAlert:
+              alerts.channels.length === 0
+                ? null
+                : async () => {
+                    await alerts.sendTestAlert("Someone at the settings page");
+                    return `on its way to ${alerts.channels.map(({ type }) => type).join(", ")}`;
+                  },
           }),
         }),
       ],
@@ -345,6 +371,7 @@ export async function startInstance(options: {
   live.attach(server);
   live.attach(door);
   retention.start();
+  await alerts.start();
   if (config.door) await listen(door, config.door.listen, { shared: true });
   log.info({ ...address, url: self.url, ...(config.door && { door: config.door.listen }) }, "listening");
 
@@ -358,7 +385,7 @@ export async function startInstance(options: {
       draining = true;
       live.close();
       await Promise.all([looks.close(), broadcast.close(), retention.close()]);
-      await failover.close();
+      await Promise.all([failover.close(), alerts.close()]);
       const closed = stopListening(server);
       server.closeIdleConnections();
       await acceptor.close();

@@ -82,6 +82,8 @@ function checkable(content: unknown, { databaseUrl }: Environment, folder: strin
     failover: part(shape.failover, file?.failover),
     retry: part(shape.retry, file?.retry),
     door: part(shape.door, file?.door),
+    alerts: list(file?.alerts).map((value) => part(shape.alerts.unwrap().element, value)),
+    deadMansSwitch: part(shape.dead_mans_switch, file?.dead_mans_switch),
     engine: store && isStoreAddress(store) ? parseStoreAddress(store, folder).engine : undefined,
   };
 }

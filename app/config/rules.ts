@@ -1,10 +1,11 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
-import { assertDeliverySecret } from "../../shared/delivery-signature.ts";
+import { checkAlerts } from "./check-alerts.ts";
 import { APP_SECRETS } from "./environment.ts";
 import { listenClash } from "./listen-address.ts";
 import type { ConfigProblem } from "./problem.ts";
-import type { FileConfig, InstanceConfig, TargetConfig } from "./schema.ts";
+import type { AlertConfig, FileConfig, InstanceConfig, TargetConfig } from "./schema.ts";
+import { wrongSecret } from "./wrong-secret.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
 /** What the rules look at. Parts whose shape is wrong are undefined, and every rule passes over them. */
@@ -14,6 +15,8 @@ export interface Checkable {
   failover: FileConfig["failover"] | undefined;
   retry: FileConfig["retry"] | undefined;
   door: FileConfig["door"] | undefined;
+  alerts: readonly (AlertConfig | undefined)[];
+  deadMansSwitch: FileConfig["dead_mans_switch"] | undefined;
   /** The engine's name, `sqlite` or `postgres`, whether the file or the environment chose it. */
   engine: string | undefined;
 }
@@ -29,6 +32,7 @@ export function checkRules(config: Checkable, file: YamlFile, env: NodeJS.Proces
     ...thresholdsFit(config, file),
     ...targetsDiffer(config, file),
     ...config.targets.flatMap((target, index) => (target ? targetCanRun(target, index, file, env) : [])),
+    ...checkAlerts(config, file, env),
   ];
 }
 
@@ -206,19 +210,6 @@ function targetCanRun(
   const wrong = secret_env === undefined ? undefined : wrongSecret(secret_env, env);
   if (wrong) add(["action", "secret_env"], wrong);
   return problems;
-}
-
-function wrongSecret(name: string, env: NodeJS.ProcessEnv): Rest | undefined {
-  const remedy = `set ${name}, for example to the output of: echo "whsec_$(openssl rand -base64 32)"`;
-  const value = env[name];
-  if (!value) return { expected: `the variable ${name} to be set`, got: "nothing", remedy };
-  try {
-    assertDeliverySecret(value);
-    return undefined;
-  } catch (error) {
-    const expected = (error as Error).message.replace(/^expected /, "").replace(/, got .*$/, "");
-    return { expected: `in ${name} ${expected}`, got: "something else", remedy };
-  }
 }
 
 /** Whether the command of a target exists and may be executed, found as the operating system would find it. */

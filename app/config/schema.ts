@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DURATION_SYNTAX, parseDuration } from "../../shared/duration.ts";
+import { ALERT_KINDS } from "./alert-kinds.ts";
 import { parseListen } from "./listen-address.ts";
 import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
 
@@ -163,9 +164,19 @@ const target = z
     },
   }));
 
+const mailAddress = textLike(/^[^\s@<>,]+@[^\s@<>,]+$/, "a mail address, such as ops@example.com");
+
 const alert = z.strictObject({
   type: z.enum(["slack", "discord", "webhook", "email", "github_issue"]),
   url_env: variableName.optional(),
+  secret_env: variableName.optional(),
+  from: mailAddress.optional(),
+  to: z.array(mailAddress).min(1).optional(),
+  repository: repository.optional(),
+  kinds: z
+    .array(z.enum(ALERT_KINDS))
+    .min(1)
+    .default([...ALERT_KINDS]),
 });
 
 /** The file `twinhook.yml`. Durations are milliseconds once parsed. */
@@ -191,11 +202,16 @@ export const configSchema = z.strictObject({
   admins: z.array(text).default([]),
   targets: z.array(target).default([]),
   alerts: z.array(alert).default([]),
+  dead_mans_switch: z
+    .strictObject({ url_env: variableName, interval: durationOf("1m") })
+    .nullable()
+    .default(null),
 });
 
 export type FileConfig = z.output<typeof configSchema>;
 export type InstanceConfig = FileConfig["instances"][number];
 export type TargetConfig = FileConfig["targets"][number];
+export type AlertConfig = FileConfig["alerts"][number];
 export type RetryConfig = FileConfig["retry"];
 export type RetentionConfig = FileConfig["retention"];
 export type CircuitBreakerConfig = FileConfig["circuit_breaker"];

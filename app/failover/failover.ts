@@ -37,6 +37,8 @@ export interface FailoverOptions {
   /** Called when this instance has become the controller, and when GitHub has taken another URL. */
   onTakeOver: () => Promise<void>;
   onSwitched: () => Promise<void>;
+  /** Whether this instance cannot write to the store, to be told to the others. */
+  storeFails: () => boolean;
   /** Called with the result of every check of an endpoint. */
   onChecked: (endpoint: string, ok: boolean, ms: number) => void;
   log: Logger;
@@ -56,6 +58,8 @@ export class Failover {
   #links: PeerLinks;
   /** How the other instances see the endpoints, by their latest heartbeats. */
   #views = new Map<string, Record<string, HealthStatus>>();
+  /** Those that say in their heartbeats that they cannot write to the store. */
+  #failing = new Set<string>();
   #leaving = false;
 
   constructor(options: FailoverOptions) {
@@ -109,6 +113,7 @@ export class Failover {
       peers: config.instances.filter(({ name }) => name !== self.name).map((other) => peerOf(self, other)),
       beat: () => ({
         leaving: this.#leaving,
+        storeFails: options.storeFails(),
         sees: Object.fromEntries(this.checker.observe().map(({ name, health }) => [name, health.status])),
       }),
       events: {
@@ -116,12 +121,15 @@ export class Failover {
           this.checker.died(name, "its process is gone");
           this.controller.gone(name);
         },
-        onBeat: (name, { leaving, sees }) => {
+        onBeat: (name, { leaving, sees, storeFails = false }) => {
           this.#views.set(name, sees);
+          if (storeFails) this.#failing.add(name);
+          else this.#failing.delete(name);
           this.checker.leaving(name, leaving);
         },
         onLost: (name) => {
           this.#views.delete(name);
+          this.#failing.delete(name);
           this.checker.leaving(name, false);
         },
       },
@@ -134,6 +142,11 @@ export class Failover {
     const own = this.checker.observe().find(({ name }) => name === endpoint)?.health.status;
     const views = [...this.#views].map(([name, sees]) => [name, sees[endpoint]]);
     return Object.fromEntries([[this.#o.self.name, own], ...views]);
+  }
+
+  /** The other instances that are alive and cannot write to the store, by what they say. */
+  failingPeers(): string[] {
+    return [...this.#failing];
   }
 
   start(server: Server): void {

@@ -83,6 +83,11 @@ export class HealthChecker {
     this.#changed(name);
   }
 
+  /** Whether an endpoint has said that it is shutting down. */
+  isLeaving(name: string): boolean {
+    return this.#windows.get(name)?.isLeaving ?? false;
+  }
+
   /** What GitHub's own log says of a delivery to an endpoint. */
   delivered(name: string, ok: boolean, ms: number): void {
     this.#windows.get(name)?.delivered(this.#clock.monotonic(), ok, ms);

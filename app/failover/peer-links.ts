@@ -38,6 +38,8 @@ export interface Beat {
   type: "beat";
   /** Whether it is shutting down, and wants its work to go elsewhere. */
   leaving: boolean;
+  /** Whether it cannot write to the store; an older release does not say. */
+  storeFails?: boolean;
   /** How every endpoint does, as the sender sees it. */
   sees: Record<string, HealthStatus>;
 }

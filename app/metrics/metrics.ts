@@ -94,6 +94,11 @@ export class Metrics {
     "Repetitions after a failure, by what failed (github_outbox, webhook_url, look, alert).",
     ["operation"],
   );
+  readonly #told = this.#counter(
+    "twinhook_alert_messages_total",
+    "Messages with alerts that were sent, by the type of the channel.",
+    ["channel"],
+  );
   readonly #githubCalls = this.#counter(
     "twinhook_github_requests_total",
     "Calls to GitHub, by what came of them (ok, refused, rate_limited, failed).",
@@ -170,6 +175,10 @@ export class Metrics {
 
   retried(operation: "github_outbox" | "webhook_url" | "look" | "alert"): void {
     this.#retries.inc({ operation });
+  }
+
+  told(channel: string): void {
+    this.#told.inc({ channel });
   }
 
   called({ credential, result, rateLimit }: GitHubCall): void {

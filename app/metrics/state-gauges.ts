@@ -87,7 +87,7 @@ export class StateGauges {
   async #readStore(): Promise<void> {
     const { store, clock, failover } = this.#o;
     try {
-      const [states, outbox, board, looks] = await withLimit(
+      const [states, outbox, alerts, board, looks] = await withLimit(
         Promise.all([
           store.read
             .selectFrom("deployments")
@@ -103,6 +103,10 @@ export class StateGauges {
             .selectFrom("outbox")
             .select((e) => e.fn.countAll<number>().as("count"))
             .executeTakeFirstOrThrow(),
+          store.read
+            .selectFrom("alert_outbox")
+            .select((e) => e.fn.countAll<number>().as("count"))
+            .executeTakeFirstOrThrow(),
           readSwitchboard(store),
           store.read.selectFrom("looks").select(["name", "completed_at"]).execute(),
         ]),
@@ -114,6 +118,7 @@ export class StateGauges {
       const oldest = of("queued")?.oldest;
       this.#oldest.set(oldest == null ? 0 : Math.max(0, clock.now() - oldest) / 1000);
       this.#outbox.set({ outbox: "github" }, Number(outbox.count));
+      this.#outbox.set({ outbox: "alerts" }, Number(alerts.count));
       for (const { name } of failover.checker.observe())
         this.#active.set({ endpoint: name }, Number(board?.active === name));
       this.#pinned.set(Number(board?.pinned != null));

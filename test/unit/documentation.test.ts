@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { z } from "zod";
+import { ALERT_KINDS } from "../../app/config/alert-kinds.ts";
 import { configSchema } from "../../app/config/schema.ts";
 import { unwrap } from "../../app/config/schema-keys.ts";
 import { DURATION_SYNTAX, parseDuration } from "../../shared/duration.ts";
@@ -44,6 +45,7 @@ const MINIMAL = {
 const INNER = {
   door: { listen: "127.0.0.1:2", url: "https://b.example.com" },
   alerts: [{ type: "slack" }],
+  dead_mans_switch: { url_env: "PING_URL" },
   instances: [{ ...MINIMAL.instances[0], tls: { cert: "c", key: "k" } }],
 };
 const FULL = { ...MINIMAL, ...INNER };
@@ -127,6 +129,8 @@ describe("the configuration's documents", () => {
     const written = configSchema.parse(parse(example));
     for (const { key, written: literal } of rows) {
       if (!literal.startsWith("`") || key.startsWith("instances") || key === "targets") continue;
+      // Where the whole is left out, so are its parts.
+      if (key.includes(".") && valueAt(written, key.replace(/\.[^.]+$/, "")) === null) continue;
       expect([key, valueAt(written, key)]).toEqual([key, asRead(parse(literal.replaceAll("`", "")))]);
     }
   });
@@ -162,6 +166,29 @@ describe("the Action's documents", () => {
       ([name, { description }]) => `| \`${name}\` | ${description} |`,
     );
     expect(region("outputs")).toBe(["| output | meaning |", "| --- | --- |", ...lines].join("\n"));
+  });
+});
+
+describe("the alerts' document", () => {
+  const text = read("app/alerts/README.md");
+
+  test("has a configuration with a channel of every type, and all of it is right", () => {
+    const [example = ""] = blocks(text, "yaml");
+    const config = configSchema.parse({ ...MINIMAL, ...parse(example) });
+    expect(config.alerts.map(({ type }) => type)).toEqual([
+      "slack",
+      "discord",
+      "webhook",
+      "email",
+      "github_issue",
+    ]);
+    expect(config.dead_mans_switch).toMatchObject({ interval: 60_000 });
+  });
+
+  test("names every kind of alert, and the example configuration does", () => {
+    const table = [...text.matchAll(/^\| `([a-z_]+)` /gm)].map(([, kind]) => kind);
+    expect(table).toEqual(ALERT_KINDS);
+    for (const kind of ALERT_KINDS) expect(example).toContain(kind);
   });
 });
 
@@ -221,7 +248,14 @@ describe("the README's examples", () => {
   });
 });
 
-describe.each(["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])("%s", (file) => {
+describe.each([
+  "README.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  "app/alerts/README.md",
+  "app/metrics/README.md",
+])("%s", (file) => {
   const text = read(file);
 
   test("names only npm scripts that exist", () => {

@@ -1,0 +1,143 @@
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import { type OutboxItem, type OutboxTable, releaseOutbox } from "../queue/outbox-lease.ts";
+import { type AfterFailure, OutboxLoop } from "../queue/outbox-loop.ts";
+import type { Store } from "../store/store.ts";
+import type { Channel } from "./channels/channel.ts";
+import { describeAlert, type Wording } from "./describe.ts";
+import { makeMessages, nextDigest } from "./digest.ts";
+import { SendError } from "./send-error.ts";
+
+/** A line for each channel: one that is down holds up no other. */
+const ALERT_OUTBOX: OutboxTable = { name: "alert_outbox", line: "channel" };
+/** A store that changes all the time is looked at this often. */
+const LOOK_MS = 250;
+const IDLE_LOOK_MS = 60_000;
+/** Pauses between tries grow from and to this. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 5 * 60_000;
+/** A message that nobody took for so long is no news any more. */
+const GIVE_UP_MS = 24 * 60 * 60_000;
+/** A message that its receiver calls wrong so often holds up those after it no longer. */
+const UNACCEPTABLE_TRIES = 5;
+
+export interface AlertSenderOptions {
+  store: Store;
+  clock: Clock;
+  instance: string;
+  /** Distinguishes this sender from every other. */
+  holder: string;
+  channels: readonly Channel[];
+  wording: Wording;
+  onSent: (channel: Channel) => void;
+  onRetry: (channel: Channel) => void;
+  log: Logger;
+}
+
+/**
+ * Tells what was noted to be told. Every instance has one; the store sees to it that each message is sent by one of
+ * them, and by another if that one dies.
+ */
+export class AlertSender {
+  #o: AlertSenderOptions;
+  #loop: OutboxLoop<number[]>;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+  #unwatch: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: AlertSenderOptions) {
+    this.#o = options;
+    this.#loop = new OutboxLoop({
+      ...options,
+      table: ALERT_OUTBOX,
+      send: (item) => this.#send(item),
+      onFailure: (error, item) => this.#onFailure(error, item),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { store, instance, channels } = this.#o;
+    await releaseOutbox(store, ALERT_OUTBOX, instance);
+    this.#schedule(0);
+    // What nobody is told of only has to be cleared away at times.
+    if (channels.length === 0) return;
+    this.#unwatch = store.onChange(() => this.#schedule(LOOK_MS));
+    this.#loop.start();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#unwatch?.();
+    clearTimeout(this.#timer);
+    await Promise.all([this.#looking, this.#loop.close()]);
+  }
+
+  /** Looks within this time; an earlier look that is due stays due. */
+  #schedule(delayMs: number): void {
+    if (this.#closed || (this.#timer && delayMs >= LOOK_MS)) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#looking = this.#look().catch((error) => {
+        this.#o.log.warn({ err: error }, "alerts cannot be read; trying again");
+        this.#later(1_000);
+      });
+    }, delayMs);
+  }
+
+  #later(delayMs: number): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#schedule(0);
+    }, delayMs);
+  }
+
+  async #look(): Promise<void> {
+    const { store, clock, channels } = this.#o;
+    const at = await nextDigest(store);
+    if (at !== null && at <= clock.now()) {
+      await makeMessages(store, clock, channels);
+      this.#loop.wake();
+    } else if (at !== null) this.#later(Math.min(at - clock.now(), IDLE_LOOK_MS));
+    else if (channels.length === 0) this.#later(IDLE_LOOK_MS);
+  }
+
+  async #send({ id, line, body, createdAt }: OutboxItem<number[]>): Promise<void> {
+    const { store, wording, onSent } = this.#o;
+    const channel = this.#channel(line);
+    if (!channel) throw new SendError("this instance's configuration has no such channel (any more)");
+    const rows = await store.read
+      .selectFrom("alerts")
+      .selectAll()
+      .where("id", "in", body)
+      .orderBy("id")
+      .execute();
+    if (rows.length === 0) return;
+    const noted = rows.map((row) => ({ ...row, id: `alert_${row.id}` }));
+    const alerts = await Promise.all(noted.map((one) => describeAlert(one, wording)));
+    await channel.send({ id: `msg_${createdAt.toString(36)}_${id}`, alerts });
+    onSent(channel);
+  }
+
+  #onFailure(error: Error, { line, attempts, createdAt }: OutboxItem<number[]>): AfterFailure {
+    const { log, clock, onRetry } = this.#o;
+    const channel = this.#channel(line);
+    const { retryAfterMs, unacceptable = false } = error instanceof SendError ? error : {};
+    if (clock.now() - createdAt > GIVE_UP_MS || (unacceptable && attempts >= UNACCEPTABLE_TRIES)) {
+      log.error({ channel: line, attempts }, `an alert is not told: ${error.message}`);
+      return "drop";
+    }
+    if (!channel) return { delayMs: LONGEST_PAUSE_MS };
+    onRetry(channel);
+    log.warn({ channel: line, attempts }, `an alert is told later: ${error.message}`);
+    const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1));
+    return { delayMs: retryAfterMs ?? pause * (0.5 + Math.random() / 2) };
+  }
+
+  #channel(id: string): Channel | undefined {
+    return this.#o.channels.find((channel) => channel.id === id);
+  }
+}

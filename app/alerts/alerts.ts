@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/load.ts";
+import type { Failover } from "../failover/failover.ts";
+import type { Notices } from "../failover/notices.ts";
+import type { RepositoryAccess } from "../github/repository-access.ts";
+import { raiseAlert } from "../queue/raise-alert.ts";
+import type { Store } from "../store/store.ts";
+import { AlertSender } from "./alert-sender.ts";
+import type { Channel } from "./channels/channel.ts";
+import { channelsOf } from "./channels/channels.ts";
+import { ConditionWatch } from "./condition-watch.ts";
+import { DeadMansSwitch } from "./dead-mans-switch.ts";
+import { StoreWatch } from "./store-watch.ts";
+
+export interface AlertsOptions {
+  config: Config;
+  instance: string;
+  env: NodeJS.ProcessEnv;
+  store: Store;
+  clock: Clock;
+  access: RepositoryAccess;
+  failover: Failover;
+  notices: Notices;
+  homeUrl: string;
+  pageUrl: (deploymentId: string) => string;
+  onSent: (channel: Channel) => void;
+  onRetry: (channel: Channel) => void;
+  log: Logger;
+}
+
+/** All that an instance does so that people are told. */
+export class Alerts {
+  readonly channels: readonly Channel[];
+  #store: Store;
+  #storeWatch: StoreWatch;
+  #parts: { start(): void | Promise<void>; close(): Promise<void> }[];
+
+  constructor(options: AlertsOptions) {
+    const { config, instance, env, store, clock, access, failover, homeUrl, pageUrl, log } = options;
+    const { alerts, dead_mans_switch: deadMansSwitch, instances } = config;
+    this.#store = store;
+    this.channels = channelsOf(alerts, env, access);
+    const wording = { store, homeUrl, pageUrl };
+    const names = instances.map(({ name }) => name);
+    const common = { ...options, channels: this.channels, wording };
+    this.#storeWatch = new StoreWatch({
+      ...common,
+      preferred: names.slice(0, names.indexOf(instance)),
+      failingPeers: () => failover.failingPeers(),
+    });
+    this.#parts = [
+      new AlertSender({ ...common, holder: `${instance} ${randomUUID()}` }),
+      new ConditionWatch(options),
+      this.#storeWatch,
+    ];
+    if (deadMansSwitch)
+      this.#parts.push(
+        new DeadMansSwitch({
+          url: env[deadMansSwitch.url_env] ?? "",
+          intervalMs: deadMansSwitch.interval,
+          clock,
+          // Who controls can write to the store, and looks after everything else.
+          may: () => failover.controller.held,
+          log,
+        }),
+      );
+  }
+
+  /** Whether the store cannot be written to, as far as this instance knows. */
+  get storeFails(): boolean {
+    return this.#storeWatch.fails;
+  }
+
+  async start(): Promise<void> {
+    for (const part of this.#parts) await part.start();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.close()));
+  }
+
+  /** Sends an alert to every channel that says that `who` asked for it. Resolves once that is noted in the store. */
+  async sendTestAlert(who: string): Promise<void> {
+    await this.#store.write((trx) =>
+      raiseAlert(trx, this.#store, { kind: "test", state: "event", subject: randomUUID(), facts: { who } }),
+    );
+  }
+}

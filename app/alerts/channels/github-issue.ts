@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto";
+import { classifyGitHubError } from "../../github/github-error.ts";
+import {
+  callLimit,
+  type Octokit,
+  ownerAndName,
+  type RepositoryAccess,
+} from "../../github/repository-access.ts";
+import type { Alert, Message } from "../alert.ts";
+import { SendError } from "../send-error.ts";
+import { cut, partsOf, SIGNS } from "./channel.ts";
+
+/** Marks the issues that this App looks after. */
+const LABEL = "twinhook";
+const MAX_PART = 2_000;
+
+/**
+ * Foreign text for GitHub's Markdown: nothing in it formats, links or mentions a person, team, issue or commit.
+ */
+export function escapeGitHub(text: string): string {
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll(/[\\`*_~[\]()!|]/g, "\\$&")
+    .replaceAll(/[@#]/g, "$&\u200B")
+    .replaceAll("://", ":\u200B//")
+    .replaceAll(/\b(www\.|GH-)/gi, "$&\u200B")
+    .replaceAll(/[\r\n]+\s*/g, " ");
+}
+
+function bodyOf(alert: Alert): string {
+  const parts = partsOf(alert).map(([name, text]) => `**${name}:** ${escapeGitHub(cut(text, MAX_PART))}`);
+  return [
+    `${SIGNS[alert.state]} **${escapeGitHub(alert.title)}**`,
+    ...parts,
+    `[Open](${encodeURI(decodeURI(alert.url))})`,
+  ].join("\n\n");
+}
+
+/** A remark that nobody sees: which alert this is, and which incident. Without a word of anyone else's. */
+const alertMark = ({ id }: Alert) => `<!-- twinhook ${mark(id)} -->`;
+const incidentMark = ({ kind, subject }: Alert) => `<!-- twinhook incident ${mark(`${kind} ${subject}`)} -->`;
+const mark = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 24);
+
+interface Issue {
+  number: number;
+  body?: string | null;
+}
+
+/**
+ * Keeps an issue for each incident: opened when it begins, commented when it happens again, closed when it is over.
+ * Every step looks first whether it was taken already, so that it may be repeated.
+ */
+export function sendToIssues(access: RepositoryAccess, repository: string) {
+  const place = ownerAndName(repository);
+  return async ({ alerts }: Message): Promise<void> => {
+    try {
+      const octokit = await access.octokit(repository);
+      for (const alert of alerts) await tell(octokit, alert);
+    } catch (error) {
+      const failure = classifyGitHubError(error, Date.now());
+      const { status } = error as { status?: number };
+      if (failure.kind === "rate_limited")
+        throw new SendError("GitHub asks to wait", { retryAfterMs: failure.delayMs });
+      if (failure.kind === "refused") access.forget();
+      throw new SendError(
+        status === undefined
+          ? "GitHub cannot be reached"
+          : `GitHub answered ${status}; the App needs the permission Issues: write, and to be installed on ${repository} with its issues turned on`,
+      );
+    }
+  };
+
+  async function tell(octokit: Octokit, alert: Alert): Promise<void> {
+    const text = `${bodyOf(alert)}\n\n${alertMark(alert)}`;
+    if (alert.state === "event") {
+      const issue = (await find(octokit, "all", alertMark(alert))) ?? (await open(octokit, alert, `${text}`));
+      return close(octokit, issue);
+    }
+    const issue = await find(octokit, "open", incidentMark(alert));
+    if (!issue) {
+      if (alert.state === "firing") await open(octokit, alert, `${text}\n${incidentMark(alert)}`);
+      return;
+    }
+    if (!(await isTold(octokit, issue, alert)))
+      await octokit.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
+        ...place,
+        issue_number: issue.number,
+        body: text,
+        request: callLimit(),
+      });
+    if (alert.state === "resolved") await close(octokit, issue);
+  }
+
+  async function find(octokit: Octokit, state: "open" | "all", text: string): Promise<Issue | undefined> {
+    for (let page = 1; ; page++) {
+      const { data } = await octokit.request("GET /repos/{owner}/{repo}/issues", {
+        ...place,
+        labels: LABEL,
+        state,
+        per_page: 100,
+        page,
+        request: callLimit(),
+      });
+      const found = data.find(({ body }) => body?.includes(text));
+      // What happened once is told soon: it stands on the first page, if anywhere.
+      if (found || data.length < 100 || state === "all") return found;
+    }
+  }
+
+  async function isTold(octokit: Octokit, issue: Issue, alert: Alert): Promise<boolean> {
+    if (issue.body?.includes(alertMark(alert))) return true;
+    const { data } = await octokit.request("GET /repos/{owner}/{repo}/issues/{issue_number}/comments", {
+      ...place,
+      issue_number: issue.number,
+      since: new Date(Date.parse(alert.at) - 3_600_000).toISOString(),
+      per_page: 100,
+      request: callLimit(),
+    });
+    return data.some(({ body }) => body?.includes(alertMark(alert)));
+  }
+
+  async function open(octokit: Octokit, alert: Alert, body: string): Promise<Issue> {
+    const { data } = await octokit.request("POST /repos/{owner}/{repo}/issues", {
+      ...place,
+      title: cut(alert.title.replaceAll("@", "@\u200B"), 250),
+      body,
+      labels: [LABEL],
+      request: callLimit(),
+    });
+    return data;
+  }
+
+  async function close(octokit: Octokit, { number }: Issue): Promise<void> {
+    await octokit.request("PATCH /repos/{owner}/{repo}/issues/{issue_number}", {
+      ...place,
+      issue_number: number,
+      state: "closed",
+      state_reason: "completed",
+      request: callLimit(),
+    });
+  }
+}

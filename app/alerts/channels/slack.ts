@@ -1,0 +1,48 @@
+import type { Message } from "../alert.ts";
+import { postJson } from "../post-json.ts";
+import { cut, headline, MAX_SHOWN, partsOf, SIGNS } from "./channel.ts";
+
+/** @see https://docs.slack.dev/reference/block-kit/blocks/section-block: at most 3,000 characters of text. */
+const MAX_PART = 500;
+
+/**
+ * Foreign text for Slack's mrkdwn: of its control characters nothing is left that could mention someone or make a
+ * link; and what would only change the look is kept apart by a character that is not seen.
+ * @see https://docs.slack.dev/messaging/formatting-message-text#escaping
+ */
+export function escapeMrkdwn(text: string): string {
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll(/[*_~`]/g, "\u200B$&");
+}
+
+/** The body of a message for an incoming webhook of Slack's. */
+export function slackBody(message: Message): object {
+  const shown = message.alerts.slice(0, MAX_SHOWN);
+  const rest = message.alerts.length - shown.length;
+  const section = (text: string) => ({ type: "section", text: { type: "mrkdwn", text, verbatim: true } });
+  return {
+    text: escapeMrkdwn(cut(headline(message), MAX_PART)),
+    unfurl_links: false,
+    unfurl_media: false,
+    blocks: [
+      ...shown.map((alert) =>
+        section(
+          [
+            `${SIGNS[alert.state]} *${escapeMrkdwn(cut(alert.title, MAX_PART))}*`,
+            ...partsOf(alert).map(([name, text]) => `*${name}:* ${escapeMrkdwn(cut(text, MAX_PART))}`),
+            `<${encodeURI(decodeURI(alert.url))}|Open>`,
+          ].join("\n"),
+        ),
+      ),
+      ...(rest > 0 ? [section(`… and ${rest} more.`)] : []),
+    ],
+  };
+}
+
+/** Sends to an incoming webhook of Slack's. */
+export function sendToSlack(url: string) {
+  return (message: Message) => postJson(url, JSON.stringify(slackBody(message)));
+}

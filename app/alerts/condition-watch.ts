@@ -1,0 +1,194 @@
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { AlertKind } from "../config/alert-kinds.ts";
+import { NotControllerError } from "../failover/controller-lease.ts";
+import type { Failover } from "../failover/failover.ts";
+import type { HealthStatus } from "../failover/health-window.ts";
+import type { Notice, Notices } from "../failover/notices.ts";
+import { readSwitchboard } from "../failover/switchboard.ts";
+import type { AlertFacts } from "../queue/alert-facts.ts";
+import { closeCondition, openCondition } from "../queue/raise-alert.ts";
+import type { AlertConditionRow } from "../store/schema.ts";
+import type { Store } from "../store/store.ts";
+
+const LOOK_MS = 1_000;
+/** An endpoint is back once it has been up for this long. */
+const STEADY_MS = 5_000;
+/** One that says that it shuts down is expected back within this time, and is not lost before. */
+const PLANNED_MS = 30_000;
+/** One that was never seen up is lost if it does not come up within this time. */
+const START_MS = 30_000;
+/** GitHub takes a new URL within this time, or is told on. */
+const SYNC_MS = 15_000;
+
+/** The kinds of alerts that begin and end here. */
+const KINDS = ["instance_lost", "all_down", "webhook_out_of_sync"] as const satisfies AlertKind[];
+type WatchedKind = (typeof KINDS)[number];
+type Opening = {
+  [K in WatchedKind]: { kind: K; subject: string; facts: AlertFacts[K]; since: number };
+}[WatchedKind];
+
+export interface ConditionWatchOptions {
+  store: Store;
+  clock: Clock;
+  failover: Pick<Failover, "checker" | "controller">;
+  notices: Notices;
+  log: Logger;
+}
+
+/**
+ * Has people told of what lasts: lost instances, and a webhook that is not as it should be. Every instance watches;
+ * the controller alone notes it, once, in the store, where its successor finds what was told already.
+ */
+export class ConditionWatch {
+  #o: ConditionWatchOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #unsubscribe: (() => void) | undefined;
+  #looking: Promise<void> | undefined;
+  #startedAt = 0;
+  /** Until when an endpoint that shut down is expected back (monotonic). */
+  #planned = new Map<string, number>();
+  #outOfSyncSince: number | undefined;
+  #deviation: (Extract<Notice, { type: "webhook_deviated" }> & { at: number }) | undefined;
+
+  constructor(options: ConditionWatchOptions) {
+    this.#o = options;
+  }
+
+  start(): void {
+    const { clock, notices } = this.#o;
+    this.#startedAt = clock.monotonic();
+    this.#unsubscribe = notices.subscribe((notice) => {
+      if (notice.type === "webhook_deviated") this.#deviation = { ...notice, at: clock.now() };
+      if (["webhook_deviated", "endpoint", "all_down"].includes(notice.type)) this.#wake();
+    });
+    this.#timer = setInterval(() => this.#wake(), LOOK_MS);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#unsubscribe?.();
+    await this.#looking;
+  }
+
+  #wake(): void {
+    this.#looking ??= this.#look()
+      .catch((error: Error) => {
+        // Whoever took its place looks; a store that is away is told of by other means.
+        if (!(error instanceof NotControllerError))
+          this.#o.log.debug(`conditions cannot be noted now: ${error.message}`);
+      })
+      .finally(() => {
+        this.#looking = undefined;
+      });
+  }
+
+  async #look(): Promise<void> {
+    const { store, failover } = this.#o;
+    this.#notePlanned();
+    if (!failover.controller.held) {
+      this.#outOfSyncSince = undefined;
+      return;
+    }
+    const conditions = await store.read
+      .selectFrom("alert_conditions")
+      .selectAll()
+      .where("kind", "in", KINDS)
+      .execute();
+    const deviation = this.#deviation;
+    const webhook = await this.#webhook(conditions);
+    const [openings, closings] = [
+      [...this.#lost(), ...webhook.openings].filter(
+        ({ kind, subject }) => !isOpen(conditions, kind, subject),
+      ),
+      [...this.#back(conditions), ...webhook.closings],
+    ];
+    if (openings.length + closings.length > 0)
+      await failover.controller.lease.write(async (trx) => {
+        for (const one of openings) await openCondition(trx, store, one);
+        for (const one of closings) await closeCondition(trx, store, one);
+      });
+    if (this.#deviation === deviation) this.#deviation = undefined;
+  }
+
+  #notePlanned(): void {
+    const { clock, failover } = this.#o;
+    for (const { name } of failover.checker.observe())
+      if (failover.checker.isLeaving(name)) this.#planned.set(name, clock.monotonic() + PLANNED_MS);
+  }
+
+  #isLost(name: string, status: HealthStatus): boolean {
+    const now = this.#o.clock.monotonic();
+    if (status === "unknown") return now - this.#startedAt > START_MS;
+    return status === "unhealthy" && now > (this.#planned.get(name) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  #lost(): Opening[] {
+    const { clock, failover } = this.#o;
+    const endpoints = failover.checker.observe();
+    const lost = endpoints.filter(({ name, health }) => this.#isLost(name, health.status));
+    const sinceOf = (monotonic: number | null) =>
+      Math.round(clock.now() - (monotonic === null ? 0 : clock.monotonic() - monotonic));
+    const each = lost.map(
+      ({ name, health }): Opening => ({
+        kind: "instance_lost",
+        subject: name,
+        facts: { reason: health.reason },
+        since: sinceOf(health.unhealthySince),
+      }),
+    );
+    if (lost.length < endpoints.length) return each;
+    const reason = lost.map(({ name, health }) => `${name}: ${health.reason}`).join("; ");
+    const since = Math.max(...each.map((one) => one.since));
+    return [...each, { kind: "all_down", subject: "", facts: { reason }, since }];
+  }
+
+  #back(conditions: readonly AlertConditionRow[]) {
+    const { clock, failover } = this.#o;
+    const up = failover.checker.observe().filter(({ health: { status, lastUnhealthyAt } }) => {
+      if (status !== "healthy" && status !== "degraded") return false;
+      return lastUnhealthyAt === null || clock.monotonic() - lastUnhealthyAt >= STEADY_MS;
+    });
+    const back = up
+      .filter(({ name }) => isOpen(conditions, "instance_lost", name))
+      .map(({ name, health }) => ({
+        kind: "instance_lost" as const,
+        subject: name,
+        facts: { reason: health.reason },
+      }));
+    const [first] = up;
+    if (!first || !isOpen(conditions, "all_down", "")) return back;
+    const reason = `${first.name}: ${first.health.reason}`;
+    return [...back, { kind: "all_down" as const, subject: "", facts: { reason } }];
+  }
+
+  async #webhook(conditions: readonly AlertConditionRow[]) {
+    const { store, clock, failover } = this.#o;
+    const kind = "webhook_out_of_sync" as const;
+    const board = await readSwitchboard(store);
+    const wanted = board && failover.controller.urlOf(board.active);
+    if (!wanted) return { openings: [], closings: [] };
+    const found = board.webhook_url;
+    const openings: Opening[] = [];
+    if (this.#deviation)
+      openings.push({
+        kind,
+        subject: "",
+        facts: { found: this.#deviation.found, wanted: this.#deviation.wanted, cause: "changed" },
+        since: this.#deviation.at,
+      });
+    if (found === wanted) this.#outOfSyncSince = undefined;
+    else this.#outOfSyncSince ??= clock.now();
+    const since = this.#outOfSyncSince;
+    if (since !== undefined && clock.now() - since >= SYNC_MS && openings.length === 0)
+      openings.push({ kind, subject: "", facts: { found, wanted, cause: "not_taken" }, since });
+    const open = conditions.find((one) => one.kind === kind);
+    const settled = open && found === wanted && (board.webhook_verified_at ?? 0) > open.since;
+    const facts = { found, wanted, cause: "changed" as const };
+    return { openings, closings: settled ? [{ kind, subject: "", facts }] : [] };
+  }
+}
+
+function isOpen(conditions: readonly AlertConditionRow[], kind: string, subject: string): boolean {
+  return conditions.some((one) => one.kind === kind && one.subject === subject);
+}

@@ -1,0 +1,192 @@
+import { isoTime } from "../clock.ts";
+import type { AlertFacts } from "../queue/alert-facts.ts";
+import type { AlertRow } from "../store/schema.ts";
+import type { Store } from "../store/store.ts";
+import type { Alert } from "./alert.ts";
+
+/** An alert as it was noted, before it is put into words. */
+export type Noted = Omit<AlertRow, "id" | "told_at"> & { id: string };
+
+/** What the words are made with besides. */
+export interface Wording {
+  store: Pick<Store, "read">;
+  /** The dashboard, and the page of a deployment. */
+  homeUrl: string;
+  pageUrl: (deploymentId: string) => string;
+}
+
+type Words = Pick<Alert, "title" | "cause" | "effect" | "remedy"> & { url?: string };
+type Writers = {
+  [K in keyof AlertFacts]: (facts: AlertFacts[K], noted: Noted, wording: Wording) => Words | Promise<Words>;
+};
+
+/** Puts an alert into words: what, since when, why, what it means for deployments, what to do, and where to look. */
+export async function describeAlert(noted: Noted, wording: Wording): Promise<Alert> {
+  const { id, kind, state, subject, since, at } = noted;
+  const write = WRITERS[kind] as (facts: unknown, noted: Noted, wording: Wording) => Words | Promise<Words>;
+  const words = await write(JSON.parse(noted.facts), noted, wording);
+  return {
+    id,
+    kind,
+    state,
+    subject,
+    since: isoTime(since),
+    at: isoTime(at),
+    url: wording.homeUrl,
+    ...words,
+  };
+}
+
+const NOTHING = "Nothing.";
+
+const WRITERS: Writers = {
+  failover: async (facts, { state }, { store }) => {
+    const { from_endpoint: from, to_endpoint: to, reason, decided_at } = facts;
+    if (state === "resolved")
+      return {
+        title: `Recovery: GitHub delivers to ${to} again`,
+        cause: reason,
+        effect: "Deployments go on as before.",
+        remedy: NOTHING,
+      };
+    const change = await store.read
+      .selectFrom("failovers")
+      .select(["switched_at", "detected_at"])
+      .where("decided_at", "=", decided_at)
+      .where("to_endpoint", "=", to)
+      .executeTakeFirst();
+    const done = change?.switched_at ?? null;
+    return {
+      title: `Failover: ${to} takes the place of ${from}`,
+      cause: reason,
+      effect:
+        done === null
+          ? `GitHub has not taken the new address yet. What it cannot deliver meanwhile is fetched from its log by ${to}.`
+          : `Deployments go on. GitHub delivers to ${to} since ${isoTime(done)}, ` +
+            `${done - (change?.detected_at ?? done)} ms after this was noticed; what it could not deliver before is fetched from its log.`,
+      remedy: `Look at the log of ${from} and at the proxy in front of it. Once it is well again, ${
+        state === "event" ? "it stands ready" : "GitHub is made to deliver to it again by itself"
+      }.`,
+    };
+  },
+
+  instance_lost: ({ reason }, { state, subject }) =>
+    state === "resolved"
+      ? {
+          title: `Instance is back: ${subject}`,
+          cause: reason,
+          effect: "It can take over again.",
+          remedy: NOTHING,
+        }
+      : {
+          title: `Instance lost: ${subject}`,
+          cause: reason,
+          effect:
+            "Deployments go on through the others. Until it is back, there is one instance fewer to take over.",
+          remedy: `Look at the log of ${subject}, at its host and at the proxy in front of it, and start it again.`,
+        },
+
+  all_down: ({ reason }, { state }) =>
+    state === "resolved"
+      ? {
+          title: "Instances can be reached again",
+          cause: reason,
+          effect: "What GitHub could not deliver meanwhile is fetched from its log.",
+          remedy: NOTHING,
+        }
+      : {
+          title: "No instance can be reached at its public address",
+          cause: reason,
+          effect:
+            "Nothing that GitHub sends arrives, and no Action gets its request through. Commands that run go on.",
+          remedy: "Look at the proxy, the certificates, the DNS and the network in front of the instances.",
+        },
+
+  webhook_out_of_sync: ({ found, wanted, cause }, { state }) =>
+    state === "resolved"
+      ? {
+          title: "The webhook at GitHub is right again",
+          cause: `GitHub delivers to ${wanted}.`,
+          effect: "What it sent elsewhere meanwhile is fetched from its log.",
+          remedy: NOTHING,
+        }
+      : {
+          title: "The webhook at GitHub is not what it should be",
+          cause:
+            cause === "changed"
+              ? `It was changed to ${found ?? "nothing"}, and should be ${wanted}.`
+              : `GitHub has not taken ${wanted}${found === null ? "" : `; last it had ${found}`}.`,
+          effect: "GitHub's events do not arrive until it is put right; then they are fetched from its log.",
+          remedy:
+            cause === "changed"
+              ? "It is being put right by itself. Find out who changed it, at the App's settings: a second installation with the same App, or a person."
+              : "It is tried on and on. Look whether GitHub can be reached, and whether APP_ID and PRIVATE_KEY are the App's.",
+        },
+
+  deployment_failed: async ({ deploymentId, attempt, reason }, { state, subject }, { store, pageUrl }) => {
+    const row = await store.read
+      .selectFrom("deployments")
+      .select(["repository", "target", "environment", "sha", "ref", "actor"])
+      .where("id", "=", deploymentId)
+      .executeTakeFirst();
+    const what = row ? `${row.target} of ${row.repository}` : subject;
+    const commit = row ? `${row.ref} at ${row.sha.slice(0, 12)}` : "The commit";
+    const by = row?.actor ? `, by ${row.actor}` : "";
+    const url = pageUrl(deploymentId);
+    if (state === "resolved")
+      return {
+        title: `Deployed again: ${what}`,
+        cause: `${commit}${by} succeeded.`,
+        effect: "The failure before it is made good.",
+        remedy: NOTHING,
+        url,
+      };
+    return {
+      title: `Deployment failed: ${what}`,
+      cause: `${reason ?? "no reason is on record"}${attempt > 1 ? ` (attempt ${attempt})` : ""}`,
+      effect: `${commit}${by} is not deployed, or only in part. What ran in ${row?.environment ?? "its environment"} before may still run.`,
+      remedy:
+        "Read its log, mend the cause, and retry it on its page, or by re-running the workflow at GitHub.",
+      url,
+    };
+  },
+
+  catch_up: ({ look, found, accepted }) => ({
+    title: `${found} ${found === 1 ? "request" : "requests"} had not arrived, and ${found === 1 ? "was" : "were"} found at GitHub`,
+    cause: LOOKS[look] ?? "They were found at GitHub.",
+    effect: `${accepted} of them ${accepted === 1 ? "is" : "are"} deployed now; the rest had been overtaken by newer ones, or were known by another route.`,
+    remedy:
+      "Nothing for these. If no instance was down at that time, look at GitHub's list of deliveries (App settings, Advanced) for what it saw.",
+  }),
+
+  store_not_writable: ({ instance, reason }, { state }) =>
+    state === "resolved"
+      ? {
+          title: "The store can be written to again",
+          cause: `${instance} can commit again. Before: ${reason}`,
+          effect:
+            "Requests are accepted again. What GitHub could not deliver meanwhile is fetched from its log.",
+          remedy: NOTHING,
+        }
+      : {
+          title: "The store cannot be written to",
+          cause: `${instance}: ${reason}`,
+          effect:
+            "Nothing is accepted or begun. Commands that run go on, and their results are kept until they can be recorded.",
+          remedy:
+            "Mend what the cause says (such as a full disk or a lost database). Service resumes by itself.",
+        },
+
+  test: ({ who }) => ({
+    title: "This is a test alert",
+    cause: `${who} asked for it.`,
+    effect: "None.",
+    remedy: NOTHING,
+  }),
+};
+
+const LOOKS: Record<string, string> = {
+  catch_up: "GitHub's log shows them as failed: no instance took them in when they were sent.",
+  reconcile: "GitHub has completed runs of which no event ever arrived.",
+  action_deployments: "An Action could reach no instance, and left its request at GitHub.",
+};

@@ -1,0 +1,95 @@
+import type { Clock } from "../clock.ts";
+import type { Store } from "../store/store.ts";
+import type { Channel } from "./channels/channel.ts";
+
+/** What comes within this time of the first is told together with it: a failover rarely comes alone. */
+export const TOGETHER_MS = 2_000;
+/** No more than so many times within a minute is anything told; what comes beyond that waits, and is told together. */
+const MINUTE_MS = 60_000;
+const TIMES_A_MINUTE = 5;
+/** Alerts stay on record for this long. */
+const KEEP_MS = 30 * 24 * 60 * MINUTE_MS;
+
+/**
+ * From when on messages are to be made of what was noted and not told; null when there is nothing. Times are
+ * the store's (ms).
+ */
+export async function nextDigest(store: Store): Promise<number | null> {
+  const oldest = await store.read
+    .selectFrom("alerts")
+    .select("at")
+    .where("told_at", "is", null)
+    .orderBy("id")
+    .limit(1)
+    .executeTakeFirst();
+  if (!oldest) return null;
+  const told = await store.read
+    .selectFrom("alerts")
+    .select("told_at")
+    .distinct()
+    .where("told_at", ">", oldest.at - MINUTE_MS)
+    .orderBy("told_at", "desc")
+    .limit(TIMES_A_MINUTE)
+    .execute();
+  const fifth = told[TIMES_A_MINUTE - 1]?.told_at ?? Number.NEGATIVE_INFINITY;
+  return Math.max(oldest.at + TOGETHER_MS, fifth + MINUTE_MS);
+}
+
+/**
+ * Makes messages of everything that was noted and not told: one for each channel that wants any of it. Whichever
+ * instance does it first has done it.
+ */
+export function makeMessages(
+  store: Store,
+  clock: Clock,
+  channels: readonly Pick<Channel, "id" | "kinds" | "groups">[],
+): Promise<void> {
+  return store.write(async (trx) => {
+    const alerts = await trx
+      .selectFrom("alerts")
+      .select(["id", "kind"])
+      .where("told_at", "is", null)
+      .orderBy("id")
+      .$if(store.engine === "postgres", (q) => q.forUpdate())
+      .execute();
+    if (alerts.length === 0) return;
+    const now = await store.now(trx);
+    const bodies = channels.flatMap((channel) => {
+      const wanted = alerts.filter(({ kind }) => kind === "test" || channel.kinds.includes(kind));
+      const ids = wanted.map(({ id }) => id);
+      const messages = channel.groups ? [ids] : ids.map((id) => [id]);
+      return messages.filter((all) => all.length > 0).map((all) => ({ channel: channel.id, body: all }));
+    });
+    if (bodies.length > 0)
+      await trx
+        .insertInto("alert_outbox")
+        .values(
+          bodies.map(({ channel, body }) => ({
+            channel,
+            body: JSON.stringify(body),
+            created_at: now,
+            not_before: now,
+            attempts: 0,
+            last_error: null,
+            holder: null,
+            token: 0,
+            lease_until: null,
+          })),
+        )
+        .execute();
+    await trx
+      .updateTable("alerts")
+      .set({ told_at: now })
+      .where(
+        "id",
+        "in",
+        alerts.map(({ id }) => id),
+      )
+      .execute();
+    await trx
+      .deleteFrom("alerts")
+      .where("told_at", "<", clock.now() - KEEP_MS)
+      .execute();
+    await store.notify(trx);
+  });
+}

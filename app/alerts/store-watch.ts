@@ -1,0 +1,145 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import { raiseAlert } from "../queue/raise-alert.ts";
+import type { Store } from "../store/store.ts";
+import type { Channel } from "./channels/channel.ts";
+import { describeAlert, type Wording } from "./describe.ts";
+
+const LOOK_MS = 1_000;
+const PROBE_LIMIT_MS = 1_000;
+/** What is over sooner is nobody's concern: a busy disk, a database that restarts. */
+const LASTING_MS = 3_000;
+const LONGEST_PAUSE_MS = 60_000;
+
+export interface StoreWatchOptions {
+  store: Store;
+  clock: Clock;
+  instance: string;
+  /** The instances before this one in order of preference. */
+  preferred: readonly string[];
+  /** The instances that are heard to say that they cannot write to the store. */
+  failingPeers: () => readonly string[];
+  channels: readonly Channel[];
+  wording: Wording;
+  onSent: (channel: Channel) => void;
+  log: Logger;
+}
+
+/**
+ * Tells people, past the store, that it cannot be written to. No lease can say who does, as leases are in the store.
+ * So the rule is: of the instances that are alive and cannot write, the most preferred one tells; each says in its
+ * heartbeats whether it can. Rather twice than never: if that one dies, the next one tells again.
+ */
+export class StoreWatch {
+  #o: StoreWatchOptions;
+  #abort = new AbortController();
+  #failing: { since: number; sinceMonotonic: number; reason: string } | undefined;
+  /** What was told, until that it is over is noted in the store; and what ends trying to tell it. */
+  #told: { since: number; reason: string; stop: AbortController } | undefined;
+  #sending = new Set<Promise<void>>();
+  #watching: Promise<void> | undefined;
+
+  constructor(options: StoreWatchOptions) {
+    this.#o = options;
+  }
+
+  /** Whether this instance cannot write to the store, for its heartbeats. */
+  get fails(): boolean {
+    return this.#failing !== undefined;
+  }
+
+  start(): void {
+    this.#watching = this.#watch();
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    this.#told?.stop.abort();
+    await Promise.all([this.#watching, ...this.#sending]);
+  }
+
+  async #watch(): Promise<void> {
+    const { clock } = this.#o;
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      await this.#look();
+      await clock.sleep(LOOK_MS, signal).catch(() => {});
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { store, clock, preferred, failingPeers } = this.#o;
+    try {
+      await store.probe(PROBE_LIMIT_MS);
+      this.#failing = undefined;
+      if (this.#told) await this.#over(this.#told);
+    } catch (error) {
+      const reason = (error as Error).message;
+      this.#failing ??= { since: clock.now(), sinceMonotonic: clock.monotonic(), reason };
+      const { since, sinceMonotonic } = this.#failing;
+      const lasts = clock.monotonic() - sinceMonotonic >= LASTING_MS;
+      const others = failingPeers();
+      if (this.#told || !lasts || preferred.some((name) => others.includes(name))) return;
+      this.#tell({ since, reason });
+    }
+  }
+
+  #tell({ since, reason }: { since: number; reason: string }): void {
+    const stop = new AbortController();
+    this.#told = { since, reason, stop };
+    const id = `alert_${randomUUID()}`;
+    for (const channel of this.#o.channels.filter(({ kinds }) => kinds.includes("store_not_writable"))) {
+      const sending = this.#send(channel, { id, since, reason }, stop.signal).finally(() =>
+        this.#sending.delete(sending),
+      );
+      this.#sending.add(sending);
+    }
+  }
+
+  async #send(
+    channel: Channel,
+    { id, since, reason }: { id: string; since: number; reason: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, instance, wording, onSent, log } = this.#o;
+    const noted = {
+      id,
+      kind: "store_not_writable" as const,
+      state: "firing" as const,
+      subject: "",
+      since,
+      at: clock.now(),
+      facts: JSON.stringify({ instance, reason }),
+    };
+    const alert = await describeAlert(noted, wording);
+    for (let pause = 1_000; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      try {
+        await channel.send({ id: id.replace("alert", "msg"), alerts: [alert] });
+        return onSent(channel);
+      } catch (error) {
+        log.warn({ channel: channel.id }, `an alert is told later: ${(error as Error).message}`);
+      }
+      await clock.sleep(pause, signal).catch(() => {});
+    }
+  }
+
+  /** From here on the store serves: that it does is told like anything else. */
+  async #over({
+    since,
+    reason,
+    stop,
+  }: {
+    since: number;
+    reason: string;
+    stop: AbortController;
+  }): Promise<void> {
+    const { store, instance } = this.#o;
+    const facts = { instance, reason };
+    await store.write((trx) =>
+      raiseAlert(trx, store, { kind: "store_not_writable", state: "resolved", subject: "", since, facts }),
+    );
+    this.#told = undefined;
+    stop.abort();
+  }
+}

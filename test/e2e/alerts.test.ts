@@ -1,0 +1,211 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { parse, stringify } from "yaml";
+import { Receivers, type SentAlert } from "../helpers/alerts/receivers.ts";
+import { Gate } from "../helpers/gate.ts";
+import { holdStore } from "../helpers/hold-store.ts";
+import { ENGINES, type Engine } from "../helpers/stores.ts";
+import type { TestHost } from "../helpers/test-host.ts";
+import { type Status, setFailoverScene } from "./failover-scene.ts";
+import { PATIENCE_MS, setScene, setTwinScene } from "./twins.ts";
+
+const LIMIT_MS = 120_000;
+const BROKEN = ".github/workflows/broken.yml";
+
+/** Twins with a channel of every type; the target `broken` fails until there is a file `mended`. */
+async function setup(engine: Engine, config: object = {}) {
+  const receivers = await Receivers.start();
+  const scene = await setFailoverScene(engine, {
+    config: { alerts: receivers.alerts, ...config },
+    env: receivers.env,
+    targets: [{}, { name: "broken", workflow: BROKEN, run: ["test", "-e", "mended"] }],
+  });
+  onTestFinished(() => noSecretIsLogged(scene.host, receivers));
+  return { scene, receivers, github: scene.github, host: scene.host };
+}
+
+function noSecretIsLogged({ processes }: TestHost, { env }: Receivers): void {
+  for (const { output } of processes)
+    for (const secret of [...Object.values(env), "secret-of-", "mail-password"])
+      expect(output).not.toContain(secret);
+}
+
+const is =
+  (kind: string, state: string) =>
+  (alert: SentAlert): boolean =>
+    alert.kind === kind && alert.state === state;
+
+/** What everyone must be able to read in an alert. */
+function expectComplete(alert: SentAlert): void {
+  for (const text of [alert.title, alert.cause, alert.effect, alert.remedy]) expect(text).toMatch(/\S{2}/);
+  expect(Date.parse(alert.since)).toBeGreaterThan(0);
+  expect(alert.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\//);
+}
+
+describe.each(ENGINES)("people are told, on %s", { timeout: LIMIT_MS }, (engine) => {
+  it("of a failover, of the instance that was lost, and of both being over, once and on every channel", async () => {
+    const { scene, receivers, github, host } = await setup(engine);
+    await scene.process("primary").kill("SIGKILL");
+    const failover = await receivers.alert(is("failover", "firing"), PATIENCE_MS);
+    expectComplete(failover);
+    expect(failover.title).toBe("Failover: backup takes the place of primary");
+    expect(failover.cause).toContain("its process is gone");
+    const lost = await receivers.alert(is("instance_lost", "firing"), PATIENCE_MS);
+    expectComplete(lost);
+    expect(lost.subject).toBe("primary");
+    await receivers.mailWith("Failover: backup takes the place of primary");
+    const issue = await github.waitFor(
+      () => github.repository("acme/site").issues.find(({ title }) => title.startsWith("Failover")),
+      PATIENCE_MS,
+    );
+    expect(issue.state).toBe("open");
+
+    await scene.start("primary");
+    await receivers.alert(is("instance_lost", "resolved"), PATIENCE_MS);
+    const recovery = await receivers.alert(is("failover", "resolved"), PATIENCE_MS);
+    expect(recovery.title).toBe("Recovery: GitHub delivers to primary again");
+    await receivers.mailWith("Recovery");
+    await github.waitFor(() => issue.state === "closed", PATIENCE_MS);
+    expect(issue.comments).toHaveLength(1);
+
+    const told = receivers
+      .alertsTaken()
+      .map(({ kind, state, subject }) => `${kind} ${state} ${subject}`.trim());
+    expect(told.toSorted()).toEqual([
+      "failover firing",
+      "failover resolved",
+      "instance_lost firing primary",
+      "instance_lost resolved primary",
+    ]);
+    for (const type of ["slack", "discord"] as const) {
+      const texts = receivers.taken(type).map(({ text }) => text);
+      expect(texts.filter((text) => text.includes("takes the place of"))).toHaveLength(1);
+      expect(texts.filter((text) => text.includes("Recovery"))).toHaveLength(1);
+    }
+    expect(host.processes.length).toBe(3);
+  });
+
+  it("of a deployment that failed, and of the one that made it good", async () => {
+    const { receivers, github, host } = await setup(engine);
+    const send = () =>
+      host.sendEvent(
+        "backup",
+        github.completeRun({ repository: "acme/site", path: BROKEN, send: false }).event,
+      );
+    await send();
+    const failed = await receivers.alert(is("deployment_failed", "firing"), PATIENCE_MS);
+    expectComplete(failed);
+    expect(failed.title).toBe("Deployment failed: broken of acme/site");
+    expect(failed.cause).toContain("the command exited with code 1");
+    expect(failed.url).toMatch(/\/deployments\/dep_/);
+    writeFileSync(join(host.siteDirectory, "mended"), "");
+    await send();
+    await receivers.alert(is("deployment_failed", "resolved"), PATIENCE_MS);
+    expect(receivers.alertsTaken()).toHaveLength(2);
+    const [issue, ...others] = github.repository("acme/site").issues;
+    expect(others).toEqual([]);
+    await github.waitFor(() => issue?.state === "closed", PATIENCE_MS);
+  });
+
+  it("that someone changed the webhook, and that it is right again", async () => {
+    const { receivers, github, scene } = await setup(engine);
+    await scene.until("primary", ({ webhook }) => webhook.in_sync);
+    github.hook.config.url = "https://elsewhere.example.com/hook";
+    const changed = await receivers.alert(is("webhook_out_of_sync", "firing"), 60_000);
+    expectComplete(changed);
+    expect(changed.cause).toContain("https://elsewhere.example.com/hook");
+    await receivers.alert(is("webhook_out_of_sync", "resolved"), PATIENCE_MS);
+    expect(receivers.alertsTaken()).toHaveLength(2);
+  });
+
+  it("that requests had not arrived and were found at GitHub", async () => {
+    const { receivers, github, host, scene } = await setup(engine);
+    const { active } = await scene.status("primary");
+    github.hook.config.secret = "not the secret of the instances";
+    const sent = github.completeRun({ repository: "acme/site" });
+    expect((await sent.delivery)?.status_code).toBe(401);
+    await host.admin("primary", "POST", "/api/switchover", {
+      to: active === "primary" ? "backup" : "primary",
+    });
+    const found = await receivers.alert(is("catch_up", "event"), PATIENCE_MS);
+    expectComplete(found);
+    expect(found.title).toBe("1 request had not arrived, and was found at GitHub");
+    await github.waitFor(
+      () => github.repository("acme/site").issues.find(({ state }) => state === "closed"),
+      PATIENCE_MS,
+    );
+    expect(receivers.alertsTaken()).toHaveLength(1);
+  });
+
+  it("that the store cannot be written to, by one of the instances, and that it can again", async () => {
+    const { receivers, host } = await setup(engine);
+    const release = await holdStore(host);
+    const firing = await receivers.alert(is("store_not_writable", "firing"), 60_000);
+    expectComplete(firing);
+    expect(firing.cause).toMatch(/^primary: the store cannot commit/);
+    await receivers.mailWith("The store cannot be written to");
+    await release();
+    await receivers.alert(is("store_not_writable", "resolved"), PATIENCE_MS);
+    expect(receivers.alertsTaken().filter(({ kind }) => kind === "store_not_writable")).toHaveLength(2);
+  });
+});
+
+describe("people are told", { timeout: LIMIT_MS }, () => {
+  it("that no instance can be reached, by one that is cut off from the world itself", async () => {
+    const receivers = await Receivers.start();
+    const { host } = await setScene("sqlite", { config: { alerts: receivers.alerts }, env: receivers.env });
+    const gates = await Promise.all(
+      Object.values(host.urls).map((url) => Gate.open(Number(new URL(url).port))),
+    );
+    const config = parse(readFileSync(host.configFile, "utf8")) as { instances: { url: string }[] };
+    for (const [index, instance] of config.instances.entries()) instance.url = gates[index]?.url ?? "";
+    writeFileSync(host.configFile, stringify(config));
+    await Promise.all([host.start("primary"), host.start("backup")]);
+    const isUp = async () =>
+      ((await (await host.admin("primary", "GET", "/api/status")).json()) as Status).endpoints.every(
+        ({ status, seen_by }) => status === "healthy" && Object.keys(seen_by).length === 2,
+      );
+    await expect.poll(isUp, { timeout: PATIENCE_MS }).toBe(true);
+
+    await Promise.all(gates.map((gate) => gate.shut()));
+    const down = await receivers.alert(is("all_down", "firing"), PATIENCE_MS);
+    expect(down.title).toBe("No instance can be reached at its public address");
+    expect(down.cause).toMatch(/primary: .*; backup: /);
+    await Promise.all(gates.map((gate) => gate.open()));
+    await receivers.alert(is("all_down", "resolved"), PATIENCE_MS);
+    expect(receivers.alertsTaken().filter(({ kind }) => kind === "all_down")).toHaveLength(2);
+  });
+
+  it("when the dead man's switch is called no more, which is as long as anyone controls", async () => {
+    const { receivers, scene } = await setup("sqlite", {
+      dead_mans_switch: { url_env: "DEAD_MANS_URL", interval: "200ms" },
+    });
+    const calls = () => receivers.taken("ping").length;
+    const next = (count: number) => receivers.http.posts.first(() => calls() >= count, PATIENCE_MS);
+    await next(3);
+    const { controller } = await scene.status("primary");
+    await scene.process(controller as string).kill("SIGKILL");
+    await next(calls() + 3);
+    await scene.process(controller === "primary" ? "backup" : "primary").kill("SIGKILL");
+    const last = calls();
+    await expect(receivers.http.posts.first(() => calls() > last + 1, 1_000)).rejects.toThrow(
+      "within 1000 ms",
+    );
+  });
+
+  it("of a test when the admin asks for one, and of nothing when no channel is configured", async () => {
+    const { receivers, host } = await setup("sqlite");
+    const answer = await host.admin("backup", "POST", "/api/alerts/test");
+    expect(answer.status).toBe(202);
+    expect(((await answer.json()) as { channels: string[] }).channels).toHaveLength(5);
+    const test = await receivers.alert(({ kind }) => kind === "test", PATIENCE_MS);
+    expect(test.cause).toBe("admin token asked for it.");
+    await receivers.mailWith("This is a test alert");
+    const stranger = await fetch(host.url("backup", "/api/alerts/test"), { method: "POST" });
+    expect(stranger.status).toBe(401);
+
+    const silent = await setTwinScene("sqlite");
+    expect((await silent.host.admin("primary", "POST", "/api/alerts/test")).status).toBe(409);
+  });
+});
