@@ -8,6 +8,8 @@ export interface DeliveryFilter {
   repository?: string | undefined;
   guid?: string | undefined;
   event?: string | undefined;
+  /** Whether to leave out what GitHub tells of its own Deployments, which is never what deploys. */
+  withoutEchoes?: boolean;
   outcome?: DeliveryRow["outcome"] | undefined;
   source?: DeliveryRow["source"] | undefined;
   run?: number | undefined;
@@ -30,7 +32,7 @@ export async function listDeliveries(
   },
 ): Promise<{ rows: DeliveryRow[]; next: DeliveryPlace | null }> {
   const { visible, before, since, limit } = options;
-  const { id, repository, guid, event, outcome, source, run } = options.filter;
+  const { id, repository, guid, event, outcome, source, run, withoutEchoes } = options.filter;
   const rows = await store.read
     .selectFrom("deliveries")
     .selectAll()
@@ -48,6 +50,7 @@ export async function listDeliveries(
     .$if(repository !== undefined, (q) => q.where("repository", "=", repositoryKey(repository ?? "")))
     .$if(guid !== undefined, (q) => q.where("guid", "=", guid ?? ""))
     .$if(event !== undefined, (q) => q.where("event", "=", event ?? ""))
+    .$if(withoutEchoes === true, (q) => q.where("event", "<>", "deployment"))
     .$if(outcome !== undefined, (q) => q.where("outcome", "=", outcome as DeliveryRow["outcome"]))
     .$if(source !== undefined, (q) => q.where("source", "=", source as DeliveryRow["source"]))
     .$if(run !== undefined, (q) => q.where("run_id", "=", run ?? 0))

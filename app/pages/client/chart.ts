@@ -9,6 +9,7 @@ interface Samples {
   lines: (number | null)[][];
 }
 
+const clock = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const HEIGHT = 180;
 let plot: uPlot | undefined;
 let drawn = "";
@@ -20,6 +21,11 @@ export function drawChart(): void {
   const text = document.querySelector<HTMLElement>("[data-samples]")?.dataset.samples;
   if (!place || text === undefined || text === drawn) return;
   const samples = JSON.parse(text) as Samples;
+  if (samples.times.length < 2) {
+    place.textContent = "The first values come within half a minute.";
+    return;
+  }
+  if (!plot) place.replaceChildren();
   const data = [samples.times, ...samples.lines] as uPlot.AlignedData;
   from = samples.from;
   if (plot && drawn !== "") plot.setData(data);
@@ -62,13 +68,12 @@ function options(names: readonly string[], width: number): uPlot.Options {
       y: { range: (_, __, most) => [0, Math.max(10, (most ?? 0) * 1.15)] },
     },
     axes: [
-      { ...axis, space: 80 },
+      { ...axis, space: 80, values: (_, ticks) => ticks.map((at) => clock.format(at * 1000)) },
       { ...axis, size: 56, values: (_, ticks) => ticks.map((ms) => `${ms} ms`) },
     ],
     series: [
       {
-        value: (_, at) =>
-          at === null ? "–" : new Date(at * 1000).toLocaleTimeString("en", { hourCycle: "h23" }),
+        value: (_, at) => (at === null ? "–" : clock.format(at * 1000)),
       },
       ...names.map((label, at) => ({
         label,

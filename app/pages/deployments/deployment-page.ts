@@ -61,7 +61,6 @@ export async function deploymentPage(
         routes.map(deliveryRow),
         emptyState("inbox", "No delivery on record", SOURCES[row.source].meaning),
       ),
-      state: html`<span data-final="${isFinal(row.status)}"></span>`,
     },
     arrange: (frame) => html`${frame("head")}
       <div class="columns detail">
@@ -69,7 +68,6 @@ export async function deploymentPage(
           <header><h2 id="h-log">Log</h2>
             <button class="button small needs-script" data-log-end hidden>Jump to the end</button>
             <a class="button small" href="/api/deployments/${id}/log">As text</a></header>
-          ${frame("state")}
           ${logView(id, log, row)}
         </section>
         <div>

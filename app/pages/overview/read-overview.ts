@@ -96,7 +96,7 @@ export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Over
     readPending(store, visible),
     readTargets(store, config, visible),
     listDeployments(store, { visible, filter: {}, limit: RECENT }),
-    listDeliveries(store, { visible, filter: {}, limit: RECENT }),
+    listDeliveries(store, { visible, filter: { withoutEchoes: true }, limit: RECENT }),
   ]);
   const observed = failover.checker.observe();
   const active = board?.active ?? null;
