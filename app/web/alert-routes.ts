@@ -1,6 +1,8 @@
 import { Hono } from "hono";
+import type { z } from "zod";
 import type { Alerts } from "../alerts/alerts.ts";
 import { nameOf } from "../sign-in/viewer.ts";
+import type { testAlertAnswer } from "./answers/alerts.ts";
 import type { Audit } from "./audit.ts";
 import { HttpProblem } from "./problem.ts";
 import { operatorOf, type ViewerCredentials } from "./viewer-of.ts";
@@ -26,7 +28,7 @@ export function alertRoutes({
       await alerts.sendTestAlert(nameOf(viewer));
       return `on its way to ${channels.join(", ")}`;
     });
-    return c.json({ channels }, 202);
+    return c.json({ channels } satisfies z.infer<typeof testAlertAnswer>, 202);
   });
 
   return routes;

@@ -32,7 +32,8 @@ beforeAll(async () => {
       { environment: "slow", run: ["sleep", "60"] },
       { repository: "acme/away", action: { secret_env: "OTHER_SECRET" } },
     ],
-    env: { OTHER_SECRET },
+    env: { OTHER_SECRET, SLACK_WEBHOOK_URL: "http://127.0.0.1:1/slack" },
+    config: { alerts: [{ type: "slack", url_env: "SLACK_WEBHOOK_URL" }] },
   });
   instance = await startInstance({
     config: loadConfig(host.env),
@@ -206,15 +207,18 @@ describe("every answer is as the description says", () => {
     expect((await call(SWITCH, { body: { to: "nobody" } })).status).toBe(400);
     expect((await call(SWITCH, { body: to, headers: {} })).status).toBe(401);
     expect((await call("DELETE /api/switchover", { headers: {} })).status).toBe(401);
+    expect((await call("POST /api/alerts/test")).status).toBe(202);
+    expect((await call("POST /api/alerts/test", { headers: {} })).status).toBe(401);
     expect((await call("GET /api/status")).status).toBe(200);
     expect((await call("DELETE /api/switchover")).status).toBe(202);
   });
 
   test("and these were all, but for what needs a session, a store in trouble or a second instance", () => {
     expect(api.unseen.filter((answer) => !/^(POST|DELETE|GET) .* (403|503)$/.test(answer))).toEqual([
-      // A body of 25 MB, which other tests send; and an instance that is not healthy.
+      // A body of 25 MB, which other tests send; an instance that is not healthy; and no channel for alerts.
       "POST /api/github/webhooks 413",
       "POST /api/switchover 409",
+      "POST /api/alerts/test 409",
     ]);
   });
 });

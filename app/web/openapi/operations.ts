@@ -156,6 +156,14 @@ export const OPERATIONS: readonly Operation[] = [
     problems: [401, 403],
   },
   {
+    method: "post",
+    path: "/api/alerts/test",
+    summary: "Sends a test alert to every channel",
+    proofs: PEOPLE,
+    answers: { 202: "TestAlert" },
+    problems: [401, 403, 409],
+  },
+  {
     method: "get",
     path: "/api/openapi.json",
     summary: "This description",

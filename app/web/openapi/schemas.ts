@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { requestByAction, requestByAdmin } from "../../accept/deployment-request.ts";
+import { testAlertAnswer } from "../answers/alerts.ts";
 import { problemAnswer } from "../answers/common.ts";
 import { deliveryAnswer, deliveryListAnswer, webhookAnswer } from "../answers/delivery.ts";
 import {
@@ -30,6 +31,7 @@ export const ANSWERS = {
   WebhookAnswer: webhookAnswer,
   Status: statusAnswer,
   Switchover: switchoverAnswer,
+  TestAlert: testAlertAnswer,
   Health: healthAnswer,
   Problem: problemAnswer,
 };
