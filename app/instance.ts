@@ -306,7 +306,15 @@ export async function startInstance(options: {
       ],
       [
         "/api/deliveries",
-        deliveryRoutes({ store, credentials, acceptor, targets, github: { access, clock }, judgeProof }),
+        deliveryRoutes({
+          store,
+          credentials,
+          acceptor,
+          audit,
+          targets,
+          github: { access, clock },
+          judgeProof,
+        }),
       ],
       ["/api", statusRoutes({ config, instance: name, store, failover, credentials, audit })],
       ["/api/alerts", alertRoutes({ alerts, credentials, audit })],

@@ -107,12 +107,24 @@ function targetFrom(folder: string, target: TargetConfig): TargetConfig {
 /** Warnings that do not keep an instance from starting, a line each. */
 export function configWarnings(config: Config): string[] {
   const urls = [...config.instances.map((i) => i.url), ...(config.door ? [config.door.url] : [])];
-  return urls
-    .filter((url) => new URL(url).protocol === "http:" && !isLoopback(new URL(url).hostname))
-    .map(
-      (url) =>
-        `${url} is not encrypted: no OIDC token is sent over it; use https:// (a proxy, or tls: {cert, key})`,
-    );
+  const { issuer } = config.oidc;
+  return [
+    ...urls
+      .filter(isReadable)
+      .map(
+        (url) =>
+          `${url} is not encrypted: no OIDC token is sent over it; use https:// (a proxy, or tls: {cert, key})`,
+      ),
+    ...(isReadable(issuer)
+      ? [`${issuer} (oidc.issuer) is not encrypted: whoever is on the way can forge tokens; use https://`]
+      : []),
+  ];
+}
+
+/** Whether others can read along, and change what is read. */
+function isReadable(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "http:" && !isLoopback(hostname);
 }
 
 function isLoopback(host: string): boolean {

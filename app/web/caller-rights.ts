@@ -6,7 +6,7 @@ import {
   requestArrival,
 } from "../accept/deployment-request.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import { maySee } from "../sign-in/viewer.ts";
+import { maySee, type Viewer } from "../sign-in/viewer.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Caller } from "./authenticate.ts";
 import type { JobRights } from "./oidc/job-rights.ts";
@@ -14,7 +14,7 @@ import { HttpProblem } from "./problem.ts";
 import { requireManager } from "./viewer-of.ts";
 
 /** Whether a person asks, with the rights of a person, and not an Action. */
-export function isPerson(caller: Caller): boolean {
+export function isPerson(caller: Caller): caller is Viewer {
   return caller.kind === "admin" || caller.kind === "person";
 }
 

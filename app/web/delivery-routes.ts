@@ -7,6 +7,7 @@ import { maySee, visibleRepositories } from "../sign-in/viewer.ts";
 import { DELIVERY_OUTCOMES, type DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { type AskGitHub, askGitHub } from "./ask-github.ts";
+import type { Audit } from "./audit.ts";
 import { type DeliveryPlace, listDeliveries } from "./list-deliveries.ts";
 import { decodeCursor, encodeCursor, oneOf, perPage } from "./list-query.ts";
 import { presentDelivery } from "./present.ts";
@@ -17,6 +18,7 @@ export interface DeliveryRoutesOptions {
   store: Store;
   credentials: ViewerCredentials;
   acceptor: Acceptor;
+  audit: Audit;
   targets: readonly TargetConfig[];
   github: AskGitHub;
   judgeProof: JudgeProof;
@@ -27,7 +29,7 @@ const JUDGE_LIMIT_MS = 10_000;
 
 /** `/api/deliveries`: what arrived, and what became of it. */
 export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
-  const { store, credentials, acceptor, targets, github, judgeProof } = options;
+  const { store, credentials, acceptor, audit, targets, github, judgeProof } = options;
   const routes = new Hono();
 
   routes.get("/", async (c) => {
@@ -54,6 +56,14 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     if (!row || !maySee(viewer, row.repository))
       throw new HttpProblem(404, "there is no delivery with this id");
     requireManager(viewer, row.repository);
+    await audit.run(viewer, "redeliver", row.id, () => deliverAgain(row));
+    return c.json(presentDelivery((await find(row.id)) ?? row), 202);
+  });
+
+  return routes;
+
+  /** Judges it again, and says what came of that. */
+  async function deliverAgain(row: DeliveryRow): Promise<string> {
     const refused = whyNotAgain(row);
     if (refused) throw new HttpProblem(409, `the delivery cannot be judged again: ${refused}`);
     const { repository } = row;
@@ -66,13 +76,11 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     );
     if (!arrival)
       throw new HttpProblem(409, "GitHub does not have what it was about any more, or that has not ended");
-    const { conflict } = await acceptor.accept(arrival);
+    const { conflict, outcome, reason } = await acceptor.accept(arrival);
     if (conflict)
       throw new HttpProblem(409, `the run attempt is on record as ${conflict.id}, with another commit`);
-    return c.json(presentDelivery((await find(row.id)) ?? row), 202);
-  });
-
-  return routes;
+    return reason === null ? outcome : `${outcome}: ${reason}`;
+  }
 
   function find(id: string): Promise<DeliveryRow | undefined> {
     return store.read.selectFrom("deliveries").selectAll().where("id", "=", id).executeTakeFirst();

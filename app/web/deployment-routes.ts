@@ -2,6 +2,8 @@ import { type Context, Hono } from "hono";
 import { DEPLOYMENT_STATUSES, isFinal, satisfies, WAIT_FOR } from "../../shared/deployment.ts";
 import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
 import type { Acceptor } from "../accept/acceptor.ts";
+import type { Arrival } from "../accept/arrival.ts";
+import type { Accepted } from "../accept/commit-batch.ts";
 import { parseDeploymentRequest } from "../accept/deployment-request.ts";
 import { previewArrival } from "../accept/preview.ts";
 import type { Clock } from "../clock.ts";
@@ -64,8 +66,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
       const shown = duplicate ? await present(deployment, true) : presentDeployment(deployment, { url: "" });
       return c.json({ ...shown, ...(duplicate ? {} : { id: null, url: null }), dry_run: true });
     }
-    const accepted = await acceptor.accept(arrival);
-    if (accepted.conflict) throw conflict(accepted.conflict);
+    const accepted = isPerson(caller) ? await acceptOf(caller, arrival) : await accept(arrival);
     const [deployed] = accepted.deployments;
     const row = deployed && (await find(deployed.id));
     if (!row)
@@ -146,6 +147,24 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   });
 
   return routes;
+
+  async function accept(arrival: Arrival): Promise<Accepted> {
+    const accepted = await acceptor.accept(arrival);
+    if (accepted.conflict) throw conflict(accepted.conflict);
+    return accepted;
+  }
+
+  /** What a person asks for is put on record as their deed. */
+  async function acceptOf(viewer: Viewer, arrival: Arrival): Promise<Accepted> {
+    const { repository, targets, facts } = arrival;
+    const details = `${targets.map(({ name }) => name).join(", ")} of ${repository}, ${facts?.sha}`;
+    let accepted: Accepted | undefined;
+    await audit.run(viewer, "deploy", details, async () => {
+      accepted = await accept(arrival);
+      return `${accepted.outcome}: ${accepted.deployments.map(({ id }) => id).join(", ")}`;
+    });
+    return accepted as Accepted;
+  }
 
   function find(id: string): Promise<DeploymentRecord | undefined> {
     return store.read.selectFrom("deployments").selectAll().where("id", "=", id).executeTakeFirst();

@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signDelivery } from "../../../shared/delivery-signature.ts";
 import type { Deployment } from "../../../shared/deployment.ts";
@@ -195,7 +197,14 @@ describe("who may ask", () => {
       body: JSON.stringify({ repository: "acme/site", target: "production", sha: SHA }),
     });
     expect(response.status).toBe(202);
-    expect(await response.json()).toMatchObject({ source: "manual", run_id: null });
+    const { id, ...deployment } = (await response.json()) as Deployment;
+    expect(deployment).toMatchObject({ source: "manual", run_id: null });
+    const audit = new DatabaseSync(join(host.stateDirectory, "twinhook.db"), { readOnly: true });
+    const deeds = audit.prepare("SELECT * FROM audit WHERE action = 'deploy'").all();
+    audit.close();
+    expect(deeds).toMatchObject([
+      { by: "admin token", details: `production of acme/site, ${SHA}`, outcome: `deployed: ${id}` },
+    ]);
   });
 });
 

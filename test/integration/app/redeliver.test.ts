@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, it, onTestFinished } from "vitest";
 import { parse, stringify } from "yaml";
 import type { DeploymentRequestPayload } from "../../../shared/deployment-request.ts";
@@ -74,6 +75,14 @@ it("an event that deployed nothing is judged again once the configuration is rig
   const [id = ""] = again.body.deployments;
   await host.deployment("primary", id, ({ status, run_id }) => status === "succeeded" && run_id === run.id);
   expect(await deliveries(`guid=${guid}`)).toHaveLength(1);
+
+  const audit = new DatabaseSync(join(host.stateDirectory, "twinhook.db"), { readOnly: true });
+  onTestFinished(() => audit.close());
+  const deeds = audit.prepare("SELECT * FROM audit WHERE action = 'redeliver' ORDER BY id").all();
+  expect(deeds).toMatchObject([
+    { by: "admin token", details: delivery.id, outcome: expect.stringContaining("allows the branch main") },
+    { by: "admin token", details: delivery.id, outcome: "deployed" },
+  ]);
 
   const done = await redeliver(delivery.id);
   expect(done.status).toBe(409);

@@ -89,6 +89,9 @@ test("only addresses that others can read along are warned of", () => {
   expect(urls("https://a.example.com", "HTTP://b.example.com")).toEqual([
     expect.stringContaining("HTTP://b.example.com is not encrypted"),
   ]);
+  const issuer = (url: string) => configWarnings(new ConfigFile(content({ oidc: { issuer: url } })).load());
+  expect(issuer("http://127.0.0.1:8080")).toEqual([]);
+  expect(issuer("http://github.example.com")).toEqual([expect.stringContaining("can forge tokens")]);
 });
 
 describe("who signs the tokens of GitHub Actions", () => {
