@@ -2,7 +2,6 @@ import { Hono } from "hono";
 import type { z } from "zod";
 import type { Alerts } from "../alerts/alerts.ts";
 import { nameOf } from "../sign-in/viewer.ts";
-import type { TestAlertAnswer } from "./answers/alert.ts";
 import type { testAlertAnswer } from "./answers/alerts.ts";
 import type { Audit } from "./audit.ts";
 import { HttpProblem } from "./problem.ts";
@@ -30,7 +29,6 @@ export function alertRoutes({
       return `on its way to ${channels.join(", ")}`;
     });
     return c.json({ channels } satisfies z.infer<typeof testAlertAnswer>, 202);
-    return c.json<TestAlertAnswer, 202>({ channels }, 202);
   });
 
   return routes;

@@ -1,16 +1,6 @@
 import { z } from "zod";
 import { requestByAction, requestByAdmin } from "../../accept/deployment-request.ts";
-
-<<<<<<< HEAD
-
 import { testAlertAnswer } from "../answers/alerts.ts";
-
-=======
-
-import { testAlertAnswer } from "../answers/alert.ts";
-
->>>>>>> ffdd258 (What people deploy and redeliver is on record as their deed; the description knows the test alert; an issuer that others can read along is warned of)
-
 import { problemAnswer } from "../answers/common.ts";
 import { deliveryAnswer, deliveryListAnswer, webhookAnswer } from "../answers/delivery.ts";
 import {
