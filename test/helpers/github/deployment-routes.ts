@@ -96,6 +96,8 @@ export function deploymentIn(repository: RepositoryRecord, params: Record<string
 }
 
 function commitOf(repository: RepositoryRecord, ref: string): string | undefined {
+  // Git's word for no commit at all.
+  if (/^0{40}$/.test(ref)) return undefined;
   if (/^[0-9a-f]{40}$/.test(ref)) return ref;
   return repository.branches.get(ref.replace(/^refs\/heads\//, ""));
 }

@@ -83,16 +83,6 @@ describe.concurrent("a healthy primary", () => {
     expect(post?.headers["content-type"]).toBe("application/json");
     expect(JSON.parse(post?.body ?? "")).toEqual({ ...REQUEST, target: "web", payload: { note: "ü" } });
   });
-
-  test("accepts a dry run, which puts nothing on record and is not read back", async () => {
-    const primary = await endpoint([answers(200, { ...deploymentFor(REQUEST), id: null })]);
-    const step = await runAction(inputs([primary.url], { "dry-run": "true" }));
-    expect(step.exitCode).toBe(0);
-    expect(step.outputs).toMatchObject({ "deployment-id": "", verified: "false", route: "primary" });
-    expect(JSON.parse(primary.deliveries[0]?.body ?? "")).toMatchObject({ dry_run: true });
-    expect(primary.reads).toEqual([]);
-    expect(step.summary).toContain("dry run");
-  });
 });
 
 describe.concurrent("a primary that fails", () => {
@@ -169,6 +159,8 @@ describe.concurrent("a primary that fails", () => {
     const step = await runAction(inputs([primary.url, backup.url]));
     expect(step).toMatchObject({ exitCode: 0, outputs: { route: "backup", verified: "true" } });
     expect(store.byId.size).toBe(1);
+    expect(JSON.parse(step.outputs.report ?? "")).toMatchObject({ deployment: { duplicate: true } });
+    expect(step.summary).toContain("It was on record already (a duplicate).");
   });
 
   test("and a backup that fails too are tried again in the next round", async () => {
