@@ -2,11 +2,18 @@
 import { cpus } from "node:os";
 import { startGitHub } from "../helpers/github/simulator.ts";
 import { type AcceptResult, measureAccepts } from "./accepts.ts";
+import { type ActionTimes, measureAction } from "./action.ts";
 import { measureDisk } from "./disk.ts";
 import { type FailoverTimes, measureFailover } from "./failover/failover.ts";
 import { type MemoryLook, measureMemory } from "./memory.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
-import { describeAccepts, describeFailover, describeMemory, describeTrigger } from "./report.ts";
+import {
+  describeAccepts,
+  describeAction,
+  describeFailover,
+  describeMemory,
+  describeTrigger,
+} from "./report.ts";
 import { stopAll } from "./subjects/running.ts";
 import { measureTrigger, type TriggerTimes } from "./trigger.ts";
 
@@ -27,6 +34,7 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
   let trigger: TriggerTimes[] | undefined;
   let memory: MemoryLook[] | undefined;
   let failover: FailoverTimes[] | undefined;
+  let action: ActionTimes[] | undefined;
   try {
     if (parts.includes("accepts")) {
       accepts = await measureAccepts(github, options, note);
@@ -44,13 +52,21 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
       failover = await measureFailover(github, options, note);
       print(describeFailover(failover));
     }
+    if (parts.includes("action")) {
+      action = await measureAction(github, options, note);
+      print(describeAction(action));
+    }
   } finally {
     await stopAll();
     await github.close();
   }
   if (json)
     console.log(
-      JSON.stringify({ node: process.version, disk, accepts, trigger, memory, failover }, undefined, 2),
+      JSON.stringify(
+        { node: process.version, disk, accepts, trigger, memory, failover, action },
+        undefined,
+        2,
+      ),
     );
   const lost = accepts?.find(({ stored, accepted }) => stored !== null && stored < accepted);
   if (lost)

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const PARTS = ["accepts", "trigger", "memory", "failover"] as const;
+export const PARTS = ["accepts", "trigger", "memory", "failover", "action"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -12,18 +12,21 @@ export interface BenchOptions {
   /** How often the active instance is killed, and how often it is frozen. */
   kills: number;
   freezes: number;
+  /** How often the Action is run in each situation. */
+  steps: number;
   parts: readonly Part[];
   json: boolean;
 }
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --only PART     accepts, trigger, memory or failover; may be given several times (default: all)
+  --only PART     accepts, trigger, memory, failover or action; may be given several times (default: all)
   --seconds N     accepts: how long each subject is loaded per round (default 3)
   --rounds N      accepts: how many rounds of all subjects, one after the other (default 5)
   --samples N     trigger: how many events per subject (default 60)
   --kills N       failover: how often the active instance is killed (default 20)
   --freezes N     failover: how often it is frozen (default 10)
+  --steps N       action: how often it is run in each situation (default 10)
   --json          print the results as JSON on standard output, and nothing else there
   --help          this text
 
@@ -43,6 +46,7 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
       samples: { type: "string", default: "60" },
       kills: { type: "string", default: "20" },
       freezes: { type: "string", default: "10" },
+      steps: { type: "string", default: "10" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -57,6 +61,7 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
     samples: Math.ceil(positive("--samples", values.samples)),
     kills: Math.ceil(positive("--kills", values.kills)),
     freezes: Math.ceil(positive("--freezes", values.freezes)),
+    steps: Math.ceil(positive("--steps", values.steps)),
     parts: values.only?.map(part) ?? PARTS,
     json: values.json,
   };

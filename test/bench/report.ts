@@ -1,4 +1,5 @@
 import type { AcceptResult } from "./accepts.ts";
+import type { ActionTimes } from "./action.ts";
 import type { FailoverTimes } from "./failover/failover.ts";
 import { CONNECTIONS } from "./load-generator.ts";
 import type { MemoryLook } from "./memory.ts";
@@ -45,6 +46,21 @@ export function describeTrigger(results: readonly TriggerTimes[]): string {
     "Trigger: from sending the event to the first act of the command (a bash script that writes a byte), idle system",
     "",
     table(headings, rows),
+  ].join("\n");
+}
+
+/** The Action's times as a table. */
+export function describeAction(times: readonly ActionTimes[]): string {
+  const rows = times.map(({ what, ms, ratio, steps }) => [
+    what,
+    withRange(ms, 0),
+    withRange(ratio, 1),
+    String(steps),
+  ]);
+  return [
+    "Action: the committed bundle, started as a runner starts it, with default settings; median (lowest to highest)",
+    "",
+    table(["", "ms", "to a bare process", "steps"], rows),
   ].join("\n");
 }
 
