@@ -139,3 +139,35 @@ async function keptDeployments(store: Store): Promise<Set<string>> {
     .execute();
   return new Set([...marks, ...succeeded].flatMap(({ id }) => (id === null ? [] : [id])));
 }
+
+/** What happened beside deployments, with the column that says when. */
+const HISTORY = [
+  { table: "failovers", time: "decided_at" },
+  { table: "alerts", time: "at" },
+  { table: "audit", time: "at" },
+] as const;
+
+/** Deletes what happened before this time (ms), but for the newest of each kind. Returns how much. */
+export async function deleteHistory({ store, lease, pause }: Deletion, before: number): Promise<number> {
+  let deleted = 0;
+  for (const { table, time } of HISTORY) {
+    // Each has a number and a time, which is all that is asked of it.
+    const name = table as "audit";
+    for (;;) {
+      const old = await store.read
+        .selectFrom(name)
+        .select("id")
+        .where(time as "at", "<", before)
+        .where("id", "<", (e) => e.selectFrom(name).select((s) => s.fn.max("id").as("id")))
+        .orderBy("id")
+        .limit(BATCH)
+        .execute();
+      if (old.length === 0) break;
+      const ids = old.map(({ id }) => id);
+      await lease.write((trx) => trx.deleteFrom(name).where("id", "in", ids).execute());
+      deleted += ids.length;
+      await pause();
+    }
+  }
+  return deleted;
+}

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { RetentionConfig } from "../config/schema.ts";
 import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
-import { deleteDeliveries, deleteDeployments, deleteLogs } from "./delete-old.ts";
+import { deleteDeliveries, deleteDeployments, deleteHistory, deleteLogs } from "./delete-old.ts";
 import { Recurring, type Task } from "./recurring.ts";
 
 const EVERY_MS = 60 * 60_000;
@@ -61,7 +61,8 @@ export class Retention {
     // First, so that no log outlives its deployment.
     const logs = await deleteLogs(deletion, Math.max(now - retention.logs, before));
     const deployments = await deleteDeployments(deletion, before);
-    if (deliveries + logs + deployments > 0)
-      log.info({ deliveries, logs, deployments }, "deleted old records");
+    const history = await deleteHistory(deletion, before);
+    if (deliveries + logs + deployments + history > 0)
+      log.info({ deliveries, logs, deployments, history }, "deleted old records");
   }
 }

@@ -178,6 +178,36 @@ describe.each(ENGINES)("what is older than it is to be kept, on %s", (engine) =>
     expect((await kept()).deliveries).toEqual([]);
   });
 
+  it("takes along what happened beside deployments, but for the last failover", async () => {
+    const scene = await setScene(engine);
+    const { clock, store, run } = scene;
+    const ago = (days: number) => clock.now() - days * DAY_MS;
+    const changed = {
+      from_endpoint: "primary",
+      to_endpoint: "backup",
+      kind: "failover" as const,
+      reason: "a test",
+    };
+    const deed = { by: "octocat", instance: "primary", action: "retry", details: null, outcome: "done" };
+    await store.write(async (trx) => {
+      for (const days of [500, 400])
+        await trx
+          .insertInto("failovers")
+          .values({ ...changed, decided_by: "primary", detected_at: ago(days), decided_at: ago(days) })
+          .execute();
+      for (const days of [366, 364])
+        await trx
+          .insertInto("audit")
+          .values({ ...deed, at: ago(days) })
+          .execute();
+    });
+    await run();
+    const failovers = await store.read.selectFrom("failovers").select("decided_at").execute();
+    const audit = await store.read.selectFrom("audit").select("at").execute();
+    expect(failovers).toEqual([{ decided_at: ago(400) }]);
+    expect(audit).toEqual([{ at: ago(364) }]);
+  });
+
   it("is left to the controller", async () => {
     const scene = await setScene(engine);
     const { clock, ignore, retention, run, kept } = scene;
