@@ -30,7 +30,7 @@ import { livePageRoutes } from "./pages/live-page-routes.ts";
 import { pageHeaders } from "./pages/page-headers.ts";
 import type { PageOptions } from "./pages/page-options.ts";
 import { problemPage } from "./pages/problem-page.ts";
-import { settingsDeeds } from "./pages/settings/deeds.ts";
+import { settingsDeeds, testDelivery } from "./pages/settings/deeds.ts";
 import { settingsRoutes } from "./pages/settings/settings-routes.ts";
 import { signInRoutes } from "./pages/sign-in-routes.ts";
 import { releaseOutbox } from "./queue/outbox-lease.ts";
@@ -41,6 +41,9 @@ import { takeInstanceName } from "./run/instance-lock.ts";
 import { lockDirectory } from "./run/os-lock.ts";
 import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
+import { StoredCodes } from "./setup/setup-code.ts";
+import { setupRoutes } from "./setup/setup-routes.ts";
+import { SetupSessions } from "./setup/setup-sessions.ts";
 import { Attempts } from "./sign-in/attempts.ts";
 import { GitHubSignIn } from "./sign-in/github-sign-in.ts";
 import { placesOf } from "./sign-in/places.ts";
@@ -274,6 +277,23 @@ export async function startInstance(options: {
   const pages: PageOptions = { config, self, store, failover, now: () => clock.now() };
   const live = new LiveSockets({ pages, pageUrl, signIn, credentials, notices, log });
   const own = newApp(secret);
+  const deliveryLog = new DeliveryLogClient(own, clock);
+  const codes = new StoredCodes({
+    store,
+    key,
+    instance: name,
+    tell: (code) =>
+      log.info(
+        { url: `${self.url}/setup` },
+        `what is left to set up is shown at /setup; one-time code: ${code}`,
+      ),
+  });
+  const setupSessions = new SetupSessions({
+    key,
+    clock,
+    codes,
+    isSecure: (c) => signIn.places.baseOf(c.req.header("host")).startsWith("https:"),
+  });
   const audit = new Audit({ store, clock, instance: name, log });
   const handle = requestHandler({
     webhook: webhookEntrance({
@@ -340,7 +360,7 @@ export async function startInstance(options: {
             failover,
             clock,
             app: own,
-            deliveries: new DeliveryLogClient(own, clock),
+            deliveries: deliveryLog,
             sendTestAlert:
               alerts.channels.length === 0
                 ? null
@@ -349,6 +369,17 @@ export async function startInstance(options: {
                     return `on its way to ${alerts.channels.map(({ type }) => type).join(", ")}`;
                   },
           }),
+        }),
+      ],
+      [
+        "/",
+        setupRoutes({
+          sessions: setupSessions,
+          signIn,
+          config,
+          store,
+          app: own,
+          testDelivery: () => testDelivery({ app: own, deliveries: deliveryLog, clock }),
         }),
       ],
       [
@@ -381,6 +412,7 @@ export async function startInstance(options: {
   retention.start();
   await alerts.start();
   if (config.door) await listen(door, config.door.listen, { shared: true });
+  await codes.renew().catch((error) => log.warn(`there is no code for the setup page: ${error.message}`));
   log.info({ ...address, url: self.url, ...(config.door && { door: config.door.listen }) }, "listening");
 
   return {

@@ -1,11 +1,13 @@
 /** The command line: one instance (`--instance NAME`), all of this host's (no argument), or a check (`--check`). */
 import { parseArgs } from "node:util";
 import { systemClock } from "./clock.ts";
+import { addEnvFile, ENV_FILE } from "./config/env-file.ts";
 import { missingCredentials } from "./config/environment.ts";
 import { configWarnings, loadConfig } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createLog } from "./log.ts";
+import { firstRun, isFirstRun } from "./setup/first-run.ts";
 import { startAll } from "./start.ts";
 import { VERSION } from "./version.ts";
 
@@ -32,6 +34,15 @@ async function main(): Promise<void> {
   if (values.help) return console.log(USAGE);
   if (values.version) return console.log(VERSION);
 
+  // Instances read the file themselves, so that one that is started again has what it says by then.
+  const handedOn = { ...process.env };
+  addEnvFile(process.env, ENV_FILE);
+  const name = values.instance ?? process.env.TWINHOOK_INSTANCE;
+  if (name === undefined && !values.check && isFirstRun(process.env)) {
+    const log = createLog(process.env.LOG_LEVEL || "info", null);
+    await firstRun({ env: process.env, clock: systemClock, log, print: (line) => console.log(line) });
+    addEnvFile(process.env, ENV_FILE);
+  }
   const config = loadConfig(process.env);
   const missing = missingCredentials(config.environment);
   if (missing.length > 0) throw new ConfigError(missing);
@@ -41,9 +52,8 @@ async function main(): Promise<void> {
     return console.log(`${config.file} is right: ${instances.length} instances, ${targets.length} targets`);
   }
 
-  const name = values.instance ?? process.env.TWINHOOK_INSTANCE;
   const log = createLog(config.environment.logLevel, name ?? null);
-  if (name === undefined) return startAll({ config, log, clock: systemClock });
+  if (name === undefined) return startAll({ config, env: handedOn, log, clock: systemClock });
   if (!config.instances.some((instance) => instance.name === name))
     throw new ConfigError([
       {

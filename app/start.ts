@@ -26,10 +26,13 @@ const STOP_LIMIT_MS = 25_000;
  */
 export async function startAll({
   config,
+  env,
   log,
   clock,
 }: {
   config: Config;
+  /** The environment of the instances, before what the file of variables adds to it. */
+  env: NodeJS.ProcessEnv;
   log: Logger;
   clock: Clock;
 }): Promise<void> {
@@ -45,12 +48,14 @@ export async function startAll({
       if (!abort.signal.aborted) log.info({ signal }, "stopping all instances");
       abort.abort();
     });
-  await Promise.all(local.map((instance) => keepRunning(instance, { log, clock, signal: abort.signal })));
+  await Promise.all(
+    local.map((instance) => keepRunning(instance, { env, log, clock, signal: abort.signal })),
+  );
 }
 
 async function keepRunning(
   instance: InstanceConfig,
-  { log, clock, signal }: { log: Logger; clock: Clock; signal: AbortSignal },
+  { env, log, clock, signal }: { env: NodeJS.ProcessEnv; log: Logger; clock: Clock; signal: AbortSignal },
 ): Promise<void> {
   const { name } = instance;
   let pause = FIRST_PAUSE_MS;
@@ -63,6 +68,8 @@ async function keepRunning(
       stdout: "inherit",
       stderr: "inherit",
       ipc: true,
+      env,
+      extendEnv: false,
       buffer: false,
       reject: false,
       nodeOptions: [...INSTANCE_OPTIONS],

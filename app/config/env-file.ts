@@ -24,6 +24,11 @@ export function readEnvFile(file: string): Record<string, string> | null {
   }
 }
 
+/** Adds what the file says to `env`, where that says nothing. */
+export function addEnvFile(env: NodeJS.ProcessEnv, file: string): void {
+  for (const [name, value] of Object.entries(readEnvFile(file) ?? {})) env[name] ||= value;
+}
+
 /**
  * Sets variables in the file, and leaves its other lines as they are. Whoever reads it meanwhile sees the old file or
  * the new one, and only its owner may read it.

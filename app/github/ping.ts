@@ -55,6 +55,11 @@ function isHarmless({ event, action }: LoggedDelivery): boolean {
   return event !== "workflow_run" || (action !== null && action !== "completed");
 }
 
+/** Whether it was taken in. */
+export function pingArrived(ping: Ping): boolean {
+  return ping.kind === "answered" && ping.statusCode >= 200 && ping.statusCode < 300;
+}
+
 /** What came of it, in a sentence. */
 export function describePing(ping: Ping): string {
   if (ping.kind === "nothing_to_send")
@@ -63,7 +68,7 @@ export function describePing(ping: Ping): string {
     return `GitHub was asked to send a ${ping.event} event again, and has noted no outcome within ${PATIENCE_MS / 1000} s; look at the deliveries on the App's page at GitHub`;
   const { event, statusCode, durationMs } = ping;
   const time = `${Math.round(durationMs)} ms`;
-  if (statusCode >= 200 && statusCode < 300)
+  if (pingArrived(ping))
     return `GitHub delivered a ${event} event, and it was answered with ${statusCode} after ${time}`;
   return `GitHub could not deliver a ${event} event: ${CAUSES[statusCode] ?? `it was answered with ${statusCode}`} (${time})`;
 }

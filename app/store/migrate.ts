@@ -6,10 +6,11 @@ import * as signIn from "./migrations/0003-sign-in.ts";
 import * as dashboard from "./migrations/0004-dashboard.ts";
 import * as alerts from "./migrations/0005-alerts.ts";
 import * as queueHold from "./migrations/0006-queue-hold.ts";
+import * as setupCodes from "./migrations/0007-setup-codes.ts";
 import type { Store, Writer } from "./store.ts";
 
 /** The schema that this code writes. It grows by one with every migration. */
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 /**
  * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
  * rises in the release after, when nothing reads what is then taken away (expand, then contract).
@@ -26,6 +27,7 @@ const MIGRATIONS = [
   dashboard.up,
   alerts.up,
   queueHold.up,
+  setupCodes.up,
 ] as unknown as EngineMigration[];
 
 /**

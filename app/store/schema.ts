@@ -23,6 +23,7 @@ export interface Database {
   alert_outbox: AlertOutboxRow;
   ended_sessions: EndedSessionRow;
   audit: AuditRow;
+  setup_codes: SetupCodeRow;
   endpoint_health: EndpointHealthRow;
   health_samples: HealthSampleRow;
 }
@@ -274,4 +275,10 @@ export interface AlertOutboxRow extends Omit<OutboxRow, "deployment_id"> {
   channel: string;
   /** JSON: the ids of the alerts that the message tells. */
   body: string;
+}
+
+/** The setup code that an instance printed last, as long as nobody has used it. */
+export interface SetupCodeRow {
+  instance: string;
+  digest: string;
 }

@@ -47,7 +47,7 @@ export function prepareSecret(environment: Secrets, file = resolve(ENV_FILE)): s
     WEBHOOK_SECRET: randomBytes(32).toString("hex"),
     WEBHOOK_SECRET_PREVIOUS: environment.webhookSecret as string,
   });
-  return `a new secret stands in ${file} beside the present one; restart the instances to use it`;
+  return `a new secret stands in ${file} beside the present one; restart one instance after the other to use it`;
 }
 
 function readOwn(file: string): Record<string, string> | null {

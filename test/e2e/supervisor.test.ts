@@ -132,7 +132,7 @@ describe("a second process under an instance's name", () => {
 describe("without what it needs", () => {
   const NO_CREDENTIALS = { APP_ID: undefined, PRIVATE_KEY: undefined, WEBHOOK_SECRET: undefined };
 
-  it.each([[[]], [["--instance", "primary"]], [["--check"]]])(
+  it.each([[["--instance", "primary"]], [["--check"]]])(
     "node app/main.ts %j names every missing credential and where to get it",
     async (args) => {
       const { host, github } = await setScene("sqlite");

@@ -9,6 +9,7 @@ const LAYERS = [
   ["app/main.ts"],
   ["app/start.ts", "app/instance.ts"],
   ["app/liveness.ts"],
+  ["app/setup"],
   ["app/pages"],
   ["app/web"],
   ["app/sign-in"],

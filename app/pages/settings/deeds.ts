@@ -4,7 +4,7 @@ import type { Config } from "../../config/load.ts";
 import type { Failover } from "../../failover/failover.ts";
 import { unpin } from "../../failover/switchboard.ts";
 import type { DeliveryLogClient } from "../../github/delivery-log.ts";
-import { describePing, pingThroughGitHub } from "../../github/ping.ts";
+import { describePing, type Ping, pingThroughGitHub } from "../../github/ping.ts";
 import type { Store } from "../../store/store.ts";
 import { HttpProblem } from "../../web/problem.ts";
 import { switchOver } from "../../web/switch-over.ts";
@@ -29,25 +29,25 @@ export function settingsDeeds(options: {
     switchOver: (to, reason, force) => switchOver({ config, store, failover }, { to, reason, force }),
     release: () => unpin(store),
     sendTestAlert,
-    ping: () => testDelivery({ app, deliveries, clock }),
+    ping: async () => describePing(await testDelivery({ app, deliveries, clock })),
     prepareSecret: () => prepareSecret(config.environment),
   };
 }
 
 /**
- * Tests the way from GitHub to the active instance, and says what came of it.
+ * Tests the way from GitHub to the active instance.
  * @throws {HttpProblem} 409 when GitHub has nothing to send, 502 when it cannot be asked.
  */
 export async function testDelivery(options: {
   app: Promise<Probot>;
   deliveries: DeliveryLogClient;
   clock: Clock;
-}): Promise<string> {
+}): Promise<Ping> {
   const { app, deliveries, clock } = options;
   const signal = AbortSignal.timeout(PING_LIMIT_MS);
   const ping = await pingThroughGitHub({ app, log: deliveries, clock, signal }).catch((error: Error) => {
     throw new HttpProblem(502, `GitHub cannot be asked: ${error.message.split("\n")[0]}; try again`);
   });
   if (ping.kind === "nothing_to_send") throw new HttpProblem(409, describePing(ping));
-  return describePing(ping);
+  return ping;
 }

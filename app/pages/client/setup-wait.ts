@@ -1,0 +1,19 @@
+/** Goes on by itself as soon as an instance answers in the place of the setup. */
+const place = document.querySelector<HTMLElement>("[data-wait]");
+const next = place?.dataset.wait;
+
+async function isUp(): Promise<boolean> {
+  try {
+    return (await fetch("/readyz", { cache: "no-store" })).ok;
+  } catch {
+    return false;
+  }
+}
+
+const timer = setInterval(async () => {
+  if (!next || !(await isUp())) return;
+  clearInterval(timer);
+  location.replace(next);
+}, 500);
+
+export {};

@@ -1,0 +1,178 @@
+import { randomBytes } from "node:crypto";
+import { type Context, Hono } from "hono";
+import { readEnvFile, setInEnvFile } from "../config/env-file.ts";
+import { readEnvironment } from "../config/environment.ts";
+import type { Config } from "../config/load.ts";
+import { contentSecurityPolicy } from "../pages/page-headers.ts";
+import { SignInRefusal } from "../sign-in/refusal.ts";
+import { sessionKey } from "../sign-in/session-key.ts";
+import { HttpProblem } from "../web/problem.ts";
+import { appManifest, manifestAddress } from "./app-manifest.ts";
+import { codePage } from "./code-page.ts";
+import { assertWritable, firstConfig, writeNew } from "./first-config.ts";
+import { type FirstRunForm, readForm } from "./first-run-form.ts";
+import { madePage, startPage, submitPage } from "./first-run-pages.ts";
+import { environmentOf, takeApp } from "./new-app.ts";
+import type { SetupSessions, SetupVisit } from "./setup-sessions.ts";
+
+/** Where the instances of a new configuration listen. */
+export const FIRST_LISTENS = ["127.0.0.1:9100", "127.0.0.1:9101"] as const;
+/** More people are not between here and GitHub at the same time. */
+const MAX_FLOWS = 20;
+
+export interface FirstRunOptions {
+  sessions: SetupSessions;
+  /** The configuration, or null where there is no such file yet. */
+  config: Config | null;
+  configFile: string;
+  envFile: string;
+  env: NodeJS.ProcessEnv;
+  /** Called when the App was made and everything is written. */
+  onMade: () => void;
+}
+
+/** `/setup` while there is no App: makes one at GitHub, and writes what the instances need. */
+export function firstRunRoutes(o: FirstRunOptions): Hono {
+  const { sessions, config, configFile, envFile, env, onMade } = o;
+  const routes = new Hono();
+  const flows = new Map<string, FirstRunForm>();
+  const environmentFor = (host: string | null) =>
+    readEnvironment({ ...env, ...(host !== null && { GHE_HOST: host }) }).environment;
+
+  routes.get("/", (c) => c.redirect("/setup", 303));
+
+  routes.get("/setup", async (c) => {
+    const visit = await sessions.visit(c);
+    return c.html(visit ? start(visit) : codePage());
+  });
+
+  routes.post("/setup/code", async (c) => {
+    checkOrigin(c);
+    try {
+      await sessions.enter(c, String((await c.req.parseBody()).code ?? ""));
+      return c.redirect("/setup", 303);
+    } catch (error) {
+      if (!(error instanceof SignInRefusal)) throw error;
+      return c.html(codePage(sentence(error.message)), error.status);
+    }
+  });
+
+  routes.post("/setup/app", async (c) => {
+    checkOrigin(c);
+    const visit = await sessions.visit(c);
+    if (!visit) return c.html(codePage(), 401);
+    const fields = await c.req.parseBody();
+    sessions.checkForm(visit, fields.csrf_token);
+    try {
+      const form = readForm(fields);
+      check(form);
+      const state = randomBytes(24).toString("base64url");
+      for (const oldest of flows.keys()) if (flows.size >= MAX_FLOWS) flows.delete(oldest);
+      flows.set(state, form);
+      const { githubUrl } = environmentFor(form.github_host);
+      const address = manifestAddress(githubUrl, form.organization, state);
+      const manifest = appManifest({ name: form.name, urls: urlsOf(form), here: here(c) });
+      // This form leads to GitHub, and no other does; there it is to be known where it comes from.
+      c.header("content-security-policy", contentSecurityPolicy({ origins: [], forms: [githubUrl] }));
+      c.header("referrer-policy", "strict-origin-when-cross-origin");
+      return c.html(submitPage({ address, manifest }));
+    } catch (error) {
+      if (!(error instanceof HttpProblem)) throw error;
+      const chosen = Object.fromEntries(
+        Object.entries(fields).filter((field) => typeof field[1] === "string"),
+      );
+      return c.html(
+        start(visit, { chosen: chosen as Record<string, string>, problem: sentence(error.message) }),
+        422,
+      );
+    }
+  });
+
+  routes.get("/setup/created", async (c) => {
+    if (!(await sessions.visit(c))) return c.html(codePage(), 401);
+    const { code = "", state = "" } = c.req.query();
+    const form = flows.get(state);
+    if (!form || code === "")
+      throw new SignInRefusal(403, "this was not begun here, or has ended already; begin at /setup");
+    const { githubApiUrl } = environmentFor(form.github_host);
+    const app = await takeApp(githubApiUrl, code);
+    flows.delete(state);
+    const admins = app.owner.type === "User" ? [app.owner.login] : [];
+    if (!config) writeNew(configFile, firstConfig({ urls: urlsOf(form), listens: FIRST_LISTENS, admins }));
+    const adminToken = env.TWINHOOK_ADMIN_TOKEN?.trim() || readEnvFile(envFile)?.TWINHOOK_ADMIN_TOKEN || null;
+    setInEnvFile(envFile, environmentOf(app, { githubHost: form.github_host, adminToken }));
+    // The instances are to know this visit.
+    await sessions.keep(c, sessionKey(app.pem.trim()));
+    onMade();
+    return c.html(madePage({ name: app.name, envFile, configFile, next: "/setup" }));
+  });
+
+  return routes;
+
+  function start(visit: SetupVisit, more: { chosen?: Record<string, string>; problem?: string } = {}) {
+    return startPage({
+      csrfToken: visit.csrfToken,
+      urls: config?.instances.map(({ url }) => url) ?? null,
+      configFile,
+      envFile,
+      replaced: replaced(),
+      githubUrl: env.GHE_HOST ? environmentFor(null).githubUrl : null,
+      chosen: {},
+      ...more,
+    });
+  }
+
+  /** What the file says of an App already. */
+  function replaced(): string[] {
+    const written = readEnvFile(envFile) ?? {};
+    const names = ["APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRET", "GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"];
+    return names.filter((name) => (written[name] ?? "") !== "");
+  }
+
+  function check(form: FirstRunForm): void {
+    if (replaced().length > 0 && form.overwrite !== "yes")
+      throw new HttpProblem(
+        422,
+        `${envFile} has an App's values already: agree that they are replaced, or move it away`,
+      );
+    if (!config && (form.url_primary === undefined || form.url_backup === undefined))
+      throw new HttpProblem(422, "the URLs of both instances are needed");
+    if (!config && form.url_primary === form.url_backup)
+      throw new HttpProblem(422, "the instances need a URL each, such as two ports of one host");
+    for (const file of [envFile, configFile])
+      try {
+        assertWritable(file);
+      } catch (error) {
+        throw new HttpProblem(
+          422,
+          `${file} cannot be written (${(error as NodeJS.ErrnoException).code}): let this user write to its folder, and try again`,
+        );
+      }
+  }
+
+  function urlsOf(form: FirstRunForm): string[] {
+    if (config)
+      return [...config.instances.map(({ url }) => url), config.door?.url, config.public_url].filter(
+        (url) => typeof url === "string",
+      );
+    return [form.url_primary, form.url_backup].filter((url) => url !== undefined);
+  }
+
+  /** The URL by which this browser reaches these pages: the origin of its form, which was checked. */
+  function here(c: Context): string {
+    return c.req.header("origin") as string;
+  }
+
+  /** Before there is a configuration, a page of ours is one that comes from where its form is sent to. */
+  function checkOrigin(c: Context): void {
+    const origin = c.req.header("origin") ?? "";
+    const known = config?.instances.map(({ url }) => new URL(url).origin) ?? [];
+    if (URL.canParse(origin) && (new URL(origin).host === c.req.header("host") || known.includes(origin)))
+      return;
+    throw new SignInRefusal(403, "the request does not come from one of these pages (Origin)");
+  }
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

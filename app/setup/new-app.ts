@@ -1,0 +1,72 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import { SignInRefusal } from "../sign-in/refusal.ts";
+
+const CALL_LIMIT_MS = 15_000;
+
+const conversion = z.object({
+  id: z.number().int(),
+  name: z.string(),
+  html_url: z.string(),
+  client_id: z.string(),
+  client_secret: z.string(),
+  webhook_secret: z.string().nullable(),
+  pem: z.string(),
+  owner: z.object({ login: z.string(), type: z.string().optional() }),
+});
+
+/** An App that GitHub has just made, with all its secrets: GitHub tells them once. */
+export type MadeApp = z.output<typeof conversion>;
+
+/**
+ * Exchanges the code that came back with the browser for the App.
+ * @throws {SignInRefusal} 403 when GitHub does not know the code (any more), 502 when it cannot be asked.
+ */
+export async function takeApp(githubApiUrl: string, code: string): Promise<MadeApp> {
+  let response: Response;
+  let body: unknown;
+  try {
+    response = await fetch(`${githubApiUrl}/app-manifests/${encodeURIComponent(code)}/conversions`, {
+      method: "POST",
+      headers: { accept: "application/vnd.github+json", "user-agent": "twinhook" },
+      signal: AbortSignal.timeout(CALL_LIMIT_MS),
+      redirect: "error",
+    });
+    body = await response.json().catch(() => null);
+  } catch (error) {
+    throw new SignInRefusal(
+      502,
+      `GitHub cannot be asked (${(error as Error).message}); load this page again`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const made = conversion.safeParse(body).data;
+  if (response.ok && made) return made;
+  if (response.status === 404)
+    throw new SignInRefusal(
+      403,
+      "GitHub does not know this code: it is good once and for an hour; begin again, and delete the App that was made, if there is one",
+    );
+  throw new SignInRefusal(
+    502,
+    `GitHub answered ${response.status} in place of the App; load this page again`,
+  );
+}
+
+/** The environment of its instances. What is set already and is not the App's is left as it is. */
+export function environmentOf(
+  app: MadeApp,
+  { githubHost, adminToken }: { githubHost: string | null; adminToken: string | null },
+): Record<string, string> {
+  return {
+    APP_ID: String(app.id),
+    PRIVATE_KEY: app.pem,
+    WEBHOOK_SECRET: app.webhook_secret ?? randomBytes(32).toString("hex"),
+    GITHUB_CLIENT_ID: app.client_id,
+    GITHUB_CLIENT_SECRET: app.client_secret,
+    ...(adminToken === null && { TWINHOOK_ADMIN_TOKEN: randomBytes(32).toString("hex") }),
+    ...(githubHost !== null && { GHE_HOST: githubHost }),
+  };
+}

@@ -1,0 +1,85 @@
+import { randomInt } from "node:crypto";
+import { sameText } from "../sign-in/same-text.ts";
+import { keyed } from "../sign-in/session-key.ts";
+import type { Store } from "../store/store.ts";
+
+/** Without those that are read for one another. */
+const LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+const LENGTH = 12;
+
+/** A code that whoever started the instance reads in its log, such as `K7QM-2XPD-9RTA`: 60 bits, so past guessing. */
+export function newSetupCode(): string {
+  const letters = Array.from({ length: LENGTH }, () => LETTERS[randomInt(LETTERS.length)]);
+  return letters.join("").replace(/(.{4})(?=.)/g, "$1-");
+}
+
+/** Where codes are kept until they are used, each once. */
+export interface SetupCodes {
+  /** Whether this is a code; from then on it is none. */
+  redeem(code: string): Promise<boolean>;
+}
+
+/** The code of a process that is alone, as there is no App yet. */
+export class OwnCode implements SetupCodes {
+  #tell: (code: string) => void;
+  #current = newSetupCode();
+
+  /** `tell` shows a code to whoever started the process. */
+  constructor(tell: (code: string) => void) {
+    this.#tell = tell;
+  }
+
+  announce(): void {
+    this.#tell(this.#current);
+  }
+
+  async redeem(code: string): Promise<boolean> {
+    if (!sameText(normal(code), normal(this.#current))) return false;
+    this.#current = newSetupCode();
+    this.announce();
+    return true;
+  }
+}
+
+/** Codes that every instance takes, whichever printed them: people may reach any of them. */
+export class StoredCodes implements SetupCodes {
+  #o: { store: Store; key: Buffer; instance: string; tell: (code: string) => void };
+
+  constructor(options: { store: Store; key: Buffer; instance: string; tell: (code: string) => void }) {
+    this.#o = options;
+  }
+
+  /** Puts a new code of this instance's in the place of its last one. */
+  async renew(): Promise<void> {
+    const { store, instance, tell } = this.#o;
+    const code = newSetupCode();
+    const row = { instance, digest: this.#digest(code) };
+    await store.write((trx) =>
+      trx
+        .insertInto("setup_codes")
+        .values(row)
+        .onConflict((c) => c.column("instance").doUpdateSet(row))
+        .execute(),
+    );
+    tell(code);
+  }
+
+  async redeem(code: string): Promise<boolean> {
+    const { store } = this.#o;
+    const used = await store.write((trx) =>
+      trx.deleteFrom("setup_codes").where("digest", "=", this.#digest(code)).returning("instance").execute(),
+    );
+    if (used.length === 0) return false;
+    await this.renew();
+    return true;
+  }
+
+  #digest(code: string): string {
+    return keyed(this.#o.key, "setup code", normal(code));
+  }
+}
+
+/** However it was typed. */
+function normal(code: string): string {
+  return code.toUpperCase().replace(/[^A-Z0-9]/g, "");
+}

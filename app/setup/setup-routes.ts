@@ -1,0 +1,67 @@
+import { type Context, Hono } from "hono";
+import type { Probot } from "probot";
+import type { Config } from "../config/load.ts";
+import { describePing, type Ping, pingArrived } from "../github/ping.ts";
+import { SignInRefusal } from "../sign-in/refusal.ts";
+import type { SignIn } from "../sign-in/sign-in.ts";
+import type { Store } from "../store/store.ts";
+import { HttpProblem } from "../web/problem.ts";
+import { readChecklist } from "./checklist.ts";
+import { type ChecklistPage, checklistPage } from "./checklist-page.ts";
+import { codePage } from "./code-page.ts";
+import type { SetupSessions, SetupVisit } from "./setup-sessions.ts";
+
+export interface SetupRoutesOptions {
+  sessions: SetupSessions;
+  signIn: SignIn;
+  config: Config;
+  store: Store;
+  app: Promise<Probot>;
+  /** Tests the way from GitHub. */
+  testDelivery: () => Promise<Ping>;
+}
+
+/** `/setup` of an instance that has its App: what is left to do. */
+export function setupRoutes(o: SetupRoutesOptions): Hono {
+  const { sessions, signIn } = o;
+  const routes = new Hono();
+
+  const show = async (c: Context, { csrfToken }: SetupVisit, tested: ChecklistPage["tested"]) =>
+    c.html(checklistPage({ list: await readChecklist(o), csrfToken, tested }));
+
+  routes.get("/setup", async (c) => {
+    const visit = await sessions.visit(c);
+    return visit ? show(c, visit, null) : c.html(codePage());
+  });
+
+  routes.post("/setup/code", async (c) => {
+    try {
+      signIn.checkOrigin(c.req.header());
+      await sessions.enter(c, String((await c.req.parseBody()).code ?? ""));
+      return c.redirect("/setup", 303);
+    } catch (error) {
+      if (!(error instanceof SignInRefusal)) throw error;
+      return c.html(codePage(sentence(error.message)), error.status);
+    }
+  });
+
+  routes.post("/setup/ping", async (c) => {
+    signIn.checkOrigin(c.req.header());
+    const visit = await sessions.visit(c);
+    if (!visit) return c.html(codePage(), 401);
+    sessions.checkForm(visit, (await c.req.parseBody()).csrf_token);
+    try {
+      const ping = await o.testDelivery();
+      return show(c, visit, { text: sentence(describePing(ping)), well: pingArrived(ping) });
+    } catch (error) {
+      if (!(error instanceof HttpProblem)) throw error;
+      return show(c, visit, { text: sentence(error.message), well: false });
+    }
+  });
+
+  return routes;
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

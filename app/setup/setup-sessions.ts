@@ -1,0 +1,75 @@
+import { randomBytes } from "node:crypto";
+import type { Context } from "hono";
+import { getCookie, setCookie } from "hono/cookie";
+import type { Clock } from "../clock.ts";
+import { Allowance } from "../sign-in/allowance.ts";
+import { SignInRefusal } from "../sign-in/refusal.ts";
+import { sameText } from "../sign-in/same-text.ts";
+import { keyed } from "../sign-in/session-key.ts";
+import { readSignedText, signText } from "../sign-in/signed-text.ts";
+import type { SetupCodes } from "./setup-code.ts";
+
+const COOKIE = "twinhook_setup";
+const TYPE = "twinhook-setup";
+const LIFE_MS = 3_600_000;
+/** The code is past guessing; this only keeps those who try from using up the store. */
+const TRIES = { burst: 20, everyMs: 500 };
+
+/** A visit to the setup pages by someone who had the code. */
+export interface SetupVisit {
+  /** What forms must carry. */
+  csrfToken: string;
+}
+
+/** Lets those into the setup pages who have the one-time code, for an hour and in one browser. */
+export class SetupSessions {
+  #o: { key: Buffer; clock: Clock; codes: SetupCodes; isSecure: (c: Context) => boolean };
+  #tries: Allowance;
+
+  constructor(options: { key: Buffer; clock: Clock; codes: SetupCodes; isSecure: (c: Context) => boolean }) {
+    this.#o = options;
+    this.#tries = new Allowance(options.clock, TRIES);
+  }
+
+  /** The visit that a request belongs to, or null where the code has yet to be typed. */
+  async visit(c: Context): Promise<SetupVisit | null> {
+    const { key, clock } = this.#o;
+    const claims = await readSignedText(key, TYPE, getCookie(c, COOKIE) ?? "", clock);
+    return claims?.jti === undefined ? null : { csrfToken: keyed(key, "setup csrf", claims.jti) };
+  }
+
+  /**
+   * Begins a visit with the code.
+   * @throws {SignInRefusal} 401 when it is none (any more), 429 when too many were tried.
+   */
+  async enter(c: Context, code: string): Promise<void> {
+    const wait = this.#tries.take("");
+    if (wait !== null)
+      throw new SignInRefusal(429, "too many codes were tried; try again in a moment", {
+        retryAfterS: Math.ceil(wait / 1000),
+      });
+    if (!(await this.#o.codes.redeem(code)))
+      throw new SignInRefusal(401, "this is not the code, or it was used already; the newest one counts");
+    await this.keep(c);
+  }
+
+  /** Keeps the visit in the browser; `key` is that of whoever is to know it. */
+  async keep(c: Context, key = this.#o.key): Promise<void> {
+    const claims = { jti: randomBytes(18).toString("base64url") };
+    const text = await signText(key, TYPE, claims, this.#o.clock.now() + LIFE_MS);
+    setCookie(c, COOKIE, text, {
+      httpOnly: true,
+      // The way back from GitHub begins at another site.
+      sameSite: "Lax",
+      secure: this.#o.isSecure(c),
+      path: "/",
+      maxAge: LIFE_MS / 1000,
+    });
+  }
+
+  /** @throws {SignInRefusal} 403 when the form was not one of this visit's. */
+  checkForm({ csrfToken }: SetupVisit, sent: unknown): void {
+    if (typeof sent !== "string" || !sameText(sent, csrfToken))
+      throw new SignInRefusal(403, "the form was not one of these pages; load the page again");
+  }
+}
