@@ -1,3 +1,4 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../app/clock.ts";
@@ -243,6 +244,7 @@ describe("the description", () => {
       components: { schemas: Record<string, unknown> };
     };
     expect(described.openapi).toBe("3.1.0");
+    expect(await new Validator().validate(described)).toEqual({ valid: true });
     expect(described.servers).toEqual([{ url: host.url("primary"), description: "primary" }]);
     const names = Object.values(described.paths).flatMap((at) => Object.values(at).map((o) => o.operationId));
     expect(new Set(names).size).toBe(names.length);

@@ -26,7 +26,7 @@ export function describeApi(servers: readonly { url: string; description: string
       title: "Twinhook",
       version: VERSION,
       description:
-        "The HTTP interface of every instance. Unknown fields in requests are ignored; errors are problem documents (RFC 9457).",
+        "The HTTP interface of every instance. Unknown fields in requests are ignored; errors are problem documents (RFC 9457). The pages and the WebSockets are not part of this description.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers,
