@@ -4,6 +4,10 @@ import { eventVariables, RUNNER_ENV, runAction, startAction } from "../helpers/a
 import { DELIVERY_SECRET } from "../helpers/test-host.ts";
 import { deploymentIn, REPOSITORY, type Scene, setScene, setTwinScene } from "./twins.ts";
 
+interface Report {
+  deployment: { accepted_by: string; run_by: string };
+}
+
 const DEPLOY_WORKFLOW = ".github/workflows/deploy.yml";
 const action = { secret_env: "SITE_DELIVERY_SECRET", workflows: [DEPLOY_WORKFLOW] };
 const FAILING = { run: ["sh", "-c", "echo installing; echo 'disk <full>' >&2; exit 3"] };
@@ -72,6 +76,12 @@ describe("the Action against real twins", () => {
     const step = await running.result;
     expect(step.outputs).toMatchObject({ route: "primary", status: "succeeded", verified: "true" });
     expect(step.exitCode).toBe(0);
+    const { accepted_by, run_by } = (JSON.parse(step.outputs.report ?? "") as Report).deployment;
+    expect(accepted_by).toBe("primary");
+    // Who began it before the primary died is a matter of luck; who told of its end is not.
+    expect(["primary", "backup"]).toContain(run_by);
+    expect(step.summary).toMatch(/read back as succeeded from the backup/);
+    expect(step.summary).toMatch(/<td>primary \(http.*(broken off|refused)/);
     expect(scene.host.trace().map(({ what }) => what)).toEqual(["start", "end"]);
   });
 

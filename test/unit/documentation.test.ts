@@ -275,7 +275,7 @@ describe.each([
     for (const [, target = ""] of text.matchAll(/\]\(([^)]+)\)/g)) {
       if (/^https?:/.test(target)) continue;
       if (target.startsWith("#")) expect(headings).toContain(target);
-      else expect(existsSync(resolve(ROOT, dirname(file), target)), target).toBe(true);
+      else expect(existsSync(resolve(ROOT, dirname(file), target.replace(/#.*/, ""))), target).toBe(true);
     }
   });
 
