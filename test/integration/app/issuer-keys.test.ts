@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, it, onTestFinished } from "vitest";
 import { TokenVerifier } from "../../../app/web/oidc/token-verifier.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
@@ -95,4 +96,25 @@ it.each([
   set.clear();
   clock.ms += 3_000;
   await verifier.verify(token());
+});
+
+it("a token of which any bit was changed proves nothing, and neither does any other text", async () => {
+  const { verifier, token } = await setUp();
+  await verifier.verify(token());
+  const refused = async (text: string) => {
+    await expect(verifier.verify(text)).rejects.toEqual(status(401));
+  };
+  await fc.assert(
+    fc.asyncProperty(fc.nat({ max: 2 }), fc.nat(), fc.nat({ max: 7 }), async (part, place, bit) => {
+      const parts = token()
+        .split(".")
+        .map((text) => Buffer.from(text, "base64url"));
+      const bytes = parts[part] as Buffer;
+      const at = place % bytes.length;
+      bytes[at] = (bytes[at] as number) ^ (1 << bit);
+      await refused(parts.map((one) => one.toString("base64url")).join("."));
+    }),
+    { numRuns: 200 },
+  );
+  await fc.assert(fc.asyncProperty(fc.string({ unit: "binary" }), refused), { numRuns: 100 });
 });
