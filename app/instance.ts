@@ -9,6 +9,7 @@ import type { Config } from "./config/load.ts";
 import { Broadcast } from "./failover/broadcast.ts";
 import { DeliveryHealth } from "./failover/delivery-health.ts";
 import { Failover } from "./failover/failover.ts";
+import { GitHubReach } from "./failover/github-reach.ts";
 import { Notices } from "./failover/notices.ts";
 import { RecurringLooks } from "./failover/recurring-looks.ts";
 import { Retention } from "./failover/retention.ts";
@@ -17,6 +18,7 @@ import { DeliveryLogClient } from "./github/delivery-log.ts";
 import { GitHubDeployments } from "./github/deployments.ts";
 import { githubTime } from "./github/github-time.ts";
 import { GITHUB_OUTBOX, Outbox } from "./github/outbox.ts";
+import { reachable } from "./github/reachable.ts";
 import { RepositoryAccess } from "./github/repository-access.ts";
 import { RepositoryHooksClient } from "./github/repository-hooks.ts";
 import { signatureCheck } from "./github/signature.ts";
@@ -109,7 +111,12 @@ export async function startInstance(options: {
   });
   const store = new MeasuredStore(opened, metrics);
 
-  const newApp = (secret: string) => githubApp(environment, secret, log, (call) => metrics.called(call));
+  const reach = new GitHubReach({ clock, probe: () => reachable(environment.githubApiUrl) });
+  const newApp = (secret: string) =>
+    githubApp(environment, secret, log, (call) => {
+      metrics.called(call);
+      if (call.result === "failed") reach.doubt();
+    });
   const secret = environment.webhookSecret as string;
   const previous = environment.webhookSecretPrevious;
   const accepted = await Promise.all((previous ? [secret, previous] : [secret]).map(newApp));
@@ -173,6 +180,7 @@ export async function startInstance(options: {
     clock,
     registry,
     github: new WebhookConfigClient(newApp(secret), secret),
+    reach,
     notices,
     onTakeOver: () => {
       const looked = looks.everywhere();

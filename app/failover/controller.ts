@@ -46,6 +46,8 @@ export interface ControllerOptions {
   observe: () => readonly ObservedEndpoint[];
   /** Whether the process that holds the lease is proven to be gone, or has given up. */
   isGone: (holder: LeaseRow) => boolean;
+  /** Whether another instance reaches GitHub, and this one does not. */
+  isCutOff: () => boolean;
   github: Pick<WebhookConfigClient, "read" | "write">;
   /** Whether the webhook secret is being changed, and the previous one still counts. */
   secretChanges: boolean;
@@ -171,6 +173,7 @@ export class Controller {
 
   async #step(): Promise<void> {
     const { clock, store, thresholds } = this.#o;
+    if (this.#o.isCutOff()) return this.#stepBack();
     const holder = this.#lease.holder;
     const free = !this.#lease.held && holder !== undefined && this.#o.isGone(holder);
     if (clock.monotonic() >= this.#leaseDueAt || free) {
@@ -200,6 +203,15 @@ export class Controller {
     });
     if (decision.kind === "stay") await this.#stay(decision, active);
     else await this.#move(decision, active);
+  }
+
+  /** Leaves control to an instance that reaches GitHub. */
+  async #stepBack(): Promise<void> {
+    const { candidate, clock, log } = this.#o;
+    this.#leaseDueAt = clock.monotonic() + RETRY_MS;
+    if (!this.#lease.held) return;
+    log.warn(`${candidate.instance} cannot reach GitHub and another instance can: it gives up control`);
+    await this.#lease.release();
   }
 
   async #takeOver(): Promise<void> {

@@ -9,6 +9,7 @@ import type { RunRegistry } from "../run/run-registry.ts";
 import type { LeaseRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { Controller } from "./controller.ts";
+import type { GitHubReach } from "./github-reach.ts";
 import { HealthChecker } from "./health-checker.ts";
 import { HealthRecord } from "./health-record.ts";
 import type { HealthStatus } from "./health-window.ts";
@@ -33,6 +34,7 @@ export interface FailoverOptions {
   clock: Clock;
   registry: RunRegistry;
   github: WebhookConfigClient;
+  reach: GitHubReach;
   notices: Notices;
   /** Called when this instance has become the controller, and when GitHub has taken another URL. */
   onTakeOver: () => Promise<void>;
@@ -90,6 +92,7 @@ export class Failover {
       doorUrl: config.door?.url ?? null,
       observe: () => this.checker.observe(),
       isGone: (holder) => isGone(holder, host, registry),
+      isCutOff: () => options.reach.onlyElsewhere,
       github,
       secretChanges: config.environment.webhookSecretPrevious !== null,
       notices,
@@ -115,13 +118,15 @@ export class Failover {
         leaving: this.#leaving,
         storeFails: options.storeFails(),
         sees: Object.fromEntries(this.checker.observe().map(({ name, health }) => [name, health.status])),
+        github: options.reach.own,
       }),
       events: {
         onDied: (name) => {
           this.checker.died(name, "its process is gone");
           this.controller.gone(name);
         },
-        onBeat: (name, { leaving, sees, storeFails = false }) => {
+        onBeat: (name, { leaving, sees, storeFails = false, github }) => {
+          options.reach.heard(name, github);
           this.#views.set(name, sees);
           if (storeFails) this.#failing.add(name);
           else this.#failing.delete(name);
@@ -130,6 +135,7 @@ export class Failover {
         onLost: (name) => {
           this.#views.delete(name);
           this.#failing.delete(name);
+          options.reach.heard(name, undefined);
           this.checker.leaving(name, false);
         },
       },

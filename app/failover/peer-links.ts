@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { WebSocket, WebSocketServer } from "ws";
+import type { Reach } from "./github-reach.ts";
 import type { HealthStatus } from "./health-window.ts";
 import {
   type Challenge,
@@ -42,6 +43,8 @@ export interface Beat {
   storeFails?: boolean;
   /** How every endpoint does, as the sender sees it. */
   sees: Record<string, HealthStatus>;
+  /** Whether the sender reaches GitHub. */
+  github: Reach;
 }
 
 export interface PeerEvents {

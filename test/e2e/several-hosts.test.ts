@@ -54,6 +54,11 @@ describe.skipIf(why !== null)(`three hosts on PostgreSQL${why === null ? "" : ` 
     expect(report.deployments.map(({ source }) => source)).toContain("catch_up");
   });
 
+  it("GitHub is sent to another one when it and the active one cannot reach each other", () => {
+    expect(round("github").movedAfterMs).toBeLessThan(20_000);
+    expect(round("github").accepted).toBeGreaterThanOrEqual(3);
+  });
+
   it("GitHub is sent to another one when the active one's plug is pulled", () => {
     expect(round("everyone")).toMatchObject({ readiness: null });
     expect(round("everyone").movedAfterMs).toBeLessThan(5_000);

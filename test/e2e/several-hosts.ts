@@ -91,10 +91,15 @@ async function main(tag: string, reportFile: string): Promise<void> {
   }, EVENT_EVERY_MS);
 
   const rounds: Round[] = [];
-  const cutOff = async (from: Round["from"], cut: (host: string) => void, mend: (host: string) => void) => {
+  const cutOff = async (
+    from: Round["from"],
+    cut: (host: string) => void,
+    mend: (host: string) => void,
+    limitMs = CUT_MS,
+  ) => {
     const host = activeHost() as string;
     cut(host);
-    const moved = await until("another host is active", () => activeHost() !== host, CUT_MS).catch(
+    const moved = await until("another host is active", () => activeHost() !== host, limitMs).catch(
       () => null,
     );
     const before = accepted();
@@ -110,8 +115,8 @@ async function main(tag: string, reportFile: string): Promise<void> {
   const others = (host: string) => addresses(HOSTS.filter((name) => name !== host));
   const to = (choose: (host: string) => string[]) =>
     [(h: string) => network.cut(h, choose(h)), (h: string) => network.mend(h, choose(h))] as const;
-  // What fails meanwhile is caught up after the next switch.
-  await cutOff("github", ...to(() => [GITHUB_ADDRESS]));
+  // That GitHub cannot reach it, only GitHub's own log tells, and that to a controller which can reach GitHub.
+  await cutOff("github", ...to(() => [GITHUB_ADDRESS]), PATIENCE_MS);
   await cutOff(
     "everyone",
     (host) => network.unplug(host),

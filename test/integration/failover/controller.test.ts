@@ -41,6 +41,7 @@ async function scene(store: Store) {
   const log: { msg: string }[] = [];
   const notices: Notice[] = [];
   const controllers: Controller[] = [];
+  const cutOff = new Set<string>();
   /** The look at GitHub's log that follows a switch. */
   const look = Promise.withResolvers<void>();
   const start = (instance: string) => {
@@ -60,6 +61,7 @@ async function scene(store: Store) {
           health: (windows.get(name) as HealthWindow).health(clock.monotonic()),
         })),
       isGone: ({ holder }) => holder === null,
+      isCutOff: () => cutOff.has(instance),
       github,
       notices: bus,
       onTakeOver: async () => {},
@@ -90,7 +92,7 @@ async function scene(store: Store) {
     await vi.waitFor(async () => expect((await readSwitchboard(store))?.webhook_url).toBeTruthy());
     return controller;
   };
-  return { clock, github, windows, log, notices, look, start, begin, pass, story };
+  return { clock, github, windows, log, notices, look, cutOff, start, begin, pass, story };
 }
 
 describe.each(ENGINES)("the controller on %s", (engine) => {
@@ -101,6 +103,20 @@ describe.each(ENGINES)("the controller on %s", (engine) => {
     await begin();
     expect(await readSwitchboard(store)).toMatchObject({ active: "backup", webhook_url: urlOf("backup") });
     expect(github.writes).toEqual([]);
+  });
+
+  it("leaves its place to another one when that reaches GitHub and it does not", async () => {
+    const store = await newStore(engine);
+    const { begin, start, cutOff, pass } = await scene(store);
+    const controller = await begin();
+    const other = start("backup");
+    await pass(1_000);
+    expect([controller.held, other.held]).toEqual([true, false]);
+    cutOff.add("primary");
+    await vi.waitFor(async () => {
+      await pass(500);
+      expect([controller.held, other.held]).toEqual([false, true]);
+    });
   });
 
   describe("has targets that deploy every run in order wait", () => {

@@ -44,7 +44,7 @@ async function side(
       name,
       key,
       peers: [{ name: peer.name, address: `ws://127.0.0.1:${peer.port}` }],
-      beat: () => ({ leaving: state.leaving, sees: { [name]: "healthy" } }),
+      beat: () => ({ leaving: state.leaving, sees: { [name]: "healthy" }, github: "unknown" }),
       events: {
         onDied: (who) => state.heard.push(`${who} died`),
         onBeat: (who, { leaving, sees }) =>
