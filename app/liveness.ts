@@ -2,15 +2,15 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Clock } from "./clock.ts";
 
-const INTERVAL_MS = 1_000;
-const ANSWER_LIMIT_MS = 1_000;
+const INTERVAL_MS = 700;
+const ANSWER_LIMIT_MS = 700;
 /** So many checks in a row without a word, and a process that was up counts as frozen. */
 const SILENT_CHECKS = 3;
 /** A process may wait this long for its store, or migrate it, before it listens. */
 const START_LIMIT_MS = 5 * 60_000;
 
 /**
- * Asks the instance at `url` every second whether it lives, and resolves with the reason once it has stopped to
+ * Asks the instance at `url` again and again whether it lives, and resolves with the reason once it has stopped to
  * answer. A refused connection alone is none: the instance may be starting, or shutting down. `onUp` is called at
  * its first answer. Rejects when `signal` aborts.
  */

@@ -4,6 +4,8 @@ import { ENGINES } from "../helpers/stores.ts";
 import { PATIENCE_MS, pointHookTo, REPOSITORY, setScene } from "./twins.ts";
 
 const CAUGHT_UP_MS = 20_000;
+/** How long both are down, by GitHub's clock. */
+const OUTAGE_MS = 60_000;
 const ONE_DELIVERY = /^\/app\/hook\/deliveries\/\d+$/;
 
 interface Status {
@@ -28,6 +30,7 @@ describe.each(ENGINES)("after both instances were down, on %s", (engine) => {
       return run.id;
     };
     for (let i = 0; i < 11; i++) {
+      github.clock.advance(OUTAGE_MS / 11);
       // The sixth event is never sent at all.
       matter.push(run({ repository: REPOSITORY, send: i !== 5 }));
       for (let j = 0; j < 2; j++) {

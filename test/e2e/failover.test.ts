@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { freezeInTransaction } from "../helpers/freeze-writer.ts";
@@ -9,6 +10,8 @@ import { PATIENCE_MS } from "./twins.ts";
 const OUTER_LIMIT_MS = 5_000;
 
 const LIMIT_MS = 120_000;
+/** For how long an instance is frozen. */
+const FROZEN_MS = 10_000;
 const other = (name: string) => (name === "primary" ? "backup" : "primary");
 
 describe.each(ENGINES)("the active instance is killed, on %s", { timeout: LIMIT_MS }, (engine) => {
@@ -81,6 +84,8 @@ describe("an instance that is frozen", { timeout: LIMIT_MS }, () => {
     expect((await scene.deliver())?.status).toBe("OK");
 
     const before = scene.patches.length;
+    // Long after its lease has ended, by every clock.
+    await sleep(frozenAt + FROZEN_MS - Date.now());
     process.kill(scene.process(frozen).pid, "SIGCONT");
     await scene.until(frozen, (now) => now.controller === twin && now.endpoints.every(isUp));
     expect(scene.patches.length).toBe(before);

@@ -7,7 +7,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Network, whyNoNetworks } from "../helpers/network.ts";
 import { HOSTS, type Report, type Round } from "./several-hosts.ts";
 
-const LIMIT_MS = 180_000;
+/** Whether each host in its turn is cut off from everything, and not only whichever is the active one. */
+const EVERY_HOST = process.env.TWINHOOK_EVERY_HOST !== undefined;
+const LIMIT_MS = EVERY_HOST ? 600_000 : 180_000;
 const why = whyNoNetworks();
 
 /** Makes the network, has everything happen in its middle, and removes it. */
@@ -23,6 +25,7 @@ async function run(): Promise<Report> {
       join(import.meta.dirname, "several-hosts.ts"),
       String(process.pid),
       file,
+      ...(EVERY_HOST ? ["every-host"] : []),
     ];
     const child = spawn(command as string, args, { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
@@ -44,7 +47,7 @@ async function run(): Promise<Report> {
 
 describe.skipIf(why !== null)(`three hosts on PostgreSQL${why === null ? "" : ` (skipped: ${why})`}`, () => {
   let report: Report;
-  const round = (from: Round["from"]) => report.rounds.find((one) => one.from === from) as Round;
+  const rounds = (from: Round["from"]) => report.rounds.filter((one) => one.from === from);
 
   beforeAll(async () => {
     report = await run();
@@ -55,29 +58,35 @@ describe.skipIf(why !== null)(`three hosts on PostgreSQL${why === null ? "" : ` 
   });
 
   it("GitHub is sent to another one when it and the active one cannot reach each other", () => {
-    expect(round("github").movedAfterMs).toBeLessThan(20_000);
-    expect(round("github").accepted).toBeGreaterThanOrEqual(3);
+    for (const { movedAfterMs, accepted } of rounds("github")) {
+      expect(movedAfterMs).toBeLessThan(20_000);
+      expect(accepted).toBeGreaterThanOrEqual(3);
+    }
   });
 
   it("GitHub is sent to another one when the active one's plug is pulled", () => {
-    expect(round("everyone")).toMatchObject({ readiness: null });
-    expect(round("everyone").movedAfterMs).toBeLessThan(5_000);
-    expect(round("everyone").accepted).toBeGreaterThanOrEqual(3);
+    for (const { readiness, movedAfterMs, accepted } of rounds("everyone")) {
+      expect(readiness).toBeNull();
+      expect(movedAfterMs).toBeLessThan(5_000);
+      expect(accepted).toBeGreaterThanOrEqual(3);
+    }
   });
 
   it("one that is cut off from the database says that it is not ready, and another takes its place", () => {
-    expect(round("database").readiness).toBe("not ready");
-    expect(round("database").movedAfterMs).toBeLessThan(5_000);
-    expect(round("database").accepted).toBeGreaterThanOrEqual(3);
+    for (const { readiness, movedAfterMs, accepted } of rounds("database")) {
+      expect(readiness).toBe("not ready");
+      expect(movedAfterMs).toBeLessThan(5_000);
+      expect(accepted).toBeGreaterThanOrEqual(3);
+    }
   });
 
   it("events go on when the active one is cut off from the others", () => {
-    expect(round("others").accepted).toBeGreaterThanOrEqual(3);
+    for (const { accepted } of rounds("others")) expect(accepted).toBeGreaterThanOrEqual(3);
   });
 
   it("each rejoins once it is reachable again", () => {
     expect(report.dead).toEqual([]);
-    expect(report.rounds).toHaveLength(4);
+    expect(report.rounds).toHaveLength(EVERY_HOST ? 4 * HOSTS.length : 4);
     for (const { readyAfterMs } of report.rounds) expect(readyAfterMs).toBeLessThan(15_000);
   });
 

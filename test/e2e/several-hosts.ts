@@ -14,6 +14,8 @@ const PORT = 9_000;
 const REPOSITORY = "acme/site";
 const EVENT_EVERY_MS = 400;
 const PATIENCE_MS = 20_000;
+/** Failures count for a minute. */
+const RECOVERY_MS = 90_000;
 /** How long a cut lasts at most, once for the switch and once for events to be accepted again. */
 const CUT_MS = 5_000;
 
@@ -41,7 +43,7 @@ export interface Report {
   started: number[];
 }
 
-async function main(tag: string, reportFile: string): Promise<void> {
+async function main(tag: string, reportFile: string, everyHost: boolean): Promise<void> {
   const network = new Network(tag, HOSTS);
   const postgres = await startPostgres({ host: DATABASE_ADDRESS });
   const github = await startGitHub({ host: GITHUB_ADDRESS, deliveryLimitMs: 2_000 });
@@ -115,15 +117,32 @@ async function main(tag: string, reportFile: string): Promise<void> {
   const others = (host: string) => addresses(HOSTS.filter((name) => name !== host));
   const to = (choose: (host: string) => string[]) =>
     [(h: string) => network.cut(h, choose(h)), (h: string) => network.mend(h, choose(h))] as const;
-  // That GitHub cannot reach it, only GitHub's own log tells, and that to a controller which can reach GitHub.
-  await cutOff("github", ...to(() => [GITHUB_ADDRESS]), PATIENCE_MS);
-  await cutOff(
+  const admin = (method: string, host: string, body?: object) =>
+    first.admin(host, method, "/api/switchover", body);
+  const makeActive = async (host: string) => {
+    await until(
+      `${host} may become the active one`,
+      async () => (await admin("POST", host, { to: host })).status === 202,
+      RECOVERY_MS,
+    );
+    await until(`${host} is the active one`, () => activeHost() === host);
+    await admin("DELETE", host);
+  };
+  const inTurn = async (...cut: Parameters<typeof cutOff>) => {
+    for (const host of everyHost ? HOSTS : [null]) {
+      if (host) await makeActive(host);
+      await cutOff(...cut);
+    }
+  };
+  await inTurn(
     "everyone",
     (host) => network.unplug(host),
     (host) => network.plugIn(host),
   );
-  await cutOff("database", ...to(() => [DATABASE_ADDRESS]));
-  await cutOff("others", ...to(others));
+  await inTurn("database", ...to(() => [DATABASE_ADDRESS]));
+  await inTurn("others", ...to(others));
+  // That GitHub cannot reach it, only GitHub's own log tells, and that to a controller which can reach GitHub.
+  await inTurn("github", ...to(() => [GITHUB_ADDRESS]), PATIENCE_MS);
   clearInterval(events);
 
   const deployments = () => first.deployments(activeHost() as string);
@@ -154,4 +173,5 @@ async function main(tag: string, reportFile: string): Promise<void> {
   await Promise.all([github.close(), postgres.stop()]);
 }
 
-if (import.meta.main) await main(process.argv[2] as string, process.argv[3] as string);
+if (import.meta.main)
+  await main(process.argv[2] as string, process.argv[3] as string, process.argv[4] === "every-host");
