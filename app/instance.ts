@@ -111,7 +111,11 @@ export async function startInstance(options: {
   });
   const store = new MeasuredStore(opened, metrics);
 
-  const reach = new GitHubReach({ clock, probe: () => reachable(environment.githubApiUrl) });
+  const reach = new GitHubReach({
+    clock,
+    probe: () => reachable(environment.githubApiUrl),
+    onOtherAway: () => void looks.catchUp(),
+  });
   const newApp = (secret: string) =>
     githubApp(environment, secret, log, (call) => {
       metrics.called(call);

@@ -16,7 +16,12 @@ const SETTLED_MS = 30_000;
  * Node's options for an instance. Payloads are large and short-lived: in a small young generation they cost a
  * little more often, and the memory of the process stays as it is however many there were.
  */
-export const INSTANCE_OPTIONS = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=4"] as const;
+export const INSTANCE_OPTIONS = [
+  "--disable-warning=ExperimentalWarning",
+  "--max-semi-space-size=4",
+  "--initial-old-space-size=48",
+  "--heap-growing-percent=50",
+] as const;
 /** How long instances have to stop by themselves. */
 const STOP_LIMIT_MS = 25_000;
 

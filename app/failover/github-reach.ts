@@ -6,6 +6,8 @@ export type Reach = "unknown" | "reached" | "away";
 /** How soon GitHub is tried again, and for how long an answer counts. */
 const TRY_MS = 2_000;
 const COUNTS_MS = 10_000;
+/** How often it is said that another one does not reach it. */
+const SAY_MS = 5_000;
 
 /**
  * Who reaches GitHub, when a call to it has failed: then the instances try it, and tell each other in their
@@ -17,11 +19,17 @@ export class GitHubReach {
   #own: Reach = "unknown";
   #triedAt = Number.NEGATIVE_INFINITY;
   #others = new Map<string, Reach>();
+  #onOtherAway: () => void;
+  #saidAt = Number.NEGATIVE_INFINITY;
 
-  /** `probe` resolves to whether GitHub answers. */
-  constructor({ clock, probe }: { clock: Clock; probe: () => Promise<boolean> }) {
-    this.#clock = clock;
-    this.#probe = probe;
+  /**
+   * `probe` resolves to whether GitHub answers. `onOtherAway` is called every few seconds while another instance
+   * says that it is away: what GitHub sends there may fail.
+   */
+  constructor(options: { clock: Clock; probe: () => Promise<boolean>; onOtherAway: () => void }) {
+    this.#clock = options.clock;
+    this.#probe = options.probe;
+    this.#onOtherAway = options.onOtherAway;
   }
 
   /** What this instance says of itself; it goes on trying for as long as GitHub is away. */
@@ -47,8 +55,13 @@ export class GitHubReach {
 
   /** What another instance says; undefined when it cannot be heard any more, or is too old to say it. */
   heard(name: string, reach: Reach | undefined): void {
-    if (reach === "away") this.doubt();
     if (reach === undefined) this.#others.delete(name);
     else this.#others.set(name, reach);
+    if (reach !== "away") return;
+    this.doubt();
+    const now = this.#clock.monotonic();
+    if (now - this.#saidAt < SAY_MS) return;
+    this.#saidAt = now;
+    this.#onOtherAway();
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Network, whyNoNetworks } from "../helpers/network.ts";
-import { HOSTS, type Report, type Round } from "./several-hosts.ts";
+import { HOSTS, NOTICED_MS, type Report, type Round } from "./several-hosts.ts";
 
 /** Whether each host in its turn is cut off from everything, and not only whichever is the active one. */
 const EVERY_HOST = process.env.TWINHOOK_EVERY_HOST !== undefined;
@@ -59,7 +59,7 @@ describe.skipIf(why !== null)(`three hosts on PostgreSQL${why === null ? "" : ` 
 
   it("GitHub is sent to another one when it and the active one cannot reach each other", () => {
     for (const { movedAfterMs, accepted } of rounds("github")) {
-      expect(movedAfterMs).toBeLessThan(20_000);
+      expect(movedAfterMs).toBeLessThan(NOTICED_MS);
       expect(accepted).toBeGreaterThanOrEqual(3);
     }
   });

@@ -14,6 +14,8 @@ const PORT = 9_000;
 const REPOSITORY = "acme/site";
 const EVENT_EVERY_MS = 400;
 const PATIENCE_MS = 20_000;
+/** How long it may take until it is noticed that GitHub cannot reach a host. */
+export const NOTICED_MS = 30_000;
 /** Failures count for a minute. */
 const RECOVERY_MS = 90_000;
 /** How long a cut lasts at most, once for the switch and once for events to be accepted again. */
@@ -120,12 +122,13 @@ async function main(tag: string, reportFile: string, everyHost: boolean): Promis
   const admin = (method: string, host: string, body?: object) =>
     first.admin(host, method, "/api/switchover", body);
   const makeActive = async (host: string) => {
-    await until(
-      `${host} may become the active one`,
-      async () => (await admin("POST", host, { to: host })).status === 202,
-      RECOVERY_MS,
-    );
-    await until(`${host} is the active one`, () => activeHost() === host);
+    const isActive = () => activeHost() === host;
+    // Refused while it is not healthy, and void when it is not a moment later.
+    const asked = () =>
+      admin("POST", host, { to: host })
+        .then(() => until(`${host} is the active one`, isActive, 2_000))
+        .then(isActive, () => false);
+    await until(`${host} has become the active one`, asked, RECOVERY_MS);
     await admin("DELETE", host);
   };
   const inTurn = async (...cut: Parameters<typeof cutOff>) => {
@@ -142,7 +145,7 @@ async function main(tag: string, reportFile: string, everyHost: boolean): Promis
   await inTurn("database", ...to(() => [DATABASE_ADDRESS]));
   await inTurn("others", ...to(others));
   // That GitHub cannot reach it, only GitHub's own log tells, and that to a controller which can reach GitHub.
-  await inTurn("github", ...to(() => [GITHUB_ADDRESS]), PATIENCE_MS);
+  await inTurn("github", ...to(() => [GITHUB_ADDRESS]), NOTICED_MS);
   clearInterval(events);
 
   const deployments = () => first.deployments(activeHost() as string);
