@@ -3,6 +3,7 @@ import { cpus } from "node:os";
 import { startGitHub } from "../helpers/github/simulator.ts";
 import { type AcceptResult, measureAccepts } from "./accepts.ts";
 import { type ActionTimes, measureAction } from "./action.ts";
+import { type DashboardResult, measureDashboard } from "./dashboard/dashboard.ts";
 import { measureDisk } from "./disk.ts";
 import { type FailoverTimes, measureFailover } from "./failover/failover.ts";
 import { type MemoryLook, measureMemory } from "./memory.ts";
@@ -10,6 +11,7 @@ import { type BenchOptions, readOptions } from "./options.ts";
 import {
   describeAccepts,
   describeAction,
+  describeDashboard,
   describeFailover,
   describeMemory,
   describeTrigger,
@@ -35,6 +37,7 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
   let memory: MemoryLook[] | undefined;
   let failover: FailoverTimes[] | undefined;
   let action: ActionTimes[] | undefined;
+  let dashboard: DashboardResult | undefined;
   try {
     if (parts.includes("accepts")) {
       accepts = await measureAccepts(github, options, note);
@@ -56,6 +59,10 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
       action = await measureAction(github, options, note);
       print(describeAction(action));
     }
+    if (parts.includes("dashboard")) {
+      dashboard = await measureDashboard(github, options, note);
+      print(describeDashboard(dashboard));
+    }
   } finally {
     await stopAll();
     await github.close();
@@ -63,7 +70,7 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
   if (json)
     console.log(
       JSON.stringify(
-        { node: process.version, disk, accepts, trigger, memory, failover, action },
+        { node: process.version, disk, accepts, trigger, memory, failover, action, dashboard },
         undefined,
         2,
       ),

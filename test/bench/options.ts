@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const PARTS = ["accepts", "trigger", "memory", "failover", "action"] as const;
+export const PARTS = ["accepts", "trigger", "memory", "failover", "action", "dashboard"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -20,9 +20,9 @@ export interface BenchOptions {
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --only PART     accepts, trigger, memory, failover or action; may be given several times (default: all)
-  --seconds N     accepts: how long each subject is loaded per round (default 3)
-  --rounds N      accepts: how many rounds of all subjects, one after the other (default 5)
+  --only PART     accepts, trigger, memory, failover, action or dashboard; may be given several times (default: all)
+  --seconds N     accepts, dashboard: how long each subject is loaded per round (default 3)
+  --rounds N      accepts, dashboard: how many rounds of all subjects, one after the other (default 5)
   --samples N     trigger: how many events per subject (default 60)
   --kills N       failover: how often the active instance is killed (default 20)
   --freezes N     failover: how often it is frozen (default 10)

@@ -1,5 +1,7 @@
 import type { AcceptResult } from "./accepts.ts";
 import type { ActionTimes } from "./action.ts";
+import type { DashboardResult } from "./dashboard/dashboard.ts";
+import { DELIVERIES, DEPLOYMENTS } from "./dashboard/fill-store.ts";
 import type { FailoverTimes } from "./failover/failover.ts";
 import { CONNECTIONS } from "./load-generator.ts";
 import type { MemoryLook } from "./memory.ts";
@@ -96,6 +98,23 @@ export function describeFailover(results: readonly FailoverTimes[]): string {
       ["", "median ms", "max ms", "HAProxy median", "max", "deployed once, in order", "not delivered"],
       rows,
     ),
+  ].join("\n");
+}
+
+/** The pages as a table, and the accepts beside an empty store's. */
+export function describeDashboard({ pages, empty, full, ratio }: DashboardResult): string {
+  const rows = pages.map(({ page, median, max, limitMs }) => [
+    page,
+    median.toFixed(1),
+    max.toFixed(1),
+    String(limitMs),
+  ]);
+  return [
+    `Dashboard: ${DELIVERIES.toLocaleString("en")} deliveries and ${DEPLOYMENTS.toLocaleString("en")} deployments in the store (SQLite)`,
+    "",
+    table(["page", "median ms", "max ms", "at most"], rows),
+    "",
+    `Accepts: ${withRange(full, 0)} events/s, with an empty store ${withRange(empty, 0)}: ${withRange(ratio, 2)} of it`,
   ].join("\n");
 }
 

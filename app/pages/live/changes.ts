@@ -50,7 +50,7 @@ export class Changes {
   /** Everything that is watched, by a key of its own, the oldest first. */
   async #read(): Promise<Map<string, Change>> {
     const { read } = this.#store;
-    const [board, lease, health, failovers, looks, newest, active, deliveries] = await Promise.all([
+    const [board, lease, health, failovers, looks, newest, deliveries, ...pending] = await Promise.all([
       readSwitchboard(this.#store),
       read.selectFrom("leases").selectAll().where("name", "=", "controller").executeTakeFirst(),
       read.selectFrom("endpoint_health").selectAll().execute(),
@@ -58,19 +58,21 @@ export class Changes {
       read.selectFrom("looks").selectAll().execute(),
       read.selectFrom("deployments").selectAll().orderBy("seq", "desc").limit(WATCHED).execute(),
       read
-        .selectFrom("deployments")
-        .selectAll()
-        .where((e) => e.or([e("status", "in", ["queued", "running"]), e("id", "in", ["", ...this.#active])]))
-        .limit(2 * WATCHED)
-        .execute(),
-      read
         .selectFrom("deliveries")
         .selectAll()
         .orderBy("received_at", "desc")
         .orderBy("id", "desc")
         .limit(WATCHED)
         .execute(),
+      // One by one: each status has a small index of its own.
+      ...["running" as const, "queued" as const].map((status) =>
+        read.selectFrom("deployments").selectAll().where("status", "=", status).limit(WATCHED).execute(),
+      ),
+      this.#active.length === 0
+        ? []
+        : read.selectFrom("deployments").selectAll().where("id", "in", this.#active).execute(),
     ]);
+    const active = pending.flat();
     this.#active = active.filter(({ status }) => !isFinal(status)).map(({ id }) => id);
     const state = new Map<string, Change>();
     const note = (
@@ -108,7 +110,7 @@ export class Changes {
       });
     for (const { name, found, accepted } of looks) note("catch_up", name, { name, found, accepted });
     for (const row of deliveries.toReversed()) note("delivery", row.id, presentDelivery(row), row.repository);
-    for (const row of [...active, ...newest.toReversed()])
+    for (const row of [...newest.toReversed(), ...active])
       note("deployment", row.id, presentDeployment(row, { url: this.#pageUrl(row.id) }), row.repository_key);
     return state;
   }

@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { INSTANCE_OPTIONS } from "../../../app/start.ts";
@@ -14,6 +15,8 @@ const MAIN = resolve(import.meta.dirname, "../../../app/main.ts");
 export interface TwinhookSubject extends Subject {
   /** How many events the store holds. */
   deliveries(): number;
+  /** Where its pages are. */
+  url: string;
 }
 
 /**
@@ -22,7 +25,13 @@ export interface TwinhookSubject extends Subject {
  */
 export async function startTwinhook(
   github: GitHub,
-  options: { name: string; command: readonly string[]; queue: "latest" | "all" },
+  options: {
+    name: string;
+    command: readonly string[];
+    queue: "latest" | "all";
+    /** Makes the store at this path before the instance starts. */
+    prepare?: (path: string) => Promise<void>;
+  },
 ): Promise<TwinhookSubject> {
   const host = await TestHost.create({
     github,
@@ -31,6 +40,9 @@ export async function startTwinhook(
     env: { LOG_LEVEL: "warn" },
   });
   const { port } = new URL(host.url("bench"));
+  const path = join(host.stateDirectory, "twinhook.db");
+  mkdirSync(host.stateDirectory, { recursive: true });
+  await options.prepare?.(path);
   const server = await startServer(process.execPath, [...INSTANCE_OPTIONS, MAIN, "--instance", "bench"], {
     port: Number(port),
     directory: host.directory,
@@ -48,8 +60,9 @@ export async function startTwinhook(
       secret: github.app.webhookSecret,
     },
     pid: server.pid,
+    url: host.url("bench"),
     deliveries() {
-      const store = new DatabaseSync(join(host.stateDirectory, "twinhook.db"), {
+      const store = new DatabaseSync(path, {
         readOnly: true,
         timeout: 5_000,
       });
