@@ -34,9 +34,10 @@ export class Changes {
     this.#pageUrl = options.pageUrl;
   }
 
-  /** Forgets what it knew: the next look finds no change. */
-  reset(): void {
+  /** Takes what is so now for known: the next look finds what changes from then on. */
+  async begin(): Promise<void> {
     this.#known = undefined;
+    await this.look();
   }
 
   async look(): Promise<Change[]> {

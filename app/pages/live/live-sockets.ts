@@ -53,6 +53,8 @@ export class LiveSockets {
   #tick: NodeJS.Timeout | undefined;
   #rights: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Resolves once it is known what was so when someone began to watch. */
+  #begun: Promise<void> = Promise.resolve();
   #looking = false;
   #again = false;
   #lookedAt = 0;
@@ -115,14 +117,18 @@ export class LiveSockets {
       this.#windows.delete(window);
       if (this.#windows.size === 0) this.#stopLooking();
     });
-    window.say("hello", { instance: pages.self.name, version: VERSION });
     if (this.#windows.size === 1) this.#startLooking();
-    this.#soon();
+    // Whoever has been greeted misses nothing from then on.
+    void this.#begun.then(() => {
+      window.say("hello", { instance: pages.self.name, version: VERSION });
+      this.#soon();
+    });
   }
 
   #startLooking(): void {
     const { pages, notices } = this.#o;
-    this.#changes.reset();
+    // What cannot be read is told as trouble by the first look.
+    this.#begun = this.#changes.begin().catch(() => {});
     this.#unwatch = [pages.store.onChange(() => this.#soon()), notices.subscribe(() => this.#soon())];
     this.#tick = setInterval(() => {
       for (const window of this.#windows) window.say("beat", {});
@@ -152,6 +158,7 @@ export class LiveSockets {
     this.#looking = true;
     this.#lookedAt = performance.now();
     try {
+      await this.#begun;
       const changes = await this.#changes.look();
       const cache = new PageCache(this.#o.pages);
       for (const window of this.#windows) {
