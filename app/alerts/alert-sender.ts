@@ -13,6 +13,8 @@ const ALERT_OUTBOX: OutboxTable = { name: "alert_outbox", line: "channel" };
 /** A store that changes all the time is looked at this often. */
 const LOOK_MS = 250;
 const IDLE_LOOK_MS = 60_000;
+/** After a failure to read the store. */
+const AGAIN_MS = 1_000;
 /** Pauses between tries grow from and to this. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
@@ -42,9 +44,12 @@ export class AlertSender {
   #o: AlertSenderOptions;
   #loop: OutboxLoop<number[]>;
   #timer: NodeJS.Timeout | undefined;
+  #dueAt = 0;
   #looking: Promise<void> | undefined;
   #unwatch: (() => void) | undefined;
   #closed = false;
+  /** Why alerts cannot be read, once that was said. */
+  #trouble = "";
 
   constructor(options: AlertSenderOptions) {
     this.#o = options;
@@ -59,11 +64,11 @@ export class AlertSender {
   async start(): Promise<void> {
     const { store, instance, channels } = this.#o;
     await releaseOutbox(store, ALERT_OUTBOX, instance);
-    this.#schedule(0);
+    this.#lookIn(0);
     // What nobody is told of only has to be cleared away at times.
     if (channels.length === 0) return;
-    this.#unwatch = store.onChange(() => this.#schedule(LOOK_MS));
-    this.#loop.start();
+    this.#unwatch = store.onChange(() => this.#lookIn(LOOK_MS));
+    this.#loop.start({ watch: false });
   }
 
   async close(): Promise<void> {
@@ -73,36 +78,36 @@ export class AlertSender {
     await Promise.all([this.#looking, this.#loop.close()]);
   }
 
-  /** Looks within this time; an earlier look that is due stays due. */
-  #schedule(delayMs: number): void {
-    if (this.#closed || (this.#timer && delayMs >= LOOK_MS)) return;
+  /** Looks after this time, if no look is due before. */
+  #lookIn(delayMs: number): void {
+    const dueAt = this.#o.clock.monotonic() + delayMs;
+    if (this.#closed || (this.#timer && this.#dueAt <= dueAt)) return;
     clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#looking = this.#look().catch((error) => {
-        this.#o.log.warn({ err: error }, "alerts cannot be read; trying again");
-        this.#later(1_000);
-      });
-    }, delayMs);
-  }
-
-  #later(delayMs: number): void {
-    if (this.#closed) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#schedule(0);
+      this.#looking = this.#look().then(
+        () => {
+          this.#trouble = "";
+        },
+        (error: Error) => {
+          if (error.message !== this.#trouble)
+            this.#o.log.warn(`alerts cannot be read now: ${error.message}`);
+          this.#trouble = error.message;
+          this.#lookIn(AGAIN_MS);
+        },
+      );
     }, delayMs);
   }
 
   async #look(): Promise<void> {
     const { store, clock, channels } = this.#o;
     const at = await nextDigest(store);
-    if (at !== null && at <= clock.now()) {
-      await makeMessages(store, clock, channels);
-      this.#loop.wake();
-    } else if (at !== null) this.#later(Math.min(at - clock.now(), IDLE_LOOK_MS));
-    else if (channels.length === 0) this.#later(IDLE_LOOK_MS);
+    if (at !== null && at <= clock.now()) await makeMessages(store, clock, channels);
+    else if (at !== null) this.#lookIn(Math.min(at - clock.now(), IDLE_LOOK_MS));
+    else if (channels.length === 0) this.#lookIn(IDLE_LOOK_MS);
+    // Another instance may have made messages.
+    if (channels.length > 0) this.#loop.wake();
   }
 
   async #send({ id, line, body, createdAt }: OutboxItem<number[]>): Promise<void> {

@@ -4,6 +4,7 @@ import { SendError } from "./send-error.ts";
 const POST_LIMIT_MS = 10_000;
 /** So much of an answer is shown where it says why. */
 const MAX_ANSWER = 200;
+const MAX_READ = 4_000;
 
 /**
  * Posts JSON to an address that is itself a secret: no error names it, no redirect is followed.
@@ -31,13 +32,24 @@ export async function postJson(
     await response.body?.cancel();
     return;
   }
-  const answer = await response.text().catch(() => "");
-  const said = withoutSecrets(printable(answer).slice(0, MAX_ANSWER), [url, new URL(url).pathname]);
+  const answer = await beginningOf(response).catch(() => "");
+  const said = withoutSecrets(printable(answer), [url, new URL(url).pathname]).slice(0, MAX_ANSWER);
   const seconds = Number(response.headers.get("retry-after"));
   throw new SendError(`it answered ${status}${said === "" ? "" : `: ${said}`}`, {
     retryAfterMs: status === 429 && seconds > 0 ? seconds * 1000 : undefined,
     unacceptable: [400, 413, 415, 422].includes(status),
   });
+}
+
+/** An answer may be of any length; so much of it is read. */
+async function beginningOf(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > MAX_READ) break;
+  }
+  return text;
 }
 
 /** Why a call brought no answer, in the words of the system alone: others name the address. */

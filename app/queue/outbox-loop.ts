@@ -41,6 +41,8 @@ export class OutboxLoop<B> {
   #again = false;
   #timer: NodeJS.Timeout | undefined;
   #unwatch: (() => void) | undefined;
+  /** Why it cannot be read, once that was said. */
+  #trouble = "";
   /** Nothing is sent before this time (monotonic). */
   #pausedUntil = 0;
 
@@ -48,8 +50,9 @@ export class OutboxLoop<B> {
     this.#o = options;
   }
 
-  start(): void {
-    this.#unwatch = this.#o.store.onChange(() => this.wake());
+  /** Begins, and looks at every change of the store, unless its user wakes it when there is something. */
+  start({ watch = true } = {}): void {
+    if (watch) this.#unwatch = this.#o.store.onChange(() => this.wake());
     this.wake();
   }
 
@@ -65,8 +68,16 @@ export class OutboxLoop<B> {
     this.#again = true;
     if (this.#working || this.#abort.signal.aborted) return;
     this.#working = this.#work()
-      .catch((error) => {
-        this.#o.log.warn({ err: error }, "cannot read the outbox; trying again");
+      .then(() => {
+        this.#trouble = "";
+      })
+      .catch((error: Error) => {
+        if (error.message !== this.#trouble)
+          this.#o.log.warn(
+            { outbox: this.#o.table.name },
+            `the outbox cannot be worked on: ${error.message}`,
+          );
+        this.#trouble = error.message;
         this.#schedule(1_000);
       })
       .finally(() => {

@@ -32,9 +32,17 @@ export function partsOf(alert: Message["alerts"][number]): [string, string][] {
   ];
 }
 
-/** The text, or as much of it as fits, with a sign that it goes on. */
-export function cut(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+/**
+ * The text as `escape` makes it, or as much of its beginning as then fits into `length`, with a sign that it goes on.
+ * What is cut is the text, never what it was escaped to.
+ */
+export function fitting(text: string, length: number, escape = (part: string) => part): string {
+  let escaped = escape(text);
+  for (let kept = text.length; escaped.length > length; ) {
+    kept = Math.min(kept - 1, Math.floor((kept * length) / escaped.length));
+    escaped = escape(`${text.slice(0, Math.max(0, kept)).replace(/[\uD800-\uDBFF]$/, "")}…`);
+  }
+  return escaped;
 }
 
 /** A whole message on one line. */

@@ -1,11 +1,15 @@
 import type { Message } from "../alert.ts";
 import { postJson } from "../post-json.ts";
-import { cut, headline, MAX_SHOWN, partsOf, SIGNS } from "./channel.ts";
+import { fitting, headline, MAX_SHOWN, partsOf, SIGNS } from "./channel.ts";
 
 const COLORS = { firing: 0xd1242f, resolved: 0x1a7f37, event: 0xbf8700 } as const;
 /** All embeds of a message share 6,000 characters: https://docs.discord.com/developers/resources/message#embed-object */
-const MAX_TOTAL = 5_000;
+const MAX_TOTAL = 4_400;
 const MAX_PART = 400;
+const MAX_TITLE = 150;
+/** What stands around a part. */
+const LABEL = 20;
+const PARTS = 4;
 
 /** Foreign text for Discord's Markdown: nothing in it formats, links or mentions. */
 export function escapeDiscord(text: string): string {
@@ -19,21 +23,19 @@ export function escapeDiscord(text: string): string {
 export function discordBody(message: Message): object {
   const shown = message.alerts.slice(0, MAX_SHOWN);
   const rest = message.alerts.length - shown.length;
-  const room = Math.floor(MAX_TOTAL / Math.max(1, shown.length));
+  const room = Math.min(MAX_PART, Math.floor(MAX_TOTAL / Math.max(1, shown.length) / PARTS) - LABEL);
   return {
-    content: escapeDiscord(cut(headline(message), MAX_PART)) + (rest > 0 ? ` (${rest} are not shown)` : ""),
+    content:
+      fitting(headline(message), MAX_PART, escapeDiscord) + (rest > 0 ? ` (${rest} are not shown)` : ""),
     allowed_mentions: { parse: [] },
     embeds: shown.map((alert) => ({
-      title: cut(escapeDiscord(`${SIGNS[alert.state]} ${cut(alert.title, 120)}`), 256),
+      title: fitting(`${SIGNS[alert.state]} ${alert.title}`, MAX_TITLE, escapeDiscord),
       url: alert.url,
       color: COLORS[alert.state],
       timestamp: alert.at,
-      description: cut(
-        partsOf(alert)
-          .map(([name, text]) => `**${name}:** ${escapeDiscord(cut(text, MAX_PART))}`)
-          .join("\n"),
-        room,
-      ),
+      description: partsOf(alert)
+        .map(([name, text]) => `**${name}:** ${fitting(text, room, escapeDiscord)}`)
+        .join("\n"),
     })),
   };
 }

@@ -16,7 +16,7 @@ export function mailText(message: Message): { subject: string; text: string } {
     text: message.alerts
       .map((alert) =>
         [
-          alert.title,
+          printable(alert.title),
           "",
           ...partsOf(alert).map(([name, text]) => `${name}: ${printable(text)}`),
           "",
@@ -51,7 +51,7 @@ export function sendByEmail(url: string, { from, to }: { from: string; to: reado
     } catch (error) {
       const { code, response } = error as { code?: string; response?: string };
       const said =
-        response === undefined ? "" : `: ${withoutSecrets(printable(response).slice(0, 200), secrets)}`;
+        response === undefined ? "" : `: ${withoutSecrets(printable(response), secrets).slice(0, 200)}`;
       throw new SendError(`the mail server did not take it (${code ?? "no answer"})${said}`);
     } finally {
       transport.close();

@@ -7,8 +7,9 @@ import {
   type RepositoryAccess,
 } from "../../github/repository-access.ts";
 import type { Alert, Message } from "../alert.ts";
+import { printable } from "../post-json.ts";
 import { SendError } from "../send-error.ts";
-import { cut, partsOf, SIGNS } from "./channel.ts";
+import { fitting, partsOf, SIGNS } from "./channel.ts";
 
 /** Marks the issues that this App looks after. */
 const LABEL = "twinhook";
@@ -29,10 +30,15 @@ export function escapeGitHub(text: string): string {
     .replaceAll(/[\r\n]+\s*/g, " ");
 }
 
+/** A title is no Markdown, but for mentions and code. */
+function escapeTitle(text: string): string {
+  return printable(text).replaceAll(/[@#`]/g, "$&\u200B");
+}
+
 function bodyOf(alert: Alert): string {
-  const parts = partsOf(alert).map(([name, text]) => `**${name}:** ${escapeGitHub(cut(text, MAX_PART))}`);
+  const parts = partsOf(alert).map(([name, text]) => `**${name}:** ${fitting(text, MAX_PART, escapeGitHub)}`);
   return [
-    `${SIGNS[alert.state]} **${escapeGitHub(alert.title)}**`,
+    `${SIGNS[alert.state]} **${fitting(alert.title, MAX_PART, escapeGitHub)}**`,
     ...parts,
     `[Open](${encodeURI(decodeURI(alert.url))})`,
   ].join("\n\n");
@@ -124,7 +130,7 @@ export function sendToIssues(access: RepositoryAccess, repository: string) {
   async function open(octokit: Octokit, alert: Alert, body: string): Promise<Issue> {
     const { data } = await octokit.request("POST /repos/{owner}/{repo}/issues", {
       ...place,
-      title: cut(alert.title.replaceAll("@", "@\u200B"), 250),
+      title: fitting(alert.title, 250, escapeTitle),
       body,
       labels: [LABEL],
       request: callLimit(),

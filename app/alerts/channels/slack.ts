@@ -1,9 +1,9 @@
 import type { Message } from "../alert.ts";
 import { postJson } from "../post-json.ts";
-import { cut, headline, MAX_SHOWN, partsOf, SIGNS } from "./channel.ts";
+import { fitting, headline, MAX_SHOWN, partsOf, SIGNS } from "./channel.ts";
 
-/** @see https://docs.slack.dev/reference/block-kit/blocks/section-block: at most 3,000 characters of text. */
-const MAX_PART = 500;
+/** A block takes 3,000 characters: https://docs.slack.dev/reference/block-kit/blocks/section-block */
+const MAX_PART = 450;
 
 /**
  * Foreign text for Slack's mrkdwn: of its control characters nothing is left that could mention someone or make a
@@ -24,15 +24,15 @@ export function slackBody(message: Message): object {
   const rest = message.alerts.length - shown.length;
   const section = (text: string) => ({ type: "section", text: { type: "mrkdwn", text, verbatim: true } });
   return {
-    text: escapeMrkdwn(cut(headline(message), MAX_PART)),
+    text: fitting(headline(message), MAX_PART, escapeMrkdwn),
     unfurl_links: false,
     unfurl_media: false,
     blocks: [
       ...shown.map((alert) =>
         section(
           [
-            `${SIGNS[alert.state]} *${escapeMrkdwn(cut(alert.title, MAX_PART))}*`,
-            ...partsOf(alert).map(([name, text]) => `*${name}:* ${escapeMrkdwn(cut(text, MAX_PART))}`),
+            `${SIGNS[alert.state]} *${fitting(alert.title, MAX_PART, escapeMrkdwn)}*`,
+            ...partsOf(alert).map(([name, text]) => `*${name}:* ${fitting(text, MAX_PART, escapeMrkdwn)}`),
             `<${encodeURI(decodeURI(alert.url))}|Open>`,
           ].join("\n"),
         ),

@@ -16,7 +16,9 @@ export interface Post {
 export class HttpReceiver {
   readonly posts = new Arrived<Post>();
   /** What it answers from now on. */
-  answer: { status: number; body?: string; headers?: Record<string, string> } = { status: 200 };
+  answer: { status: number; body?: (path: string) => string; headers?: Record<string, string> } = {
+    status: 200,
+  };
   #port = 0;
   #server = createServer((request, response) => {
     let text = "";
@@ -26,7 +28,7 @@ export class HttpReceiver {
     });
     request.on("end", () => {
       const { status, body, headers } = this.answer;
-      response.writeHead(status, headers).end(body);
+      response.writeHead(status, headers).end(body?.(request.url ?? ""));
       this.posts.add({ path: request.url ?? "", headers: request.headers, text, status });
     });
   });
