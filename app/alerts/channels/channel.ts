@@ -33,14 +33,14 @@ export function partsOf(alert: Message["alerts"][number]): [string, string][] {
 }
 
 /**
- * The text as `escape` makes it, or as much of its beginning as then fits into `length`, with a sign that it goes on.
+ * The text as `escaping` makes it, or as much of its beginning as then fits into `length`, with a sign that it goes on.
  * What is cut is the text, never what it was escaped to.
  */
-export function fitting(text: string, length: number, escape = (part: string) => part): string {
-  let escaped = escape(text);
+export function fitting(text: string, length: number, escaping = (part: string) => part): string {
+  let escaped = escaping(text);
   for (let kept = text.length; escaped.length > length; ) {
     kept = Math.min(kept - 1, Math.floor((kept * length) / escaped.length));
-    escaped = escape(`${text.slice(0, Math.max(0, kept)).replace(/[\uD800-\uDBFF]$/, "")}…`);
+    escaped = escaping(`${text.slice(0, Math.max(0, kept)).replace(/[\uD800-\uDBFF]$/, "")}…`);
   }
   return escaped;
 }

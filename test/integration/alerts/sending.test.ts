@@ -205,7 +205,7 @@ describe.each(ENGINES)("alerts, on %s", (engine) => {
     const written = `${log.join("")}${JSON.stringify(errors)}`;
     expect(written).toContain("it answered 403: no access to …");
     expect(written).toContain("the mail server did not take it (EAUTH)");
-    expect(written).not.toMatch(/secret-of|wrong-password|whsec_|\u001b/);
+    expect(written).not.toMatch(/secret-of|wrong-password|whsec_|\\u001b/);
   }, 60_000);
 });
 
