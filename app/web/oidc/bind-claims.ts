@@ -1,5 +1,4 @@
-import type { ParsedRequest } from "../../accept/deployment-request.ts";
-import { checkActionRules } from "../../accept/deployment-request.ts";
+import { checkActionRules, type ParsedRequest } from "../../accept/deployment-request.ts";
 import type { TargetConfig } from "../../config/schema.ts";
 import type { OidcClaims } from "./claims.ts";
 
@@ -11,31 +10,38 @@ export type Binding = { proven: true } | { proven: false } | { refused: string }
  * job. Whether the token is of the target's repository was checked before.
  */
 export function bindClaims(request: ParsedRequest, claims: OidcClaims, target: TargetConfig): Binding {
-  const own = { run_id: request.run_id, run_attempt: request.run_attempt };
-  const via = request.via ?? own;
-  const differing: [string, unknown, unknown][] = [
+  const ownRun = request.run_id === claims.run_id;
+  const refused =
+    whatDiffers(request, claims, { ownRun, ownCommit: ownRun && !target.action.any_sha }) ??
+    checkActionRules({ ...request, ref: claims.ref }, target) ??
+    // What another run may have deployed, GitHub says.
+    (ownRun ? checkActionRules(request, target) : null);
+  if (refused) return { refused };
+  if (ownRun) return { proven: true };
+  if (claims.event_name === "workflow_run") return { proven: false };
+  return {
+    refused: `run_id: the token is of the run ${claims.run_id}, and only a workflow that workflow_run started (here: ${claims.event_name}) may ask for the run that started it`,
+  };
+}
+
+/** The first thing that the request says otherwise than the token, in words; null where they agree. */
+function whatDiffers(
+  request: ParsedRequest,
+  claims: OidcClaims,
+  { ownRun, ownCommit }: { ownRun: boolean; ownCommit: boolean },
+): string | null {
+  const via = request.via ?? request;
+  const ANY_SHA = "; action.any_sha lets a target be asked for another";
+  const pairs: [name: string, said: unknown, proven: unknown, remedy?: string][] = [
     ["via.run_id", via.run_id, claims.run_id],
     ["via.run_attempt", via.run_attempt, claims.run_attempt],
     // Compared whole, so that nothing in a name can be taken for a separator.
     ["workflow", `${claims.repository}/${request.workflow}@${claims.ref}`, claims.workflow_ref],
   ];
-  const isOwnRun = request.run_id === claims.run_id;
-  if (isOwnRun) differing.push(["run_attempt", request.run_attempt, claims.run_attempt]);
-  if (isOwnRun && !target.action.any_sha)
-    differing.push(["sha", request.sha, claims.sha], ["ref", request.ref, claims.ref]);
-  for (const [name, said, proven] of differing)
-    if (said !== proven) {
-      const remedy =
-        name === "sha" || name === "ref" ? "; action.any_sha lets a target be asked for another" : "";
-      return { refused: `${name}: the token is of ${proven}, and the request says ${said}${remedy}` };
-    }
-  const refused =
-    checkActionRules({ ...request, ref: claims.ref }, target) ??
-    (isOwnRun ? checkActionRules(request, target) : null);
-  if (refused) return { refused };
-  if (isOwnRun) return { proven: true };
-  if (claims.event_name === "workflow_run") return { proven: false };
-  return {
-    refused: `run_id: the token is of the run ${claims.run_id}, and only a workflow that workflow_run started (here: ${claims.event_name}) may ask for the run that started it`,
-  };
+  if (ownRun) pairs.push(["run_attempt", request.run_attempt, claims.run_attempt]);
+  if (ownCommit)
+    pairs.push(["sha", request.sha, claims.sha, ANY_SHA], ["ref", request.ref, claims.ref, ANY_SHA]);
+  for (const [name, said, proven, remedy = ""] of pairs)
+    if (said !== proven) return `${name}: the token is of ${proven}, and the request says ${said}${remedy}`;
+  return null;
 }
