@@ -1,5 +1,7 @@
 import { cleanLine } from "./foreign-text.ts";
-import { remedies, type StepReport, skewRemedy, verdictSentence } from "./report.ts";
+import { remedies, skewRemedy } from "./remedies.ts";
+import type { StepReport } from "./report.ts";
+import { verdictSentence } from "./verdict-sentence.ts";
 
 export interface Annotation {
   level: "notice" | "warning" | "error";

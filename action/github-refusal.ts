@@ -1,3 +1,5 @@
+import { NoToken } from "./credential.ts";
+import { UnusableAnswer } from "./github-api.ts";
 import type { Refusal } from "./judge.ts";
 import { NoReply } from "./octokit-fetch.ts";
 import { parseRetryAfter } from "./retry-after.ts";
@@ -35,6 +37,10 @@ export function githubRefusal(
       detail: null,
       mayHaveArrived: cause.reply.sent,
     });
+  if (error instanceof UnusableAnswer || (response === undefined && status === 500))
+    return unusable(error instanceof UnusableAnswer ? error.message : "GitHub's answer cannot be read");
+  if (error instanceof NoToken)
+    return { ...unusable("GitHub gave no OIDC token"), mayHaveArrived: false, detail: error.message };
   if (response === undefined) throw error;
 
   const header = (name: string) => String(response.headers?.[name] ?? "");
@@ -70,6 +76,29 @@ export function githubRefusal(
         "Check GITHUB_API_URL: something else than GitHub's API seems to answer there.",
       );
   }
+}
+
+/** GitHub answered, but not with what was asked for, or not yet. */
+export function unusable(cause: string): Refusal {
+  const remedy = "Check that an instance reaches GitHub's API, and GitHub's status page.";
+  return {
+    ...{ kind: "transient", status: null, cause, remedy, detail: null, retryAfterMs: null },
+    mayHaveArrived: true,
+  };
+}
+
+/** The App does not take the request that was left at GitHub; `reason` is what it says. */
+export function refusedByApp(reason: string): Refusal {
+  return {
+    kind: "permanent",
+    status: null,
+    cause: "the App does not take the request that was left there",
+    remedy: "Correct what the App says about it.",
+    detail: reason,
+    retryAfterMs: null,
+    mayHaveArrived: false,
+    byTheApp: true,
+  };
 }
 
 /** The lines that let the job's token make and read GitHub Deployments. */

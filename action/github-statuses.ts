@@ -1,6 +1,8 @@
 import type { DeploymentStatus } from "../shared/deployment.ts";
 import { type ReadStatus, readStatus } from "../shared/github-status.ts";
+import { identifier, type KnownDeployment, webUrl } from "./answer.ts";
 import { readPayload } from "./github-answers.ts";
+import type { ActionRequest } from "./request.ts";
 
 /** What the statuses of a GitHub Deployment tell, or `none` while no instance has written one. */
 export type ToldByStatuses =
@@ -26,4 +28,34 @@ export function readStatuses(statuses: readonly unknown[], { since }: { since: n
     return { ...read, logUrl: typeof log_url === "string" ? log_url : null };
   }
   return { kind: "none" };
+}
+
+/**
+ * Our deployment as a status of its GitHub Deployment shows it; by null, one that no instance has found yet.
+ * @param fallbackId the id that an endpoint told before, if any.
+ */
+export function shownByStatus(
+  told: Extract<ToldByStatuses, { kind: "status" }> | null,
+  fallbackId: string,
+  { request, pageUrl, redact }: { request: ActionRequest; pageUrl: string; redact: (text: string) => string },
+): KnownDeployment {
+  const { repository, environment, sha, run_id, run_attempt, target = "" } = request;
+  const url = webUrl(told?.logUrl);
+  return {
+    ...{ repository, environment, sha, run_id, run_attempt, target },
+    // The App links to the deployment's page, which ends with its id.
+    id: identifier(url && /\/deployments\/([^/?#]+)$/.exec(url)?.[1]) ?? fallbackId,
+    status: told?.status ?? "queued",
+    onRecord: told !== null,
+    reason: told?.detail ? redact(told.detail) : null,
+    url: url ?? pageUrl,
+    ...{
+      superseded_by: null,
+      accepted_by: "",
+      run_by: null,
+      exit_code: null,
+      log_tail: null,
+      duplicate: false,
+    },
+  };
 }

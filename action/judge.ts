@@ -2,7 +2,7 @@ import { DEPLOYMENTS_PATH } from "../shared/deployment-request.ts";
 import { type KnownDeployment, readAnswer } from "./answer.ts";
 import { classifyStatus } from "./classify.ts";
 import type { HttpReply } from "./http.ts";
-import { remedyForNoAnswer, remedyForRedirect, remedyForStatus } from "./remedy.ts";
+import { remedyForNoAnswer, remedyForRedirect, remedyForStatus } from "./remedy-for.ts";
 import type { ActionRequest } from "./request.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 

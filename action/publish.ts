@@ -2,8 +2,11 @@ import { appendFileSync } from "node:fs";
 import * as core from "@actions/core";
 import { annotations } from "./annotations.ts";
 import { fencedLines } from "./foreign-text.ts";
-import { outputs, remedies, type StepReport, verdictSentence } from "./report.ts";
+import { outputs } from "./outputs.ts";
+import { remedies } from "./remedies.ts";
+import type { StepReport } from "./report.ts";
 import { buildSummary } from "./summary.ts";
+import { verdictSentence } from "./verdict-sentence.ts";
 
 /** Tells the outcome everywhere: log, annotations, outputs, job summary. One that fails does not stop the next. */
 export function publish(report: StepReport, redact: (text: string) => string): void {

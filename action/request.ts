@@ -3,7 +3,8 @@ import {
   MAX_REQUEST_BYTES,
   type RunReference,
 } from "../shared/deployment-request.ts";
-import { InputError, type Inputs } from "./inputs.ts";
+import { InputError } from "./input-error.ts";
+import type { Inputs } from "./inputs.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

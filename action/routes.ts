@@ -45,10 +45,10 @@ export function createRoutes({ inputs, request, env, getToken, redact, signal, n
       pageUrl: `${env.GITHUB_SERVER_URL || "https://github.com"}/${request.repository}/deployments`,
       token: githubToken,
       withToken: credential.kind === "oidc",
-      proveLeft: (body) =>
+      proveLeft: (text) =>
         credential.kind === "secret"
-          ? prove(body)
-          : proveByToken(leftAudience(credential.audience, body), tokens),
+          ? prove(text)
+          : proveByToken(leftAudience(credential.audience, text), tokens),
     }),
   };
   const own = (endpoint: Endpoint): Client => (endpoint === github.endpoint ? github.client : client);

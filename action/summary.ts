@@ -4,7 +4,9 @@ import { cleanLine, cleanText } from "./foreign-text.ts";
 import type { Entry } from "./journal.ts";
 import { codeBlock, escapeInline, link, table } from "./markdown.ts";
 import { outcome } from "./outcome.ts";
-import { lastState, listedEntries, remedies, type StepReport, verdictSentence } from "./report.ts";
+import { remedies } from "./remedies.ts";
+import { listedEntries, type StepReport } from "./report.ts";
+import { lastState, verdictSentence } from "./verdict-sentence.ts";
 
 /** GitHub drops a summary above 1 MiB whole; ours stays far below, whatever the instances send. */
 export const MAX_SUMMARY_BYTES = 256 * 1024;

@@ -33,23 +33,20 @@ export interface DeploymentRequest extends RunReference {
  */
 export interface DeploymentRequestPayload {
   twinhook: DeploymentRequest;
-  /** Proves who left it, so that the run that it names need not have ended; see {@link RequestProof}. */
+  /** Proves who left it, so that the run that it names need not have ended. */
   proof?: RequestProof;
 }
 
 /**
- * What an Action would have sent to an endpoint: the exact text of the request, and the headers that prove who
- * asks, made no more than 5 minutes before the GitHub Deployment. A token's audience is {@link leftAudience}, which
- * binds it to this text: whoever reads the payload can do nothing with it but ask for the same once more.
+ * The headers with which an Action would have sent the request to an endpoint, made for its {@link canonicalJson} no
+ * more than 5 minutes before the GitHub Deployment. A token's audience is {@link leftAudience}: whoever reads the
+ * payload can do nothing with it but ask for the same once more.
  */
-export interface RequestProof {
-  body: string;
-  headers: Record<string, string>;
-}
+export type RequestProof = Record<string, string>;
 
-/** The audience of an OIDC token that proves who left `body` at GitHub. */
-export function leftAudience(audience: string, body: string): string {
-  return `${audience}/left/${createHash("sha256").update(body).digest("hex")}`;
+/** The audience of an OIDC token that proves who left the request with this canonical text at GitHub. */
+export function leftAudience(audience: string, text: string): string {
+  return `${audience}/left/${createHash("sha256").update(text).digest("hex")}`;
 }
 
 /** The `task` of GitHub Deployments that are Twinhook's. */

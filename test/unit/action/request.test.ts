@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { InputError } from "../../../action/inputs.ts";
+import { InputError } from "../../../action/input-error.ts";
 import { buildRequest, workflowPath } from "../../../action/request.ts";
 import { RUNNER_ENV } from "../../helpers/action/run-action.ts";
 

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { annotations } from "../../../action/annotations.ts";
 import { codeBlock, escapeInline } from "../../../action/markdown.ts";
-import { outputs, verdictSentence } from "../../../action/report.ts";
+import { outputs } from "../../../action/outputs.ts";
 import { buildSummary, MAX_SUMMARY_BYTES } from "../../../action/summary.ts";
 import { isSuccess, type Verdict } from "../../../action/verdict.ts";
+import { verdictSentence } from "../../../action/verdict-sentence.ts";
 import {
   endpointsNamed,
   journalOf,

@@ -1,0 +1,9 @@
+/** Raised with everything that is wrong, so that one failed run is enough to correct it all. */
+export class InputError extends Error {
+  override readonly name = "InputError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
