@@ -1,7 +1,8 @@
 import { pino } from "pino";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { configSchema } from "../../../app/config/schema.ts";
-import { Controller, REPAIR_MS } from "../../../app/failover/controller.ts";
+import { REPAIR_MS } from "../../../app/failover/active-endpoint.ts";
+import { Controller } from "../../../app/failover/controller.ts";
 import { HealthWindow } from "../../../app/failover/health-window.ts";
 import { type Notice, Notices } from "../../../app/failover/notices.ts";
 import { lastFailover, pin, readSwitchboard } from "../../../app/failover/switchboard.ts";

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { REPAIR_MS } from "../../../app/failover/controller.ts";
+import { REPAIR_MS } from "../../../app/failover/active-endpoint.ts";
 import { NotControllerError } from "../../../app/failover/controller-lease.ts";
 import { Recurring, type Task } from "../../../app/failover/recurring.ts";
 import { testTarget } from "../../helpers/arrivals.ts";

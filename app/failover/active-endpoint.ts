@@ -1,0 +1,252 @@
+import type { Logger } from "pino";
+import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { type Clock, isoTime } from "../clock.ts";
+import type { WebhookConfigClient } from "../github/webhook-config.ts";
+import type { SwitchboardRow } from "../store/schema.ts";
+import type { Store } from "../store/store.ts";
+import { alertOfChange } from "./alert-of-change.ts";
+import type { ControllerLease } from "./controller-lease.ts";
+import { type Decision, decide, type ObservedEndpoint } from "./decide.ts";
+import type { Health, Thresholds } from "./health-window.ts";
+import { MissedDeliveries } from "./missed-deliveries.ts";
+import type { Notices } from "./notices.ts";
+import {
+  dropPin,
+  holdNormally,
+  initializeSwitchboard,
+  readSwitchboard,
+  recordDecision,
+  recordStep,
+} from "./switchboard.ts";
+import { WebhookSync, type Wish } from "./webhook-sync.ts";
+
+/** How often the controller compares GitHub's URL with its decision. */
+export const REPAIR_MS = 30_000;
+/** For this long after it took over, a controller takes `unknown` for "not seen yet". */
+const GRACE_MS = 3_000;
+
+export interface ActiveEndpointOptions {
+  store: Store;
+  clock: Clock;
+  /** The instance that decides, and the lease that gives it the right to. */
+  instance: string;
+  lease: ControllerLease;
+  thresholds: Thresholds;
+  /** In order of preference. */
+  endpoints: readonly { name: string; url: string }[];
+  /** The one URL that all instances answer, where there is a shared door. */
+  doorUrl: string | null;
+  observe: () => readonly ObservedEndpoint[];
+  github: Pick<WebhookConfigClient, "read" | "write">;
+  /** Whether the webhook secret is being changed, and the previous one still counts. */
+  secretChanges: boolean;
+  notices: Notices;
+  /** Called when this instance has become the controller. Resolves when all was looked at that may have been missed. */
+  onTakeOver: () => Promise<void>;
+  /**
+   * Called when GitHub has taken another URL, and again when all it sent to the old one has ended. Resolves when
+   * what it could not deliver until then has been accepted.
+   */
+  onSwitched: () => Promise<void>;
+  log: Logger;
+}
+
+/** What the controller does with its right: it decides which endpoint is active, and has GitHub deliver there. */
+export class ActiveEndpoint {
+  #o: ActiveEndpointOptions;
+  #sync: WebhookSync;
+  #missed: MissedDeliveries;
+  #closed = false;
+  #repairDueAt = 0;
+  /** GitHub may hold the previous secret. It never shows which, so that only writing helps. */
+  #secretDue = false;
+  #tookOverAt = 0;
+  #saidAllDown = false;
+  /** What GitHub was last seen to say, by any controller. */
+  #verifiedUrl: string | null = null;
+
+  constructor(options: ActiveEndpointOptions) {
+    this.#o = options;
+    const { store, clock, lease, github, notices, log } = options;
+    this.#missed = new MissedDeliveries({ store, lease, look: options.onSwitched });
+    this.#sync = new WebhookSync({
+      github,
+      clock,
+      mayWrite: () => lease.held && !this.#closed,
+      onSwitched: (wish) => this.#onSwitched(wish),
+      onVerified: (wish) => this.#onVerified(wish),
+      onRetry: () => notices.publish({ type: "retry", operation: "webhook_url" }),
+      onDeviation: ({ url }, found) => {
+        log.warn({ found, wanted: url }, "the webhook at GitHub is not as it should be; putting it right");
+        // A change that was decided and never reached GitHub is nobody's doing.
+        if (this.#verifiedUrl === url) notices.publish({ type: "webhook_deviated", found, wanted: url });
+      },
+      log,
+    });
+  }
+
+  /** This instance has become the controller. */
+  async tookOver(): Promise<void> {
+    this.#tookOverAt = this.#o.clock.monotonic();
+    this.#repairDueAt = 0;
+    this.#secretDue = this.#o.secretChanges;
+    await this.#missed.tookOver(this.#o.onTakeOver());
+  }
+
+  /**
+   * Decides by how the endpoints do now, and begins what follows from it.
+   * @throws {NotControllerError} when this instance has lost its right meanwhile; then nothing was decided.
+   */
+  async review(): Promise<void> {
+    const { clock, store, lease, thresholds } = this.#o;
+    const row = (await readSwitchboard(store)) ?? (await this.#initialize());
+    const { active, pinned, pinned_forced } = row;
+    this.#verifiedUrl = row.webhook_url;
+    const endpoints = this.#o.observe();
+    if (pinned_forced && endpoints.some(({ name, health }) => name === pinned && health.status === "healthy"))
+      await lease.write((trx) => holdNormally(store, trx));
+    const decision = decide({
+      endpoints,
+      active,
+      pinned,
+      forced: pinned_forced === 1,
+      thresholds,
+      now: clock.monotonic(),
+      grace: clock.monotonic() - this.#tookOverAt < GRACE_MS,
+    });
+    if (decision.kind === "stay") await this.#stay(decision, active);
+    else await this.#move(decision, active);
+  }
+
+  /** An endpoint's process is gone, and with it the deliveries that hung there. */
+  gone(endpoint: string): void {
+    this.#missed.gone(endpoint);
+  }
+
+  /** Where GitHub delivers to when this endpoint is active; undefined where it is not configured (any more). */
+  urlOf(name: string): string | undefined {
+    const base = this.#o.doorUrl ?? this.#o.endpoints.find((endpoint) => endpoint.name === name)?.url;
+    return base === undefined ? undefined : `${base}${WEBHOOK_PATH}`;
+  }
+
+  /** Wants nothing of GitHub any more. Resolves when no try is under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#missed.close();
+    await this.#sync.stop();
+  }
+
+  /** The first controller of an installation continues from what GitHub says, if that is one of ours. */
+  async #initialize(): Promise<SwitchboardRow> {
+    const { endpoints, github, store, thresholds } = this.#o;
+    // Not for so long that the lease ends over it.
+    const limit = AbortSignal.timeout(thresholds.lease_ttl / 2);
+    const found = await github.read(limit).catch(() => undefined);
+    const named = endpoints.find((endpoint) => found?.url === `${endpoint.url}${WEBHOOK_PATH}`);
+    const active = (named ?? endpoints[0])?.name ?? "";
+    await this.#o.lease.write((trx) => initializeSwitchboard(trx, active));
+    return (await readSwitchboard(store)) as SwitchboardRow;
+  }
+
+  async #stay(decision: Extract<Decision, { kind: "stay" }>, active: string): Promise<void> {
+    const { notices, log, clock, store } = this.#o;
+    if (decision.allDown && !this.#saidAllDown) {
+      log.error(decision.reason);
+      notices.publish({ type: "all_down", reason: decision.reason });
+    }
+    this.#saidAllDown = decision.allDown;
+    if (decision.dropPin) await this.#o.lease.write((trx) => dropPin(store, trx));
+    if (clock.monotonic() < this.#repairDueAt) return;
+    this.#repairDueAt = clock.monotonic() + REPAIR_MS;
+    const wish = this.#wish(active);
+    if (!wish) return;
+    if (this.#secretDue) this.#sync.want(wish);
+    else this.#sync.repair(wish);
+  }
+
+  async #move(decision: Exclude<Decision, { kind: "stay" }>, from: string): Promise<void> {
+    const { clock, instance, notices, log, store } = this.#o;
+    const { kind, to, reason } = decision;
+    const decidedAt = clock.now();
+    const old = this.#healthOf(from);
+    const since = old?.unhealthySince ?? null;
+    const detectedAt =
+      kind === "failover" && since !== null ? Math.round(decidedAt - (clock.monotonic() - since)) : decidedAt;
+    const change = { from_endpoint: from, to_endpoint: to, kind, reason, decided_at: decidedAt };
+    await this.#o.lease.write(async (trx) => {
+      await recordDecision(trx, { ...change, decided_by: instance, detected_at: detectedAt });
+      if (kind === "failover") await this.#missed.decided(trx, old?.gone ?? false);
+      await alertOfChange(trx, store, {
+        ...change,
+        preferred: this.#o.endpoints[0]?.name === to,
+        detectedAt,
+      });
+      if (decision.dropPin) await dropPin(store, trx);
+    });
+    this.#repairDueAt = clock.monotonic() + REPAIR_MS;
+    const wish = this.#wish(to);
+    if (wish) this.#sync.want(wish);
+    log.warn(`${kind} from ${from} to ${to}: ${reason}`);
+    notices.publish({
+      type: "failover",
+      kind,
+      from,
+      to,
+      reason,
+      detectedAt: isoTime(detectedAt),
+      decidedAt: isoTime(decidedAt),
+    });
+  }
+
+  #healthOf(endpoint: string): Health | undefined {
+    return this.#o.observe().find(({ name }) => name === endpoint)?.health;
+  }
+
+  #wish(endpoint: string): Wish | undefined {
+    const url = this.urlOf(endpoint);
+    return url === undefined ? undefined : { endpoint, url };
+  }
+
+  async #onSwitched(wish: Wish): Promise<void> {
+    const { clock, lease, notices } = this.#o;
+    const at = clock.now();
+    const done = await lease.write((trx) => recordStep(trx, "switched_at", { ...wish, at }));
+    // It was put right, or found done: what went elsewhere meanwhile is looked for as ever.
+    if (!done) return void this.#o.onSwitched();
+    const { kind, from_endpoint: from, to_endpoint: to, detected_at } = done;
+    notices.publish({
+      type: "webhook_switched",
+      kind,
+      from,
+      to,
+      url: wish.url,
+      durationMs: at - detected_at,
+    });
+    this.#missed.switched({ from, kind, gone: this.#healthOf(from)?.gone ?? false });
+  }
+
+  async #onVerified(wish: Wish): Promise<void> {
+    const { clock, log } = this.#o;
+    this.#secretDue = false;
+    const at = clock.now();
+    const done = await this.#o.lease.write((trx) => recordStep(trx, "verified_at", { ...wish, at }));
+    if (!done) return;
+    const { kind, from_endpoint, to_endpoint, reason, detected_at, decided_at } = done;
+    const switched_at = done.switched_at ?? at;
+    // The whole story in one line.
+    log.warn(
+      {
+        from: from_endpoint,
+        to: to_endpoint,
+        url: wish.url,
+        detectedAt: isoTime(detected_at),
+        decidedMs: decided_at - detected_at,
+        switchedMs: switched_at - detected_at,
+        verifiedMs: at - detected_at,
+      },
+      `${kind} from ${from_endpoint} to ${to_endpoint} is complete: ${reason}; ` +
+        `decided after ${decided_at - detected_at} ms, ` +
+        `at GitHub after ${switched_at - detected_at} ms, read back after ${at - detected_at} ms`,
+    );
+  }
+}

@@ -1,0 +1,89 @@
+import type { Store, Writer } from "../store/store.ts";
+import type { ControllerLease } from "./controller-lease.ts";
+import type { FailoverKind } from "./notices.ts";
+
+/** A delivery that hung at the old endpoint shows in GitHub's log only once GitHub has given it up, after 10 s. */
+const STRAGGLERS_MS = 11_000;
+/**
+ * How long queues are held at most: after a take-over, or where the old endpoint's process is gone, so that what
+ * GitHub sent there has failed; and where it hangs, and so may its deliveries.
+ */
+const HOLD_MS = { takeOver: 3_000, gone: 5_000, silent: STRAGGLERS_MS + 9_000 };
+
+/**
+ * What GitHub could not deliver around a change of the active endpoint: it is looked for, and targets with
+ * `queue: all` wait for it. The first event that the new endpoint gets would else be deployed before the missed
+ * ones, and by the rule of order these would then be superseded.
+ */
+export class MissedDeliveries {
+  #store: Store;
+  #lease: ControllerLease;
+  #look: () => Promise<void>;
+  /** A hold that began later is not for the end of an earlier one's look to end. */
+  #holds = 0;
+  /** The look to come at what hung at an endpoint that may be up again, or still is. */
+  #stragglers: { from: string; timer: NodeJS.Timeout } | undefined;
+
+  /** `look` resolves when what GitHub could not deliver until then has been accepted. */
+  constructor(options: { store: Store; lease: ControllerLease; look: () => Promise<void> }) {
+    this.#store = options.store;
+    this.#lease = options.lease;
+    this.#look = options.look;
+  }
+
+  /** Another controller may have seen little of what happened before: queues wait for `look`. */
+  async tookOver(look: Promise<void>): Promise<void> {
+    // The very first controller has missed nothing.
+    if (this.#lease.token > 1)
+      await this.#lease.write((trx) => this.#hold(trx, HOLD_MS.takeOver)).catch(() => {});
+    this.#endHoldAfter(look);
+  }
+
+  /** In the transaction that decides a failover; `gone` tells whether the old endpoint's process is. */
+  async decided(trx: Writer, gone: boolean): Promise<void> {
+    await this.#hold(trx, gone ? HOLD_MS.gone : HOLD_MS.silent);
+  }
+
+  /** GitHub has taken the URL of another endpoint; `gone` tells whether the old one's process is. */
+  switched({ from, kind, gone }: { from: string; kind: FailoverKind; gone: boolean }): void {
+    const look = this.#look();
+    clearTimeout(this.#stragglers?.timer);
+    const timer = setTimeout(() => this.#lookForStragglers(), STRAGGLERS_MS);
+    this.#stragglers = { from, timer };
+    if (kind !== "failover" || gone) this.#endHoldAfter(look);
+  }
+
+  /** An endpoint's process is gone, and with it the deliveries that hung there. */
+  gone(endpoint: string): void {
+    if (this.#stragglers?.from === endpoint) this.#lookForStragglers();
+  }
+
+  close(): void {
+    clearTimeout(this.#stragglers?.timer);
+  }
+
+  #lookForStragglers(): void {
+    clearTimeout(this.#stragglers?.timer);
+    this.#stragglers = undefined;
+    this.#endHoldAfter(this.#look());
+  }
+
+  /** A hold ends by itself after `limitMs`, whatever becomes of this instance. */
+  async #hold(trx: Writer, limitMs: number): Promise<void> {
+    this.#holds += 1;
+    await this.#setHold(trx, (await this.#store.now(trx)) + limitMs);
+  }
+
+  #endHoldAfter(look: Promise<void>): void {
+    const hold = this.#holds;
+    void look
+      .then(async () => {
+        if (hold === this.#holds) await this.#lease.write((trx) => this.#setHold(trx, null));
+      })
+      .catch(() => {});
+  }
+
+  async #setHold(trx: Writer, until: number | null): Promise<void> {
+    await trx.updateTable("switchboard").set({ queues_held_until: until }).where("id", "=", 1).execute();
+  }
+}
