@@ -10,6 +10,8 @@ export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "
 /** Where GitHub is, unless GHE_HOST says otherwise. */
 export const GITHUB_URL = "https://github.com";
 
+const MIN_TOKEN_LENGTH = 16;
+
 /** Variables that no deployment's command may be given. */
 export const APP_SECRETS = [
   "PRIVATE_KEY",
@@ -91,7 +93,13 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
   );
   const isToken = (value: string) => !/\s/.test(value);
   const TOKEN_REMEDY = "openssl rand -hex 32 makes one";
-  const adminToken = checked("TWINHOOK_ADMIN_TOKEN", isToken, "text without spaces", TOKEN_REMEDY);
+  // Whoever guesses it may do everything, and the API counts no guesses.
+  const adminToken = checked(
+    "TWINHOOK_ADMIN_TOKEN",
+    (value) => isToken(value) && value.length >= MIN_TOKEN_LENGTH,
+    `text without spaces, of at least ${MIN_TOKEN_LENGTH} characters`,
+    TOKEN_REMEDY,
+  );
   const metricsToken = checked("TWINHOOK_METRICS_TOKEN", isToken, "text without spaces", TOKEN_REMEDY);
 
   return {

@@ -22,7 +22,8 @@ describe("a variable that cannot be used is refused", () => {
     ],
     ["DATABASE_URL", "postgres://u:pa#ss@h:5432/db", "in a password write %40 for @"],
     ["TWINHOOK_OIDC_ISSUER", "token.example.com", "expected an http:// or https:// URL"],
-    ["TWINHOOK_ADMIN_TOKEN", "two words", "expected text without spaces"],
+    ["TWINHOOK_ADMIN_TOKEN", "two words of some length", "expected text without spaces"],
+    ["TWINHOOK_ADMIN_TOKEN", "hunter2", "of at least 16 characters"],
     ["PRIVATE_KEY", "not a key", "expected a whole private key in PEM format"],
     ["PRIVATE_KEY", PRIVATE_KEY.slice(0, 300), "expected a whole private key in PEM format"],
   ])("%s %j", (name, value, message) => {
