@@ -10,7 +10,7 @@ interface Samples {
 }
 
 const clock = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const HEIGHT = 180;
+const HEIGHT = 170;
 let plot: uPlot | undefined;
 let drawn = "";
 let from = 0;
@@ -68,7 +68,7 @@ function options(names: readonly string[], width: number): uPlot.Options {
       y: { range: (_, __, most) => [0, Math.max(10, (most ?? 0) * 1.15)] },
     },
     axes: [
-      { ...axis, space: 80, values: (_, ticks) => ticks.map((at) => clock.format(at * 1000)) },
+      { ...axis, space: 80, size: 32, values: (_, ticks) => ticks.map((at) => clock.format(at * 1000)) },
       { ...axis, size: 56, values: (_, ticks) => ticks.map((ms) => `${ms} ms`) },
     ],
     series: [
