@@ -31,12 +31,22 @@ export class MissedDeliveries {
     this.#look = options.look;
   }
 
-  /** Another controller may have seen little of what happened before: queues wait for `look`. */
+  /**
+   * Another controller may have seen little of what happened before: queues wait for `look`. A hold that it began
+   * stays, and ends by itself: this one does not know what for.
+   */
   async tookOver(look: Promise<void>): Promise<void> {
     // The very first controller has missed nothing.
-    if (this.#lease.token > 1)
-      await this.#lease.write((trx) => this.#hold(trx, HOLD_MS.takeOver)).catch(() => {});
-    this.#endHoldAfter(look);
+    if (this.#lease.token === 1) return;
+    const began = await this.#lease
+      .write(async (trx) => {
+        const board = await trx.selectFrom("switchboard").select("queues_held_until").executeTakeFirst();
+        if ((board?.queues_held_until ?? 0) > (await this.#store.now(trx))) return false;
+        await this.#hold(trx, HOLD_MS.takeOver);
+        return true;
+      })
+      .catch(() => false);
+    if (began) this.#endHoldAfter(look);
   }
 
   /** In the transaction that decides a failover; `gone` tells whether the old endpoint's process is. */
