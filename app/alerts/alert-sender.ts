@@ -103,7 +103,7 @@ export class AlertSender {
   async #look(): Promise<void> {
     const { store, clock, channels } = this.#o;
     const at = await nextDigest(store);
-    if (at !== null && at <= clock.now()) await makeMessages(store, clock, channels);
+    if (at !== null && at <= clock.now()) await makeMessages(store, channels);
     else if (at !== null) this.#lookIn(Math.min(at - clock.now(), IDLE_LOOK_MS));
     else if (channels.length === 0) this.#lookIn(IDLE_LOOK_MS);
     // Another instance may have made messages.

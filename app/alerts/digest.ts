@@ -1,4 +1,3 @@
-import type { Clock } from "../clock.ts";
 import type { Store } from "../store/store.ts";
 import type { Channel } from "./channels/channel.ts";
 
@@ -7,8 +6,6 @@ export const TOGETHER_MS = 2_000;
 /** No more than so many times within a minute is anything told; what comes beyond that waits, and is told together. */
 const MINUTE_MS = 60_000;
 const TIMES_A_MINUTE = 5;
-/** Alerts stay on record for this long. */
-const KEEP_MS = 30 * 24 * 60 * MINUTE_MS;
 
 /**
  * From when on messages are to be made of what was noted and not told; null when there is nothing. Times are
@@ -41,7 +38,6 @@ export async function nextDigest(store: Store): Promise<number | null> {
  */
 export function makeMessages(
   store: Store,
-  clock: Clock,
   channels: readonly Pick<Channel, "id" | "kinds" | "groups">[],
 ): Promise<void> {
   return store.write(async (trx) => {
@@ -85,10 +81,6 @@ export function makeMessages(
         "in",
         alerts.map(({ id }) => id),
       )
-      .execute();
-    await trx
-      .deleteFrom("alerts")
-      .where("told_at", "<", clock.now() - KEEP_MS)
       .execute();
     await store.notify(trx);
   });

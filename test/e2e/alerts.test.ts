@@ -45,7 +45,7 @@ function expectComplete(alert: SentAlert): void {
 
 describe.each(ENGINES)("people are told, on %s", { timeout: LIMIT_MS }, (engine) => {
   it("of a failover, of the instance that was lost, and of both being over, once and on every channel", async () => {
-    const { scene, receivers, github, host } = await setup(engine);
+    const { scene, receivers, github } = await setup(engine);
     await scene.process("primary").kill("SIGKILL");
     const failover = await receivers.alert(is("failover", "firing"), PATIENCE_MS);
     expectComplete(failover);
@@ -83,7 +83,9 @@ describe.each(ENGINES)("people are told, on %s", { timeout: LIMIT_MS }, (engine)
       expect(texts.filter((text) => text.includes("takes the place of"))).toHaveLength(1);
       expect(texts.filter((text) => text.includes("Recovery"))).toHaveLength(1);
     }
-    expect(host.processes.length).toBe(3);
+    const mails = receivers.mail.mails.all.map(({ text }) => text);
+    expect(mails.filter((text) => text.includes("takes the place of"))).toHaveLength(1);
+    expect(mails.filter((text) => text.includes("Recovery"))).toHaveLength(1);
   });
 
   it("of a deployment that failed, and of the one that made it good", async () => {
@@ -151,6 +153,26 @@ describe.each(ENGINES)("people are told, on %s", { timeout: LIMIT_MS }, (engine)
   });
 });
 
+describe.each(ENGINES)("an alert, on %s", { timeout: LIMIT_MS }, (engine) => {
+  it("survives the instances that were about to tell it", async () => {
+    const { receivers, host, scene } = await setup(engine);
+    receivers.http.answer = null;
+    await receivers.mail.goDown();
+    expect((await host.admin("primary", "POST", "/api/alerts/test")).status).toBe(202);
+    await receivers.http.posts.first(({ path }) => path.startsWith("/slack/"), PATIENCE_MS);
+    await Promise.all(["primary", "backup"].map((name) => scene.process(name).kill("SIGKILL")));
+    receivers.http.answer = { status: 200 };
+    await receivers.mail.comeUp();
+    await scene.start("backup");
+    await receivers.alert(({ kind }) => kind === "test", 60_000);
+    await receivers.http.posts.first(() => receivers.taken("slack").length > 0, 60_000);
+    await receivers.mailWith("This is a test alert");
+    const tests = (texts: string[]) => texts.filter((text) => text.includes("This is a test alert"));
+    expect(tests(receivers.taken("slack").map(({ text }) => text))).toHaveLength(1);
+    expect(tests(receivers.taken("hook").map(({ text }) => text))).toHaveLength(1);
+  });
+});
+
 describe("people are told", { timeout: LIMIT_MS }, () => {
   it("that no instance can be reached, by one that is cut off from the world itself", async () => {
     const receivers = await Receivers.start();
@@ -175,6 +197,19 @@ describe("people are told", { timeout: LIMIT_MS }, () => {
     await Promise.all(gates.map((gate) => gate.open()));
     await receivers.alert(is("all_down", "resolved"), PATIENCE_MS);
     expect(receivers.alertsTaken().filter(({ kind }) => kind === "all_down")).toHaveLength(2);
+  });
+
+  it("that GitHub does not take the new address, and when it has", async () => {
+    const { receivers, github, scene } = await setup("sqlite");
+    const fault = github.faults.add({ kind: "status", status: 503 }, { route: "PATCH /app/hook/config" });
+    await scene.process("primary").kill("SIGKILL");
+    const failover = await receivers.alert(is("failover", "firing"), PATIENCE_MS);
+    expect(failover.effect).toContain("GitHub has not taken the new address yet");
+    const outOfSync = await receivers.alert(is("webhook_out_of_sync", "firing"), 60_000);
+    expectComplete(outOfSync);
+    expect(outOfSync.cause).toMatch(/^GitHub has not taken http.*; last it had http/);
+    fault.clear();
+    await receivers.alert(is("webhook_out_of_sync", "resolved"), PATIENCE_MS);
   });
 
   it("when the dead man's switch is called no more, which is as long as anyone controls", async () => {

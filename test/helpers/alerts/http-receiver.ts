@@ -8,15 +8,15 @@ export interface Post {
   path: string;
   headers: IncomingHttpHeaders;
   text: string;
-  /** How it was answered. */
-  status: number;
+  /** How it was answered; null when it was not. */
+  status: number | null;
 }
 
 /** A service that takes webhooks, such as Slack, on a port of the test's own. */
 export class HttpReceiver {
   readonly posts = new Arrived<Post>();
-  /** What it answers from now on. */
-  answer: { status: number; body?: (path: string) => string; headers?: Record<string, string> } = {
+  /** What it answers from now on; null: nothing. */
+  answer: { status: number; body?: (path: string) => string; headers?: Record<string, string> } | null = {
     status: 200,
   };
   #port = 0;
@@ -27,9 +27,10 @@ export class HttpReceiver {
       text += chunk;
     });
     request.on("end", () => {
-      const { status, body, headers } = this.answer;
-      response.writeHead(status, headers).end(body?.(request.url ?? ""));
-      this.posts.add({ path: request.url ?? "", headers: request.headers, text, status });
+      const { url = "", headers } = request;
+      this.posts.add({ path: url, headers, text, status: this.answer?.status ?? null });
+      if (!this.answer) return;
+      response.writeHead(this.answer.status, this.answer.headers).end(this.answer.body?.(url));
     });
   });
 

@@ -54,7 +54,7 @@ export class Receivers {
 
   /** What was posted to the receiver of this type and taken by it, oldest first. */
   taken(type: "slack" | "discord" | "hook" | "ping"): Post[] {
-    return this.http.posts.all.filter(({ path, status }) => path.startsWith(`/${type}/`) && status < 300);
+    return this.http.posts.all.filter(({ path, status }) => path.startsWith(`/${type}/`) && isTaken(status));
   }
 
   /** Every alert that the generic webhook took, oldest first; each is checked for its signature. */
@@ -65,7 +65,7 @@ export class Receivers {
   /** Resolves with the first alert that the generic webhook takes and `wanted` accepts. */
   async alert(wanted: (alert: SentAlert) => boolean, timeoutMs = 30_000): Promise<SentAlert> {
     const fits = (post: Post) =>
-      post.path.startsWith("/hook/") && post.status < 300 && alertsIn(post).some(wanted);
+      post.path.startsWith("/hook/") && isTaken(post.status) && alertsIn(post).some(wanted);
     const post = await this.http.posts.first(fits, timeoutMs);
     return alertsIn(post).find(wanted) as SentAlert;
   }
@@ -74,6 +74,10 @@ export class Receivers {
   mailWith(text: string): Promise<Mail> {
     return this.mail.mails.first((mail) => `${mail.source}\n${mail.text}`.includes(text));
   }
+}
+
+function isTaken(status: number | null): boolean {
+  return status !== null && status < 300;
 }
 
 function alertsIn({ text, headers }: Post): SentAlert[] {

@@ -135,7 +135,7 @@ describe.each(ENGINES)("alerts, on %s", (engine) => {
   it("that a dead instance was about to send are sent by another one", async () => {
     const { receivers, store, start, channels, waiting } = await setup(engine, {});
     await lose(store, "one");
-    await makeMessages(store, systemClock, channels());
+    await makeMessages(store, channels());
     const dead = await claimOutbox<number[]>(store, OUTBOX, "primary dead");
     if (!dead) throw new Error("nothing was claimed");
     await store.write((trx) => trx.updateTable("alert_outbox").set({ lease_until: 1 }).execute());
