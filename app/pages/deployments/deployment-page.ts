@@ -68,7 +68,7 @@ export async function deploymentPage(
           <header><h2 id="h-log">Log</h2>
             <button class="button small needs-script" data-log-end hidden>Jump to the end</button>
             <a class="button small" href="/api/deployments/${id}/log">As text</a></header>
-          ${logView(id, log, row)}
+          ${logView(id, log, row, o.now() - o.config.retention.logs)}
         </section>
         <div>
           <section class="box" aria-labelledby="h-facts"><header><h2 id="h-facts">About it</h2></header>${frame("facts")}</section>
@@ -152,15 +152,10 @@ function pretty(json: string): string {
   }
 }
 
-/** The log so far. It only grows: what comes later is put at its end. */
-function logView(id: string, pieces: readonly LogPiece[], { status }: DeploymentRecord): Markup {
+/** The log so far. It only grows: what comes later is put at its end. Logs are kept from `keptFrom` on (ms). */
+function logView(id: string, pieces: readonly LogPiece[], row: DeploymentRecord, keptFrom: number): Markup {
   const last = pieces.at(-1);
-  const empty =
-    status === "queued"
-      ? "It waits for its turn. What its command writes appears here at once."
-      : status === "running"
-        ? "Its command has written nothing so far."
-        : "Its command wrote nothing.";
+  const empty = emptyLog(row, keptFrom);
   return html`<div id="log" class="log" data-deployment="${id}" data-attempt="${last?.attempt ?? 0}" data-seq="${last?.seq ?? -1}">
     ${pieces.map(
       ({ attempt, markup }) => html`<section data-attempt="${attempt}" aria-label="Attempt ${attempt}">
@@ -169,6 +164,14 @@ function logView(id: string, pieces: readonly LogPiece[], { status }: Deployment
     )}
     ${pieces.length === 0 && html`<p class="empty" data-empty>${empty}</p>`}
   </div>`;
+}
+
+function emptyLog({ status, finished_at }: DeploymentRecord, keptFrom: number): string {
+  if (status === "queued") return "It waits for its turn. What its command writes appears here at once.";
+  if (status === "running") return "Its command has written nothing so far.";
+  if (finished_at !== null && finished_at < keptFrom)
+    return "What its command wrote is not kept any more (retention.logs in twinhook.yml).";
+  return "Its command wrote nothing.";
 }
 
 async function routesOf({ store }: PageOptions, row: DeploymentRecord): Promise<DeliveryRow[]> {

@@ -1,0 +1,31 @@
+import { html } from "hono/html";
+import { expect, it } from "vitest";
+import { Acceptor } from "../../../app/accept/acceptor.ts";
+import { systemClock } from "../../../app/clock.ts";
+import { deploymentPage } from "../../../app/pages/deployments/deployment-page.ts";
+import type { PageOptions } from "../../../app/pages/page-options.ts";
+import type { DeploymentRow } from "../../../app/store/schema.ts";
+import { runArrival, testTarget } from "../../helpers/arrivals.ts";
+import { newStore } from "../../helpers/stores.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+
+it.each<[string, Pick<DeploymentRow, "status"> & { finished_at?: number }, string]>([
+  ["waits", { status: "queued" }, "waits for its turn"],
+  ["runs", { status: "running" }, "has written nothing so far"],
+  ["has just ended", { status: "failed", finished_at: Date.now() - DAY_MS }, "wrote nothing"],
+  ["ended long ago", { status: "failed", finished_at: Date.now() - 91 * DAY_MS }, "is not kept any more"],
+])("a deployment without a log that %s says why there is none", async (_what, state, words) => {
+  const store = await newStore("sqlite");
+  const acceptor = new Acceptor({ store, clock: systemClock, instance: "primary", onQueued: () => {} });
+  const { deployments } = await acceptor.accept(runArrival(1, [testTarget()]));
+  const id = deployments[0]?.id ?? "";
+  await store.write((trx) => trx.updateTable("deployments").set(state).where("id", "=", id).execute());
+  const options = {
+    store,
+    now: () => Date.now(),
+    config: { environment: { githubUrl: "https://github.com" }, retention: { logs: 90 * DAY_MS } },
+  } as unknown as PageOptions;
+  const page = await deploymentPage(options, { kind: "admin" }, id, { withLog: true });
+  expect(String(await page.arrange(() => html``))).toContain(words);
+});
