@@ -376,8 +376,8 @@ export async function startInstance(options: {
             sendTestAlert:
               alerts.channels.length === 0
                 ? null
-                : async () => {
-                    await alerts.sendTestAlert("Someone at the settings page");
+                : async (by) => {
+                    await alerts.sendTestAlert(by);
                     return `on its way to ${alerts.channels.map(({ type }) => type).join(", ")}`;
                   },
           }),

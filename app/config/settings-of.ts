@@ -27,19 +27,8 @@ export function settingsOf(config: Config): Setting[] {
   const { environment } = config;
   const store =
     config.store.engine === "sqlite" ? `sqlite:${config.store.path}` : withoutPassword(config.store.url);
-  const effective = {
-    instances: config.instances,
-    public_url: config.public_url,
-    door: config.door,
-    store,
-    webhook: config.webhook,
-    failover: config.failover,
-    retry: config.retry,
-    circuit_breaker: config.circuit_breaker,
-    oidc: config.oidc,
-    admins: config.admins,
-    alerts: config.alerts,
-  };
+  const keys = Object.keys(configSchema.shape).filter((key) => key !== "targets") as (keyof Config)[];
+  const effective = { ...Object.fromEntries(keys.map((key) => [key, config[key]])), store };
   const overridden: Record<string, string | false> = {
     store: environment.databaseUrl !== null && "DATABASE_URL",
     "oidc.issuer": environment.oidcIssuer !== null && "TWINHOOK_OIDC_ISSUER",

@@ -96,11 +96,12 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
   });
 
   routes.post("/sign-out", async (c) => {
-    const visit = await signIn.visit(c.req.header());
-    if (visit) {
+    // Whoever wants to go may, also while GitHub cannot be asked for their rights.
+    const session = await signIn.sessionOf(c.req.header());
+    if (session) {
       const { csrf_token } = await c.req.parseBody();
-      signIn.checkIntent(visit, c.req.header(), csrf_token);
-      await signIn.sessions.end(visit.session);
+      signIn.checkIntent({ session }, c.req.header(), csrf_token);
+      await signIn.sessions.end(session);
     }
     forget(c, SESSION_COOKIE);
     return c.redirect("/sign-in", 303);

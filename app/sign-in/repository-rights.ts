@@ -67,7 +67,7 @@ export class RepositoryRights {
     if (answered === 0 && failure !== undefined)
       throw new SignInRefusal(
         503,
-        "GitHub cannot be asked for your rights at this moment; try again, or sign in with the admin token",
+        "GitHub cannot be asked for your rights at this moment; try again, or sign in with the admin token at /sign-in",
         { cause: failure, retryAfterS: 5 },
       );
     return rights;

@@ -49,11 +49,16 @@ export class SignIn {
    * @throws {SignInRefusal} 503 when GitHub cannot be asked for the rights.
    */
   async visit(headers: Headers): Promise<Visit | null> {
-    const cookies = one(headers.cookie);
-    const text = cookies && parse(cookies, SESSION_COOKIE)[SESSION_COOKIE];
-    const session = text ? await this.sessions.read(text) : null;
+    const session = await this.sessionOf(headers);
     const viewer = session && (await this.viewerFor(session.identity));
     return session && viewer && { session, viewer, csrfToken: this.sessions.csrfToken(session) };
+  }
+
+  /** The session that a request belongs to, whatever its owner may see by now. */
+  async sessionOf(headers: Headers): Promise<Session | null> {
+    const cookies = one(headers.cookie);
+    const text = cookies && parse(cookies, SESSION_COOKIE)[SESSION_COOKIE];
+    return text ? this.sessions.read(text) : null;
   }
 
   /** What someone may see and do at this moment, or null where that is nothing. */
@@ -84,9 +89,13 @@ export class SignIn {
    * Lets only requests through that a page of this very session makes.
    * @throws {SignInRefusal} 403
    */
-  checkIntent(visit: Visit, headers: Headers, csrfToken: unknown = one(headers[CSRF_HEADER])): void {
+  checkIntent(
+    { session }: Pick<Visit, "session">,
+    headers: Headers,
+    csrfToken: unknown = one(headers[CSRF_HEADER]),
+  ): void {
     this.checkOrigin(headers);
-    if (typeof csrfToken === "string" && sameText(csrfToken, visit.csrfToken)) return;
+    if (typeof csrfToken === "string" && sameText(csrfToken, this.sessions.csrfToken(session))) return;
     throw new SignInRefusal(
       403,
       `the request does not carry this session's token (csrf_token in a form, or the header ${CSRF_HEADER}); load the page again, and send it from there`,

@@ -163,4 +163,22 @@ describe.each(ENGINES)("the settings page, with the %s store", { timeout: 120_00
       expect(trouble).toEqual([]);
     }
   });
+
+  it("is reached by signing in with GitHub, also at the twin, and is left by signing out", async () => {
+    const { github, host } = await scene(engine);
+    await Promise.all([host.start("primary"), host.start("backup")]);
+    const { page, trouble } = await openWindow([...Object.values(host.urls), github.url]);
+    await page.goto(host.url("primary", "/settings#audit"));
+    await page.getByRole("link", { name: "Sign in with GitHub" }).click();
+    await page.getByRole("heading", { name: "Settings", exact: true }).waitFor();
+    expect(new URL(page.url()).pathname).toBe("/settings");
+    await page.goto(host.url("backup", "/settings"));
+    await page.getByText("as the instance backup has them").waitFor();
+    await page.getByText("octocat", { exact: true }).first().waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+    await page.goto(host.url("primary", "/settings"));
+    await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+    expect(trouble).toEqual([]);
+  });
 });

@@ -16,15 +16,15 @@ export interface SettingsAction {
   carries: readonly string[];
   /** Whether to ask why. */
   asksReason?: boolean;
-  /** Done by the settings page's own rules: answers with what came of it. */
-  perform: (fields: Fields) => Promise<string>;
+  /** Does it, for someone of this name, and answers with what came of it. */
+  perform: (fields: Fields, by: string) => Promise<string>;
 }
 
 export interface Deeds {
   switchOver: (to: string, reason: string | null, force: boolean) => Promise<void>;
   release: () => Promise<void>;
   /** Sends a test to every receiver of alerts, and answers with what came of it; null where there is none to call. */
-  sendTestAlert: (() => Promise<string>) | null;
+  sendTestAlert: ((by: string) => Promise<string>) | null;
   ping: () => Promise<string>;
   prepareSecret: () => string;
 }
@@ -92,7 +92,7 @@ export function settingsActions(deeds: Deeds): SettingsAction[] {
               "Every receiver of alerts in the configuration gets a message that says that it is a test.",
             deed: "Send it",
             carries: [],
-            perform: sendTestAlert,
+            perform: (_: Fields, by: string) => sendTestAlert(by),
           },
         ]
       : []),

@@ -4,6 +4,7 @@ import type { Config } from "../../config/load.ts";
 import type { TargetConfig } from "../../config/schema.ts";
 import { type Source, writtenDuration } from "../../config/settings-of.ts";
 import type { Markup } from "../layout.ts";
+import { icon } from "../parts/icons.ts";
 import { emptyState } from "../parts/list.ts";
 import type { Settings } from "./read-settings.ts";
 
@@ -45,9 +46,13 @@ function targetRow(target: TargetConfig, line: number | undefined): Markup {
 }
 
 /** Every other value in effect, with where it comes from. */
-export function configurationSection({ settings, variables }: Settings, config: Config): Markup {
+export function configurationSection({ settings, fileChanged, variables }: Settings, config: Config): Markup {
   return html`<section class="box" id="configuration" aria-labelledby="configuration-title">
       <header><h2 id="configuration-title">Configuration</h2></header>
+      ${
+        fileChanged !== null &&
+        html`<div class="body"><p class="flash warn">${icon("warning")}<span>${basename(config.file)} is not what this instance uses: ${fileChanged}.</span></p></div>`
+      }
       <div class="scroll" tabindex="0" role="group" aria-label="Configuration"><table>
         <thead><tr><th scope="col">Key</th><th scope="col">Value</th><th scope="col">From</th></tr></thead>
         <tbody>${settings.map(

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Probot } from "probot";
 import { type VariableState, variablesOf } from "../../config/environment-variables.ts";
-import type { Config } from "../../config/load.ts";
+import { type Config, loadConfig } from "../../config/load.ts";
+import { ConfigError, formatProblem } from "../../config/problem.ts";
 import { type Setting, settingsOf } from "../../config/settings-of.ts";
 import type { Failover } from "../../failover/failover.ts";
 import type { HealthStatus } from "../../failover/health-window.ts";
@@ -43,6 +45,8 @@ export interface Settings {
   app: FromGitHub<AppFacts>;
   secret: SecretState;
   settings: Setting[];
+  /** What is wrong with the file by now, or that it says something else than this instance uses; null: neither. */
+  fileChanged: string | null;
   variables: VariableState[];
   audit: AuditEntry[];
 }
@@ -78,9 +82,24 @@ export async function readSettings(o: SettingsOptions): Promise<Settings> {
     app,
     secret: secretState(config.environment),
     settings: settingsOf(config),
+    fileChanged: changeOf(config, env),
     variables: variablesOf(env, named),
     audit: entries,
   };
+}
+
+/** Compares the configuration in effect with what the file says by now. */
+function changeOf(config: Config, env: NodeJS.ProcessEnv): string | null {
+  try {
+    const now = loadConfig(env);
+    const same = isDeepStrictEqual(now.written.content, config.written.content);
+    return same ? null : "it has changed since: restart one instance after the other to use what it says now";
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const [first] = error.problems;
+    const more = error.problems.length > 1 ? ` (and ${error.problems.length - 1} more)` : "";
+    return `it could not be used as it is now${more}: ${first && formatProblem(first)}`;
+  }
 }
 
 /** A page that waits for GitHub tells at last why in vain. */

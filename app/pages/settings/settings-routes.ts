@@ -1,6 +1,6 @@
 import { type Context, Hono } from "hono";
 import type { SignIn, Visit } from "../../sign-in/sign-in.ts";
-import { mayOperate } from "../../sign-in/viewer.ts";
+import { mayOperate, nameOf } from "../../sign-in/viewer.ts";
 import type { Audit } from "../../web/audit.ts";
 import { HttpProblem } from "../../web/problem.ts";
 import { type Fields, signedIn, submitted } from "../signed-in.ts";
@@ -52,7 +52,7 @@ export function settingsRoutes(options: SettingsRoutesOptions): Hono {
       const action = find(c);
       try {
         const entry = await audit.run(visit.viewer, action.audit, details(action, fields), () =>
-          action.perform(fields),
+          action.perform(fields, nameOf(visit.viewer)),
         );
         return c.redirect(`/settings?entry=${entry}`, 303);
       } catch (error) {

@@ -12,7 +12,7 @@ import { ADMIN_TOKEN, TestHost } from "../../helpers/test-host.ts";
 import { Visitor } from "../../helpers/visitor.ts";
 
 const PAGE = { accept: "text/html" };
-const ACTIONS = ["switchover", "recovery", "ping", "secret-rotation"];
+const ACTIONS = ["switchover", "recovery", "ping", "secret-rotation", "test-alert"];
 const PATIENCE_MS = 20_000;
 
 describe.each(ENGINES)("the settings, with the %s store", (engine) => {
@@ -56,7 +56,9 @@ describe.each(ENGINES)("the settings, with the %s store", (engine) => {
       github,
       instances: ["primary"],
       ...(engine === "postgres" && { store: await createDatabase(inject("postgresUrl")) }),
-      config: { admins: ["operator"] },
+      config: { admins: ["operator"], alerts: [{ type: "slack", url_env: "ALERTS_URL" }] },
+      // Nothing listens on the discard port: what is sent there waits.
+      env: { ALERTS_URL: "http://127.0.0.1:9/" },
     });
     envFile = join(host.directory, ".env");
     await host.start("primary");
@@ -155,6 +157,28 @@ describe.each(ENGINES)("the settings, with the %s store", (engine) => {
     } finally {
       await github.comeBack();
     }
+  });
+
+  it("send a test alert", async () => {
+    const sent = await act(await person("operator"), "test-alert");
+    expect([sent.status, sent.text.includes("On its way to slack.")]).toEqual([303, true]);
+    expect(sent.text).not.toContain("127.0.0.1:9/");
+  });
+
+  it("say when the file says something else by now, or could not be used", async () => {
+    const someone = await admin();
+    const page = async () => await (await someone.get("/settings", PAGE)).text();
+    expect(await page()).not.toContain("is not what this instance uses");
+    const before = readFileSync(host.configFile, "utf8");
+    try {
+      writeFileSync(host.configFile, `${before}\nretry: { max_attempts: 7 }\n`);
+      expect(await page()).toContain("it has changed since: restart one instance after the other");
+      writeFileSync(host.configFile, `${before}\nretry: { max_atempts: 7 }\n`);
+      expect(await page()).toMatch(/could not be used as it is now: .*did you mean max_attempts\?/);
+    } finally {
+      writeFileSync(host.configFile, before);
+    }
+    expect(await page()).not.toContain("is not what this instance uses");
   });
 
   it("name what the App lacks at GitHub, and where to give it that", async () => {

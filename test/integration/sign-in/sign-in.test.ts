@@ -1,8 +1,10 @@
 import { decodeJwt, SignJWT } from "jose";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
 import { FLOW_LIFE_MS } from "../../../app/sign-in/github-sign-in.ts";
 import { keyed, sessionKey } from "../../../app/sign-in/session-key.ts";
 import { SESSION_COOKIE } from "../../../app/sign-in/sign-in.ts";
+import { awayGitHub } from "../../helpers/away-github.ts";
+import { freePorts } from "../../helpers/free-ports.ts";
 import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
 import { createDatabase } from "../../helpers/postgres.ts";
 import { ENGINES } from "../../helpers/stores.ts";
@@ -370,6 +372,17 @@ describe.each(ENGINES)("signing in, with the %s store", (engine) => {
     });
   });
 
+  it("ends a session also while GitHub cannot be asked for its owner's rights", async () => {
+    const pusher = await person("pusher");
+    await github.goDown();
+    try {
+      const answer = await pusher.post("/sign-out", { csrf_token: pusher.csrf ?? "" });
+      expect([answer.status, answer.headers.get("location")]).toEqual([303, "/sign-in"]);
+    } finally {
+      await github.comeBack();
+    }
+  });
+
   // Uses up the tries of unknown browsers: the last of this file.
   it("tried too often is refused, but not to a browser that has signed in before", async () => {
     const known = await signedIn();
@@ -384,5 +397,26 @@ describe.each(ENGINES)("signing in, with the %s store", (engine) => {
     expect((await known.at(host.url("primary")).get("/api/status")).status).toBe(200);
     for (let count = 0; count < 20; count++) await known.signInWithToken(`guess ${count}`);
     expect((await known.signInWithToken(ADMIN_TOKEN)).status).toBe(429);
+  });
+});
+
+describe("signing in by https", () => {
+  it("keeps the cookies from http, behind a proxy that names another host as well", async () => {
+    const github = awayGitHub();
+    const port = await freePorts(1);
+    const url = "https://deploy.example.com";
+    const host = await TestHost.create({
+      github,
+      instances: ["primary"],
+      config: { instances: [{ name: "primary", url, listen: `127.0.0.1:${port}` }] },
+    });
+    onTestFinished(() => host.close());
+    await host.start("primary");
+    const someone = new Visitor(`http://127.0.0.1:${port}`);
+    const token = { token: ADMIN_TOKEN };
+    expect((await someone.post("/sign-in", token)).status).toBe(403);
+    expect((await someone.post("/sign-in", token, { origin: url })).status).toBe(303);
+    for (const cookie of [SESSION_COOKIE, "twinhook_device"])
+      expect(someone.attributes.get(cookie)).toMatch(/; HttpOnly; Secure; SameSite=Lax$/);
   });
 });
