@@ -1,4 +1,5 @@
 import { type Selectable, sql } from "kysely";
+import { StoreUnavailableError } from "../store/errors.ts";
 import type { OutboxRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
@@ -114,13 +115,17 @@ export async function nextInOutbox(store: Store, table: OutboxTable): Promise<nu
   return row?.at ?? null;
 }
 
-/** Takes back what an earlier process of this instance was about to send when it died. */
-export function releaseOutbox(store: Store, table: OutboxTable, instance: string): Promise<void> {
-  return store.write(async (trx) => {
-    await trx
-      .updateTable(as(table))
-      .set({ lease_until: null })
-      .where(sql`substr(holder, 1, ${instance.length + 1})`, "=", `${instance} `)
-      .execute();
-  });
+/**
+ * Takes back what an earlier process of this instance was about to send when it died. Where the store is away, those
+ * leases end by themselves.
+ */
+export async function releaseOutbox(store: Store, table: OutboxTable, instance: string): Promise<void> {
+  const taken = sql`substr(holder, 1, ${instance.length + 1})`;
+  try {
+    await store.write((trx) =>
+      trx.updateTable(as(table)).set({ lease_until: null }).where(taken, "=", `${instance} `).execute(),
+    );
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+  }
 }
