@@ -312,6 +312,7 @@ export async function startInstance(options: {
       acceptor,
       targets,
       verify: signatureCheck(accepted),
+      onCounted: (event) => metrics.counted(event),
       onRefused: (status) => metrics.refused("webhook", status),
       log,
     }),

@@ -24,6 +24,7 @@ export interface DeadMansSwitchOptions {
 export class DeadMansSwitch {
   #o: DeadMansSwitchOptions;
   #timer: NodeJS.Timeout | undefined;
+  #abort = new AbortController();
   #dueAt = Number.NEGATIVE_INFINITY;
   #calling: Promise<void> | undefined;
 
@@ -38,6 +39,7 @@ export class DeadMansSwitch {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#abort.abort();
     await this.#calling;
   }
 
@@ -58,11 +60,13 @@ export class DeadMansSwitch {
   async #call(): Promise<void> {
     const { url, clock, intervalMs, log } = this.#o;
     try {
-      const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(CALL_LIMIT_MS) });
+      const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(CALL_LIMIT_MS)]);
+      const response = await fetch(url, { redirect: "manual", signal });
       await response.body?.cancel();
       if (response.ok) return;
       log.warn(`the dead man's switch answered ${response.status}`);
     } catch (error) {
+      if (this.#abort.signal.aborted) return;
       log.warn(`the dead man's switch: ${reasonOf(error)}`);
     }
     this.#dueAt = clock.monotonic() + Math.min(AGAIN_MS, intervalMs);

@@ -64,7 +64,8 @@ function tellingCalls(onCall: (call: GitHubCall) => void) {
   return (octokit: unknown): Record<string, never> => {
     const tell = (result: GitHubCall["result"], headers: Answer["headers"], { url }: Asked) =>
       onCall({
-        credential: /^\/app\b/.test(url) ? "app" : "installation",
+        // Which installation has a repository is asked by the App itself, too.
+        credential: /^\/app\b|\/installation$/.test(url) ? "app" : "installation",
         result,
         rateLimit: rateLimitOf(headers),
       });

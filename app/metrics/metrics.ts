@@ -17,6 +17,9 @@ const SLOW = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3
 /** The parts of its rate limit that GitHub counts by themselves and that this App may meet. */
 const RATE_LIMIT_RESOURCES = ["core", "search", "graphql", "integration_manifest"];
 
+/** The events that an App gets unasked, and the one that a new webhook begins with. */
+const KNOWN_EVENTS = ["ping", "installation", "installation_repositories", "github_app_authorization"];
+
 /**
  * What this process counts and measures, by Prometheus' conventions. Every label has few values: names from the
  * configuration, and words of our own. What several instances count is for the reader to add up.
@@ -33,6 +36,11 @@ export class Metrics {
     "twinhook_deliveries_total",
     "Requests and events taken in durably, by the route that brought them and by what became of them (deployed, duplicate, superseded, ignored).",
     ["source", "outcome"],
+  );
+  readonly #others = this.#counter(
+    "twinhook_other_events_total",
+    "Events of GitHub's that deploy nothing and are not noted, by name; those that are not expected are other.",
+    ["event"],
   );
   readonly #refused = this.#counter(
     "twinhook_requests_refused_total",
@@ -133,8 +141,14 @@ export class Metrics {
     for (const kind of ["failover", "switchover", "recovery"]) this.#failovers.inc({ kind }, 0);
   }
 
-  accepted({ source }: Arrival, { outcome }: Accepted): void {
-    this.#deliveries.inc({ source, outcome });
+  accepted({ source }: Arrival, { outcome, conflict }: Accepted): void {
+    // A conflict is refused, and counted as that.
+    if (conflict === null) this.#deliveries.inc({ source, outcome });
+  }
+
+  /** An event that deploys nothing, whatever it says. */
+  counted(event: string): void {
+    this.#others.inc({ event: boundedLabel(event, KNOWN_EVENTS) });
   }
 
   refused(entrance: "webhook" | "deployments" | "other", status: number): void {

@@ -18,6 +18,8 @@ export interface WebhookEntranceOptions {
   acceptor: Acceptor;
   targets: readonly TargetConfig[];
   verify: SignatureCheck;
+  /** Called with the name of every event that deploys nothing. */
+  onCounted?: (event: string) => void;
   /** Called with the status of every refusal. */
   onRefused?: (status: number) => void;
   log: Logger;
@@ -27,7 +29,14 @@ export interface WebhookEntranceOptions {
  * Where GitHub's events enter. Own code in place of Probot's middleware, which reads bodies without a limit and
  * answers 202 after 9 s although nothing is on disk yet. Only the raw bytes are trusted, and only once verified.
  */
-export function webhookEntrance({ acceptor, targets, verify, onRefused, log }: WebhookEntranceOptions) {
+export function webhookEntrance({
+  acceptor,
+  targets,
+  verify,
+  onCounted,
+  onRefused,
+  log,
+}: WebhookEntranceOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const guid = header(request, "x-github-delivery");
     try {
@@ -61,7 +70,8 @@ export function webhookEntrance({ acceptor, targets, verify, onRefused, log }: W
     guid: string | null,
   ): Promise<{ status: number; answer: WebhookAnswer }> {
     const { event, arrival } = await read(request, guid);
-    if (!arrival)
+    if (!arrival) {
+      onCounted?.(event);
       return {
         status: 202,
         answer: {
@@ -71,6 +81,7 @@ export function webhookEntrance({ acceptor, targets, verify, onRefused, log }: W
           deployments: [],
         },
       };
+    }
     const accepted = await acceptor.accept(arrival);
     return {
       status: accepted.queued ? 202 : 200,

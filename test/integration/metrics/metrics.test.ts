@@ -38,6 +38,8 @@ describe.each(ENGINES)("/metrics, on %s", (engine) => {
       headers: { "x-hub-signature-256": `sha256=${"0".repeat(64)}` },
     });
     expect((await host.request("primary", { nonsense: true })).status).toBe(400);
+    await host.sendEvent("primary", { zen: "" }, { event: "ping" });
+    for (const name of ["made_up_one", "made_up_two"]) await host.sendEvent("primary", {}, { event: name });
     const id = deployments[0]?.id ?? "";
     await host.deployment("primary", id, ({ status }) => status === "succeeded");
     await host.admin("primary", "GET", `/api/deployments/${id}?for=succeeded`);
@@ -52,6 +54,8 @@ describe.each(ENGINES)("/metrics, on %s", (engine) => {
     expect(value("twinhook_info", { name: "primary" })).toBe(1);
     expect(value("twinhook_deliveries_total", { source: "webhook", outcome: "deployed" })).toBe(1);
     expect(value("twinhook_deliveries_total", { source: "webhook", outcome: "duplicate" })).toBe(1);
+    expect(value("twinhook_other_events_total", { event: "ping" })).toBe(1);
+    expect(value("twinhook_other_events_total", { event: "other" })).toBe(2);
     expect(value("twinhook_requests_refused_total", { entrance: "webhook", cause: "unauthorized" })).toBe(1);
     expect(value("twinhook_requests_refused_total", { entrance: "deployments", cause: "malformed" })).toBe(1);
     expect(value("twinhook_deployment_trigger_seconds_count", labels)).toBe(1);
