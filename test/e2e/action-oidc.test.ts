@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { jobAt, leftAt } from "../helpers/action/github-job.ts";
-import { RUNNER_ENV, runAction, startAction } from "../helpers/action/run-action.ts";
+import { eventVariables, RUNNER_ENV, runAction, startAction } from "../helpers/action/run-action.ts";
 import type { OidcClaims } from "../helpers/github/oidc.ts";
 import { REPOSITORY, type Scene, setSceneAfterCrash, setTwinScene } from "./twins.ts";
 
@@ -36,6 +36,22 @@ describe("the Action without a secret, against real twins", () => {
     expect(step.exitCode).toBe(0);
     expect(await scene.host.deployments("backup")).toMatchObject([
       { id: step.outputs["deployment-id"], source: "action", verified_at: expect.any(String) },
+    ]);
+  });
+
+  it("asks for the run that started its workflow, whose own event it meets in one deployment", async () => {
+    const scene = await setTwinScene("sqlite", { targets: [{ action }] });
+    const sent = scene.github.completeRun({ repository: REPOSITORY });
+    const event = await eventVariables("workflow_run", sent.event, onTestFinished);
+    const own = { run_id: "40000007", event_name: "workflow_run" };
+    const [step] = await Promise.all([
+      runAction(inputs(scene), { ...job(scene, own), ...event, GITHUB_RUN_ID: own.run_id }),
+      sent.delivery,
+    ]);
+    expect(step.outputs).toMatchObject({ verified: "true" });
+    expect(step.exitCode).toBe(0);
+    expect(await scene.host.deployments("backup")).toMatchObject([
+      { id: step.outputs["deployment-id"], run_id: sent.run.id, sha: sent.run.head_sha },
     ]);
   });
 

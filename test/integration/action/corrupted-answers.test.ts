@@ -32,9 +32,9 @@ const corruption: fc.Arbitrary<Corruption> = fc.oneof(
 
 /** Each step meets so many corrupted answers, one after the other, before it gets right ones. */
 const PER_STEP = 12;
-/** So many steps run at the same time, and so often. */
+/** So many steps run at the same time. */
 const STEPS = 4;
-const ROUNDS = 16;
+const WANTED = 500;
 
 function corrupted(answer: Buffer, { at, ...what }: Corruption): Buffer {
   const index = Math.floor(answer.length * at);
@@ -111,7 +111,7 @@ test("500 corruptions of answers bring no crash, no hang, no false confirmation,
           "base-delay": "10ms",
           "max-delay": "10ms",
           "max-attempts": "7",
-          timeout: "3s",
+          timeout: "2s",
           ...(!byToken && { secret: TEST_SECRET }),
         },
         byToken ? github.jobEnvironment() : {},
@@ -120,21 +120,19 @@ test("500 corruptions of answers bring no crash, no hang, no false confirmation,
       for (const { server } of servers) server.close();
     }
   };
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.array(corruption, { minLength: PER_STEP, maxLength: PER_STEP }), {
-        minLength: STEPS,
-        maxLength: STEPS,
-      }),
-      async (lists) => {
-        const ended = await Promise.all(lists.map((list, index) => run(list, index % 2 === 0)));
-        for (const step of ended) expectSound(step);
-      },
-    ),
-    { numRuns: ROUNDS },
+  const property = fc.asyncProperty(
+    fc.array(fc.array(corruption, { minLength: PER_STEP, maxLength: PER_STEP }), {
+      minLength: STEPS,
+      maxLength: STEPS,
+    }),
+    async (lists) => {
+      const ended = await Promise.all(lists.map((list, index) => run(list, index % 2 === 0)));
+      for (const step of ended) expectSound(step);
+    },
   );
+  // A step that is refused for good, or out of time, meets fewer than it could.
+  while (met < WANTED) await fc.assert(property, { numRuns: 4 });
   await github.close();
-  expect(met).toBeGreaterThanOrEqual(500);
 }, 120_000);
 
 function expectSound({ exitCode, outputs, stdout, stderr, summary, tookMs }: ActionResult): void {

@@ -178,6 +178,23 @@ describe.concurrent("when no endpoint takes the request", () => {
   });
 });
 
+describe.concurrent("cancelling the job while the request lies at GitHub", () => {
+  test("says that it lies there, and that it will be found", async () => {
+    const { github, inputs, env } = await scene();
+    const step = await startAction(inputs([refusingUrl()]), env);
+    await leftAt(github);
+    await step.printed("the request lies there");
+    step.kill("SIGTERM");
+    const result = await step.result;
+    expect(result).toMatchObject({
+      exitCode: 1,
+      outputs: { route: "github", status: "", verified: "false" },
+    });
+    expect(result.summary).toMatch(/The job was cancelled .* had already been left at GitHub .* and goes on/);
+    expect(result.summary).toMatch(/\*\*Delivered:\*\* not yet[\s\S]*\*\*Confirmed:\*\* no/);
+  });
+});
+
 describe.concurrent("GitHub's answers", () => {
   test("an answer that is lost leaves one GitHub Deployment all the same", async () => {
     const { github, inputs, env } = await scene();
