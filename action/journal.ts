@@ -121,6 +121,12 @@ export class Journal {
       .map(([endpoint, skewMs]) => ({ endpoint, skewMs }));
   }
 
+  /** Requests that tried to deliver to an endpoint. */
+  deliveriesToEndpoints(): number {
+    return this.entries.filter(({ step, endpoint }) => step === "deliver" && endpoint.route !== "github")
+      .length;
+  }
+
   /** Whether a request whose answer never came may have been accepted all the same. */
   mayHaveArrived(): boolean {
     return this.entries.some(

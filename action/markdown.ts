@@ -11,6 +11,16 @@ export function codeBlock(text: string): string {
   return `<pre><code>${text.replace(MEANINGFUL, (character) => `&#${character.charCodeAt(0)};`).replace(/\n/g, "&#10;")}</code></pre>`;
 }
 
+/** Paragraphs as one item of a list; those that are indented throughout become blocks of code. */
+export function listItem(text: string): string {
+  const paragraphs = text.split(/\n{2,}/).map((paragraph) => {
+    const lines = paragraph.split("\n");
+    if (!lines.every((line) => /^ {4}/.test(line))) return escapeInline(paragraph);
+    return codeBlock(lines.map((line) => line.slice(4)).join("\n"));
+  });
+  return `- ${paragraphs.join("\n\n  ")}`;
+}
+
 /** A link; the address must be an http(s) URL already. */
 export function link(label: string, href: string): string {
   return `<a href="${escapeInline(href)}">${escapeInline(label)}</a>`;

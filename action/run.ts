@@ -80,10 +80,12 @@ async function pursue({
     return { kind: "dry run", ...(await checkRoutes({ client, endpoints, github, journal })) };
 
   const common = { ...inputs, client, breakers: new Breakers(), journal, now: rest.now, deadline, signal };
-  let delivery = await deliver({ ...common, onPause, another: github !== null });
-  if (delivery.kind === "exhausted" && github && !refusedByTheApp(delivery, journal))
-    delivery = await deliver({ ...common, onPause, endpoints: [github.endpoint], another: false });
-  if (delivery.kind === "exhausted") return delivery;
+  const delivery = await deliver({ ...common, onPause, another: github !== null });
+  if (delivery.kind === "exhausted") {
+    if (!github || refusedByTheApp(delivery, journal)) return delivery;
+    const left = await deliver({ ...common, onPause, endpoints: [github.endpoint], another: false });
+    if (left.kind === "exhausted") return { ...delivery, alsoGitHub: true };
+  }
 
   const { acceptance } = journal;
   if (acceptance === null) throw new Error("accepted, but by no route");
@@ -97,7 +99,7 @@ async function pursue({
     case "unreadable":
       return { kind: "unconfirmed", because: "unreadable" };
     case "refused":
-      return { kind: "exhausted", because: "refused" };
+      return { kind: "exhausted", because: "refused at GitHub" };
     default:
       return verification;
   }

@@ -2,7 +2,7 @@ import { formatDuration } from "../shared/format-duration.ts";
 import { called } from "./endpoints.ts";
 import { cleanLine, cleanText } from "./foreign-text.ts";
 import type { Entry } from "./journal.ts";
-import { codeBlock, escapeInline, link, table } from "./markdown.ts";
+import { codeBlock, escapeInline, link, listItem, table } from "./markdown.ts";
 import { outcome } from "./outcome.ts";
 import { remedies } from "./remedies.ts";
 import { listedEntries, type StepReport } from "./report.ts";
@@ -42,7 +42,9 @@ function deliveredFact({ verdict, journal }: StepReport): string {
     if (endpoint.route === "github")
       return last.onRecord
         ? `yes, left at ${to} at ${clock(at)} and found there, after no endpoint had taken it.`
-        : `not yet: left at ${to} at ${clock(at)}, for an instance to find.`;
+        : verdict.kind === "exhausted"
+          ? `no. It was left at ${to} at ${clock(at)}, where the App refused it.`
+          : `not yet: left at ${to} at ${clock(at)}, for an instance to find.`;
     const over = endpoint.route === "backup" ? ", after the primary failed" : "";
     const before = duplicate ? ". It was on record already (a duplicate)" : "";
     return `yes, to ${to} at ${clock(at)}${over}${before}.`;
@@ -89,7 +91,7 @@ function deploymentTable({ journal, request }: StepReport): string {
 function todo(report: StepReport): string {
   const items = remedies(report);
   if (items.length === 0) return "";
-  return `#### What to do\n\n${items.map((item) => (item.includes("\n") ? codeBlock(item) : `- ${escapeInline(item)}`)).join("\n")}`;
+  return `#### What to do\n\n${items.map(listItem).join("\n")}`;
 }
 
 function logTail({ journal }: StepReport): string {

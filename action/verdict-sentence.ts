@@ -46,12 +46,13 @@ export function verdictSentence({
         : `${what} is not confirmed: ${by}, but within ${formatDuration(timeoutMs)} it was not seen to be ${{ accepted: "on record", started: "started", succeeded: "successful" }[waitFor]} (last state: ${acceptance ? lastState(acceptance) : "unknown"}). It goes on without this step.`;
     case "exhausted": {
       const why = {
-        rounds: `every route failed in every round (${journal.deliveries} requests)`,
-        refused: "every route refused it for good",
-        "too long to wait": "every route failed, and the next try would come after the step's time limit",
+        rounds: `every endpoint failed in every round (${journal.deliveriesToEndpoints()} requests)`,
+        refused: "every endpoint refused it for good",
+        "too long to wait": "every endpoint failed, and the next try would come too late",
         "time up": `no route accepted it within ${formatDuration(timeoutMs)}`,
+        "refused at GitHub": "no endpoint took it, and the App refused what was left at GitHub",
       }[verdict.because];
-      return `${what} was not delivered: ${why}.`;
+      return `${what} was not delivered: ${why}${verdict.alsoGitHub ? ", and it could not be left at GitHub" : ""}.`;
     }
     case "stopped":
       if (acceptance)

@@ -7,7 +7,13 @@ export type Verdict =
   | { kind: "confirmed" | "superseded" | "cancelled" | "failed"; deployment: KnownDeployment }
   | ({ kind: "dry run" } & Checked)
   | { kind: "unconfirmed"; because: "unreadable" | "time up" }
-  | { kind: "exhausted"; because: "rounds" | "refused" | "too long to wait" | "time up" }
+  | {
+      kind: "exhausted";
+      /** What became of the endpoints, or of the request at GitHub after they had failed. */
+      because: "rounds" | "refused" | "too long to wait" | "time up" | "refused at GitHub";
+      /** Whether it could not be left at GitHub either. */
+      alsoGitHub?: boolean;
+    }
   | { kind: "stopped"; signal: string }
   | { kind: "misconfigured"; problems: readonly string[] }
   | { kind: "broken"; message: string };

@@ -154,7 +154,9 @@ describe.concurrent("nothing is delivered when the backup refuses for good", () 
     const step = await runAgainst(behaviour, answers(401));
     expectSound(step);
     expect(step).toMatchObject({ exitCode: 1, outputs: { route: "", status: "", "deployment-id": "" } });
-    expect(firstSentence(step)).toMatch(/was not delivered: every route (failed in every round|refused it)/);
+    expect(firstSentence(step)).toMatch(
+      /was not delivered: every endpoint (failed in every round|refused it)/,
+    );
     // What may have been accepted all the same is not called undelivered.
     if (step.store.byId.size > 0) expect(step.summary).toContain("may have been accepted all the same");
   });

@@ -236,7 +236,7 @@ describe.concurrent("when every route is exhausted", () => {
     const step = await runAction(inputs([primary.url], { timeout: "30s" }));
     expect(step.exitCode).toBe(1);
     expect(step.tookMs).toBeLessThan(5_000);
-    expect(step.summary).toContain("after the step&#39;s time limit");
+    expect(step.summary).toContain("the next try would come too late");
   });
 });
 

@@ -139,7 +139,8 @@ describe.concurrent("when no endpoint takes the request", () => {
     const result = await step.result;
     expect(result).toMatchObject({ exitCode: 1, outputs: { verified: "false" } });
     expect(result.summary).toContain("no target &#60;is&#62; configured");
-    expect(result.summary).toContain("every route refused it for good");
+    expect(result.summary).toContain("no endpoint took it, and the App refused what was left at GitHub");
+    expect(result.summary).toMatch(/\*\*Delivered:\*\* no\. It was left at GitHub/);
   });
 
   test("the statuses are read where the App shows the deployment already", async () => {
@@ -210,8 +211,10 @@ describe.concurrent("GitHub's answers", () => {
     const result = await runAction(inputs([refusingUrl()]), env);
     expect(result).toMatchObject({ exitCode: 1, outputs: { verified: "false", route: "" } });
     for (const text of [result.stdout, decoded(result.summary)])
-      expect(text).toMatch(/permissions:\s+deployments: write\s+contents: read\s/);
+      expect(text).toMatch(/permissions:\s+deployments: write\s+contents: read\b/);
     expect(result.stdout.match(/^::error /gm)).toHaveLength(1);
+    expect(result.summary).toContain("every endpoint failed in every round");
+    expect(result.summary).toContain("and it could not be left at GitHub");
   });
 
   test.each(["auto", "never"])(

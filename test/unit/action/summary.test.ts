@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { annotations } from "../../../action/annotations.ts";
-import { codeBlock, escapeInline } from "../../../action/markdown.ts";
+import { codeBlock, escapeInline, listItem } from "../../../action/markdown.ts";
 import { outputs } from "../../../action/outputs.ts";
 import { buildSummary, MAX_SUMMARY_BYTES } from "../../../action/summary.ts";
 import { isSuccess, type Verdict } from "../../../action/verdict.ts";
@@ -32,6 +32,8 @@ const EVERY_VERDICT: Verdict[] = [
   { kind: "exhausted", because: "refused" },
   { kind: "exhausted", because: "too long to wait" },
   { kind: "exhausted", because: "time up" },
+  { kind: "exhausted", because: "refused at GitHub" },
+  { kind: "exhausted", because: "rounds", alsoGitHub: true },
   { kind: "stopped", signal: "SIGINT" },
   { kind: "misconfigured", problems: ["environment: expected a name, got nothing"] },
   { kind: "broken", message: "TypeError: oops" },
@@ -82,6 +84,12 @@ test("nothing foreign can become markup", async () => {
   for (const markup of ["<script", "](java", "![i]", "`c`", "*b*", "|d|", "@acme", "$m$", "<!--"])
     expect(summary).not.toContain(markup);
   expect(summary).toContain("&#60;script&#62;");
+});
+
+test("what to do keeps its YAML as a block of code", () => {
+  expect(listItem("Add these lines:\n\n    a:\n      b: <c>\n\nThen go on.")).toBe(
+    "- Add these lines:\n\n  <pre><code>a:&#10;  b: &#60;c&#62;</code></pre>\n\n  Then go on.",
+  );
 });
 
 test("escaped text says what it said", () => {
