@@ -73,12 +73,16 @@ export class GitHubClient implements Client {
       const until = now() + waitSeconds * 1_000;
       for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5)) {
         const judgement = await this.#look(id);
-        if (judgement.kind !== "deployment") return judgement;
-        const { status, onRecord } = judgement.deployment;
-        const told = onRecord ? status : "not found";
-        const news = this.#told !== told;
-        this.#told = told;
-        if (news || now() + pauseMs > until) return judgement;
+        const over = now() + pauseMs > until;
+        if (judgement === null && over) return unusable("GitHub does not show the deployment yet");
+        if (judgement !== null) {
+          if (judgement.kind !== "deployment") return judgement;
+          const { status, onRecord } = judgement.deployment;
+          const told = onRecord ? status : "not found";
+          const news = this.#told !== told;
+          this.#told = told;
+          if (news || over) return judgement;
+        }
         await sleep(pauseMs, undefined, { signal });
       }
     });
@@ -98,7 +102,8 @@ export class GitHubClient implements Client {
     return result;
   }
 
-  async #look(id: string): Promise<Judgement> {
+  /** What the statuses say now; null while GitHub does not show the deployment. */
+  async #look(id: string): Promise<Judgement | null> {
     const { request, redact } = this.#o;
     this.#shownBy ??= (await this.#api.list()).find(({ payload }) => payload.id === id);
     for (let hops = 0; this.#shownBy && hops < MOST_HOPS; hops += 1) {
@@ -115,7 +120,7 @@ export class GitHubClient implements Client {
       if (!other || !isSameRun(other.payload, request)) break;
       this.#shownBy = other;
     }
-    return unusable("GitHub does not show the deployment yet");
+    return null;
   }
 
   async #attempt<T extends Judgement | null>(call: () => Promise<T>): Promise<T | Refusal> {

@@ -86,7 +86,7 @@ describe.concurrent("when no endpoint takes the request", () => {
 
   test("leaving it there alone confirms nothing, not even that it was accepted", async () => {
     const { github, inputs, env } = await scene();
-    const given = inputs([refusingUrl()], { "wait-for": "accepted", timeout: "3s" });
+    const given = inputs([refusingUrl()], { "wait-for": "accepted", timeout: "8s" });
     const result = await runAction(given, env);
     expect(result).toMatchObject({
       exitCode: 1,
