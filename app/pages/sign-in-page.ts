@@ -24,7 +24,7 @@ export function signInPage({ githubUrl, adminToken, returnTo, problem }: SignInP
       ${problem && html`<p class="flash bad" role="alert">${icon("warning")}<span>${problem}</span></p>`}
       ${
         githubUrl
-          ? html`<p><a class="button primary wide" href="/sign-in/github?return_to=${encodeURIComponent(returnTo)}">Sign in with GitHub</a></p>
+          ? html`<div><a class="button primary wide" href="/sign-in/github?return_to=${encodeURIComponent(returnTo)}">Sign in with GitHub</a></div>
             <p class="hint">You see the repositories with a deployment target that you may push to, at ${new URL(githubUrl).host}.</p>`
           : html`<p class="flash quiet">${icon("question")}<span>Signing in with GitHub is not set up: the instances need
             <code>GITHUB_CLIENT_ID</code> and <code>GITHUB_CLIENT_SECRET</code>, from the App's page at GitHub.</span></p>`
@@ -32,8 +32,8 @@ export function signInPage({ githubUrl, adminToken, returnTo, problem }: SignInP
       ${
         adminToken
           ? html`<form class="box" method="post" action="/sign-in">
+            <input type="hidden" name="return_to" value="${returnTo}">
             <div class="body">
-              <input type="hidden" name="return_to" value="${returnTo}">
               <p class="field">
                 <label for="token">Admin token</label>
                 <input id="token" name="token" type="password" autocomplete="current-password" required>

@@ -52,7 +52,7 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
     const returnTo = returnPath(String(return_to ?? ""));
     try {
       signIn.checkOrigin(c.req.header());
-      const succeeded = await attempts.count(getCookie(c, DEVICE_COOKIE));
+      const succeeded = await attempts.count("token", getCookie(c, DEVICE_COOKIE));
       if (adminToken === null || typeof token !== "string" || !sameText(token.trim(), adminToken))
         throw new SignInRefusal(
           401,
@@ -76,10 +76,12 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
   routes.get("/sign-in/github/callback", async (c) => {
     if (!github) return c.redirect("/sign-in", 303);
     try {
-      const succeeded = await attempts.count(getCookie(c, DEVICE_COOKIE));
+      let succeeded = () => {};
       const { code, state, error } = c.req.query();
       const flow = getCookie(c, FLOW_COOKIE);
-      const { identity, returnTo } = await github.finish(base(c), { code, state, error, flow });
+      const { identity, returnTo } = await github.finish(base(c), { code, state, error, flow }, async () => {
+        succeeded = await attempts.count("github", getCookie(c, DEVICE_COOKIE));
+      });
       attempts.countIdentity(identity.login);
       if (!(await signIn.viewerFor(identity)))
         throw new SignInRefusal(

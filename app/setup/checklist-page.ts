@@ -54,7 +54,7 @@ export function checklistPage({ list, csrfToken, tested }: ChecklistPage): Marku
         <p>${list.webhookVerified ? "GitHub has the webhook's URL." : "GitHub has not confirmed the webhook's URL yet."} ${list.deliveries > 0 && "Events have arrived."}</p>
         <form method="post" action="/setup/ping">${csrfField(csrfToken)}
           <button class="button">Let GitHub send a test delivery</button>
-          <span class="hint">It sends an earlier event again, one that deploys nothing. This takes up to 12 seconds.</span></form>`,
+          <p class="hint">It sends an earlier event again, one that deploys nothing. This takes up to 12 seconds.</p></form>`,
       )}
       ${step(
         list.deployments > 0,

@@ -30,8 +30,7 @@ export function startPage(o: StartPage): Markup {
       <h1>Make the GitHub App</h1>
       <p>Twinhook is a GitHub App of your own. GitHub makes it with the permissions and events that it needs, and sends you back here.</p>
       ${o.problem !== undefined && html`<p class="flash bad" role="alert">${icon("warning")}<span>${o.problem}</span></p>`}
-      <form class="box" method="post" action="/setup/app"><div class="body">
-        ${csrfField(o.csrfToken)}
+      <form class="box" method="post" action="/setup/app">${csrfField(o.csrfToken)}<div class="body">
         <p class="field"><label for="name">Name</label>
           <input id="name" name="name" required maxlength="${MAX_NAME}" value="${value("name", "Twinhook")}">
           <span class="hint">Names of Apps are unique at GitHub: put your team's name into it.</span></p>
@@ -92,7 +91,7 @@ export function madePage(o: { name: string; envFile: string; configFile: string;
       <p class="flash good">${icon("check")}<span>${o.name} is there, and its secrets are in ${o.envFile}, which only its owner may read.</span></p>
       <p>The instances of ${o.configFile} start now. The admin token stands in the same file, as <code>TWINHOOK_ADMIN_TOKEN</code>.</p>
       <p role="status" class="muted" data-wait="${o.next}">When they are up, you can go on.</p>
-      <p><a class="button primary" href="${o.next}">See what is left to do</a></p>
+      <div><a class="button primary" href="${o.next}">See what is left to do</a></div>
     </div>`,
     ["setup-wait"],
   );

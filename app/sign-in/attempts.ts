@@ -35,13 +35,13 @@ export class Attempts {
   }
 
   /**
-   * Counts a try by the browser that sent this device cookie, if any, until it is known to have succeeded: then
+   * Counts a try by the browser that sent this device cookie, if any (else with all others that try this way), until it is known to have succeeded: then
    * the function that it answers with is to be called.
    * @throws {SignInRefusal} 429
    */
-  async count(device: string | undefined): Promise<() => void> {
+  async count(way: "token" | "github", device: string | undefined): Promise<() => void> {
     const known = device && (await readSignedText(this.#key, TYPE, device, this.#clock));
-    const [allowance, key] = known ? [this.#devices, String(known.jti)] : [this.#unknown, ""];
+    const [allowance, key] = known ? [this.#devices, String(known.jti)] : [this.#unknown, way];
     const wait = allowance.take(key);
     if (wait === null) return () => allowance.giveBack(key);
     throw tooOften(

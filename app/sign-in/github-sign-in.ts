@@ -59,13 +59,14 @@ export class GitHubSignIn {
   }
 
   /**
-   * Who came back from GitHub, and where they wanted to go.
+   * Who came back from GitHub, and where they wanted to go. `admit` is called before GitHub is asked, and may throw.
    * @throws {SignInRefusal} 403 when this is not the browser that was sent there, or GitHub did not agree; 502 when
    * GitHub cannot be asked.
    */
   async finish(
     base: string,
     { code, state, error, flow }: Record<"code" | "state" | "error" | "flow", string | undefined>,
+    admit: () => Promise<void>,
   ): Promise<{ identity: Identity & { kind: "person" }; returnTo: string }> {
     const { key, clock } = this.#o;
     const begun = flowSchema.safeParse(flow && (await readSignedText(key, TYPE, flow, clock))).data;
@@ -79,6 +80,7 @@ export class GitHubSignIn {
         403,
         "GitHub did not sign you in: it was cancelled there, or the App refused; try again",
       );
+    await admit();
     const token = await this.#exchange(base, code, begun.verifier);
     const { id, login } = await this.#whoIs(token);
     await this.#giveBack(token);
