@@ -2,9 +2,9 @@ import type { Clock } from "../clock.ts";
 import { StoreUnavailableError } from "../store/errors.ts";
 import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
+import type { Accepted } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";
 import { commit } from "./commit.ts";
-import type { Accepted } from "./commit-batch.ts";
 
 /** The largest number of arrivals that share one commit. */
 const MAX_BATCH = 128;

@@ -1,6 +1,7 @@
 import type { TransactionTask } from "../store/store.ts";
+import type { Accepted } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";
-import { type Accepted, commitBatch } from "./commit-batch.ts";
+import { commitBatch } from "./commit-batch.ts";
 
 export interface CommitInput {
   arrivals: Arrival[];

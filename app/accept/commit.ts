@@ -1,6 +1,6 @@
 import type { Store } from "../store/store.ts";
+import type { Accepted } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";
-import type { Accepted } from "./commit-batch.ts";
 import type { CommitInput } from "./commit-task.ts";
 
 const TASK = new URL("./commit-task.ts", import.meta.url);

@@ -1,6 +1,6 @@
+import type { Accepted } from "../accept/accepted.ts";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { Arrival } from "../accept/arrival.ts";
-import type { Accepted } from "../accept/commit-batch.ts";
 
 /** Of a run that several looks found, the first of these counts: a request at GitHub holds more than the event. */
 const SOURCES: readonly Arrival["source"][] = ["github_deployment", "catch_up", "reconcile"];

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { GITHUB_TASK } from "../../shared/deployment-request.ts";
+import type { Accepted } from "../accept/accepted.ts";
 import type { Arrival } from "../accept/arrival.ts";
-import type { Accepted } from "../accept/commit-batch.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { proofIn, twinhookPayload } from "../github/deployments.ts";

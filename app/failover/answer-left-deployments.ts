@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { writeElsewhere, writeRefusal } from "../../shared/github-status.ts";
+import type { Accepted } from "../accept/accepted.ts";
 import type { Arrival } from "../accept/arrival.ts";
-import type { Accepted } from "../accept/commit-batch.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import type { Store } from "../store/store.ts";
 

@@ -1,5 +1,5 @@
+import type { Accepted } from "../accept/accepted.ts";
 import type { Arrival } from "../accept/arrival.ts";
-import type { Accepted } from "../accept/commit-batch.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
 import { repositoryKey } from "../store/repository-key.ts";

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Accepted } from "../accept/accepted.ts";
 import type { Arrival } from "../accept/arrival.ts";
-import type { Accepted } from "../accept/commit-batch.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { Notice } from "../failover/notices.ts";
 import type { GitHubCall } from "../github/app.ts";

@@ -1,9 +1,9 @@
 import { type Context, Hono } from "hono";
 import { DEPLOYMENT_STATUSES, isFinal, satisfies, WAIT_FOR } from "../../shared/deployment.ts";
 import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
+import type { Accepted } from "../accept/accepted.ts";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { Arrival } from "../accept/arrival.ts";
-import type { Accepted } from "../accept/commit-batch.ts";
 import { parseDeploymentRequest } from "../accept/deployment-request.ts";
 import { previewArrival } from "../accept/preview.ts";
 import type { Clock } from "../clock.ts";

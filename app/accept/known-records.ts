@@ -1,0 +1,127 @@
+import type { Insertable } from "kysely";
+import { type Mark, markOf } from "../queue/order.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
+import type { StoreContext, Writer } from "../store/store.ts";
+import type { Arrival, RunFacts } from "./arrival.ts";
+
+type KnownDeployment = Insertable<DeploymentRow> & { id: string };
+interface TargetName {
+  /** Its key: `owner/name` in lower case. */
+  repository: string;
+  target: string;
+}
+
+const targetKey = ({ repository, target }: TargetName) => `${repository}\n${target}`;
+const runKey = (target: TargetName, runId: number | null) => `${targetKey(target)}\n${runId}`;
+const attemptKey = (target: TargetName, { runId, runAttempt }: Pick<RunFacts, "runId" | "runAttempt">) =>
+  `${runKey(target, runId)}\n${runAttempt}`;
+
+/** What a batch of arrivals meets in the store, and what it has added so far, so that its arrivals see each other. */
+export class KnownRecords {
+  #deliveries = new Map<string, DeliveryRow>();
+  #deployments = new Map<string, KnownDeployment>();
+  #runs = new Map<string, { status: string }[]>();
+  #marks = new Map<string, Mark>();
+
+  /** Reads all that these arrivals may meet, in few statements, and keeps the targets' marks from moving. */
+  static async read(trx: Writer, store: StoreContext, arrivals: readonly Arrival[]): Promise<KnownRecords> {
+    const known = new KnownRecords();
+    await known.#readDeliveries(trx, arrivals);
+    const targets = new Map<string, TargetName>();
+    const runIds = new Set<number>();
+    for (const { targets: named, facts } of arrivals) {
+      if (!facts) continue;
+      const repository = repositoryKey(facts.repository);
+      for (const { name: target } of named) {
+        targets.set(targetKey({ repository, target }), { repository, target });
+        if (facts.runId !== null) runIds.add(facts.runId);
+      }
+    }
+    if (targets.size === 0) return known;
+    await known.#readMarks(trx, store, [...targets.values()]);
+    if (runIds.size > 0) await known.#readDeployments(trx, [...targets.values()], [...runIds]);
+    return known;
+  }
+
+  delivery(guid: string | null): DeliveryRow | undefined {
+    return guid === null ? undefined : this.#deliveries.get(guid);
+  }
+
+  addDelivery(row: DeliveryRow): void {
+    if (row.guid !== null) this.#deliveries.set(row.guid, row);
+  }
+
+  /** The deployment of this run attempt to the target; a manual one is of no run, and never known. */
+  deployment(target: TargetName, facts: RunFacts): KnownDeployment | undefined {
+    return facts.runId === null ? undefined : this.#deployments.get(attemptKey(target, facts));
+  }
+
+  addDeployment(target: TargetName, facts: RunFacts, row: KnownDeployment): void {
+    if (facts.runId !== null) this.#deployments.set(attemptKey(target, facts), row);
+  }
+
+  /** Whether an attempt of this run was deployed to the target before. */
+  hasSucceeded(target: TargetName, runId: number | null): boolean {
+    return (this.#runs.get(runKey(target, runId)) ?? []).some(({ status }) => status === "succeeded");
+  }
+
+  mark(target: TargetName): Mark {
+    return this.#marks.get(targetKey(target)) as Mark;
+  }
+
+  async #readDeliveries(trx: Writer, arrivals: readonly Arrival[]): Promise<void> {
+    const guids = [...new Set(arrivals.map(({ guid }) => guid).filter((guid) => guid !== null))];
+    if (guids.length === 0) return;
+    const rows = await trx.selectFrom("deliveries").selectAll().where("guid", "in", guids).execute();
+    for (const row of rows) this.addDelivery(row);
+  }
+
+  async #readDeployments(trx: Writer, targets: TargetName[], runIds: number[]): Promise<void> {
+    const rows = await trx
+      .selectFrom("deployments")
+      .selectAll()
+      // With the run's id alone the key's index cannot be used, and every deployment ever made would be read.
+      .where("repository_key", "in", [...new Set(targets.map((t) => t.repository))])
+      .where("target", "in", [...new Set(targets.map((t) => t.target))])
+      .where("run_id", "in", runIds)
+      .execute();
+    for (const row of rows) {
+      const target = { repository: row.repository_key, target: row.target };
+      this.#deployments.set(attemptKey(target, { runId: row.run_id, runAttempt: row.run_attempt }), row);
+      const key = runKey(target, row.run_id);
+      this.#runs.set(key, [...(this.#runs.get(key) ?? []), row]);
+    }
+  }
+
+  async #readMarks(trx: Writer, store: StoreContext, wanted: TargetName[]): Promise<void> {
+    const read = async (missing: TargetName[]) => {
+      // In one order, so that two transactions never wait for each other.
+      const rows = await trx
+        .selectFrom("targets")
+        .selectAll()
+        .where("repository", "in", [...new Set(missing.map((w) => w.repository))])
+        .where("target", "in", [...new Set(missing.map((w) => w.target))])
+        .orderBy("repository")
+        .orderBy("target")
+        .$if(store.engine === "postgres", (q) => q.forUpdate())
+        .execute();
+      for (const row of rows) this.#marks.set(targetKey(row), markOf(row));
+    };
+    await read(wanted);
+    const missing = wanted.filter((target) => !this.#marks.has(targetKey(target)));
+    if (missing.length === 0) return;
+    const unmarked = {
+      mark_run_id: 0,
+      mark_run_attempt: 0,
+      mark_run_started_at: 0,
+      mark_deployment_id: null,
+    };
+    await trx
+      .insertInto("targets")
+      .values(missing.map((target) => ({ ...target, watch_from: null, ...unmarked })))
+      .onConflict((c) => c.columns(["repository", "target"]).doNothing())
+      .execute();
+    await read(missing);
+  }
+}

@@ -1,0 +1,85 @@
+import type { Insertable } from "kysely";
+import { type Mark, placeInOrder } from "../queue/order.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
+import type { Accepted } from "./accepted.ts";
+import { type Arrival, newId, type RunFacts } from "./arrival.ts";
+
+/** Who accepts, and when (ms). */
+export interface AcceptedBy {
+  instance: string;
+  now: number;
+}
+
+/** The record of an arrival and of what came of it. */
+export function deliveryRow(arrival: Arrival, result: Accepted, by: AcceptedBy): DeliveryRow {
+  return {
+    id: result.deliveryId as string,
+    guid: arrival.guid,
+    source: arrival.source,
+    event: arrival.event,
+    action: arrival.action,
+    repository: arrival.repository,
+    run_id: arrival.facts?.runId ?? null,
+    run_attempt: arrival.facts?.runAttempt ?? null,
+    received_at: by.now,
+    received_by: by.instance,
+    outcome: result.outcome,
+    reason: result.reason,
+    deployment_ids: JSON.stringify(result.deployments.map(({ id }) => id)),
+  };
+}
+
+/** A new deployment, waiting at its place in the order, or superseded where a newer run has begun before it. */
+export function deploymentRow(
+  arrival: Arrival & { facts: RunFacts },
+  target: Arrival["targets"][number],
+  { mark, succeededBefore }: { mark: Mark; succeededBefore: boolean },
+  by: AcceptedBy,
+) {
+  const { facts } = arrival;
+  const run =
+    facts.runId === null || arrival.source === "manual"
+      ? null
+      : { runId: facts.runId, runAttempt: facts.runAttempt ?? 1 };
+  const runStartedAt = facts.runStartedAt ?? by.now;
+  const { order, superseded } = placeInOrder({ run, runStartedAt, succeededBefore }, mark);
+  return {
+    id: newId("dep"),
+    repository: facts.repository,
+    repository_key: repositoryKey(facts.repository),
+    target: target.name,
+    environment: target.environment,
+    sha: facts.sha,
+    ref: facts.ref,
+    workflow: facts.workflow,
+    actor: facts.actor,
+    run_id: facts.runId,
+    run_attempt: facts.runAttempt,
+    run_started_at: runStartedAt,
+    order_run_id: order.runId,
+    order_run_attempt: order.runAttempt,
+    status: superseded ? ("superseded" as const) : ("queued" as const),
+    superseded_by: superseded ? mark.deploymentId : null,
+    source: arrival.source,
+    via_run_attempt: arrival.viaRunAttempt,
+    payload: arrival.payload,
+    accepted_by: by.instance,
+    run_by: null,
+    attempt: 1,
+    interruptions: 0,
+    exit_code: null,
+    reason: superseded ? "a newer run has been deployed already" : null,
+    accepted_at: by.now,
+    started_at: null,
+    finished_at: superseded ? by.now : null,
+    verified_at: null,
+    cancel_requested_at: null,
+    holder: null,
+    host: null,
+    token: 0,
+    lease_until: null,
+    lock: null,
+    github_deployment_id: arrival.githubDeploymentId ?? null,
+  } satisfies Insertable<DeploymentRow>;
+}
