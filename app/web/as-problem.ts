@@ -1,5 +1,6 @@
 import { SignInRefusal } from "../sign-in/refusal.ts";
 import { StoreUnavailableError } from "../store/errors.ts";
+import { asUnavailable } from "../store/postgres/unavailable.ts";
 import { HttpProblem } from "./problem.ts";
 
 /** How long a client should wait before it tries a store again that cannot commit (seconds). */
@@ -16,6 +17,12 @@ export function asProblem(error: unknown): HttpProblem {
     return new HttpProblem(error.status, error.message, {
       ...(error.status === 401 && { "www-authenticate": 'Bearer realm="twinhook"' }),
       ...(error.retryAfterS !== null && { "retry-after": String(error.retryAfterS) }),
+    });
+  // Reads go to the database as they are, and fail as it says.
+  const unavailable = asUnavailable(error);
+  if (unavailable instanceof StoreUnavailableError)
+    return new HttpProblem(503, `this cannot be read now, since ${unavailable.message}`, {
+      "retry-after": RETRY_AFTER_S,
     });
   return new HttpProblem(500, "an unexpected error; the log of the instance says more");
 }

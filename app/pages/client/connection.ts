@@ -10,7 +10,7 @@ export type State =
   /** What the page shows is as it is now; `instance` is where it comes from. */
   | { kind: "live"; instance: string; own: boolean }
   /** What the page shows was so at `since` (ms), and may be otherwise by now. */
-  | { kind: "old"; since: number }
+  | { kind: "old"; since: number; why?: string }
   | { kind: "signed-out" };
 
 /** Beats come every second: silence for this long means that nobody is there any more. */
@@ -31,6 +31,9 @@ export class Connection {
   #onState: (state: State) => void;
   #at = 0;
   #failures = 0;
+  #instance = "";
+  /** Whether the instance is there, and cannot read what is so now. */
+  #troubled = false;
   #heardAt = Date.now();
   #socket: WebSocket | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
@@ -64,18 +67,30 @@ export class Connection {
     this.#watch(socket);
     socket.onopen = () => socket.send(JSON.stringify(this.#hello()));
     socket.onmessage = ({ data }) => {
-      this.#heardAt = Date.now();
       this.#watch(socket);
       const message = JSON.parse(String(data)) as Message;
       if (message.type === "hello") {
         this.#failures = 0;
-        this.#onState({ kind: "live", instance: String(message.data.instance), own: this.#at === 0 });
+        this.#instance = String(message.data.instance);
+      }
+      if (message.type === "trouble") {
+        this.#onState({ kind: "old", since: this.#heardAt, why: String(message.data.detail) });
+        this.#troubled = true;
+      } else {
+        this.#heardAt = Date.now();
+        // Of a change one may hear although the page itself cannot be read.
+        if (message.type === "hello" || (this.#troubled && /^(beat|page)$/.test(message.type))) this.#live();
       }
       this.#onMessage(message);
     };
     socket.onclose = () => {
       if (this.#socket === socket) void this.#lost();
     };
+  }
+
+  #live(): void {
+    this.#troubled = false;
+    this.#onState({ kind: "live", instance: this.#instance, own: this.#at === 0 });
   }
 
   #watch(socket: WebSocket): void {

@@ -16,7 +16,7 @@ function words(state: State, instances: readonly { name: string; url: string }[]
   if (state.kind === "old") {
     const time = document.createElement("time");
     time.dateTime = new Date(state.since).toISOString();
-    return ["Old data, as it was ", time, ". Reconnecting …"];
+    return ["Old data, as it was ", time, state.why === undefined ? ". Reconnecting …" : `: ${state.why}`];
   }
   if (state.own) return ["Live"];
   const twin = instances.find(({ name }) => name === state.instance);

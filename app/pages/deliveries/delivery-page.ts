@@ -1,11 +1,14 @@
 import { html } from "hono/html";
-import { maySee, type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
+import { whyNotAgain } from "../../failover/judge-again.ts";
+import { mayManage, maySee, type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
 import type { DeliveryRow } from "../../store/schema.ts";
 import { listDeliveries } from "../../web/list-deliveries.ts";
 import { HttpProblem } from "../../web/problem.ts";
 import { deploymentRow } from "../deployments/deployment-row.ts";
+import type { Markup } from "../layout.ts";
 import type { LivePage } from "../live-page.ts";
 import type { PageOptions } from "../page-options.ts";
+import { buttons } from "../parts/dialog-buttons.ts";
 import { runLink } from "../parts/github-links.ts";
 import { emptyState, list } from "../parts/list.ts";
 import { SOURCES } from "../parts/sources.ts";
@@ -31,6 +34,8 @@ export async function deliveryPage(o: PageOptions, viewer: Viewer, id: string): 
     othersOf(o, viewer, row),
   ]);
   const github = config.environment.githubUrl;
+  const manages = mayManage(viewer, row.repository);
+  const again = manages && whyNotAgain(row) === null;
   const { name, meaning } = SOURCES[row.source];
   return {
     title: `Delivery of ${row.repository}`,
@@ -40,7 +45,7 @@ export async function deliveryPage(o: PageOptions, viewer: Viewer, id: string): 
         <h1><bdi>${row.repository || "unknown repository"}</bdi> <span class="muted">${whatOf(row)}</span></h1>
         <p class="row-meta">${deliveryState(row.outcome)} <span class="muted">${moment(row.received_at)}</span>
           ${row.reason !== null && html`<span class="reason">${row.reason}</span>`}</p>
-      </div></div>`,
+      </div>${again && html`<div class="actions needs-script"><button class="button" data-dialog="redeliver">Judge it again…</button></div>`}</div>`,
       deployments: list(
         deployments.map((deployment) => deploymentRow(deployment, { github, now: o.now() })),
         emptyState("slash", "It deployed nothing", row.reason ?? ""),
@@ -65,8 +70,19 @@ export async function deliveryPage(o: PageOptions, viewer: Viewer, id: string): 
           <section class="box" aria-labelledby="h-others"><header><h2 id="h-others">Other deliveries of the same run</h2></header>${frame("others")}</section>
         </div>
         <section class="box" aria-labelledby="h-facts"><header><h2 id="h-facts">About it</h2></header>${frame("facts")}</section>
-      </div>`,
+      </div>
+      ${manages && dialog(id)}`,
   };
+}
+
+function dialog(id: string): Markup {
+  return html`<dialog id="redeliver" aria-labelledby="redeliver-title">
+    <form method="dialog" data-call="POST /api/deliveries/${id}/redeliver">
+      <h2 id="redeliver-title">Judge this delivery again?</h2>
+      <p>GitHub is asked for the run as it is now. If a target wants it by the configuration of now, it is deployed.</p>
+      ${buttons("Judge it again")}
+    </form>
+  </dialog>`;
 }
 
 async function othersOf({ store }: PageOptions, viewer: Viewer, row: DeliveryRow): Promise<DeliveryRow[]> {

@@ -130,10 +130,7 @@ export class LiveSockets {
     // What cannot be read is told as trouble by the first look.
     this.#begun = this.#changes.begin().catch(() => {});
     this.#unwatch = [pages.store.onChange(() => this.#soon()), notices.subscribe(() => this.#soon())];
-    this.#tick = setInterval(() => {
-      for (const window of this.#windows) window.say("beat", {});
-      this.#soon();
-    }, TICK_MS);
+    this.#tick = setInterval(() => this.#soon(), TICK_MS);
     this.#rights = setInterval(() => void this.#checkRights(), RIGHTS_MS);
   }
 

@@ -12,6 +12,9 @@ import type { PageCache } from "./page-cache.ts";
 /** Who does not keep up with this much is let go, and comes again. */
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
+/** How often there is a word at least: silence means that nobody is there. */
+const BEAT_MS = 1_000;
+
 /** What a page says of itself: its path and query, and how much of its log it has. */
 const showing = z.object({
   show: z.string().startsWith("/").max(2_000),
@@ -25,6 +28,7 @@ export class LiveWindow {
   viewer: Viewer;
   #pages: PageOptions;
   #url: URL | undefined;
+  #saidAt = Number.NEGATIVE_INFINITY;
   #shown = new Map<string, string>();
   #log: LogReader | undefined;
   /** Output up to here is on the page already. */
@@ -59,6 +63,7 @@ export class LiveWindow {
       this.socket.terminate();
       return;
     }
+    this.#saidAt = performance.now();
     this.socket.send(JSON.stringify({ type, at: isoTime(this.#pages.now()), data }));
   }
 
@@ -67,10 +72,18 @@ export class LiveWindow {
     if (repository === null || maySee(this.viewer, repository)) this.say(type, data);
   }
 
-  /** Sends what of the page has changed since it was sent last, and what has been added to its log. */
+  /** Says that nothing has changed, where nothing was said for a while. */
+  beat(): void {
+    if (performance.now() - this.#saidAt >= BEAT_MS) this.say("beat", {});
+  }
+
+  /**
+   * Sends what of the page has changed since it was sent last, and what has been added to its log. Only where all of
+   * it could be read, a beat may follow.
+   */
   async refresh(cache: PageCache): Promise<void> {
     const url = this.#url;
-    if (!url || this.socket.readyState !== WebSocket.OPEN) return;
+    if (!url) return this.beat();
     try {
       const page = await cache.load(this.viewer, url);
       // Another page may be shown by now.
@@ -85,6 +98,7 @@ export class LiveWindow {
       }
       if (page.log) await this.#sendLog(page.log.deployment);
       if (Object.keys(regions).length > 0) this.say("page", { title: page.title, regions });
+      this.beat();
     } catch (error) {
       // It is not there any more, or not for this viewer: whoever loads it again is told so.
       if (!(error instanceof HttpProblem)) throw error;

@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import type { Markup } from "../layout.ts";
+import { buttons } from "../parts/dialog-buttons.ts";
 
 /** What is asked before a person moves GitHub's deliveries, or lets them go where they belong. */
 export function switchoverDialogs(instances: readonly string[]): Markup {
@@ -22,13 +23,4 @@ export function switchoverDialogs(instances: readonly string[]): Markup {
         ${buttons("Release")}
       </form>
     </dialog>`;
-}
-
-/** How every dialog ends: what went wrong, if so, the way back, and the deed. */
-export function buttons(deed: string, danger = false): Markup {
-  return html`<p class="flash bad" role="alert" hidden></p>
-    <div class="actions">
-      <button class="button" value="cancel" formnovalidate data-close>Leave it</button>
-      <button class="button ${danger ? "danger" : "primary"}" value="do">${deed}</button>
-    </div>`;
 }

@@ -1,10 +1,10 @@
 import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import type { Clock } from "../../clock.ts";
-import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
 import { withLimit } from "../limit.ts";
 import type { Database } from "../schema.ts";
 import type { Reader, Store, TransactionTask, Writer } from "../store.ts";
+import { asUnavailable, codeOf } from "./unavailable.ts";
 
 const CHANNEL = "twinhook";
 /** Times after which a lost listener tries again. */
@@ -137,32 +137,7 @@ export class PostgresStore implements Store {
   }
 }
 
-/** SQLSTATE of an error that PostgreSQL sent, or Node's code of one on the way. */
-function codeOf(error: unknown): string {
-  return String((error as { code?: unknown } | null)?.code ?? "");
-}
-
 /** Serialization failure, deadlock: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 function isConflict(error: unknown): boolean {
   return ["40001", "40P01"].includes(codeOf(error));
-}
-
-function unavailableCause(error: unknown): UnavailableCause | undefined {
-  const code = codeOf(error);
-  if (code === "53100") return "full";
-  if (code === "25006") return "read_only";
-  if (code === "55P03" || code === "57014" || code === "25P03") return "locked";
-  if (/^(08|57P|53|28|3D)/.test(code)) return "unreachable";
-  if (code.startsWith("E") || code.startsWith("58")) return "unreachable";
-  // `pg` gives its own connection errors no code at all.
-  if (error instanceof Error && code === "" && /connection|timeout|terminat|pool/i.test(error.message))
-    return "unreachable";
-  return undefined;
-}
-
-function asUnavailable(error: unknown): unknown {
-  const cause = unavailableCause(error);
-  if (!cause) return error;
-  const detail = error instanceof AggregateError ? String(error.errors[0]) : (error as Error).message;
-  return new StoreUnavailableError(cause, detail, { cause: error });
 }

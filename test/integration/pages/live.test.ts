@@ -128,6 +128,11 @@ describe.each(ENGINES)("/live, with the %s store", { timeout: 60_000 }, (engine)
     pusher.socket.send(JSON.stringify({ show: `/deployments/${secret}` }));
     const { data } = await pusher.message(({ type }) => type === "trouble");
     expect(data.detail).toBe("there is no deployment with this id");
+    // While it cannot be shown there is no word that what is shown is so now.
+    const { length } = pusher.messages;
+    const since = Date.now();
+    await admin.message(({ type, at }) => type === "beat" && Date.parse(at) > since + 1_500);
+    expect(pusher.messages.slice(length).map(({ type }) => type)).not.toContain("beat");
     pusher.socket.send(JSON.stringify({ show: "/" }));
     const page = await pusher.message(({ type }) => type === "page");
     expect(JSON.stringify(page)).not.toContain("acme/secret");

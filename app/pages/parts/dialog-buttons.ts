@@ -1,0 +1,11 @@
+import { html } from "hono/html";
+import type { Markup } from "../layout.ts";
+
+/** How every dialog ends: what went wrong, if so, the way back, and the deed. */
+export function buttons(deed: string, danger = false): Markup {
+  return html`<p class="flash bad" role="alert" hidden></p>
+    <div class="actions">
+      <button class="button" value="cancel" formnovalidate data-close>Leave it</button>
+      <button class="button ${danger ? "danger" : "primary"}" value="do">${deed}</button>
+    </div>`;
+}
