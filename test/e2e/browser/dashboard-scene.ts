@@ -22,7 +22,8 @@ export async function setDashboardScene(
   options: Omit<TestHostOptions, "github" | "store" | "script"> = {},
 ): Promise<DashboardScene> {
   const scene = await setFailoverScene(engine, {
-    config: { failover: { recovery_threshold: 2 } },
+    // A busy machine must not look like a sick instance here.
+    config: { failover: { recovery_threshold: 2, health_check_timeout: "5s" } },
     ...options,
     script: SCRIPT,
   });
