@@ -13,7 +13,8 @@ import { VERSION } from "./version.ts";
 
 const USAGE = `Usage: node app/main.ts [--instance NAME] [--check] [--help] [--version]
 
-  (nothing)         start every instance of this host, each as a process of its own
+  (nothing)         start every instance of this host, each as a process of its own; where there is no GitHub App
+                    yet (no APP_ID and no private key), first serve the setup page that makes one
   --instance NAME   start one instance (or set TWINHOOK_INSTANCE)
   --check           check the configuration and the environment, and do nothing else
 

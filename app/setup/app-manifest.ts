@@ -10,6 +10,8 @@ export interface NewApp {
   name: string;
   /** The instances' public URLs, in order of preference. */
   urls: readonly string[];
+  /** Where people will find the pages. */
+  home: string;
   /** The URL by which this browser reaches the setup page: GitHub sends it back there. */
   here: string;
 }
@@ -18,18 +20,18 @@ export interface NewApp {
  * The manifest from which GitHub makes the App: app.yml, with the addresses of this installation.
  * @see https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
  */
-export function appManifest({ name, urls, here }: NewApp) {
+export function appManifest({ name, urls, home, here }: NewApp) {
   const { description, default_permissions, default_events, public: isPublic } = readManifest();
-  const [first = here] = urls;
+  const [first = home] = urls;
   return {
     name,
     description,
-    url: first,
+    url: home,
     public: isPublic,
     hook_attributes: { url: first + WEBHOOK_PATH, active: true },
     redirect_url: `${here}/setup/created`,
     callback_urls: urls.slice(0, MAX_CALLBACKS).map((url) => url + CALLBACK_PATH),
-    setup_url: `${first}/setup`,
+    setup_url: `${home}/setup`,
     setup_on_update: true,
     default_permissions,
     default_events,

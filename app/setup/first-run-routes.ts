@@ -71,7 +71,12 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
       flows.set(state, form);
       const { githubUrl } = environmentFor(form.github_host);
       const address = manifestAddress(githubUrl, form.organization, state);
-      const manifest = appManifest({ name: form.name, urls: urlsOf(form), here: here(c) });
+      const manifest = appManifest({
+        name: form.name,
+        urls: urlsOf(form),
+        home: homeOf(form),
+        here: here(c),
+      });
       // This form leads to GitHub, and no other does; there it is to be known where it comes from.
       c.header("content-security-policy", contentSecurityPolicy({ origins: [], forms: [githubUrl] }));
       c.header("referrer-policy", "strict-origin-when-cross-origin");
@@ -156,6 +161,10 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
         (url) => typeof url === "string",
       );
     return [form.url_primary, form.url_backup].filter((url) => url !== undefined);
+  }
+
+  function homeOf(form: FirstRunForm): string {
+    return config?.public_url ?? config?.door?.url ?? (urlsOf(form)[0] as string);
   }
 
   /** The URL by which this browser reaches these pages: the origin of its form, which was checked. */

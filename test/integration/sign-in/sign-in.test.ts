@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { decodeJwt, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
 import { FLOW_LIFE_MS } from "../../../app/sign-in/github-sign-in.ts";
 import { keyed, sessionKey } from "../../../app/sign-in/session-key.ts";
 import { SESSION_COOKIE } from "../../../app/sign-in/sign-in.ts";
@@ -255,6 +257,57 @@ describe.each(ENGINES)("signing in, with the %s store", (engine) => {
       }
       for (const action of ["cancel", "retry"])
         expect((await pusher.call("POST", `/api/deployments/${ids.secret}/${action}`)).status).toBe(404);
+    });
+
+    it("shows them no more on the pages, and on the socket that keeps these up to date", async () => {
+      const [pusher, other] = [await person("pusher"), await person("other")];
+      for (const path of ["/", "/deployments", "/deliveries", "/deployments?repository=acme/secret"]) {
+        const shown = await (await pusher.get(path, PAGE)).text();
+        expect([path, shown.includes(ids.secret), /acme\/secret(?!")/.test(shown)]).toEqual([
+          path,
+          false,
+          false,
+        ]);
+      }
+      expect(await (await other.get("/deployments", PAGE)).text()).toContain(ids.secret);
+      expect((await pusher.get(`/deployments/${ids.site}`, PAGE)).status).toBe(200);
+      expect((await pusher.get(`/deployments/${ids.secret}`, PAGE)).status).toBe(404);
+
+      const cookie = [...pusher.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+      const live = (headers: Record<string, string>) =>
+        new WebSocket(host.url("primary", "/live").replace("http", "ws"), { headers });
+      const told = live({ cookie, origin: host.url("primary") });
+      const messages: string[] = [];
+      told.on("message", (data) => messages.push(String(data)));
+      await once(told, "message");
+      const deploy = async (repository: string) => {
+        const answer = await host.admin("primary", "POST", "/api/deployments", {
+          repository,
+          sha: "d".repeat(40),
+        });
+        return ((await answer.json()) as { id: string }).id;
+      };
+      const hidden = await deploy("acme/secret");
+      await host.deployment("primary", hidden, ({ status }) => status === "succeeded");
+      const visible = await deploy("acme/site");
+      await expect
+        .poll(() => messages.some((text) => text.includes(visible)), { timeout: 20_000 })
+        .toBe(true);
+      expect(messages.filter((text) => text.includes(hidden) || text.includes("acme/secret"))).toEqual([]);
+      told.close();
+
+      for (const headers of [
+        {},
+        { cookie, origin: "https://evil.example" },
+        { cookie: `${SESSION_COOKIE}=x`, origin: host.url("primary") },
+      ]) {
+        const refused = live(headers as Record<string, string>);
+        const [, answer] = (await once(refused, "unexpected-response")) as [unknown, { statusCode: number }];
+        expect([401, 403]).toContain(answer.statusCode);
+        // It tells that it never opened, as it should.
+        refused.on("error", () => {});
+        refused.terminate();
+      }
     });
 
     it("lets only those cancel, retry and deploy who are admins of the repository", async () => {
