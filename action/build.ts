@@ -59,13 +59,12 @@ async function licenses(inputs: readonly string[]): Promise<string> {
   const packages = [...new Set(folders.filter((folder) => folder !== undefined))].sort();
   const texts = await Promise.all(
     packages.map(async (folder) => {
-      const { name, version, license } = JSON.parse(
-        await readFile(join(ROOT, folder, "package.json"), "utf8"),
-      );
+      const manifest = JSON.parse(await readFile(join(ROOT, folder, "package.json"), "utf8"));
+      const { name, version, license, author, repository } = manifest;
       const file = (await readdir(join(ROOT, folder))).sort().find((entry) => /^licen[cs]e/i.test(entry));
       const text = file
         ? (await readFile(join(ROOT, folder, file), "utf8")).replace(/\r\n/g, "\n").trim()
-        : "";
+        : `The package comes without the text of its licence. Author: ${author?.name ?? author}. Source: ${repository?.url ?? repository}`;
       return `${name} ${version} (${license})\n\n${text}`.trim();
     }),
   );
