@@ -34,7 +34,9 @@ export function leftProofJudge({
       const token = /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1];
       if (token !== undefined) {
         const made = { audience: leftAudience(audience, text), at: left.createdAt };
-        return await jobs.arrival(request, await tokens.verify(token, made), target);
+        const claims = await tokens.verify(token, made);
+        // A token proves its own run only; of another one GitHub must say whether, and when, it may deploy.
+        return claims.run_id === request.run_id ? await jobs.arrival(request, claims, target) : null;
       }
       const key = target.action.secret_env && secret(target.action.secret_env);
       if (!key || !wasSigned(key, text, headers, left.createdAt)) return null;

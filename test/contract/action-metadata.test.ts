@@ -9,6 +9,7 @@ const action = parse(readFileSync(resolve(ROOT, "action.yml"), "utf8")) as {
   inputs: Record<string, Record<string, unknown>>;
   outputs: Record<string, Record<string, unknown>>;
   runs: Record<string, string>;
+  description: string;
   branding: { icon: string; color: string };
 };
 
@@ -20,6 +21,8 @@ test("action.yml has the keys that GitHub reads, and no others", () => {
     ["branding", "description", "inputs", "name", "outputs", "runs"].toSorted(),
   );
   expect(COLORS).toContain(action.branding.color);
+  // The Marketplace shows no more.
+  expect(action.description.length).toBeLessThan(125);
 });
 
 test("the Action runs on Node 24, from a file that is in the repository", () => {

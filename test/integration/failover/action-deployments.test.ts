@@ -204,6 +204,21 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     expect(await scene.deliveries()).toEqual([]);
   });
 
+  it("waits for the run that started its job's workflow, whatever the token with it proves", async () => {
+    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const { github, clock } = scene;
+    const { run } = github.completeRun({ ...never, action: "in_progress" });
+    const request = requestFor(run);
+    const proof = tokenProof(github, request, { event_name: "workflow_run" });
+    await leave(github, request, { proof });
+    await scene.look();
+    expect(await scene.deployments()).toEqual([]);
+    github.completeRun({ ...never, runId: run.id });
+    clock.advance(60_000);
+    await clock.asleep();
+    expect(await scene.deployments()).toMatchObject([{ run_id: run.id, source: "github_deployment" }]);
+  });
+
   it("is refused when the token with it is of another workflow than it says", async () => {
     const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
     const { github } = scene;
