@@ -1,13 +1,5 @@
 import { html } from "hono/html";
-import type { Viewer } from "../sign-in/viewer.ts";
 import type { Markup, Place } from "./layout.ts";
-
-/** Where a reader is in the log of a deployment. */
-export interface LogPlace {
-  deployment: string;
-  attempt: number;
-  seq: number;
-}
 
 /** A page that changes while it is looked at. What may change stands in regions, and is sent anew by region. */
 export interface LivePage {
@@ -19,9 +11,6 @@ export interface LivePage {
   /** The log that the page shows, which grows by itself. */
   log?: { deployment: string };
 }
-
-/** Finds out what a page shows now, for this viewer. */
-export type LoadPage = (viewer: Viewer, url: URL) => Promise<LivePage>;
 
 /** The page's body, with every region in its place. */
 export function bodyOf({ regions, arrange }: LivePage): Markup {

@@ -7,10 +7,11 @@ import * as dashboard from "./migrations/0004-dashboard.ts";
 import * as alerts from "./migrations/0005-alerts.ts";
 import * as queueHold from "./migrations/0006-queue-hold.ts";
 import * as setupCodes from "./migrations/0007-setup-codes.ts";
+import * as deliveryRuns from "./migrations/0008-delivery-runs.ts";
 import type { Store, Writer } from "./store.ts";
 
 /** The schema that this code writes. It grows by one with every migration. */
-export const SCHEMA_VERSION = 7;
+export const SCHEMA_VERSION = 8;
 /**
  * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
  * rises in the release after, when nothing reads what is then taken away (expand, then contract).
@@ -28,6 +29,7 @@ const MIGRATIONS = [
   alerts.up,
   queueHold.up,
   setupCodes.up,
+  deliveryRuns.up,
 ] as unknown as EngineMigration[];
 
 /**

@@ -23,7 +23,7 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
     .addPrimaryKeyConstraint("health_samples_pk", ["at", "endpoint"])
     .execute();
 
-  // Every filter of the list is answered from this one index: the newest that match, without a look at the rows in
+  // What the list is filtered by is answered from this one index: the newest that match, without a look at the rows in
   // between. An index for each filter would make every accept dearer.
   await db.schema
     .createIndex("deliveries_list")
