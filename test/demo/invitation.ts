@@ -10,6 +10,7 @@ export function printInvitation(timeline: Timeline, { host, github }: Stage, fol
   for (const [name, address] of Object.entries(host.urls)) timeline.line(`  ${name.padEnd(12)} ${address}`);
   timeline.line(`  ${"GitHub".padEnd(12)} ${github.url} (simulated)`);
   timeline.line(`  ${"folder".padEnd(12)} ${folder}`);
+  timeline.line(`  ${"dashboard".padEnd(12)} ${url}/ (sign in with the admin token: ${ADMIN_TOKEN})`);
   timeline.line(`  ${"ready?".padEnd(12)} curl -s ${url}/readyz`);
   timeline.line(`  ${"status".padEnd(12)} ${asAdmin} ${url}/api/status`);
   timeline.line(`  ${"deployments".padEnd(12)} ${asAdmin} ${url}/api/deployments`);

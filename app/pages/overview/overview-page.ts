@@ -139,11 +139,19 @@ function numbers({ verification, looks, webhook, pending }: Overview): Markup {
   const lookedAt = looks.find(({ name }) => name === LOOK_NAME)?.completed_at ?? null;
   return html`<dl class="facts padded">
     <dt>Waiting</dt><dd>${pending.queued} queued, ${pending.running} running</dd>
-    <dt>Asked for by Actions</dt><dd>${verification.requested}, of which ${verification.verified} were verified</dd>
+    <dt>Asked for by Actions</dt><dd>${
+      verification.requested === 0
+        ? "nothing so far"
+        : `${verification.requested}, of which ${verification.verified} ${verification.verified === 1 ? "was" : "were"} verified`
+    }</dd>
     <dt>Caught up</dt><dd>${
       lookedAt === null
         ? "GitHub's delivery log has not been read yet"
-        : html`${found} found that had not arrived, ${accepted} of them accepted; last look ${moment(lookedAt)}`
+        : html`${
+            found === 0
+              ? "nothing had failed to arrive"
+              : html`<a href="/deliveries?source=catch_up">${found} found</a> that had not arrived, ${accepted} of them accepted`
+          }; last look ${moment(lookedAt)}`
     }</dd>
     <dt>Webhook at GitHub</dt><dd>${
       webhook.url === null

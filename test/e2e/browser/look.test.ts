@@ -98,6 +98,8 @@ describe("the pages", { timeout: LIMIT_MS }, () => {
     expect(await focused()).toBe("Switch over…");
     await page.keyboard.press("Enter");
     await page.getByRole("dialog").waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await screenshot(page, "switch-over");
     await page.keyboard.press("Escape");
     expect(await page.getByRole("dialog").count()).toBe(0);
     expect(await focused()).toBe("Switch over…");
