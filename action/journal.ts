@@ -1,32 +1,10 @@
-import type { DeploymentStatus } from "../shared/deployment.ts";
 import type { KnownDeployment } from "./answer.ts";
 import type { Endpoint } from "./endpoints.ts";
-import type { Judgement, Refusal, Told } from "./judge.ts";
+import type { Entry, Ready } from "./entry.ts";
+import type { Judgement, Refusal } from "./judge.ts";
 
 /** A clock that differs by more is worth a word: beyond 60 s tokens, beyond 5 min signatures are refused. */
 const MUCH_SKEW_MS = 30_000;
-
-/** One request, as the summary's table shows it. */
-export interface Entry {
-  step: "deliver" | "confirm" | "check";
-  endpoint: Endpoint;
-  /** The round it belongs to, from 1. */
-  round: number;
-  startedAt: Date;
-  tookMs: number;
-  result:
-    | (Pick<Told, "kind" | "status" | "skewMs"> &
-        Pick<KnownDeployment, "onRecord" | "duplicate" | "run_by"> & { state: DeploymentStatus })
-    | Refusal
-    | Ready
-    | { kind: "cut off" };
-}
-
-/** GitHub would take the request. */
-export interface Ready {
-  kind: "ready";
-  status: number;
-}
 
 function isRefusal(judgement: Judgement | Ready): judgement is Refusal {
   return judgement.kind === "transient" || judgement.kind === "permanent";
@@ -98,8 +76,8 @@ export class Journal {
     if (judgement.kind !== "deployment") note(judgement);
     else if (at.step === "check" || this.#learn(at, judgement.deployment)) {
       const { kind, status, skewMs, deployment } = judgement;
-      const { onRecord, duplicate, run_by, status: state } = deployment;
-      note({ kind, status, state, onRecord, duplicate, run_by, ...(skewMs !== undefined && { skewMs }) });
+      const { onRecord, duplicate, status: state } = deployment;
+      note({ kind, status, state, onRecord, duplicate, ...(skewMs !== undefined && { skewMs }) });
     }
     return judgement;
   }

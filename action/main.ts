@@ -41,7 +41,7 @@ const report = await run({
   end,
   onStart: (inputs, request) => {
     for (const endpoint of inputs.endpoints.filter(isPlainAndRemote))
-      core.warning(`${called(endpoint)} is reached over http: what is sent can be read on the way.`, {
+      core.warning(`The ${endpoint.label} is reached over http: what is sent can be read on the way.`, {
         title: "Twinhook",
       });
     core.info(

@@ -1,4 +1,4 @@
-import type { Entry } from "./journal.ts";
+import type { Entry } from "./entry.ts";
 
 /** What came of one request, in a few words of our own. */
 export function outcome({ step, result }: Pick<Entry, "step" | "result">): string {

@@ -1,5 +1,6 @@
 import type { WaitFor } from "../shared/deployment.ts";
-import type { Entry, Journal } from "./journal.ts";
+import type { Entry } from "./entry.ts";
+import type { Journal } from "./journal.ts";
 import type { ActionRequest } from "./request.ts";
 import type { Verdict } from "./verdict.ts";
 

@@ -1,7 +1,7 @@
 import { formatDuration } from "../shared/format-duration.ts";
 import { called } from "./endpoints.ts";
+import type { Entry } from "./entry.ts";
 import { cleanLine, cleanText } from "./foreign-text.ts";
-import type { Entry } from "./journal.ts";
 import { codeBlock, escapeInline, link, listItem, table } from "./markdown.ts";
 import { outcome } from "./outcome.ts";
 import { remedies } from "./remedies.ts";
