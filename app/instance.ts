@@ -304,7 +304,7 @@ export async function startInstance(options: {
     key,
     clock,
     codes,
-    isSecure: (c) => signIn.places.baseOf(c.req.header("host")).startsWith("https:"),
+    origins: signIn.places.origins,
   });
   const audit = new Audit({ store, clock, instance: name, log });
   const handle = requestHandler({
@@ -388,7 +388,6 @@ export async function startInstance(options: {
         "/",
         setupRoutes({
           sessions: setupSessions,
-          signIn,
           config,
           store,
           app: own,

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import { readEnvFile, setInEnvFile } from "../config/env-file.ts";
 import { readEnvironment } from "../config/environment.ts";
 import type { Config } from "../config/load.ts";
@@ -35,7 +35,7 @@ export interface FirstRunOptions {
 export function firstRunRoutes(o: FirstRunOptions): Hono {
   const { sessions, config, configFile, envFile, env, onMade } = o;
   const routes = new Hono();
-  const flows = new Map<string, FirstRunForm>();
+  const flows = new Map<string, { form: FirstRunForm; here: string }>();
   const environmentFor = (host: string | null) =>
     readEnvironment({ ...env, ...(host !== null && { GHE_HOST: host }) }).environment;
 
@@ -47,7 +47,6 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
   });
 
   routes.post("/setup/code", async (c) => {
-    checkOrigin(c);
     try {
       await sessions.enter(c, String((await c.req.parseBody()).code ?? ""));
       return c.redirect("/setup", 303);
@@ -58,24 +57,24 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
   });
 
   routes.post("/setup/app", async (c) => {
-    checkOrigin(c);
     const visit = await sessions.visit(c);
     if (!visit) return c.html(codePage(), 401);
     const fields = await c.req.parseBody();
-    sessions.checkForm(visit, fields.csrf_token);
+    sessions.checkForm(c, visit, fields.csrf_token);
     try {
       const form = readForm(fields);
       check(form);
       const state = randomBytes(24).toString("base64url");
       for (const oldest of flows.keys()) if (flows.size >= MAX_FLOWS) flows.delete(oldest);
-      flows.set(state, form);
+      const here = sessions.origin(c);
+      flows.set(state, { form, here });
       const { githubUrl } = environmentFor(form.github_host);
       const address = manifestAddress(githubUrl, form.organization, state);
       const manifest = appManifest({
         name: form.name,
         urls: urlsOf(form),
         home: homeOf(form),
-        here: here(c),
+        here,
       });
       // This form leads to GitHub, and no other does; there it is to be known where it comes from.
       c.header("content-security-policy", contentSecurityPolicy({ origins: [], forms: [githubUrl] }));
@@ -96,9 +95,10 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
   routes.get("/setup/created", async (c) => {
     if (!(await sessions.visit(c))) return c.html(codePage(), 401);
     const { code = "", state = "" } = c.req.query();
-    const form = flows.get(state);
-    if (!form || code === "")
+    const flow = flows.get(state);
+    if (!flow || code === "")
       throw new SignInRefusal(403, "this was not begun here, or has ended already; begin at /setup");
+    const { form, here } = flow;
     const { githubApiUrl } = environmentFor(form.github_host);
     const app = await takeApp(githubApiUrl, code);
     flows.delete(state);
@@ -107,7 +107,7 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
     const adminToken = env.TWINHOOK_ADMIN_TOKEN?.trim() || readEnvFile(envFile)?.TWINHOOK_ADMIN_TOKEN || null;
     setInEnvFile(envFile, environmentOf(app, { githubHost: form.github_host, adminToken }));
     // The instances are to know this visit.
-    await sessions.keep(c, sessionKey(app.pem.trim()));
+    await sessions.keep(c, here, sessionKey(app.pem.trim()));
     onMade();
     return c.html(madePage({ name: app.name, envFile, configFile, next: "/setup" }));
   });
@@ -165,20 +165,6 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
 
   function homeOf(form: FirstRunForm): string {
     return config?.public_url ?? config?.door?.url ?? (urlsOf(form)[0] as string);
-  }
-
-  /** The URL by which this browser reaches these pages: the origin of its form, which was checked. */
-  function here(c: Context): string {
-    return c.req.header("origin") as string;
-  }
-
-  /** Before there is a configuration, a page of ours is one that comes from where its form is sent to. */
-  function checkOrigin(c: Context): void {
-    const origin = c.req.header("origin") ?? "";
-    const known = config?.instances.map(({ url }) => new URL(url).origin) ?? [];
-    if (URL.canParse(origin) && (new URL(origin).host === c.req.header("host") || known.includes(origin)))
-      return;
-    throw new SignInRefusal(403, "the request does not come from one of these pages (Origin)");
   }
 }
 

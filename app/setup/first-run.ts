@@ -55,7 +55,7 @@ export async function firstRun({
       key: randomBytes(32),
       clock,
       codes,
-      isSecure: (c) => (c.req.header("origin") ?? first?.url ?? "").startsWith("https:"),
+      origins: config?.instances.map(({ url }) => new URL(url).origin) ?? [],
     });
     const routes = firstRunRoutes({
       sessions,

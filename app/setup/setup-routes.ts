@@ -3,7 +3,6 @@ import type { Probot } from "probot";
 import type { Config } from "../config/load.ts";
 import { describePing, type Ping, pingArrived } from "../github/ping.ts";
 import { SignInRefusal } from "../sign-in/refusal.ts";
-import type { SignIn } from "../sign-in/sign-in.ts";
 import type { Store } from "../store/store.ts";
 import { HttpProblem } from "../web/problem.ts";
 import { readChecklist } from "./checklist.ts";
@@ -13,7 +12,6 @@ import type { SetupSessions, SetupVisit } from "./setup-sessions.ts";
 
 export interface SetupRoutesOptions {
   sessions: SetupSessions;
-  signIn: SignIn;
   config: Config;
   store: Store;
   app: Promise<Probot>;
@@ -23,7 +21,7 @@ export interface SetupRoutesOptions {
 
 /** `/setup` of an instance that has its App: what is left to do. */
 export function setupRoutes(o: SetupRoutesOptions): Hono {
-  const { sessions, signIn } = o;
+  const { sessions } = o;
   const routes = new Hono();
 
   const show = async (c: Context, { csrfToken }: SetupVisit, tested: ChecklistPage["tested"]) =>
@@ -36,7 +34,6 @@ export function setupRoutes(o: SetupRoutesOptions): Hono {
 
   routes.post("/setup/code", async (c) => {
     try {
-      signIn.checkOrigin(c.req.header());
       await sessions.enter(c, String((await c.req.parseBody()).code ?? ""));
       return c.redirect("/setup", 303);
     } catch (error) {
@@ -46,10 +43,9 @@ export function setupRoutes(o: SetupRoutesOptions): Hono {
   });
 
   routes.post("/setup/ping", async (c) => {
-    signIn.checkOrigin(c.req.header());
     const visit = await sessions.visit(c);
     if (!visit) return c.html(codePage(), 401);
-    sessions.checkForm(visit, (await c.req.parseBody()).csrf_token);
+    sessions.checkForm(c, visit, (await c.req.parseBody()).csrf_token);
     try {
       const ping = await o.testDelivery();
       return show(c, visit, { text: sentence(describePing(ping)), well: pingArrived(ping) });

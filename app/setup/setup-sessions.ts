@@ -21,12 +21,20 @@ export interface SetupVisit {
   csrfToken: string;
 }
 
+export interface SetupSessionsOptions {
+  key: Buffer;
+  clock: Clock;
+  codes: SetupCodes;
+  /** The origins of the configuration; a tunnel to where the instance listens leads to the pages as well. */
+  origins: readonly string[];
+}
+
 /** Lets those into the setup pages who have the one-time code, for an hour and in one browser. */
 export class SetupSessions {
-  #o: { key: Buffer; clock: Clock; codes: SetupCodes; isSecure: (c: Context) => boolean };
+  #o: SetupSessionsOptions;
   #tries: Allowance;
 
-  constructor(options: { key: Buffer; clock: Clock; codes: SetupCodes; isSecure: (c: Context) => boolean }) {
+  constructor(options: SetupSessionsOptions) {
     this.#o = options;
     this.#tries = new Allowance(options.clock, TRIES);
   }
@@ -40,9 +48,10 @@ export class SetupSessions {
 
   /**
    * Begins a visit with the code.
-   * @throws {SignInRefusal} 401 when it is none (any more), 429 when too many were tried.
+   * @throws {SignInRefusal} 401 when it is none (any more), 403 from elsewhere, 429 when too many were tried.
    */
   async enter(c: Context, code: string): Promise<void> {
+    this.origin(c);
     const wait = this.#tries.take("");
     if (wait !== null)
       throw new SignInRefusal(429, "too many codes were tried; try again in a moment", {
@@ -50,25 +59,37 @@ export class SetupSessions {
       });
     if (!(await this.#o.codes.redeem(code)))
       throw new SignInRefusal(401, "this is not the code, or it was used already; the newest one counts");
-    await this.keep(c);
+    await this.keep(c, this.origin(c));
   }
 
-  /** Keeps the visit in the browser; `key` is that of whoever is to know it. */
-  async keep(c: Context, key = this.#o.key): Promise<void> {
+  /**
+   * The origin of the page that sent a form, if that is one of these.
+   * @throws {SignInRefusal} 403
+   */
+  origin(c: Context): string {
+    const origin = c.req.header("origin") ?? "";
+    const here = URL.canParse(origin) && new URL(origin).host === c.req.header("host");
+    if (here || this.#o.origins.includes(origin)) return origin;
+    throw new SignInRefusal(403, "the request does not come from one of these pages (Origin)");
+  }
+
+  /** Keeps the visit in the browser, which is at this origin; `key` is that of whoever is to know it. */
+  async keep(c: Context, origin: string, key = this.#o.key): Promise<void> {
     const claims = { jti: randomBytes(18).toString("base64url") };
     const text = await signText(key, TYPE, claims, this.#o.clock.now() + LIFE_MS);
     setCookie(c, COOKIE, text, {
       httpOnly: true,
       // The way back from GitHub begins at another site.
       sameSite: "Lax",
-      secure: this.#o.isSecure(c),
+      secure: origin.startsWith("https:"),
       path: "/",
       maxAge: LIFE_MS / 1000,
     });
   }
 
   /** @throws {SignInRefusal} 403 when the form was not one of this visit's. */
-  checkForm({ csrfToken }: SetupVisit, sent: unknown): void {
+  checkForm(c: Context, { csrfToken }: SetupVisit, sent: unknown): void {
+    this.origin(c);
     if (typeof sent !== "string" || !sameText(sent, csrfToken))
       throw new SignInRefusal(403, "the form was not one of these pages; load the page again");
   }

@@ -255,6 +255,9 @@ describe.each([
   "CHANGELOG.md",
   "app/alerts/README.md",
   "app/metrics/README.md",
+  "app/pages/README.md",
+  "app/setup/README.md",
+  "app/sign-in/README.md",
 ])("%s", (file) => {
   const text = read(file);
 

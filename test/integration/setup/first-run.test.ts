@@ -32,7 +32,7 @@ async function nothing(names = { configFile: "twinhook.yml" }) {
   let made = 0;
   const files = { configFile: join(directory, names.configFile), envFile: join(directory, ".env") };
   const app = firstRunRoutes({
-    sessions: new SetupSessions({ key: Buffer.alloc(32, 1), clock, codes: code, isSecure: () => false }),
+    sessions: new SetupSessions({ key: Buffer.alloc(32, 1), clock, codes: code, origins: [] }),
     config: null,
     ...files,
     env: { GHE_HOST, GHE_PROTOCOL },

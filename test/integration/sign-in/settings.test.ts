@@ -222,6 +222,39 @@ describe.each(ENGINES)("the settings, with the %s store", (engine) => {
     expect(parseEnv(readFileSync(envFile, "utf8"))).toEqual(written);
   });
 
+  it("leave the setup page to those who have the code that an instance printed, once and from its own pages", async () => {
+    const codes = () =>
+      host.processes
+        .flatMap(({ lines }) => lines)
+        .flatMap(({ msg }) => /one-time code: (\S+)/.exec(msg ?? "")?.[1] ?? []);
+    const [code = ""] = codes();
+    // Whoever is signed in has no right there by that.
+    const signedIn = await admin();
+    expect(await (await signedIn.get("/setup", PAGE)).text()).toContain("One-time code");
+    const someone = visitor();
+    expect((await someone.post("/setup/code", { code: "AAAA-BBBB-CCCC" })).status).toBe(401);
+    expect((await someone.post("/setup/code", { code }, { origin: "https://evil.example" })).status).toBe(
+      403,
+    );
+    expect((await someone.post("/setup/ping", {})).status).toBe(401);
+    expect((await someone.post("/setup/code", { code })).status).toBe(303);
+    const page = await (await someone.get("/setup", PAGE)).text();
+    expect(page).toMatch(/<strong>acme\/site<\/strong> deploys to production/);
+    const csrf_token = /name="csrf_token" value="([^"]+)"/.exec(page)?.[1] ?? "";
+    for (const [fields, headers] of [
+      [{}, {}],
+      [{ csrf_token: `${csrf_token}x` }, {}],
+      [{ csrf_token }, { origin: "https://evil.example" }],
+    ] as [Record<string, string>, Record<string, string>][])
+      expect((await someone.post("/setup/ping", fields, headers)).status).toBe(403);
+    const tested = await (await someone.post("/setup/ping", { csrf_token })).text();
+    expect(tested).toMatch(/GitHub (could not deliver|delivered) a \w+ event/);
+    expect((await visitor().post("/setup/code", { code })).status).toBe(401);
+    const fresh = codes().at(-1) ?? "";
+    expect(fresh).not.toBe(code);
+    expect((await visitor().post("/setup/code", { code: fresh })).status).toBe(303);
+  });
+
   it("let an instance that is started again use the new secret, and GitHub with it", async () => {
     const [old] = host.processes;
     await old?.kill("SIGTERM");
