@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import { DEPLOYMENTS_PATH } from "../shared/deployment-request.ts";
 import { Acceptor } from "./accept/acceptor.ts";
 import { registerTargets } from "./accept/register-targets.ts";
 import { Alerts } from "./alerts/alerts.ts";
@@ -21,21 +20,11 @@ import { GITHUB_OUTBOX, Outbox } from "./github/outbox.ts";
 import { reachable } from "./github/reachable.ts";
 import { RepositoryAccess } from "./github/repository-access.ts";
 import { RepositoryHooksClient } from "./github/repository-hooks.ts";
-import { signatureCheck } from "./github/signature.ts";
 import { WebhookConfigClient } from "./github/webhook-config.ts";
 import { MeasuredStore } from "./metrics/measured-store.ts";
 import { Metrics } from "./metrics/metrics.ts";
-import { StateGauges } from "./metrics/state-gauges.ts";
-import { assetRoutes } from "./pages/assets.ts";
-import { LiveSockets } from "./pages/live/live-sockets.ts";
-import { livePageRoutes } from "./pages/live-page-routes.ts";
-import { pageHeaders } from "./pages/page-headers.ts";
-import type { PageOptions } from "./pages/page-options.ts";
-import { problemPage } from "./pages/problem-page.ts";
-import { settingsDeeds, testDelivery } from "./pages/settings/deeds.ts";
-import { settingsRoutes } from "./pages/settings/settings-routes.ts";
-import { signInRoutes } from "./pages/sign-in-routes.ts";
 import { releaseOutbox } from "./queue/outbox-lease.ts";
+import { instanceRoutes } from "./routes/instance-routes.ts";
 import { Dispatcher } from "./run/dispatcher.ts";
 import { endFrozenHolder } from "./run/frozen-lock.ts";
 import { hostId } from "./run/host-id.ts";
@@ -43,33 +32,13 @@ import { takeInstanceName } from "./run/instance-lock.ts";
 import { lockDirectory } from "./run/os-lock.ts";
 import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
-import { StoredCodes } from "./setup/setup-code.ts";
-import { setupRoutes } from "./setup/setup-routes.ts";
-import { SetupSessions } from "./setup/setup-sessions.ts";
-import { Attempts } from "./sign-in/attempts.ts";
-import { GitHubSignIn } from "./sign-in/github-sign-in.ts";
-import { placesOf } from "./sign-in/places.ts";
-import { RepositoryRights } from "./sign-in/repository-rights.ts";
-import { sessionKey } from "./sign-in/session-key.ts";
-import { Sessions } from "./sign-in/sessions.ts";
-import { SignIn } from "./sign-in/sign-in.ts";
 import { openStore } from "./store/open-store.ts";
 import { repositoryKey } from "./store/repository-key.ts";
-import { alertRoutes } from "./web/alert-routes.ts";
-import { Audit } from "./web/audit.ts";
-import type { Credentials } from "./web/authenticate.ts";
-import { deliveryRoutes } from "./web/delivery-routes.ts";
-import { deploymentRoutes } from "./web/deployment-routes.ts";
-import { healthRoutes } from "./web/health-routes.ts";
 import { leftProofJudge } from "./web/left-proof.ts";
 import { listen, stopListening } from "./web/listen.ts";
-import { metricsRoutes } from "./web/metrics-routes.ts";
 import { JobRights } from "./web/oidc/job-rights.ts";
 import { TokenVerifier } from "./web/oidc/token-verifier.ts";
-import { openApiRoutes } from "./web/openapi-routes.ts";
-import { createWebServer, type RequestHandler, requestHandler } from "./web/server.ts";
-import { statusRoutes } from "./web/status-routes.ts";
-import { webhookEntrance } from "./web/webhook-entrance.ts";
+import { createWebServer, type RequestHandler } from "./web/server.ts";
 
 /** A running instance of the App. */
 export interface Instance {
@@ -123,7 +92,10 @@ export async function startInstance(options: {
     });
   const secret = environment.webhookSecret as string;
   const previous = environment.webhookSecretPrevious;
-  const accepted = await Promise.all((previous ? [secret, previous] : [secret]).map(newApp));
+  const app = newApp(secret);
+  const apps = previous ? ([app, newApp(previous)] as const) : ([app] as const);
+  const webhook = new WebhookConfigClient(app, secret);
+  const deliveries = new DeliveryLogClient(app, clock);
   await registerTargets(store, targets, await githubTime(environment.githubApiUrl, clock));
 
   const pageUrl = (id: string) => `${config.public_url ?? config.door?.url ?? self.url}/deployments/${id}`;
@@ -183,7 +155,7 @@ export async function startInstance(options: {
     store,
     clock,
     registry,
-    github: new WebhookConfigClient(newApp(secret), secret),
+    github: webhook,
     reach,
     notices,
     onTakeOver: () => {
@@ -214,7 +186,7 @@ export async function startInstance(options: {
     access,
     judgeProof,
     lease: failover.controller.lease,
-    deliveries: new DeliveryLogClient(newApp(secret), clock),
+    deliveries,
     health: new DeliveryHealth({
       store,
       clock,
@@ -259,158 +231,29 @@ export async function startInstance(options: {
   });
 
   let draining = false;
-  const { clientId, clientSecret, githubUrl, githubApiUrl } = environment;
-  const key = sessionKey(environment.privateKey as string);
-  const signIn = new SignIn({
-    sessions: new Sessions({
-      key,
-      adminToken: environment.adminToken,
-      store,
-      clock,
-    }),
-    rights: new RepositoryRights({ access, clock, repositories: targets.map((t) => t.repository) }),
-    admins: config.admins,
-    places: placesOf(config, self),
-  });
-  const credentials: Credentials = {
-    adminToken: environment.adminToken,
-    targets,
-    secret: (variable) => env[variable],
-    claims: (token) => tokens.verify(token),
-    signIn,
-  };
-  const state = new StateGauges({
-    registry: metrics.registry,
-    store,
+  const { handle, live, codes } = await instanceRoutes({
+    config,
+    self,
+    env,
     clock,
-    failover,
-    breakers: { github_outbox: () => outbox.breakerState },
-  });
-  const pages: PageOptions = { config, self, store, failover, now: () => clock.now() };
-  const live = new LiveSockets({ pages, pageUrl, signIn, credentials, notices, log });
-  const own = newApp(secret);
-  const deliveryLog = new DeliveryLogClient(own, clock);
-  const codes = new StoredCodes({
-    store,
-    key,
-    instance: name,
-    tell: (code) =>
-      log.info(
-        { url: `${self.url}/setup` },
-        `what is left to set up is shown at /setup; one-time code: ${code}`,
-      ),
-  });
-  const setupSessions = new SetupSessions({
-    key,
-    clock,
-    codes,
-    origins: signIn.places.origins,
-  });
-  const audit = new Audit({ store, clock, instance: name, log });
-  const handle = requestHandler({
-    webhook: webhookEntrance({
-      acceptor,
-      targets,
-      verify: signatureCheck(accepted),
-      onCounted: (event) => metrics.counted(event),
-      onRefused: (status) => metrics.refused("webhook", status),
-      log,
-    }),
-    onRefused: ({ method, url }, status) => {
-      const isDeployment = method === "POST" && new URL(url).pathname === DEPLOYMENTS_PATH;
-      metrics.refused(isDeployment ? "deployments" : "other", status);
-    },
-    routes: [
-      ["/", healthRoutes({ store, instance: name, draining: () => draining })],
-      ["/", metricsRoutes({ metrics, state, credentials, metricsToken: environment.metricsToken })],
-      [
-        "/api/deployments",
-        deploymentRoutes({
-          store,
-          clock,
-          acceptor,
-          credentials,
-          audit,
-          jobs,
-          pageUrl,
-          onQueued: () => dispatcher.wake(),
-          onVerified: () => metrics.verified(),
-        }),
-      ],
-      [
-        "/api/deliveries",
-        deliveryRoutes({
-          store,
-          credentials,
-          acceptor,
-          audit,
-          targets,
-          github: { access, clock },
-          judgeProof,
-        }),
-      ],
-      ["/api", statusRoutes({ config, instance: name, store, failover, credentials, audit })],
-      ["/api/alerts", alertRoutes({ alerts, credentials, audit })],
-      ["/api", openApiRoutes(config.instances)],
-      ["/assets", assetRoutes()],
-      ["/", livePageRoutes(pages, signIn)],
-      [
-        "/",
-        settingsRoutes({
-          config,
-          instance: name,
-          env,
-          store,
-          failover,
-          audit,
-          app: own,
-          webhook: new WebhookConfigClient(own, secret),
-          now: () => clock.now(),
-          signIn,
-          deeds: settingsDeeds({
-            config,
-            store,
-            failover,
-            clock,
-            app: own,
-            deliveries: deliveryLog,
-            sendTestAlert:
-              alerts.channels.length === 0
-                ? null
-                : async (by) => {
-                    await alerts.sendTestAlert(by);
-                    return `on its way to ${alerts.channels.map(({ type }) => type).join(", ")}`;
-                  },
-          }),
-        }),
-      ],
-      [
-        "/",
-        setupRoutes({
-          sessions: setupSessions,
-          config,
-          store,
-          app: own,
-          testDelivery: () => testDelivery({ app: own, deliveries: deliveryLog, clock }),
-        }),
-      ],
-      [
-        "/",
-        signInRoutes({
-          signIn,
-          attempts: new Attempts({ key, clock }),
-          adminToken: environment.adminToken,
-          github:
-            clientId && clientSecret
-              ? new GitHubSignIn({ key, clock, clientId, clientSecret, githubUrl, githubApiUrl })
-              : null,
-          githubUrl,
-        }),
-      ],
-    ],
-    pageHeaders: pageHeaders({ origins: signIn.places.origins }),
-    problemPage: (problem, c) => c.html(problemPage(problem), problem.status as 404),
     log,
+    store,
+    acceptor,
+    dispatcher,
+    failover,
+    notices,
+    alerts,
+    outbox,
+    metrics,
+    apps,
+    access,
+    webhook,
+    deliveries,
+    tokens,
+    jobs,
+    judgeProof,
+    pageUrl,
+    draining: () => draining,
   });
   const server = createWebServer(handle, self.tls);
   const door = createWebServer(handle, self.tls);

@@ -13,11 +13,14 @@ import { HttpProblem } from "./problem.ts";
 const REQUEST_LIMIT_MS = 60_000;
 const HEADERS_LIMIT_MS = 15_000;
 
+/** Where routes are mounted, and they themselves. */
+export type MountedRoutes = readonly [path: string, routes: Hono];
+
 export interface HandlerOptions {
   /** Handles `POST /api/github/webhooks`. */
   webhook: RequestListener;
-  /** Everything else: where it is mounted, and its routes. */
-  routes: readonly (readonly [path: string, routes: Hono])[];
+  /** Everything else. */
+  routes: readonly MountedRoutes[];
   /** Adds the headers that every page has. */
   pageHeaders: MiddlewareHandler;
   /** What a person's browser is shown in place of a problem document. */

@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const LAYERS = [
   ["app/main.ts"],
   ["app/start.ts", "app/instance.ts"],
-  ["app/liveness.ts"],
+  ["app/routes", "app/liveness.ts"],
   ["app/setup"],
   ["app/pages"],
   ["app/web"],

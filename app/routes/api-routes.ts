@@ -1,0 +1,57 @@
+import { StateGauges } from "../metrics/state-gauges.ts";
+import { alertRoutes } from "../web/alert-routes.ts";
+import { deliveryRoutes } from "../web/delivery-routes.ts";
+import { deploymentRoutes } from "../web/deployment-routes.ts";
+import { healthRoutes } from "../web/health-routes.ts";
+import { metricsRoutes } from "../web/metrics-routes.ts";
+import { openApiRoutes } from "../web/openapi-routes.ts";
+import type { MountedRoutes } from "../web/server.ts";
+import { statusRoutes } from "../web/status-routes.ts";
+import type { RouteParts } from "./instance-routes.ts";
+
+/** What programs ask: the API, health and metrics. */
+export function apiRoutes(parts: RouteParts): MountedRoutes[] {
+  const { config, self, store, clock, credentials, audit, metrics, failover, acceptor, access } = parts;
+  const instance = self.name;
+  const { metricsToken } = config.environment;
+  const state = new StateGauges({
+    registry: metrics.registry,
+    store,
+    clock,
+    failover,
+    breakers: { github_outbox: () => parts.outbox.breakerState },
+  });
+  return [
+    ["/", healthRoutes({ store, instance, draining: parts.draining })],
+    ["/", metricsRoutes({ metrics, state, credentials, metricsToken })],
+    [
+      "/api/deployments",
+      deploymentRoutes({
+        store,
+        clock,
+        acceptor,
+        credentials,
+        audit,
+        jobs: parts.jobs,
+        pageUrl: parts.pageUrl,
+        onQueued: () => parts.dispatcher.wake(),
+        onVerified: () => metrics.verified(),
+      }),
+    ],
+    [
+      "/api/deliveries",
+      deliveryRoutes({
+        store,
+        credentials,
+        acceptor,
+        audit,
+        targets: config.targets,
+        github: { access, clock },
+        judgeProof: parts.judgeProof,
+      }),
+    ],
+    ["/api", statusRoutes({ config, instance, store, failover, credentials, audit })],
+    ["/api/alerts", alertRoutes({ alerts: parts.alerts, credentials, audit })],
+    ["/api", openApiRoutes(config.instances)],
+  ];
+}

@@ -1,0 +1,85 @@
+import { DEPLOYMENTS_PATH } from "../../shared/deployment-request.ts";
+import { signatureCheck } from "../github/signature.ts";
+import { LiveSockets } from "../pages/live/live-sockets.ts";
+import { pageHeaders } from "../pages/page-headers.ts";
+import type { PageOptions } from "../pages/page-options.ts";
+import { problemPage } from "../pages/problem-page.ts";
+import { StoredCodes } from "../setup/setup-code.ts";
+import { placesOf } from "../sign-in/places.ts";
+import { RepositoryRights } from "../sign-in/repository-rights.ts";
+import { sessionKey } from "../sign-in/session-key.ts";
+import { Sessions } from "../sign-in/sessions.ts";
+import { SignIn } from "../sign-in/sign-in.ts";
+import { Audit } from "../web/audit.ts";
+import type { Credentials } from "../web/authenticate.ts";
+import { type RequestHandler, requestHandler } from "../web/server.ts";
+import { webhookEntrance } from "../web/webhook-entrance.ts";
+import { apiRoutes } from "./api-routes.ts";
+import type { InstanceParts } from "./instance-parts.ts";
+import { pageRoutes } from "./page-routes.ts";
+
+/** What the routes of an instance share: who may do what, and what is kept of it. */
+export interface RouteParts extends InstanceParts {
+  signIn: SignIn;
+  credentials: Credentials;
+  audit: Audit;
+  pages: PageOptions;
+  /** The one-time codes of the setup page, and the key that they and the sessions are signed with. */
+  codes: StoredCodes;
+  key: Buffer;
+}
+
+/** Everything that an instance answers. */
+export async function instanceRoutes(
+  parts: InstanceParts,
+): Promise<{ handle: RequestHandler; live: LiveSockets; codes: StoredCodes }> {
+  const { config, self, env, clock, log, store, acceptor, access, metrics, tokens } = parts;
+  const { environment, targets } = config;
+  const key = sessionKey(environment.privateKey as string);
+  const signIn = new SignIn({
+    sessions: new Sessions({ key, adminToken: environment.adminToken, store, clock }),
+    rights: new RepositoryRights({ access, clock, repositories: targets.map((t) => t.repository) }),
+    admins: config.admins,
+    places: placesOf(config, self),
+  });
+  const credentials: Credentials = {
+    adminToken: environment.adminToken,
+    targets,
+    secret: (variable) => env[variable],
+    claims: (token) => tokens.verify(token),
+    signIn,
+  };
+  const codes = new StoredCodes({
+    store,
+    key,
+    instance: self.name,
+    tell: (code) =>
+      log.info(
+        { url: `${self.url}/setup` },
+        `what is left to set up is shown at /setup; one-time code: ${code}`,
+      ),
+  });
+  const pages: PageOptions = { config, self, store, failover: parts.failover, now: () => clock.now() };
+  const audit = new Audit({ store, clock, instance: self.name, log });
+  const all: RouteParts = { ...parts, signIn, credentials, audit, pages, codes, key };
+  const handle = requestHandler({
+    webhook: webhookEntrance({
+      acceptor,
+      targets,
+      verify: signatureCheck(await Promise.all(parts.apps)),
+      onCounted: (event) => metrics.counted(event),
+      onRefused: (status) => metrics.refused("webhook", status),
+      log,
+    }),
+    onRefused: ({ method, url }, status) => {
+      const isDeployment = method === "POST" && new URL(url).pathname === DEPLOYMENTS_PATH;
+      metrics.refused(isDeployment ? "deployments" : "other", status);
+    },
+    routes: [...apiRoutes(all), ...pageRoutes(all)],
+    pageHeaders: pageHeaders({ origins: signIn.places.origins }),
+    problemPage: (problem, c) => c.html(problemPage(problem), problem.status as 404),
+    log,
+  });
+  const { notices, pageUrl } = parts;
+  return { handle, live: new LiveSockets({ pages, pageUrl, signIn, credentials, notices, log }), codes };
+}

@@ -1,0 +1,80 @@
+import { assetRoutes } from "../pages/assets.ts";
+import { livePageRoutes } from "../pages/live-page-routes.ts";
+import { settingsDeeds, testDelivery } from "../pages/settings/deeds.ts";
+import { settingsRoutes } from "../pages/settings/settings-routes.ts";
+import { signInRoutes } from "../pages/sign-in-routes.ts";
+import { setupRoutes } from "../setup/setup-routes.ts";
+import { SetupSessions } from "../setup/setup-sessions.ts";
+import { Attempts } from "../sign-in/attempts.ts";
+import { GitHubSignIn } from "../sign-in/github-sign-in.ts";
+import type { MountedRoutes } from "../web/server.ts";
+import type { RouteParts } from "./instance-routes.ts";
+
+/** What people look at. */
+export function pageRoutes(parts: RouteParts): MountedRoutes[] {
+  const { config, self, env, store, clock, failover, audit, signIn, alerts, deliveries, key, codes } = parts;
+  const { adminToken, clientId, clientSecret, githubUrl, githubApiUrl } = config.environment;
+  const [app] = parts.apps;
+  const sessions = new SetupSessions({
+    key,
+    clock,
+    codes,
+    origins: signIn.places.origins,
+  });
+  const channels = alerts.channels.map(({ type }) => type).join(", ");
+  const sendTestAlert = async (by: string) => {
+    await alerts.sendTestAlert(by);
+    return `on its way to ${channels}`;
+  };
+  return [
+    ["/assets", assetRoutes()],
+    ["/", livePageRoutes(parts.pages, signIn)],
+    [
+      "/",
+      settingsRoutes({
+        config,
+        instance: self.name,
+        env,
+        store,
+        failover,
+        audit,
+        app,
+        webhook: parts.webhook,
+        now: () => clock.now(),
+        signIn,
+        deeds: settingsDeeds({
+          config,
+          store,
+          failover,
+          clock,
+          app,
+          deliveries,
+          sendTestAlert: channels === "" ? null : sendTestAlert,
+        }),
+      }),
+    ],
+    [
+      "/",
+      setupRoutes({
+        sessions,
+        config,
+        store,
+        app,
+        testDelivery: () => testDelivery({ app, deliveries, clock }),
+      }),
+    ],
+    [
+      "/",
+      signInRoutes({
+        signIn,
+        attempts: new Attempts({ key, clock }),
+        adminToken,
+        github:
+          clientId && clientSecret
+            ? new GitHubSignIn({ key, clock, clientId, clientSecret, githubUrl, githubApiUrl })
+            : null,
+        githubUrl,
+      }),
+    ],
+  ];
+}
