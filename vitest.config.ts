@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/{unit,integration,e2e,contract}/**/*.test.ts"],
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: 3,
     globalSetup: ["./test/helpers/global-setup.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,

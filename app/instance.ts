@@ -17,7 +17,7 @@ import { DeliveryLogClient } from "./github/delivery-log.ts";
 import { GitHubDeployments } from "./github/deployments.ts";
 import { githubTime } from "./github/github-time.ts";
 import { GITHUB_OUTBOX, Outbox } from "./github/outbox.ts";
-import { reachable } from "./github/reachable.ts";
+import { connectable, reachable } from "./github/reachable.ts";
 import { RepositoryAccess } from "./github/repository-access.ts";
 import { RepositoryHooksClient } from "./github/repository-hooks.ts";
 import { WebhookConfigClient } from "./github/webhook-config.ts";
@@ -83,6 +83,7 @@ export async function startInstance(options: {
   const reach = new GitHubReach({
     clock,
     probe: () => reachable(environment.githubApiUrl),
+    connectable: () => connectable(environment.githubApiUrl),
     onOtherAway: () => void looks.catchUp(),
   });
   const newApp = (secret: string) =>
@@ -261,6 +262,7 @@ export async function startInstance(options: {
   dispatcher.start();
   await releaseOutbox(store, GITHUB_OUTBOX, name);
   outbox.start();
+  reach.start();
   failover.start(server);
   live.attach(server);
   live.attach(door);
@@ -280,6 +282,7 @@ export async function startInstance(options: {
       draining = true;
       live.close();
       await Promise.all([looks.close(), broadcast.close(), retention.close()]);
+      reach.close();
       await Promise.all([failover.close(), alerts.close()]);
       const closed = stopListening(server);
       server.closeIdleConnections();

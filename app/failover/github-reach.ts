@@ -8,6 +8,8 @@ const TRY_MS = 2_000;
 const COUNTS_MS = 10_000;
 /** How often it is said that another one does not reach it. */
 const SAY_MS = 5_000;
+/** How often it is looked whether GitHub can be reached at all. */
+const WATCH_MS = 5_000;
 
 /**
  * Who reaches GitHub, when a call to it has failed: then the instances try it, and tell each other in their
@@ -19,17 +21,36 @@ export class GitHubReach {
   #own: Reach = "unknown";
   #triedAt = Number.NEGATIVE_INFINITY;
   #others = new Map<string, Reach>();
+  #connectable: () => Promise<boolean>;
   #onOtherAway: () => void;
+  #watch: NodeJS.Timeout | undefined;
   #saidAt = Number.NEGATIVE_INFINITY;
 
   /**
-   * `probe` resolves to whether GitHub answers. `onOtherAway` is called every few seconds while another instance
-   * says that it is away: what GitHub sends there may fail.
+   * `probe` resolves to whether GitHub answers, `connectable` to whether it can be reached at all, which is asked
+   * all the time. `onOtherAway` is called every few seconds while another instance says that it is away: what
+   * GitHub sends there may fail.
    */
-  constructor(options: { clock: Clock; probe: () => Promise<boolean>; onOtherAway: () => void }) {
+  constructor(options: {
+    clock: Clock;
+    probe: () => Promise<boolean>;
+    connectable: () => Promise<boolean>;
+    onOtherAway: () => void;
+  }) {
     this.#clock = options.clock;
+    this.#connectable = options.connectable;
     this.#probe = options.probe;
     this.#onOtherAway = options.onOtherAway;
+  }
+
+  start(): void {
+    this.#watch = setInterval(() => {
+      void this.#connectable().then((made) => made || this.doubt());
+    }, WATCH_MS);
+  }
+
+  close(): void {
+    clearInterval(this.#watch);
   }
 
   /** What this instance says of itself; it goes on trying for as long as GitHub is away. */

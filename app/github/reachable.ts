@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+
 /** GitHub that takes longer is of no use to a controller. */
 const LIMIT_MS = 2_000;
 
@@ -12,4 +14,22 @@ export async function reachable(apiUrl: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Whether a connection to GitHub's API can be made from here. It asks for nothing, and so counts as no call. */
+export function connectable(apiUrl: string): Promise<boolean> {
+  const { protocol, hostname, port } = new URL(apiUrl);
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port: Number(port) || (protocol === "https:" ? 443 : 80),
+    });
+    const end = (made: boolean) => {
+      socket.destroy();
+      resolve(made);
+    };
+    socket.setTimeout(LIMIT_MS, () => end(false));
+    socket.once("connect", () => end(true));
+    socket.once("error", () => end(false));
+  });
 }

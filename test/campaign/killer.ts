@@ -54,7 +54,7 @@ export class Killer {
     else if (victim === "command" || victim === "runner_and_command") {
       // Commands are short: one that has just begun is there to be hit.
       entry = await this.#untilClaimed();
-      while (entry && isAlive(entry.runner) && attemptOf(entry.command) === "") await setImmediate();
+      while (entry && this.#isBusy(entry) && attemptOf(entry.command) === "") await setImmediate();
     } else if (victim.startsWith("runner")) entry = pick(this.#busy(), which) ?? (await this.#untilClaimed());
     await sleep(delayMs);
     kill.at = Date.now();

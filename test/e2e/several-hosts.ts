@@ -137,6 +137,9 @@ async function main(tag: string, reportFile: string, everyHost: boolean): Promis
       await cutOff(...cut);
     }
   };
+  // That GitHub cannot reach it, only GitHub's own log tells, and that to a controller which can reach GitHub.
+  // First, since after cuts that made all of them fail no host is better than one that fails now and then.
+  await inTurn("github", ...to(() => [GITHUB_ADDRESS]), NOTICED_MS);
   await inTurn(
     "everyone",
     (host) => network.unplug(host),
@@ -144,8 +147,6 @@ async function main(tag: string, reportFile: string, everyHost: boolean): Promis
   );
   await inTurn("database", ...to(() => [DATABASE_ADDRESS]));
   await inTurn("others", ...to(others));
-  // That GitHub cannot reach it, only GitHub's own log tells, and that to a controller which can reach GitHub.
-  await inTurn("github", ...to(() => [GITHUB_ADDRESS]), NOTICED_MS);
   clearInterval(events);
 
   const deployments = () => first.deployments(activeHost() as string);
