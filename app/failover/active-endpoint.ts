@@ -175,7 +175,7 @@ export class ActiveEndpoint {
     const change = { from_endpoint: from, to_endpoint: to, kind, reason, decided_at: decidedAt };
     await this.#o.lease.write(async (trx) => {
       await recordDecision(trx, { ...change, decided_by: instance, detected_at: detectedAt });
-      if (kind === "failover") await this.#missed.decided(trx, old?.gone ?? false);
+      if (kind === "failover") await this.#missed.decided(trx);
       await alertOfChange(trx, store, {
         ...change,
         preferred: this.#o.endpoints[0]?.name === to,

@@ -4,11 +4,10 @@ import type { FailoverKind } from "./notices.ts";
 
 /** A delivery that hung at the old endpoint shows in GitHub's log only once GitHub has given it up, after 10 s. */
 const STRAGGLERS_MS = 11_000;
-/**
- * How long queues are held at most: after a take-over, or where the old endpoint's process is gone, so that what
- * GitHub sent there has failed; and where it hangs, and so may its deliveries.
- */
-const HOLD_MS = { takeOver: 3_000, gone: 5_000, silent: STRAGGLERS_MS + 9_000 };
+/** What failed shows there a moment after the process that had it is gone. */
+const SHOWN_MS = 1_000;
+/** How long queues are held at most, should the looks that end it fail: after a take-over, and after a failover. */
+const HOLD_MS = { takeOver: 5_000, failover: STRAGGLERS_MS + 9_000 };
 
 /**
  * What GitHub could not deliver around a change of the active endpoint: it is looked for, and targets with
@@ -49,33 +48,34 @@ export class MissedDeliveries {
     if (began) this.#endHoldAfter(look);
   }
 
-  /** In the transaction that decides a failover; `gone` tells whether the old endpoint's process is. */
-  async decided(trx: Writer, gone: boolean): Promise<void> {
-    await this.#hold(trx, gone ? HOLD_MS.gone : HOLD_MS.silent);
+  /** In the transaction that decides a failover. */
+  async decided(trx: Writer): Promise<void> {
+    await this.#hold(trx, HOLD_MS.failover);
   }
 
   /** GitHub has taken the URL of another endpoint; `gone` tells whether the old one's process is. */
   switched({ from, kind, gone }: { from: string; kind: FailoverKind; gone: boolean }): void {
     const look = this.#look();
-    clearTimeout(this.#stragglers?.timer);
-    const timer = setTimeout(() => this.#lookForStragglers(), STRAGGLERS_MS);
-    this.#stragglers = { from, timer };
+    this.#lookForStragglersIn(STRAGGLERS_MS, from);
     if (kind !== "failover" || gone) this.#endHoldAfter(look);
   }
 
   /** An endpoint's process is gone, and with it the deliveries that hung there. */
   gone(endpoint: string): void {
-    if (this.#stragglers?.from === endpoint) this.#lookForStragglers();
+    if (this.#stragglers?.from === endpoint) this.#lookForStragglersIn(SHOWN_MS, endpoint);
   }
 
   close(): void {
     clearTimeout(this.#stragglers?.timer);
   }
 
-  #lookForStragglers(): void {
+  #lookForStragglersIn(ms: number, from: string): void {
     clearTimeout(this.#stragglers?.timer);
-    this.#stragglers = undefined;
-    this.#endHoldAfter(this.#look());
+    const timer = setTimeout(() => {
+      this.#stragglers = undefined;
+      this.#endHoldAfter(this.#look());
+    }, ms);
+    this.#stragglers = { from, timer };
   }
 
   /** A hold ends by itself after `limitMs`, whatever becomes of this instance. */

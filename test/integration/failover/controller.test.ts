@@ -147,7 +147,7 @@ describe.each(ENGINES)("the controller on %s", (engine) => {
       await pass(2_000, ["primary"]);
       expect(await heldUntil(store)).not.toBeNull();
       controller.gone("primary");
-      await vi.waitFor(async () => expect(await heldUntil(store)).toBeNull());
+      await vi.waitFor(async () => expect(await heldUntil(store)).toBeNull(), { timeout: 10_000 });
     });
   });
 
