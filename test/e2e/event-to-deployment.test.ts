@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { ENGINES } from "../helpers/stores.ts";
-import { deploymentIn, REPOSITORY, setTwinScene, shownAs } from "./twins.ts";
+import { deploymentIn, PATIENCE_MS, REPOSITORY, setTwinScene, shownAs } from "./twins.ts";
+
+interface LookStatus {
+  catch_up: { last_run_at: string | null };
+}
 
 describe.each(ENGINES)("from GitHub's event to the end of the deployment, on %s", (engine) => {
   it("a workflow run that succeeded is deployed once, and GitHub shows every step of it", async () => {
@@ -9,6 +13,10 @@ describe.each(ENGINES)("from GitHub's event to the end of the deployment, on %s"
       targets: [{ environment_url: "https://www.example.com" }],
     });
     const { github, host } = scene;
+    // The looks at the start are over: they might find the run before GitHub's event is delivered.
+    const lookedAt = async () =>
+      ((await (await host.admin("primary", "GET", "/api/status")).json()) as LookStatus).catch_up.last_run_at;
+    await expect.poll(lookedAt, { timeout: PATIENCE_MS }).not.toBeNull();
     const sent = github.completeRun({ repository: REPOSITORY });
     const delivery = await sent.delivery;
     expect(delivery.status_code).toBe(202);
