@@ -2,6 +2,7 @@ import { html } from "hono/html";
 import type { HttpProblem } from "../web/problem.ts";
 import { type Markup, page } from "./layout.ts";
 import { icon } from "./parts/icons.ts";
+import { sentence } from "./parts/sentence.ts";
 
 /** What a person is told in place of the page that they asked for. */
 export function problemPage(problem: Pick<HttpProblem, "status" | "message">): Markup {
@@ -28,7 +29,3 @@ const TITLES: Record<number, string> = {
   502: "GitHub did not answer",
   503: "Not available now",
 };
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
-}

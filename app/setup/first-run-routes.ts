@@ -4,11 +4,13 @@ import { readEnvFile, setInEnvFile } from "../config/env-file.ts";
 import { readEnvironment } from "../config/environment.ts";
 import type { Config } from "../config/load.ts";
 import { contentSecurityPolicy } from "../pages/page-headers.ts";
+import { sentence } from "../pages/parts/sentence.ts";
 import { SignInRefusal } from "../sign-in/refusal.ts";
 import { sessionKey } from "../sign-in/session-key.ts";
 import { HttpProblem } from "../web/problem.ts";
 import { appManifest, manifestAddress } from "./app-manifest.ts";
 import { codePage } from "./code-page.ts";
+import { enterCode } from "./enter-code.ts";
 import { assertWritable, firstConfig, writeNew } from "./first-config.ts";
 import { type FirstRunForm, readForm } from "./first-run-form.ts";
 import { madePage, startPage, submitPage } from "./first-run-pages.ts";
@@ -46,15 +48,7 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
     return c.html(visit ? start(visit) : codePage());
   });
 
-  routes.post("/setup/code", async (c) => {
-    try {
-      await sessions.enter(c, String((await c.req.parseBody()).code ?? ""));
-      return c.redirect("/setup", 303);
-    } catch (error) {
-      if (!(error instanceof SignInRefusal)) throw error;
-      return c.html(codePage(sentence(error.message)), error.status);
-    }
-  });
+  routes.post("/setup/code", (c) => enterCode(c, sessions));
 
   routes.post("/setup/app", async (c) => {
     const visit = await sessions.visit(c);
@@ -166,8 +160,4 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
   function homeOf(form: FirstRunForm): string {
     return config?.public_url ?? config?.door?.url ?? (urlsOf(form)[0] as string);
   }
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -2,12 +2,13 @@ import { type Context, Hono } from "hono";
 import type { Probot } from "probot";
 import type { Config } from "../config/load.ts";
 import { describePing, type Ping, pingArrived } from "../github/ping.ts";
-import { SignInRefusal } from "../sign-in/refusal.ts";
+import { sentence } from "../pages/parts/sentence.ts";
 import type { Store } from "../store/store.ts";
 import { HttpProblem } from "../web/problem.ts";
 import { readChecklist } from "./checklist.ts";
 import { type ChecklistPage, checklistPage } from "./checklist-page.ts";
 import { codePage } from "./code-page.ts";
+import { enterCode } from "./enter-code.ts";
 import type { SetupSessions, SetupVisit } from "./setup-sessions.ts";
 
 export interface SetupRoutesOptions {
@@ -32,15 +33,7 @@ export function setupRoutes(o: SetupRoutesOptions): Hono {
     return visit ? show(c, visit, null) : c.html(codePage());
   });
 
-  routes.post("/setup/code", async (c) => {
-    try {
-      await sessions.enter(c, String((await c.req.parseBody()).code ?? ""));
-      return c.redirect("/setup", 303);
-    } catch (error) {
-      if (!(error instanceof SignInRefusal)) throw error;
-      return c.html(codePage(sentence(error.message)), error.status);
-    }
-  });
+  routes.post("/setup/code", (c) => enterCode(c, sessions));
 
   routes.post("/setup/ping", async (c) => {
     const visit = await sessions.visit(c);
@@ -56,8 +49,4 @@ export function setupRoutes(o: SetupRoutesOptions): Hono {
   });
 
   return routes;
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -2,6 +2,7 @@ import { html } from "hono/html";
 import type { Visit } from "../../sign-in/sign-in.ts";
 import { csrfField, type Markup, page } from "../layout.ts";
 import { icon } from "../parts/icons.ts";
+import { sentence } from "../parts/sentence.ts";
 import type { Fields } from "../signed-in.ts";
 import type { SettingsAction } from "./actions.ts";
 
@@ -59,9 +60,4 @@ export function carried(action: SettingsAction, fields: Fields): Fields {
   return Object.fromEntries(
     action.carries.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]])),
   );
-}
-
-/** A message of the API as a person reads it. */
-export function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
