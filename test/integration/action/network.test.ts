@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { afterAll, describe, expect, test } from "vitest";
 import { jobAt, leftAt, writeAsApp } from "../../helpers/action/github-job.ts";
@@ -6,13 +5,12 @@ import { startProxy, type TestProxy } from "../../helpers/action/proxy.ts";
 import { runAction, startAction } from "../../helpers/action/run-action.ts";
 import { refusingUrl, ScriptedEndpoint, TEST_SECRET, works } from "../../helpers/action/scripted-endpoint.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
+import { makePrivateCa } from "../../helpers/private-ca.ts";
 
-const fixture = (name: string) => new URL(`../../fixtures/private-ca/${name}`, import.meta.url).pathname;
-const TLS = {
-  cert: readFileSync(fixture("server.pem"), "utf8"),
-  key: readFileSync(fixture("server-key.pem"), "utf8"),
-};
-const TRUSTED = { NODE_EXTRA_CA_CERTS: fixture("ca.pem") };
+const authority = await makePrivateCa("deploy.test");
+const TLS = authority.tls;
+const TRUSTED = { NODE_EXTRA_CA_CERTS: authority.caFile };
+afterAll(() => authority.close());
 
 // Tests that run at the same time cannot say which of them has finished: all is closed at the end.
 const running: { close(): unknown }[] = [];
