@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { DeploymentStatus } from "../../../shared/deployment.ts";
 import { eventVariables, runAction, startAction } from "../../helpers/action/run-action.ts";
 import {
@@ -11,18 +11,16 @@ import {
   resets,
   ScriptedEndpoint,
   type Step,
-  TEST_SECRET,
   works,
 } from "../../helpers/action/scripted-endpoint.ts";
+import { stepInputs } from "../../helpers/action/step-inputs.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
+import { closeAtEnd } from "../../helpers/close-at-end.ts";
 
-const running: ScriptedEndpoint[] = [];
-afterAll(() => Promise.all(running.splice(0).map((endpoint) => endpoint.close())));
+const keep = closeAtEnd();
 
 async function endpoint(steps: readonly Step[], options: Parameters<typeof ScriptedEndpoint.start>[1] = {}) {
-  const started = await ScriptedEndpoint.start(steps, options);
-  running.push(started);
-  return started;
+  return keep(await ScriptedEndpoint.start(steps, options));
 }
 
 function storeThatShows(
@@ -33,18 +31,6 @@ function storeThatShows(
   store.script = script;
   store.override = override;
   return store;
-}
-
-function inputs(urls: readonly string[], more: Record<string, string> = {}): Record<string, string> {
-  return {
-    endpoints: urls.join("\n"),
-    environment: "production",
-    secret: TEST_SECRET,
-    "request-timeout": "1s",
-    "base-delay": "10ms",
-    "max-delay": "50ms",
-    ...more,
-  };
 }
 
 describe.concurrent("what is waited for", () => {
@@ -72,7 +58,7 @@ describe.concurrent("what is waited for", () => {
     "under wait-for: %s the states %j end with %i",
     async (waitFor, script, exitCode, outputs) => {
       const primary = await endpoint([works], { store: storeThatShows([...script]) });
-      const step = await runAction(inputs([primary.url], { "wait-for": waitFor }));
+      const step = await runAction(stepInputs([primary.url], { "wait-for": waitFor }));
       expect(step.exitCode).toBe(exitCode);
       expect(step.outputs).toMatchObject(outputs);
       expect(step.stdout.match(/^::error /gm)?.length ?? 0).toBe(exitCode);
@@ -85,7 +71,7 @@ describe.concurrent("what is waited for", () => {
   test("a superseded deployment is red when on-superseded says so, and names its successor", async () => {
     const store = storeThatShows(["queued", "superseded"], { superseded_by: "dep_newer" });
     const primary = await endpoint([works], { store });
-    const step = await runAction(inputs([primary.url], { "on-superseded": "fail" }));
+    const step = await runAction(stepInputs([primary.url], { "on-superseded": "fail" }));
     expect(step).toMatchObject({ exitCode: 1, outputs: { status: "superseded", verified: "false" } });
     expect(step.stdout).toMatch(/^::error .*dep_newer/m);
   });
@@ -93,7 +79,7 @@ describe.concurrent("what is waited for", () => {
   test("a superseded deployment is a notice that names its successor", async () => {
     const store = storeThatShows(["superseded"], { superseded_by: "dep_newer" });
     const primary = await endpoint([works], { store });
-    const step = await runAction(inputs([primary.url]));
+    const step = await runAction(stepInputs([primary.url]));
     expect(step.stdout).toMatch(/^::notice .*dep_newer/m);
     expect(step.stdout).not.toMatch(/^::(error|warning)/m);
   });
@@ -101,7 +87,7 @@ describe.concurrent("what is waited for", () => {
   test("a failed deployment shows its exit code and its last lines", async () => {
     const store = storeThatShows(["running", "failed"], { exit_code: 3, log_tail: "step 1\nno space left" });
     const primary = await endpoint([works], { store });
-    const step = await runAction(inputs([primary.url], { "wait-for": "succeeded" }));
+    const step = await runAction(stepInputs([primary.url], { "wait-for": "succeeded" }));
     expect(step.exitCode).toBe(1);
     expect(step.summary).toContain("failed with exit code 3");
     expect(step.summary).toContain("no space left");
@@ -114,7 +100,7 @@ describe.concurrent("reading back", () => {
     const store = new DeploymentStore();
     const primary = await endpoint([works, resets], { store });
     const backup = await endpoint([works], { store, name: "backup" });
-    const step = await runAction(inputs([primary.url, backup.url]));
+    const step = await runAction(stepInputs([primary.url, backup.url]));
     expect(step).toMatchObject({
       exitCode: 0,
       outputs: { route: "primary", "failed-over": "false", verified: "true" },
@@ -125,14 +111,14 @@ describe.concurrent("reading back", () => {
 
   test("comes back to an endpoint that fails for a while", async () => {
     const primary = await endpoint([works, answers(503), cutsOff, works]);
-    const step = await runAction(inputs([primary.url]));
+    const step = await runAction(stepInputs([primary.url]));
     expect(step).toMatchObject({ exitCode: 0, outputs: { verified: "true" } });
   });
 
   test("takes another deployment's state for nothing", async () => {
     const other = { ...deploymentFor(REQUEST), id: "dep_other", status: "succeeded" };
     const primary = await endpoint([onlyFor("GET", answers(200, other), works)]);
-    const step = await runAction(inputs([primary.url], { timeout: "1s" }));
+    const step = await runAction(stepInputs([primary.url], { timeout: "1s" }));
     expect(step).toMatchObject({ exitCode: 1, outputs: { status: "queued", verified: "false" } });
     expect(step.summary).toContain("about another deployment");
   });
@@ -140,7 +126,7 @@ describe.concurrent("reading back", () => {
   test("is red when every endpoint refuses it", async () => {
     const primary = await endpoint([onlyFor("GET", answers(404), works)]);
     const backup = await endpoint([answers(401)]);
-    const step = await runAction(inputs([primary.url, backup.url]));
+    const step = await runAction(stepInputs([primary.url, backup.url]));
     expect(step).toMatchObject({
       exitCode: 1,
       outputs: { verified: "false", "deployment-id": "dep_30433642_1" },
@@ -155,7 +141,7 @@ describe.concurrent("reading back", () => {
     ["is always cut off in the middle", onlyFor("GET", cutsOff, works)],
   ])("that %s is red at the time limit, with the last state", async (_, step) => {
     const primary = await endpoint([step], { store: storeThatShows(["queued"]) });
-    const result = await runAction(inputs([primary.url], { timeout: "1s" }));
+    const result = await runAction(stepInputs([primary.url], { timeout: "1s" }));
     expect(result).toMatchObject({ exitCode: 1, outputs: { status: "queued", verified: "false" } });
     expect(result.tookMs).toBeLessThan(5_000);
     expect(result.summary).toMatch(
@@ -166,7 +152,9 @@ describe.concurrent("reading back", () => {
 
   test("pauses between answers that bring nothing new", async () => {
     const primary = await endpoint([works], { store: storeThatShows(["queued"]) });
-    await runAction(inputs([primary.url], { timeout: "1s", "base-delay": "300ms", "max-delay": "300ms" }));
+    await runAction(
+      stepInputs([primary.url], { timeout: "1s", "base-delay": "300ms", "max-delay": "300ms" }),
+    );
     expect(primary.reads.length).toBeLessThanOrEqual(5);
   });
 });
@@ -176,7 +164,7 @@ describe.concurrent("cancelling the job", () => {
     "with %s before an acceptance stops at once and says that one may have happened",
     async (signal) => {
       const primary = await endpoint([blackHole]);
-      const step = await startAction(inputs([primary.url], { "request-timeout": "60s" }));
+      const step = await startAction(stepInputs([primary.url], { "request-timeout": "60s" }));
       await primary.arrived(1);
       const cancelled = performance.now();
       step.kill(signal);
@@ -192,7 +180,7 @@ describe.concurrent("cancelling the job", () => {
 
   test("while waiting for confirmation says what was already accepted", async () => {
     const primary = await endpoint([onlyFor("GET", blackHole, works)]);
-    const step = await startAction(inputs([primary.url], { "request-timeout": "60s" }));
+    const step = await startAction(stepInputs([primary.url], { "request-timeout": "60s" }));
     await primary.arrived(2);
     step.kill("SIGINT");
     const result = await step.result;
@@ -204,7 +192,7 @@ describe.concurrent("cancelling the job", () => {
 
   test("during a pause between rounds stops at once", async () => {
     const primary = await endpoint([answers(503, undefined, { "retry-after": "600" })]);
-    const step = await startAction(inputs([primary.url]));
+    const step = await startAction(stepInputs([primary.url]));
     await primary.arrived(1);
     await step.printed("Round 2 follows");
     step.kill("SIGINT");
@@ -222,7 +210,7 @@ test("a workflow started by workflow_run asks for the run that started it", asyn
     { workflow_run: { id: 99, run_attempt: 2, head_sha: "2".repeat(40), head_branch: "main" } },
     onTestFinished,
   );
-  const step = await runAction(inputs([primary.url]), event);
+  const step = await runAction(stepInputs([primary.url]), event);
   expect(step).toMatchObject({ exitCode: 0, outputs: { "deployment-id": "dep_99_2", verified: "true" } });
   expect(JSON.parse(primary.deliveries[0]?.body ?? "")).toMatchObject({
     run_id: 99,

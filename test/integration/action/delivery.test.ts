@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkDelivery } from "../../../shared/delivery-signature.ts";
 import { runAction } from "../../helpers/action/run-action.ts";
 import {
@@ -16,35 +16,21 @@ import {
   TEST_SECRET,
   works,
 } from "../../helpers/action/scripted-endpoint.ts";
+import { stepInputs } from "../../helpers/action/step-inputs.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
+import { closeAtEnd } from "../../helpers/close-at-end.ts";
 
-const running: ScriptedEndpoint[] = [];
-afterAll(() => Promise.all(running.splice(0).map((endpoint) => endpoint.close())));
+const keep = closeAtEnd();
 
 async function endpoint(steps: readonly Step[], options: Parameters<typeof ScriptedEndpoint.start>[1] = {}) {
-  const started = await ScriptedEndpoint.start(steps, options);
-  running.push(started);
-  return started;
-}
-
-/** Inputs that keep a failing step short. */
-function inputs(urls: readonly string[], more: Record<string, string> = {}): Record<string, string> {
-  return {
-    endpoints: urls.join("\n"),
-    environment: "production",
-    secret: TEST_SECRET,
-    "request-timeout": "1s",
-    "base-delay": "10ms",
-    "max-delay": "50ms",
-    ...more,
-  };
+  return keep(await ScriptedEndpoint.start(steps, options));
 }
 
 describe.concurrent("a healthy primary", () => {
   test("takes the request, is read back, and the backup hears nothing", async () => {
     const primary = await endpoint([works]);
     const backup = await endpoint([works]);
-    const step = await runAction(inputs([primary.url, backup.url]));
+    const step = await runAction(stepInputs([primary.url, backup.url]));
     expect(step).toMatchObject({ exitCode: 0, stderr: "" });
     expect(step.outputs).toMatchObject({
       "deployment-id": "dep_30433642_1",
@@ -68,7 +54,7 @@ describe.concurrent("a healthy primary", () => {
 
   test("gets signed requests: the body on POST, the empty body on GET", async () => {
     const primary = await endpoint([works], { path: "/twin" });
-    await runAction(inputs([`${primary.url}/`], { target: "web", payload: '{"note":"ü"}' }));
+    await runAction(stepInputs([`${primary.url}/`], { target: "web", payload: '{"note":"ü"}' }));
     const [post, get] = primary.arrivals;
     expect(post).toMatchObject({ method: "POST", path: "/twin/api/deployments" });
     expect(get).toMatchObject({
@@ -127,7 +113,7 @@ describe.concurrent("a primary that fails", () => {
     async (_, failure, cause) => {
       const primary = await endpoint([failure]);
       const backup = await endpoint([works], { name: "backup" });
-      const step = await runAction(inputs([primary.url, backup.url]));
+      const step = await runAction(stepInputs([primary.url, backup.url]));
       expect(step.exitCode).toBe(0);
       expect(step.outputs).toMatchObject({
         route: "backup",
@@ -147,7 +133,7 @@ describe.concurrent("a primary that fails", () => {
 
   test("because nothing listens there is replaced by the backup", async () => {
     const backup = await endpoint([works]);
-    const step = await runAction(inputs([refusingUrl(), backup.url]));
+    const step = await runAction(stepInputs([refusingUrl(), backup.url]));
     expect(step).toMatchObject({ exitCode: 0, outputs: { route: "backup", attempts: "2" } });
     expect(step.summary).toContain("connection refused (ECONNREFUSED)");
   });
@@ -156,7 +142,7 @@ describe.concurrent("a primary that fails", () => {
     const store = new DeploymentStore();
     const primary = await endpoint([acceptsSilently], { store });
     const backup = await endpoint([works], { store, name: "backup" });
-    const step = await runAction(inputs([primary.url, backup.url]));
+    const step = await runAction(stepInputs([primary.url, backup.url]));
     expect(step).toMatchObject({ exitCode: 0, outputs: { route: "backup", verified: "true" } });
     expect(store.byId.size).toBe(1);
     expect(JSON.parse(step.outputs.report ?? "")).toMatchObject({ deployment: { duplicate: true } });
@@ -165,7 +151,7 @@ describe.concurrent("a primary that fails", () => {
 
   test("and a backup that fails too are tried again in the next round", async () => {
     const primary = await endpoint([answers(503), answers(500), works]);
-    const step = await runAction(inputs([primary.url]));
+    const step = await runAction(stepInputs([primary.url]));
     expect(step).toMatchObject({
       exitCode: 0,
       outputs: { route: "primary", attempts: "3", verified: "true" },
@@ -176,14 +162,14 @@ describe.concurrent("a primary that fails", () => {
   test("for good is passed over in later rounds, and does not condemn the next endpoint", async () => {
     const primary = await endpoint([answers(403)]);
     const backup = await endpoint([answers(500), answers(500), works]);
-    const step = await runAction(inputs([primary.url, backup.url]));
+    const step = await runAction(stepInputs([primary.url, backup.url]));
     expect(step).toMatchObject({ exitCode: 0, outputs: { route: "backup", attempts: "4" } });
     expect(primary.deliveries).toHaveLength(1);
   });
 
   test("and asks for time (Retry-After) is left alone until then", async () => {
     const primary = await endpoint([answers(429, undefined, { "retry-after": "1" }), works]);
-    const step = await runAction(inputs([primary.url]));
+    const step = await runAction(stepInputs([primary.url]));
     expect(step).toMatchObject({ exitCode: 0, outputs: { attempts: "2" } });
     const [first, second] = primary.deliveries;
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(990);
@@ -194,7 +180,7 @@ describe.concurrent("when every route is exhausted", () => {
   test("the step is red after the given rounds, with one error and the remedies", async () => {
     const primary = await endpoint([answers(500, { title: "Broken", detail: "disk full" })]);
     const backup = await endpoint([answers(403)]);
-    const step = await runAction(inputs([primary.url, backup.url], { "max-attempts": "3" }));
+    const step = await runAction(stepInputs([primary.url, backup.url], { "max-attempts": "3" }));
     expect(step.exitCode).toBe(1);
     expect(primary.deliveries).toHaveLength(3);
     expect(backup.deliveries).toHaveLength(1);
@@ -217,14 +203,14 @@ describe.concurrent("when every route is exhausted", () => {
 
   test("nothing is tried again once all refused for good", async () => {
     const primary = await endpoint([answers(401)]);
-    const step = await runAction(inputs([primary.url]));
+    const step = await runAction(stepInputs([primary.url]));
     expect(step).toMatchObject({ exitCode: 1, outputs: { attempts: "1" } });
     expect(step.summary).toContain("refused it for good");
   });
 
   test("the step ends at its time limit, whatever the endpoints do", async () => {
     const primary = await endpoint([blackHole]);
-    const step = await runAction(inputs([primary.url], { timeout: "1s", "request-timeout": "20s" }));
+    const step = await runAction(stepInputs([primary.url], { timeout: "1s", "request-timeout": "20s" }));
     expect(step.exitCode).toBe(1);
     expect(step.tookMs).toBeLessThan(5_000);
     expect(step.summary).toContain("no route accepted it within 1 s");
@@ -233,7 +219,7 @@ describe.concurrent("when every route is exhausted", () => {
 
   test("the step does not wait for a pause that ends after its time limit", async () => {
     const primary = await endpoint([answers(503, undefined, { "retry-after": "86400" })]);
-    const step = await runAction(inputs([primary.url], { timeout: "30s" }));
+    const step = await runAction(stepInputs([primary.url], { timeout: "30s" }));
     expect(step.exitCode).toBe(1);
     expect(step.tookMs).toBeLessThan(5_000);
     expect(step.summary).toContain("the next try would come too late");
@@ -268,7 +254,7 @@ describe.concurrent("a step that is not set up correctly", () => {
 
   test("is green without those files when the deployment is confirmed", async () => {
     const primary = await endpoint([works]);
-    const step = await runAction(inputs([primary.url]), {
+    const step = await runAction(stepInputs([primary.url]), {
       GITHUB_OUTPUT: undefined,
       GITHUB_STEP_SUMMARY: undefined,
     });
@@ -286,7 +272,7 @@ describe.concurrent("what an endpoint sends", () => {
     store.override = { reason: EVIL, log_tail: EVIL, accepted_by: EVIL, superseded_by: EVIL };
     store.override.url = "javascript:alert(1)//##[add-mask]x";
     const backup = await endpoint([works], { store });
-    const step = await runAction(inputs([primary.url, backup.url], { "wait-for": "succeeded" }));
+    const step = await runAction(stepInputs([primary.url, backup.url], { "wait-for": "succeeded" }));
     expect(step.exitCode).toBe(1);
     expect(commandsThatRun(step.stdout).filter((name) => !/^(end)?group$/.test(name))).toEqual([
       "add-mask",
@@ -308,7 +294,7 @@ describe.concurrent("what an endpoint sends", () => {
           .writeHead(400)
           .end(`you sent ${"x".repeat(480)}${TEST_SECRET}${"x".repeat(1_445)}${TEST_SECRET.slice(6)}`),
     ]);
-    const step = await runAction(inputs([primary.url]));
+    const step = await runAction(stepInputs([primary.url]));
     const [mask, maskOfKey, ...rest] = step.stdout.split("\n");
     expect([mask, maskOfKey]).toEqual([`::add-mask::${TEST_SECRET}`, `::add-mask::${TEST_SECRET.slice(6)}`]);
     for (const text of [rest.join("\n"), step.summary, JSON.stringify(step.outputs)])

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { jobAt, MAY_DEPLOY } from "../../helpers/action/github-job.ts";
 import { runAction } from "../../helpers/action/run-action.ts";
 import {
@@ -7,36 +7,30 @@ import {
   refusingUrl,
   ScriptedEndpoint,
   type Step,
-  TEST_SECRET,
 } from "../../helpers/action/scripted-endpoint.ts";
+import { stepInputs } from "../../helpers/action/step-inputs.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
+import { closeAtEnd } from "../../helpers/close-at-end.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 
-const running: { close(): unknown }[] = [];
-afterAll(() => Promise.all(running.splice(0).map((one) => one.close())));
+const keep = closeAtEnd();
 
 async function endpoint(step: Step) {
-  const started = await ScriptedEndpoint.start([step]);
-  running.push(started);
-  return started;
+  return keep(await ScriptedEndpoint.start([step]));
 }
 
-const inputs = (urls: readonly string[], more: Record<string, string> = {}) => ({
-  endpoints: urls.join("\n"),
-  environment: "production",
-  secret: TEST_SECRET,
-  "request-timeout": "1s",
-  "dry-run": "true",
-  ...more,
-});
+const inputs = (urls: readonly string[], more: Record<string, string> = {}) =>
+  stepInputs(urls, {
+    "dry-run": "true",
+    ...more,
+  });
 
 /** As an instance answers a dry run: nothing is on record, so there is no id. */
 const accepts = (headers: Record<string, string> = {}): Step =>
   answers(200, { ...deploymentFor(REQUEST), id: null, url: null, dry_run: true }, headers);
 
 async function githubFor(permissions = MAY_DEPLOY) {
-  const github = await startGitHub();
-  running.push(github);
+  const github = keep(await startGitHub());
   github.addRepository("acme/site");
   return { github, ...jobAt(github, permissions) };
 }

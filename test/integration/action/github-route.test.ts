@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { canonicalJson } from "../../../shared/canonical-json.ts";
 import { wasSigned } from "../../../shared/delivery-signature.ts";
 import type { DeploymentRequestPayload } from "../../../shared/deployment-request.ts";
@@ -15,37 +15,29 @@ import {
   TEST_SECRET,
   works,
 } from "../../helpers/action/scripted-endpoint.ts";
+import { stepInputs } from "../../helpers/action/step-inputs.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
+import { closeAtEnd } from "../../helpers/close-at-end.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 
-// Tests that run at the same time cannot say which of them has finished: all is closed at the end.
-const running: { close(): unknown }[] = [];
-afterAll(() => Promise.all(running.splice(0).map((endpoint) => endpoint.close())));
+const keep = closeAtEnd();
 
 async function endpoint(steps: readonly Step[], store = new DeploymentStore()) {
-  const started = await ScriptedEndpoint.start(steps, { store });
-  running.push(started);
-  return started;
+  return keep(await ScriptedEndpoint.start(steps, { store }));
 }
 
 /** A GitHub with the repository, and inputs that end quickly once every endpoint has failed. */
 async function scene(permissions = MAY_DEPLOY) {
-  const github = await startGitHub();
-  running.push(github);
+  const github = keep(await startGitHub());
   github.addRepository("acme/site");
   const job = jobAt(github, permissions);
-  const inputs = (urls: readonly string[], more: Record<string, string> = {}) => ({
-    endpoints: urls.join("\n"),
-    environment: "production",
-    secret: TEST_SECRET,
-    "request-timeout": "1s",
-    "base-delay": "10ms",
-    "max-delay": "50ms",
-    "max-attempts": "2",
-    timeout: "60s",
-    ...job.inputs,
-    ...more,
-  });
+  const inputs = (urls: readonly string[], more: Record<string, string> = {}) =>
+    stepInputs(urls, {
+      "max-attempts": "2",
+      timeout: "60s",
+      ...job.inputs,
+      ...more,
+    });
   return { github, inputs, env: job.env };
 }
 

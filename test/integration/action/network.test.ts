@@ -3,7 +3,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import { jobAt, leftAt, writeAsApp } from "../../helpers/action/github-job.ts";
 import { startProxy, type TestProxy } from "../../helpers/action/proxy.ts";
 import { runAction, startAction } from "../../helpers/action/run-action.ts";
-import { refusingUrl, ScriptedEndpoint, TEST_SECRET, works } from "../../helpers/action/scripted-endpoint.ts";
+import { refusingUrl, ScriptedEndpoint, works } from "../../helpers/action/scripted-endpoint.ts";
+import { stepInputs } from "../../helpers/action/step-inputs.ts";
+import { closeAtEnd } from "../../helpers/close-at-end.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 import { makePrivateCa } from "../../helpers/private-ca.ts";
 
@@ -12,33 +14,24 @@ const TLS = authority.tls;
 const TRUSTED = { NODE_EXTRA_CA_CERTS: authority.caFile };
 afterAll(() => authority.close());
 
-// Tests that run at the same time cannot say which of them has finished: all is closed at the end.
-const running: { close(): unknown }[] = [];
-afterAll(() => Promise.all(running.splice(0).map((one) => one.close())));
+const keep = closeAtEnd();
 
 async function endpoint(tls?: typeof TLS) {
-  const started = await ScriptedEndpoint.start([works], tls ? { tls } : {});
-  running.push(started);
-  return started;
+  return keep(await ScriptedEndpoint.start([works], tls ? { tls } : {}));
 }
 
 async function proxy(hosts: Parameters<typeof startProxy>[0]): Promise<TestProxy> {
-  const started = await startProxy(hosts);
-  running.push(started);
-  return started;
+  return keep(await startProxy(hosts));
 }
 
-const inputs = (urls: readonly string[], more: Record<string, string> = {}) => ({
-  endpoints: urls.join("\n"),
-  environment: "production",
-  secret: TEST_SECRET,
-  "request-timeout": "2s",
-  "base-delay": "10ms",
-  "max-delay": "20ms",
-  "max-attempts": "1",
-  timeout: "30s",
-  ...more,
-});
+const inputs = (urls: readonly string[], more: Record<string, string> = {}) =>
+  stepInputs(urls, {
+    "request-timeout": "2s",
+    "max-delay": "20ms",
+    "max-attempts": "1",
+    timeout: "30s",
+    ...more,
+  });
 
 describe.concurrent("TLS", () => {
   test("an endpoint whose authority is private is believed by NODE_EXTRA_CA_CERTS", async () => {
@@ -79,7 +72,7 @@ describe.concurrent("a request that did not leave", () => {
 
   test("because the other side never shakes hands is told from one that got no answer", async () => {
     const server = createServer((socket) => void socket.on("error", () => {})).listen(0, "127.0.0.1");
-    running.push(server);
+    keep(server);
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as { port: number };
     const step = await runAction(inputs([`https://127.0.0.1:${port}`], { "request-timeout": "500ms" }));
@@ -119,8 +112,7 @@ describe.concurrent("behind a proxy", () => {
   });
 
   test("GitHub's API and its token service are reached through it too", async () => {
-    const github = await startGitHub();
-    running.push(github);
+    const github = keep(await startGitHub());
     github.addRepository("acme/site");
     const through = await proxy({
       "api.github.test": new URL(github.url),
