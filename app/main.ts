@@ -1,4 +1,5 @@
 /** The command line: one instance (`--instance NAME`), all of this host's (no argument), or a check (`--check`). */
+import { flushCompileCache } from "node:module";
 import { parseArgs } from "node:util";
 import { systemClock } from "./clock.ts";
 import { addEnvFile, ENV_FILE } from "./config/env-file.ts";
@@ -86,6 +87,8 @@ async function main(): Promise<void> {
   process.on("disconnect", () => stop("disconnect"));
   if (process.connected === false) stop("disconnect");
   instance = await startInstance({ config, name, clock: systemClock, log, env: process.env });
+  // Now, since an instance may be killed.
+  flushCompileCache();
 }
 
 main().catch((error: unknown) => {

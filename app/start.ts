@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { execaNode } from "execa";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
@@ -53,8 +54,13 @@ export async function startAll({
       if (!abort.signal.aborted) log.info({ signal }, "stopping all instances");
       abort.abort();
     });
+  const cached = {
+    // What Node has compiled once: an instance that is started again is there in half the time.
+    NODE_COMPILE_CACHE: join(config.stateDirectory, "compile-cache"),
+    ...env,
+  };
   await Promise.all(
-    local.map((instance) => keepRunning(instance, { env, log, clock, signal: abort.signal })),
+    local.map((instance) => keepRunning(instance, { env: cached, log, clock, signal: abort.signal })),
   );
 }
 

@@ -86,9 +86,10 @@ export class RunnerPool {
   }
 
   #spawn(): Runner {
+    const cache = process.env.NODE_COMPILE_CACHE;
     const child = execaNode(new URL("./runner.ts", import.meta.url), {
       // No secret of the App's: whoever may read the runner's environment finds none.
-      env: inheritedEnvironment(process.env),
+      env: { ...inheritedEnvironment(process.env), ...(cache && { NODE_COMPILE_CACHE: cache }) },
       extendEnv: false,
       detached: true,
       cleanup: false,

@@ -74,6 +74,7 @@ export class TestHost {
     this.env = {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       ...github.environment(),
       TWINHOOK_CONFIG: this.configFile,
       TWINHOOK_ADMIN_TOKEN: ADMIN_TOKEN,
