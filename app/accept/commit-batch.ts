@@ -1,6 +1,7 @@
-import type { Insertable } from "kysely";
+import { type Insertable, sql } from "kysely";
 import { announce } from "../queue/announce.ts";
 import { requeue } from "../queue/requeue.ts";
+import { RUN_KEY } from "../store/delivery-key.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
@@ -48,7 +49,7 @@ class Batch {
   }
 
   async accept(arrival: Arrival): Promise<Accepted> {
-    const known = this.#known.delivery(arrival.guid);
+    const known = this.#known.delivery(arrival);
     const knownIds = known ? (JSON.parse(known.deployment_ids) as string[]) : [];
     const result: Accepted = {
       deliveryId: known?.id ?? newId("dlv"),
@@ -139,7 +140,7 @@ class Batch {
         .values([...this.#deliveries.values()])
         .onConflict((c) =>
           c
-            .column("guid")
+            .expression(sql`${RUN_KEY}, guid`)
             .doUpdateSet(({ ref }) => ({
               outcome: ref("excluded.outcome"),
               reason: ref("excluded.reason"),

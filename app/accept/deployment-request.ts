@@ -99,6 +99,20 @@ export function checkActionRules(request: ParsedRequest, target: TargetConfig): 
   return null;
 }
 
+/** What a request says of its run, which need not be true. */
+export function requestFacts(request: ParsedRequest): RunFacts {
+  return {
+    repository: request.repository,
+    runId: request.run_id ?? null,
+    runAttempt: request.run_attempt ?? null,
+    runStartedAt: null,
+    sha: request.sha,
+    ref: request.ref ?? request.sha,
+    workflow: request.workflow ?? null,
+    actor: request.actor ?? null,
+  };
+}
+
 /** The request as an arrival for its target; `proven` are facts of it that GitHub vouches for. */
 export function requestArrival(
   request: ParsedRequest,
@@ -110,18 +124,8 @@ export function requestArrival(
     guid: null,
     event: "deployment_request",
     action: null,
-    facts: {
-      runId: request.run_id ?? null,
-      runAttempt: request.run_attempt ?? null,
-      runStartedAt: null,
-      sha: request.sha,
-      ref: request.ref ?? request.sha,
-      workflow: request.workflow ?? null,
-      actor: request.actor ?? null,
-      ...proven,
-      // The store knows a repository by the name that the configuration gives it.
-      repository: target.repository,
-    },
+    // The store knows a repository by the name that the configuration gives it.
+    facts: { ...requestFacts(request), ...proven, repository: target.repository },
     repository: repositoryKey(target.repository),
     targets: [target],
     ignored: null,

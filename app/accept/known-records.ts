@@ -1,5 +1,6 @@
 import type { Insertable } from "kysely";
 import { type Mark, markOf } from "../queue/order.ts";
+import { RUN_KEY } from "../store/delivery-key.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
@@ -12,6 +13,7 @@ interface TargetName {
   target: string;
 }
 
+const deliveryKey = (runId: number | null, guid: string) => `${runId ?? 0}\n${guid}`;
 const targetKey = ({ repository, target }: TargetName) => `${repository}\n${target}`;
 const runKey = (target: TargetName, runId: number | null) => `${targetKey(target)}\n${runId}`;
 const attemptKey = (target: TargetName, { runId, runAttempt }: Pick<RunFacts, "runId" | "runAttempt">) =>
@@ -44,12 +46,13 @@ export class KnownRecords {
     return known;
   }
 
-  delivery(guid: string | null): DeliveryRow | undefined {
-    return guid === null ? undefined : this.#deliveries.get(guid);
+  /** The delivery of the same event; a request is none, and never known. */
+  delivery({ guid, facts }: Arrival): DeliveryRow | undefined {
+    return guid === null ? undefined : this.#deliveries.get(deliveryKey(facts?.runId ?? null, guid));
   }
 
   addDelivery(row: DeliveryRow): void {
-    if (row.guid !== null) this.#deliveries.set(row.guid, row);
+    if (row.guid !== null) this.#deliveries.set(deliveryKey(row.run_id, row.guid), row);
   }
 
   /** The deployment of this run attempt to the target; a manual one is of no run, and never known. */
@@ -71,9 +74,17 @@ export class KnownRecords {
   }
 
   async #readDeliveries(trx: Writer, arrivals: readonly Arrival[]): Promise<void> {
-    const guids = [...new Set(arrivals.map(({ guid }) => guid).filter((guid) => guid !== null))];
-    if (guids.length === 0) return;
-    const rows = await trx.selectFrom("deliveries").selectAll().where("guid", "in", guids).execute();
+    const events = arrivals.filter(({ guid }) => guid !== null);
+    if (events.length === 0) return;
+    const rows = await trx
+      .selectFrom("deliveries")
+      .selectAll()
+      .where((e) =>
+        e.or(
+          events.map(({ guid, facts }) => e.and([e(RUN_KEY, "=", facts?.runId ?? 0), e("guid", "=", guid)])),
+        ),
+      )
+      .execute();
     for (const row of rows) this.addDelivery(row);
   }
 

@@ -20,6 +20,8 @@ const LOOK_NAME = "action_deployments";
 const OVERLAP_MS = 60 * 60_000;
 /** How far back the first look goes. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
+/** How far GitHub's clock and this host's are assumed to be apart, at most. */
+const CLOCKS_DIFFER_MS = 60 * 60_000;
 const PER_PAGE = 100;
 
 export interface ActionDeploymentsOptions {
@@ -100,6 +102,8 @@ export class ActionDeployments implements Look {
     const known = await this.#o.store.read
       .selectFrom("deliveries")
       .select("guid")
+      // Accepted or refused after they were made, give or take what the clocks differ.
+      .where("received_at", ">=", Math.min(...left.map(({ createdAt }) => createdAt)) - CLOCKS_DIFFER_MS)
       .where(
         "guid",
         "in",

@@ -13,8 +13,10 @@ import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 export const LOOK_NAME = "catch_up";
 /** How far before the last complete look a new one reaches: a row shows only once its delivery has ended. */
 const OVERLAP_MS = 10 * 60_000;
+/** What is in the log was delivered for the first time no longer ago than this: GitHub Enterprise Server keeps 7 days. */
+const LOG_REACHES_MS = 8 * 24 * 3_600_000;
 /** How many GUIDs are looked up at a time. */
-const CHUNK = 200;
+const CHUNK = 1_000;
 /** A payload that GitHub cannot give after so many tries is passed over: it must not hold up all others. */
 const TRIES = 5;
 
@@ -117,7 +119,7 @@ export class CatchUp implements Look {
 
   async #fetchMissing(progress: Progress, signal: AbortSignal): Promise<void> {
     const { rows, arrivals, failures, watched } = progress;
-    await this.#forgetKnown(rows);
+    await this.#forgetKnown(progress);
     const missing = [...rows.values()].filter(({ guid }) => !arrivals.has(guid));
     const fetched = await settleInGroups(missing, (row) => this.#fetch(row, watched, signal));
     for (const result of fetched) {
@@ -139,12 +141,14 @@ export class CatchUp implements Look {
   }
 
   /** Leaves out what is on record, deployed or ignored: it is not judged again. */
-  async #forgetKnown(rows: Map<string, LoggedDelivery>): Promise<void> {
+  async #forgetKnown({ rows, startedAt, since }: Progress): Promise<void> {
     const guids = [...rows.keys()];
     for (let start = 0; start < guids.length; start += CHUNK) {
       const known = await this.#o.store.read
         .selectFrom("deliveries")
         .select("guid")
+        // The log does not tell of which run they are, and by their GUIDs alone there is no index.
+        .where("received_at", ">=", (startedAt ?? since) - LOG_REACHES_MS)
         .where("guid", "in", guids.slice(start, start + CHUNK))
         .execute();
       for (const { guid } of known) if (guid !== null) rows.delete(guid);

@@ -1,6 +1,11 @@
 import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
-import type { Arrival } from "../accept/arrival.ts";
-import { findTarget, type ParsedRequest, parseDeploymentRequest } from "../accept/deployment-request.ts";
+import type { Arrival, RunFacts } from "../accept/arrival.ts";
+import {
+  findTarget,
+  type ParsedRequest,
+  parseDeploymentRequest,
+  requestFacts,
+} from "../accept/deployment-request.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { Octokit } from "../github/repository-access.ts";
 import { readRequestedRun } from "../github/requested-run.ts";
@@ -57,9 +62,11 @@ export async function judgeLeftDeployment(
     repository: repositoryKey(left.repository),
     githubDeploymentId: left.id,
   };
+  // Of which run it is does not change with what it is judged by: by its run it is known again.
+  let facts: RunFacts | null = null;
   const refuse = (ignored: string): Arrival => ({
     ...common,
-    facts: null,
+    facts,
     targets: [],
     ignored,
     payload: null,
@@ -70,6 +77,7 @@ export async function judgeLeftDeployment(
   const parsed = parseDeploymentRequest(left.request, { admin: false });
   if ("problem" in parsed) return refuse(parsed.problem);
   const { request } = parsed;
+  facts = requestFacts(request);
   if (repositoryKey(request.repository) !== repositoryKey(left.repository))
     return refuse(`the request is for another repository, ${request.repository}`);
   if (request.dry_run) return refuse("a dry run is answered by an endpoint only");

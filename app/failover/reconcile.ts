@@ -4,6 +4,7 @@ import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/wo
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
+import { RUN_KEY } from "../store/delivery-key.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
@@ -13,8 +14,6 @@ import { lookAtEach } from "./look-at-each.ts";
 /** How far back runs are compared. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
 const PER_PAGE = 100;
-/** Our clock and GitHub's may differ by this much. */
-const CLOCKS_DIFFER_MS = 60 * 60_000;
 /** GitHub lists no more than 1,000 runs of a search. */
 const MAX_PAGES = 10;
 
@@ -125,18 +124,16 @@ export class Reconcile implements Look {
 
   /** Of which of these runs an event has arrived, whatever came of it, or a deployment was asked for otherwise. */
   async #onRecord(repository: string, runIds: number[]) {
-    const { store, clock } = this.#o;
+    const { store } = this.#o;
     if (runIds.length === 0) return () => false;
     const key = repositoryKey(repository);
     const events = await store.read
       .selectFrom("deliveries")
       .select(["run_id", "run_attempt"])
-      // There is no index but that by time; no event arrives long before its run begins.
-      .where("received_at", ">=", clock.now() - LOOK_BACK_MS - CLOCKS_DIFFER_MS)
+      .where(RUN_KEY, "in", runIds)
       .where("repository", "=", key)
       .where("event", "=", "workflow_run")
       .where("action", "=", "completed")
-      .where("run_id", "in", runIds)
       .execute();
     const deployments = await store.read
       .selectFrom("deployments")

@@ -8,15 +8,16 @@ import * as alerts from "./migrations/0005-alerts.ts";
 import * as queueHold from "./migrations/0006-queue-hold.ts";
 import * as setupCodes from "./migrations/0007-setup-codes.ts";
 import * as deliveryRuns from "./migrations/0008-delivery-runs.ts";
+import * as deliveriesByRun from "./migrations/0009-deliveries-by-run.ts";
 import type { Store, Writer } from "./store.ts";
 
 /** The schema that this code writes. It grows by one with every migration. */
-export const SCHEMA_VERSION = 8;
+export const SCHEMA_VERSION = 9;
 /**
  * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
  * rises in the release after, when nothing reads what is then taken away (expand, then contract).
  */
-const MIN_CODE_VERSION = 1;
+const MIN_CODE_VERSION = 9;
 
 type EngineMigration = (trx: Writer, engine: Store["engine"]) => Promise<void>;
 
@@ -30,6 +31,7 @@ const MIGRATIONS = [
   queueHold.up,
   setupCodes.up,
   deliveryRuns.up,
+  deliveriesByRun.up,
 ] as unknown as EngineMigration[];
 
 /**

@@ -1,3 +1,4 @@
+import { RUN_KEY } from "../store/delivery-key.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
@@ -53,7 +54,7 @@ export async function listDeliveries(
     .$if(withoutEchoes === true, (q) => q.where("event", "<>", "deployment"))
     .$if(outcome !== undefined, (q) => q.where("outcome", "=", outcome as DeliveryRow["outcome"]))
     .$if(source !== undefined, (q) => q.where("source", "=", source as DeliveryRow["source"]))
-    .$if(run !== undefined, (q) => q.where("run_id", "=", run ?? 0))
+    .$if(run !== undefined, (q) => q.where(RUN_KEY, "=", run ?? 0))
     .orderBy("received_at", "desc")
     .orderBy("id", "desc")
     .limit(limit + 1)
