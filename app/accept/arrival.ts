@@ -14,6 +14,8 @@ export interface RunFacts {
   ref: string;
   workflow: string | null;
   actor: string | null;
+  /** The first line of the commit's message; null where the route does not say. */
+  commitTitle: string | null;
 }
 
 /** One message that arrived, judged against the configuration but not yet against the store. */

@@ -95,6 +95,7 @@ class Batch {
       }
       result.deployments.push({ id: existing.id, duplicate: true });
       await this.#showWhereLeft(existing, arrival);
+      await this.#nameCommit(existing, facts);
       if (result.outcome === "ignored") {
         result.outcome = "duplicate";
         result.reason = "the run attempt is already on record";
@@ -128,6 +129,17 @@ class Batch {
       .set({ github_deployment_id: githubDeploymentId })
       .where("id", "=", existing.id)
       .where("github_deployment_id", "is", null)
+      .execute();
+  }
+
+  /** An Action does not know the commit's title; the event that follows its request does. */
+  async #nameCommit(existing: ExistingDeployment, { commitTitle }: RunFacts): Promise<void> {
+    if (commitTitle === null || existing.commit_title) return;
+    existing.commit_title = commitTitle;
+    await this.#trx
+      .updateTable("deployments")
+      .set({ commit_title: commitTitle })
+      .where("id", "=", existing.id)
       .execute();
   }
 

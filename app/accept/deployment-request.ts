@@ -110,6 +110,7 @@ export function requestFacts(request: ParsedRequest): RunFacts {
     ref: request.ref ?? request.sha,
     workflow: request.workflow ?? null,
     actor: request.actor ?? null,
+    commitTitle: null,
   };
 }
 

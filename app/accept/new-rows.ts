@@ -54,6 +54,7 @@ export function deploymentRow(
     ref: facts.ref,
     workflow: facts.workflow,
     actor: facts.actor,
+    commit_title: facts.commitTitle,
     run_id: facts.runId,
     run_attempt: facts.runAttempt,
     run_started_at: runStartedAt,

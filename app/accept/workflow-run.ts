@@ -19,6 +19,8 @@ const workflowRunEvent = z.object({
     path: text.nullish(),
     event: text,
     head_branch: text.nullish(),
+    // Only shown: whatever it looks like, the event counts.
+    head_commit: z.object({ message: text }).nullish().catch(null),
     head_sha: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/),
     head_repository: z.object({ id }).nullish(),
     conclusion: text.nullish(),
@@ -60,6 +62,7 @@ export function judgeWorkflowRun(event: WorkflowRunEvent, configured: readonly T
     ref: `refs/heads/${run.head_branch ?? ""}`,
     workflow: run.path ?? null,
     actor: run.actor?.login ?? null,
+    commitTitle: run.head_commit ? titleOf(run.head_commit.message) : null,
   } satisfies RunFacts;
   const here = configured.filter((t) => repositoryKey(t.repository) === repositoryKey(repository.full_name));
   const { targets, ignored } = choose(event, here);
@@ -96,6 +99,16 @@ function choose(
 /** GitHub appends `@ref` to the path of a workflow in some events. */
 function pathOf(path: string | null | undefined): string {
   return (path ?? "").replace(/@.*$/, "");
+}
+
+/** A commit's message begins with a line that tells what it is about, seldom longer than this. */
+const TITLE_LENGTH = 200;
+
+function titleOf(message: string): string | null {
+  const [line = ""] = message.trimStart().split(/[\r\n]/, 1);
+  const title = Array.from(line.trimEnd());
+  if (title.length > TITLE_LENGTH) return `${title.slice(0, TITLE_LENGTH).join("")}…`;
+  return title.join("") || null;
 }
 
 function time(iso: string | null | undefined): number | null {

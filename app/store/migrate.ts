@@ -9,10 +9,11 @@ import * as queueHold from "./migrations/0006-queue-hold.ts";
 import * as setupCodes from "./migrations/0007-setup-codes.ts";
 import * as deliveryRuns from "./migrations/0008-delivery-runs.ts";
 import * as deliveriesByRun from "./migrations/0009-deliveries-by-run.ts";
+import * as commitTitles from "./migrations/0010-commit-titles.ts";
 import type { Store, Writer } from "./store.ts";
 
 /** The schema that this code writes. It grows by one with every migration. */
-export const SCHEMA_VERSION = 9;
+export const SCHEMA_VERSION = 10;
 /**
  * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
  * rises in the release after, when nothing reads what is then taken away (expand, then contract).
@@ -32,6 +33,7 @@ const MIGRATIONS = [
   setupCodes.up,
   deliveryRuns.up,
   deliveriesByRun.up,
+  commitTitles.up,
 ] as unknown as EngineMigration[];
 
 /**

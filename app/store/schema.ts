@@ -87,6 +87,8 @@ export interface DeploymentRow {
   ref: string;
   workflow: string | null;
   actor: string | null;
+  /** The first line of the commit's message, once an event told it. */
+  commit_title: string | null;
   run_id: number | null;
   run_attempt: number | null;
   run_started_at: number;

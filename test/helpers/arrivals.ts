@@ -31,6 +31,7 @@ export function runArrival(
     sha?: string;
     source?: Arrival["source"];
     viaRunAttempt?: number;
+    commitTitle?: string;
   } = {},
 ): Arrival {
   const { attempt = 1, startedAt = runId * 1000, guid = null, source = "webhook" } = options;
@@ -48,6 +49,7 @@ export function runArrival(
       ref: "refs/heads/main",
       workflow: ".github/workflows/ci.yml",
       actor: "octocat",
+      commitTitle: options.commitTitle ?? null,
     },
     repository: "acme/site",
     targets,

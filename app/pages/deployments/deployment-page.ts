@@ -50,6 +50,7 @@ export async function deploymentPage(
       head: html`<div class="page-head">
         <div>
           <h1><bdi>${row.repository}</bdi> <span class="muted">to</span> <bdi>${row.target}</bdi></h1>
+          ${row.commit_title && html`<p class="commit-title"><bdi>${row.commit_title}</bdi></p>`}
           <p class="row-meta">${deploymentState(row.status)} ${commitLink(github, row.repository, row.sha)}
             ${refLink(github, row.repository, row.ref)} <span class="muted">${progress(row, o.now())}</span></p>
         </div>

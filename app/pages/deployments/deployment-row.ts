@@ -14,6 +14,7 @@ export function deploymentRow(
     <div class="row-main">
       <a class="row-title" href="/deployments/${row.id}"><bdi>${row.repository}</bdi> <span class="muted">to</span> <bdi>${row.target}</bdi></a>
       <p class="row-meta">${commitLink(github, row.repository, row.sha)} ${refLink(github, row.repository, row.ref)}
+        ${row.commit_title && html`<bdi class="commit-title">${row.commit_title}</bdi>`}
         ${row.run_id !== null && runLink(github, row.repository, row.run_id, row.run_attempt)}
         ${row.actor !== null && html`<span>by <bdi>${row.actor}</bdi></span>`}
         ${row.reason !== null && html`<span class="reason">${row.reason}</span>`}</p>

@@ -8,6 +8,7 @@ import {
   PHONE,
   screenshot,
 } from "../../helpers/browser.ts";
+import { workflowRunPayload } from "../../helpers/github/workflow-run-payload.ts";
 import { ENGINES } from "../../helpers/stores.ts";
 import { setDashboardScene } from "./dashboard-scene.ts";
 
@@ -19,6 +20,7 @@ afterAll(closeBrowser);
 const MARKUP = `"><img/src=x/onerror=alert(1)><script>alert(2)</script>'`;
 const HOSTILE = {
   branch: `${MARKUP}/${"long".repeat(50)}`.replaceAll(" ", ""),
+  commitMessage: `${MARKUP}\u202e ${"title".repeat(60)}\n\n${MARKUP}`,
   actor: `${MARKUP}\u202e${"wide".repeat(5)}`,
   payload: { [MARKUP]: `</pre>${MARKUP}${"x".repeat(2_000)}` },
   output: [
@@ -32,7 +34,7 @@ const HOSTILE = {
 };
 
 describe.each(ENGINES)("hostile text, with the store on %s", { timeout: LIMIT_MS }, (engine) => {
-  it("in branches, names, payloads and logs runs nowhere, loads nothing and breaks no page", async () => {
+  it("in branches, commit messages, names, payloads and logs runs nowhere, loads nothing and breaks no page", async () => {
     const scene = await setDashboardScene(engine, { targets: [{ branches: ["main", HOSTILE.branch] }] });
     const { host } = scene;
     const answer = await host.request("primary", {
@@ -48,6 +50,14 @@ describe.each(ENGINES)("hostile text, with the store on %s", { timeout: LIMIT_MS
     });
     expect(answer.status).toBe(202);
     const { id } = (await answer.json()) as Deployment;
+    // The event of the same run tells what the commit is about.
+    const told = workflowRunPayload({
+      runId: 30433642,
+      sha: "a".repeat(40),
+      branch: HOSTILE.branch,
+      commitMessage: HOSTILE.commitMessage,
+    });
+    expect(await (await host.sendEvent("backup", told)).json()).toMatchObject({ outcome: "duplicate" });
     // A branch that no target allows: the reason why it was ignored quotes it.
     const { event } = scene.failover.github.completeRun({
       repository: "acme/site",
@@ -81,6 +91,7 @@ describe.each(ENGINES)("hostile text, with the store on %s", { timeout: LIMIT_MS
       }
     }
     await page.goto(host.url("primary", `/deployments/${id}`));
+    expect(await page.locator(".page-head .commit-title").innerText()).toContain(MARKUP);
     expect(await page.locator("#log a").count()).toBe(0);
     expect(await accessibilityProblems(page)).toEqual([]);
     await screenshot(page, `hostile-${engine}`);

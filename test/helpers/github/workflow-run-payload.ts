@@ -18,6 +18,7 @@ export interface WorkflowRunOptions {
   runNumber?: number;
   branch?: string;
   sha?: string;
+  commitMessage?: string;
   /** The workflow file; default `.github/workflows/ci.yml`. */
   path?: string;
   /** The workflow's name, which anyone may choose; default: from the file's name. */
@@ -116,7 +117,7 @@ export function workflowRunPayload(options: WorkflowRunOptions = {}): WorkflowRu
       ...run.head_commit,
       id: sha,
       tree_id: stableSha(`tree of ${sha}`),
-      message: `Change ${sha.slice(0, 7)}`,
+      message: options.commitMessage ?? `Change ${sha.slice(0, 7)}`,
       timestamp: isoSeconds(options.createdAt ?? startedAt),
     },
     head_repository: headRepository,

@@ -115,6 +115,7 @@ describe.each(ENGINES)("the reconciling on %s", (engine) => {
         ref: "refs/heads/main",
         workflow: run.path,
         actor: null,
+        commitTitle: null,
       },
       repository: "acme/site",
       targets: [],
