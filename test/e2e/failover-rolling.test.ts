@@ -3,7 +3,7 @@ import { isFinal } from "../../shared/deployment.ts";
 import { setFailoverScene } from "./failover-scene.ts";
 import { PATIENCE_MS, REPOSITORY } from "./twins.ts";
 
-const EVERY_MS = 50;
+const EVERY_MS = 200;
 
 it("a rolling restart of both instances under constant events fails no delivery, and deploys every run once", {
   timeout: 180_000,

@@ -35,7 +35,10 @@ export async function startPostgres({
     persistent,
     // PostgreSQL refuses to run as root; as anyone else it runs under that user.
     createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ["-c", `listen_addresses=${host}`, "-c", "max_connections=200"],
+    // It would visit the hundreds of short-lived databases of a run one after the other, all the time.
+    postgresFlags: [`listen_addresses=${host}`, "max_connections=200", "autovacuum=off"].flatMap(
+      (setting) => ["-c", setting],
+    ),
     onLog: () => {},
     onError: () => {},
   });
