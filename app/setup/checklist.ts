@@ -82,7 +82,7 @@ export function workflowSnippet(endpoints: readonly string[]): string {
           needs: "test",
           "runs-on": "ubuntu-latest",
           environment: "production",
-          permissions: { "id-token": "write", contents: "read" },
+          permissions: { "id-token": "write", deployments: "write" },
           steps: [
             {
               uses: "OWNER/twinhook@v1",
