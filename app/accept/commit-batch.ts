@@ -95,7 +95,7 @@ class Batch {
       }
       result.deployments.push({ id: existing.id, duplicate: true });
       await this.#showWhereLeft(existing, arrival);
-      await this.#nameCommit(existing, facts);
+      await this.#complete(existing, arrival);
       if (result.outcome === "ignored") {
         result.outcome = "duplicate";
         result.reason = "the run attempt is already on record";
@@ -132,13 +132,19 @@ class Batch {
       .execute();
   }
 
-  /** An Action does not know the commit's title; the event that follows its request does. */
-  async #nameCommit(existing: ExistingDeployment, { commitTitle }: RunFacts): Promise<void> {
-    if (commitTitle === null || existing.commit_title) return;
-    existing.commit_title = commitTitle;
+  /** Adds what is new to a known deployment: the event tells the commit's title, a request that an Action asked. */
+  async #complete(
+    existing: ExistingDeployment,
+    { facts, viaRunAttempt }: Arrival & { facts: RunFacts },
+  ): Promise<void> {
+    const commit_title = existing.commit_title ?? facts.commitTitle;
+    // A higher attempt than the first is for the retry to note, which it may ask for.
+    const via_run_attempt = existing.via_run_attempt ?? (viaRunAttempt === null ? null : 1);
+    if (commit_title === existing.commit_title && via_run_attempt === existing.via_run_attempt) return;
+    Object.assign(existing, { commit_title, via_run_attempt });
     await this.#trx
       .updateTable("deployments")
-      .set({ commit_title: commitTitle })
+      .set({ commit_title, via_run_attempt })
       .where("id", "=", existing.id)
       .execute();
   }

@@ -131,6 +131,6 @@ export function requestArrival(
     targets: [target],
     ignored: null,
     payload: request.payload === undefined ? null : JSON.stringify(request.payload),
-    viaRunAttempt: request.via?.run_attempt ?? request.run_attempt ?? null,
+    viaRunAttempt: request.via?.run_attempt ?? (admin ? null : (request.run_attempt ?? null)),
   };
 }

@@ -56,7 +56,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     oidc: { ...parsed.oidc, issuer: oidcIssuer(environment, parsed.oidc.issuer) },
     file: resolve(name),
     store,
-    stateDirectory: store.engine === "sqlite" ? dirname(store.path) : resolve(folder, "data"),
+    stateDirectory: stateDirectoryOf(store, folder),
     environment,
     written: file,
   };
@@ -69,7 +69,8 @@ function checkable(content: unknown, { databaseUrl }: Environment, folder: strin
   const part = <S extends z.ZodType>(schema: S, value: unknown): z.output<S> | undefined =>
     schema.safeParse(value).data;
   const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-  const store = databaseUrl ?? part(shape.store, file?.store);
+  const written = databaseUrl ?? part(shape.store, file?.store);
+  const store = written && isStoreAddress(written) ? parseStoreAddress(written, folder) : undefined;
   return {
     instances: list(file?.instances).map((value) => {
       const instance = part(shape.instances.element, value);
@@ -84,8 +85,14 @@ function checkable(content: unknown, { databaseUrl }: Environment, folder: strin
     door: part(shape.door, file?.door),
     alerts: list(file?.alerts).map((value) => part(shape.alerts.unwrap().element, value)),
     deadMansSwitch: part(shape.dead_mans_switch, file?.dead_mans_switch),
-    engine: store && isStoreAddress(store) ? parseStoreAddress(store, folder).engine : undefined,
+    stateDirectory: store && stateDirectoryOf(store, folder),
+    engine: store?.engine,
   };
+}
+
+/** Where this host's locks and the registry of its processes are: beside the SQLite file, else beside the configuration. */
+function stateDirectoryOf(store: StoreAddress, folder: string): string {
+  return store.engine === "sqlite" ? dirname(store.path) : resolve(folder, "data");
 }
 
 function instanceFrom(folder: string, instance: InstanceConfig): InstanceConfig {

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { checkAlerts } from "./check-alerts.ts";
+import { checkStateFolder } from "./check-state-folder.ts";
 import { APP_SECRETS } from "./environment.ts";
 import { listenClash } from "./listen-address.ts";
 import type { ConfigProblem } from "./problem.ts";
@@ -17,6 +18,8 @@ export interface Checkable {
   door: FileConfig["door"] | undefined;
   alerts: readonly (AlertConfig | undefined)[];
   deadMansSwitch: FileConfig["dead_mans_switch"] | undefined;
+  /** Where the store and the host's locks are to be. */
+  stateDirectory: string | undefined;
   /** The engine's name, `sqlite` or `postgres`, whether the file or the environment chose it. */
   engine: string | undefined;
 }
@@ -33,6 +36,7 @@ export function checkRules(config: Checkable, file: YamlFile, env: NodeJS.Proces
     ...targetsDiffer(config, file),
     ...config.targets.flatMap((target, index) => (target ? targetCanRun(target, index, file, env) : [])),
     ...checkAlerts(config, file, env),
+    ...checkStateFolder(config.stateDirectory, file),
   ];
 }
 

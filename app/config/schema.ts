@@ -12,23 +12,26 @@ export const GITHUB_OIDC_ISSUER = "https://token.actions.githubusercontent.com";
 
 /** A duration with its unit, read into milliseconds. */
 const durationFrom = (shortest: string, longest: string) =>
-  z.unknown().transform((value, context) => {
-    const wrong = (expected: string, remedy?: string) => {
-      context.addIssue({ code: "custom", message: expected, input: value, params: { remedy } });
-      return z.NEVER;
-    };
-    try {
-      const ms = parseDuration(value);
-      if (ms >= parseDuration(shortest) && ms <= parseDuration(longest)) return ms;
-      return wrong(`a duration from ${shortest} to ${longest}`);
-    } catch {
-      if (typeof value !== "number") return wrong(DURATION_SYNTAX);
-      return wrong(
-        DURATION_SYNTAX,
-        `a bare number has no unit: write "${value}s" for seconds, or "${value}ms"`,
-      );
-    }
-  });
+  z
+    .unknown()
+    .meta({ duration: true })
+    .transform((value, context) => {
+      const wrong = (expected: string, remedy?: string) => {
+        context.addIssue({ code: "custom", message: expected, input: value, params: { remedy } });
+        return z.NEVER;
+      };
+      try {
+        const ms = parseDuration(value);
+        if (ms >= parseDuration(shortest) && ms <= parseDuration(longest)) return ms;
+        return wrong(`a duration from ${shortest} to ${longest}`);
+      } catch {
+        if (typeof value !== "number") return wrong(DURATION_SYNTAX);
+        return wrong(
+          DURATION_SYNTAX,
+          `a bare number has no unit: write "${value}s" for seconds, or "${value}ms"`,
+        );
+      }
+    });
 const duration = durationFrom("1ms", LONGEST_DURATION);
 
 /** A field of this shape whose absence means `value`, given as it would be written in the file. */

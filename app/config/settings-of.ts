@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Config } from "./load.ts";
 import { configSchema } from "./schema.ts";
-import { schemaAt } from "./schema-keys.ts";
+import { schemaAt, unwrap } from "./schema-keys.ts";
 
 /** Where a value comes from. */
 export type Source =
@@ -94,6 +94,6 @@ function asWritten(path: Path, value: unknown): string {
 
 /** Durations are those numbers that are written with a unit. */
 function isDuration(path: Path): boolean {
-  const schema = schemaAt(configSchema, path);
-  return schema instanceof z.ZodType && schema.safeParse("7s").data === 7_000;
+  const schema = unwrap(schemaAt(configSchema, path));
+  return schema instanceof z.ZodType && schema.meta()?.duration === true;
 }

@@ -99,6 +99,6 @@ export async function judgeLeftDeployment(
     targets: run.judged.targets,
     ignored: null,
     payload: request.payload === undefined ? null : JSON.stringify(request.payload),
-    viaRunAttempt: request.via?.run_attempt ?? null,
+    viaRunAttempt: request.via?.run_attempt ?? request.run_attempt ?? null,
   };
 }

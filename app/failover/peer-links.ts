@@ -68,8 +68,8 @@ export class PeerLinks {
   #log: Logger;
   #server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
   #calls = new Map<string, WebSocket>();
-  /** Peers that answer and do not pass the handshake, which is said once. */
-  #estranged = new Set<string>();
+  /** How often in a row peers answered and did not pass the handshake. */
+  #estranged = new Map<string, number>();
   #timers = new Set<NodeJS.Timeout>();
   #closed = false;
 
@@ -160,8 +160,7 @@ export class PeerLinks {
       if (this.#closed) return;
       if (proven) this.#events.onLost(peer.name);
       if (refused && wasConnected) this.#events.onDied(peer.name);
-      const estranged = opened && !proven;
-      if (estranged) this.#estrange(peer);
+      const estranged = opened && !proven && this.#isEstranged(peer);
       // Right after a loss, at once: the refusal is the proof that the process is gone. A kernel that has closed
       // the socket, and not yet the port, resets instead.
       const pause = proven ? 0 : estranged ? ESTRANGED_REDIAL_MS : justLost ? JUST_LOST_REDIAL_MS : REDIAL_MS;
@@ -169,13 +168,16 @@ export class PeerLinks {
     });
   }
 
-  #estrange({ name, address }: Peer): void {
-    if (this.#estranged.has(name)) return;
-    this.#estranged.add(name);
-    this.#log.warn(
-      { peer: name, address },
-      `${name} answers and does not pass the handshake; all instances need the same PRIVATE_KEY, names and version`,
-    );
+  /** Says so once, and not of a peer that is only starting: it answers a moment before it takes calls. */
+  #isEstranged({ name, address }: Peer): boolean {
+    const times = (this.#estranged.get(name) ?? 0) + 1;
+    this.#estranged.set(name, times);
+    if (times === 2)
+      this.#log.warn(
+        { peer: name, address },
+        `${name} answers and does not pass the handshake; all instances need the same PRIVATE_KEY, names and version`,
+      );
+    return times > 1;
   }
 
   /** Takes a call: whoever says anything else than the protocol has it, in its order, is cut off. */

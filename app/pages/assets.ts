@@ -80,8 +80,11 @@ function readAsset(file: string): Asset {
 
 /** A module as browsers understand it: they know no packages by name. */
 function withoutTypes(source: string): string {
-  return stripTypeScriptTypes(source).replaceAll(/ from "([^".][^"]*)";/g, (whole, name: string) => {
-    const found = LIBRARIES.find((one) => one.name === name);
-    return found ? ` from "${assetUrl(found.path)}";` : whole;
-  });
+  return stripTypeScriptTypes(source).replaceAll(
+    /( from |\bimport\()"([^".][^"]*)"/g,
+    (whole, before: string, name: string) => {
+      const found = LIBRARIES.find((one) => one.name === name);
+      return found ? `${before}"${assetUrl(found.path)}"` : whole;
+    },
+  );
 }

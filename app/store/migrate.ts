@@ -10,10 +10,11 @@ import * as setupCodes from "./migrations/0007-setup-codes.ts";
 import * as deliveryRuns from "./migrations/0008-delivery-runs.ts";
 import * as deliveriesByRun from "./migrations/0009-deliveries-by-run.ts";
 import * as commitTitles from "./migrations/0010-commit-titles.ts";
+import * as askedFor from "./migrations/0011-asked-for.ts";
 import type { Store, Writer } from "./store.ts";
 
 /** The schema that this code writes. It grows by one with every migration. */
-export const SCHEMA_VERSION = 10;
+export const SCHEMA_VERSION = 11;
 /**
  * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
  * rises in the release after, when nothing reads what is then taken away (expand, then contract).
@@ -34,6 +35,7 @@ const MIGRATIONS = [
   deliveryRuns.up,
   deliveriesByRun.up,
   commitTitles.up,
+  askedFor.up,
 ] as unknown as EngineMigration[];
 
 /**

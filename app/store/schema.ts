@@ -98,6 +98,7 @@ export interface DeploymentRow {
   status: DeploymentStatus;
   superseded_by: string | null;
   source: DeploymentSource;
+  /** The attempt of the run in which an Action asked for it; null where none did. */
   via_run_attempt: number | null;
   payload: string | null;
   accepted_by: string;

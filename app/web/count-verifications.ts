@@ -11,7 +11,7 @@ export async function countVerifications(
       e.fn.countAll<number>().as("requested"),
       e.fn.count<number>("verified_at").as("verified"),
     ])
-    .where("source", "=", "action")
+    .where("via_run_attempt", "is not", null)
     .$if(visible !== null, (q) => q.where("repository_key", "in", visible ?? []))
     .executeTakeFirstOrThrow();
   return { requested: Number(row.requested), verified: Number(row.verified) };

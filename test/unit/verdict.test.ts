@@ -70,7 +70,7 @@ describe("the verdict", () => {
       { endpoints: [down("primary"), endpoint("backup")], active: "backup" },
       "warn",
       /only as long as backup runs: primary does not answer/,
-      /its process is gone.*Start it again/,
+      /its process is gone.*started again by itself/,
     ],
     [
       "one of three is down",
@@ -92,6 +92,17 @@ describe("the verdict", () => {
       "warn",
       /not known yet/,
       /only just begun/,
+    ],
+    [
+      "nothing is known long after the start",
+      {
+        endpoints: [
+          endpoint("primary", { status: "unknown", reason: "no address (ENOTFOUND)", since: NOW - 31_000 }),
+        ],
+      },
+      "bad",
+      /not safe: primary does not answer/,
+      /ENOTFOUND.*whether their URLs lead to them/,
     ],
     [
       "one is slow",

@@ -1,4 +1,4 @@
-import uPlot from "uplot";
+import type uPlot from "uplot";
 
 /** What is drawn: times in seconds, and a line for each name with a value (ms) or none for each time. */
 interface Samples {
@@ -11,6 +11,7 @@ interface Samples {
 
 const clock = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const HEIGHT = 170;
+let Plot: typeof uPlot | undefined;
 let plot: uPlot | undefined;
 let drawn = "";
 let from = 0;
@@ -19,7 +20,7 @@ let from = 0;
 export function drawChart(): void {
   const place = document.getElementById("chart");
   const text = document.querySelector<HTMLElement>("[data-samples]")?.dataset.samples;
-  if (!place || text === undefined || text === drawn) return;
+  if (!Plot || !place || text === undefined || text === drawn) return;
   const samples = JSON.parse(text) as Samples;
   if (samples.times.length < 2) {
     place.textContent = "The first values come within half a minute.";
@@ -31,12 +32,15 @@ export function drawChart(): void {
   if (plot && drawn !== "") plot.setData(data);
   else {
     plot?.destroy();
-    plot = new uPlot(options(samples.names, place.clientWidth), data, place);
+    plot = new Plot(options(samples.names, place.clientWidth), data, place);
   }
   drawn = text;
 }
 
-/** Keeps the chart as wide as its place, and in the colours of the page. */
+/**
+ * Keeps the chart as wide as its place, and in the colours of the page. Its library is loaded apart: it throws in a
+ * browser whose language it cannot read (a POSIX locale), and nothing else on the page must be lost by that.
+ */
 export function keepChart(): void {
   const place = document.getElementById("chart");
   if (!place) return;
@@ -45,7 +49,15 @@ export function keepChart(): void {
     drawn = "";
     drawChart();
   });
-  drawChart();
+  import("uplot").then(
+    ({ default: loaded }) => {
+      Plot = loaded;
+      drawChart();
+    },
+    () => {
+      place.textContent = "This browser cannot draw the chart.";
+    },
+  );
 }
 
 function options(names: readonly string[], width: number): uPlot.Options {

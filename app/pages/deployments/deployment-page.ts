@@ -167,9 +167,10 @@ function logView(id: string, pieces: readonly LogPiece[], row: DeploymentRecord,
   </div>`;
 }
 
-function emptyLog({ status, finished_at }: DeploymentRecord, keptFrom: number): string {
+function emptyLog({ status, started_at, finished_at }: DeploymentRecord, keptFrom: number): string {
   if (status === "queued") return "It waits for its turn. What its command writes appears here at once.";
   if (status === "running") return "Its command has written nothing so far.";
+  if (started_at === null) return "Its command was not run.";
   if (finished_at !== null && finished_at < keptFrom)
     return "What its command wrote is not kept any more (retention.logs in twinhook.yml).";
   return "Its command wrote nothing.";

@@ -13,12 +13,11 @@ export function endpointCards(overview: Overview): Markup {
 
 function card(endpoint: OverviewEndpoint, overview: Overview): Markup {
   const { name, url, status, reason, since, averageMs, successRate } = endpoint;
-  const everyone = overview.mode === "broadcast" || overview.hasDoor;
   return html`<li class="card" id="endpoint-${name}">
     <div class="card-head"><h3>${name}</h3>${endpointState(status)}</div>
     <p class="mono muted">${url}</p>
     <p class="tags">
-      ${name === overview.active && html`<span class="tag strong">${icon("inbox")}${everyone ? "preferred now" : "active: GitHub delivers here"}</span>`}
+      ${name === overview.active && html`<span class="tag strong">${icon("inbox")}${activeTag(overview)}</span>`}
       ${name === overview.controller && html`<span class="tag">${icon("swap")}controls</span>`}
       ${name === overview.pinned && html`<span class="tag strong">${icon("pin")}pinned</span>`}
       ${name === overview.instance && html`<span class="tag">shows you this page</span>`}
@@ -30,6 +29,11 @@ function card(endpoint: OverviewEndpoint, overview: Overview): Markup {
     </dl>
     ${status !== "healthy" && html`<p class="reason">${reason}</p>`}
   </li>`;
+}
+
+function activeTag({ mode, hasDoor, webhook }: Overview): string {
+  if (mode === "broadcast" || hasDoor) return "preferred now";
+  return webhook.inSync ? "active: GitHub delivers here" : "active: GitHub is to deliver here";
 }
 
 function capital(word: string): string {

@@ -36,7 +36,11 @@ const SWITCH_LIMIT_MS = 5_000;
 /** What waits longer than that while nothing runs does not merely wait its turn. */
 const QUEUE_LIMIT_MS = 2 * 60_000;
 
-const RESTART = "Start it again (systemctl restart twinhook) and see why it ended: journalctl -u twinhook.";
+/** Instances that have not reached each other after that are not merely starting. */
+const START_LIMIT_MS = 30_000;
+
+const RESTART =
+  "It is started again by itself. If it stays away: systemctl status twinhook; why it ended: journalctl -u twinhook.";
 
 /** The verdict on what is known: the first that is wrong makes the sentence, everything that is wrong gives advice. */
 export function verdictOf(facts: Facts): Verdict {
@@ -73,9 +77,11 @@ function allWell({ endpoints, active, mode, hasDoor }: Facts): Verdict {
   };
 }
 
-function allDown({ endpoints }: Facts): Verdict | null {
+function allDown({ now, endpoints }: Facts): Verdict | null {
   if (endpoints.length === 0 || endpoints.some(isUp)) return null;
-  if (endpoints.every(({ status }) => status === "unknown"))
+  const isNew = ({ status, since }: Facts["endpoints"][number]) =>
+    status === "unknown" && (since === null || now - since < START_LIMIT_MS);
+  if (endpoints.every(isNew))
     return {
       level: "warn",
       sentence: "It is not known yet whether deployments are safe: no endpoint has answered so far.",

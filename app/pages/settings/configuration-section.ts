@@ -60,7 +60,7 @@ export function configurationSection({ settings, fileChanged, variables }: Setti
             html`<tr><th scope="row" class="mono nowrap">${key}</th><td>${value}</td><td class="muted">${origin(source, config.file)}</td></tr>`,
         )}</tbody>
       </table></div>
-      <footer>${config.file}, as it was when this instance started. Change it there, check it with <code>npm run check</code>, and restart
+      <footer>${config.file}, as it was when this instance started. Change it there, check it (<code>--check</code>), and restart
         one instance after the other.</footer>
     </section>
     <section class="box" id="environment" aria-labelledby="environment-title">

@@ -69,12 +69,12 @@ describe.each(ENGINES)("a person on call, with the store on %s", { timeout: LIMI
     await page.getByRole("button", { name: "Release", exact: true }).click();
     await verdict.getByText("GitHub delivers to primary.").waitFor();
     const timeline = page.locator('[data-region="changes"] li');
-    await timeline.getByText("recovery").waitFor();
+    await timeline.getByText("recovery").first().waitFor();
 
     await scene.failover.process("primary").kill("SIGKILL");
     await verdict.getByText("only as long as backup runs: primary does not answer").waitFor();
     await verdict.getByText("primary: its process is gone.").waitFor();
-    await verdict.getByText("Start it again").waitFor();
+    await verdict.getByText("It is started again by itself").waitFor();
     await timeline.first().getByText("failover").waitFor();
     await timeline
       .first()

@@ -11,6 +11,7 @@ import { interrupt } from "../../../app/queue/interrupt.ts";
 import { LeaseLostError } from "../../../app/queue/lease.ts";
 import { renew } from "../../../app/queue/renew.ts";
 import { retry } from "../../../app/queue/retry.ts";
+import { countVerifications } from "../../../app/web/count-verifications.ts";
 import { manualArrival, runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { stableSha } from "../../helpers/github/stable-values.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
@@ -70,6 +71,16 @@ describe.each(ENGINES)("the order of deployments on %s", (engine) => {
       true,
     ]);
     expect(await store.read.selectFrom("deployments").select("id").execute()).toHaveLength(1);
+  });
+
+  it("counts what an Action asked for, and learns what the commit is about, whichever of the two comes first", async () => {
+    const { accept, targets, store } = await queueOf(engine);
+    const event = (run: number) => runArrival(run, targets, { commitTitle: "Fix the footer" });
+    const asked = (run: number) => runArrival(run, targets, { source: "action", viaRunAttempt: 1 });
+    for (const arrival of [event(100), asked(100), asked(101), event(101), event(102)]) await accept(arrival);
+    expect(await countVerifications(store, null)).toEqual({ requested: 2, verified: 0 });
+    const titles = await store.read.selectFrom("deployments").select("commit_title").execute();
+    expect(titles.map(({ commit_title }) => commit_title)).toEqual(Array(3).fill("Fix the footer"));
   });
 
   it("begins nothing under `all` while earlier runs may be on their way; under `latest` it does", async () => {

@@ -9,12 +9,18 @@ import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { newStore } from "../../helpers/stores.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
+const ended = (status: DeploymentRow["status"], agoMs: number) => ({
+  status,
+  started_at: Date.now() - agoMs,
+  finished_at: Date.now() - agoMs,
+});
 
-it.each<[string, Pick<DeploymentRow, "status"> & { finished_at?: number }, string]>([
+it.each<[string, Partial<Pick<DeploymentRow, "status" | "started_at" | "finished_at">>, string]>([
   ["waits", { status: "queued" }, "waits for its turn"],
   ["runs", { status: "running" }, "has written nothing so far"],
-  ["has just ended", { status: "failed", finished_at: Date.now() - DAY_MS }, "wrote nothing"],
-  ["ended long ago", { status: "failed", finished_at: Date.now() - 91 * DAY_MS }, "is not kept any more"],
+  ["has just ended", ended("failed", DAY_MS), "wrote nothing"],
+  ["ended long ago", ended("failed", 91 * DAY_MS), "is not kept any more"],
+  ["never began", { ...ended("superseded", DAY_MS), started_at: null }, "was not run"],
 ])("a deployment without a log that %s says why there is none", async (_what, state, words) => {
   const store = await newStore("sqlite");
   const acceptor = new Acceptor({ store, clock: systemClock, instance: "primary", onQueued: () => {} });

@@ -21,6 +21,11 @@ describe("what no single key can break is refused", () => {
       "instances[1].name: expected a name of its own for every instance, got primary, which is that of instances[0]; give one of the two another name",
     ],
     [
+      "a store in a place that cannot be a folder",
+      content({ store: "sqlite:twinhook.yml/data/twinhook.db" }),
+      "twinhook.yml/data (ENOTDIR); make it, as that user's (systemd: StateDirectory=), or name another place in `store`",
+    ],
+    [
       "two instances with one URL",
       withInstances({}, { url: PRIMARY.url }),
       "instances[1].url: expected a URL of its own for every instance, got https://a.example.com:9000, which is that of instances[0]",
