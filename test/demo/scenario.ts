@@ -133,7 +133,7 @@ export class Scenario {
   }
 
   async #backupReceives(): Promise<SentRun> {
-    await this.#part("5. GitHub delivers to the backup, until someone switches back");
+    await this.#part("5. GitHub delivers to the backup, and someone switches back at once");
     await this.#stage.hookAt("backup");
     const sent = this.#complete({});
     await this.#delivered(sent);
@@ -162,6 +162,8 @@ export class Scenario {
     await this.#delivered(late);
     const fork = this.#complete({ fork: true, branch: "main" }, "of a fork's pull request succeeds");
     await this.#delivered(fork);
+    await this.#stage.release();
+    this.#timeline.note("demo", "DELETE /api/switchover: the primary is well, and nothing holds it any more");
   }
 
   /** A run at GitHub takes its next step, and its event is sent. */

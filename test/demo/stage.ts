@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import type { AppProcess } from "../helpers/process.ts";
@@ -13,8 +14,15 @@ export const DEPLOY_WORKFLOW = ".github/workflows/deploy.yml";
 const START_LIMIT_MS = 60_000;
 /** How long a change of the webhook URL may take on a busy machine. */
 const FAILOVER_LIMIT_MS = 30_000;
+/** An instance's status cannot be awaited otherwise. */
+const LOOK_MS = 100;
 /** How long they may take to stop, before they are ended. */
 const STOP_LIMIT_MS = 10_000;
+
+interface Status {
+  active: string | null;
+  endpoints: { name: string; status: string }[];
+}
 
 /** Everything that the story is played on: a simulated GitHub, and a server with both twins. */
 export class Stage {
@@ -87,6 +95,19 @@ export class Stage {
     const response = await this.host.admin("backup", "POST", "/api/switchover", body);
     if (!response.ok) throw new Error(`the switchover was refused: ${await response.text()}`);
     await this.hookAt(to);
+  }
+
+  /** Ends the switchover, as soon as the instance that it holds would be chosen anyway. */
+  async release(): Promise<void> {
+    const until = performance.now() + FAILOVER_LIMIT_MS;
+    for (let healthy = false; !healthy && performance.now() < until; await sleep(LOOK_MS)) {
+      const { active, endpoints } = (await (
+        await this.host.admin("backup", "GET", "/api/status")
+      ).json()) as Status;
+      healthy = endpoints.some(({ name, status }) => name === active && status === "healthy");
+    }
+    const response = await this.host.admin("backup", "DELETE", "/api/switchover");
+    if (!response.ok) throw new Error(`the switchover was not released: ${await response.text()}`);
   }
 
   /** The instance that a URL belongs to. */

@@ -114,6 +114,13 @@ describe("a page", { timeout: LIMIT_MS }, () => {
     expect(plain.trouble).toEqual([]);
 
     const { page } = await scene.open("backup");
+    // As it is in a browser whose language the library of the chart cannot read.
+    await page.route("**/uPlot.esm.js", (route) =>
+      route.fulfill({ contentType: "text/javascript", body: "throw new RangeError('no such locale')" }),
+    );
+    await page.reload();
+    await page.getByText("This browser cannot draw the chart.").waitFor();
+    await page.locator("#live").getByText("Live", { exact: true }).waitFor();
     await Promise.all(["primary", "backup"].map((name) => scene.failover.process(name).kill("SIGKILL")));
     await page.locator("#live").getByText("Old data, as it was").waitFor();
     await scene.failover.start("backup");
