@@ -58,9 +58,21 @@ export function parseDeploymentRequest(
         .join("; "),
     };
   const request = result.data as ParsedRequest;
+  if (request.payload !== undefined && jsonOf(request.payload) === null)
+    return { problem: "payload: nested too deeply" };
   if ((request.run_id === undefined) !== (request.run_attempt === undefined))
     return { problem: "run_id and run_attempt: either both or none" };
   return { request };
+}
+
+/** The value as JSON; null where it is nested more deeply than can be written. */
+export function jsonOf(value: unknown): string | null {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }
 
 /** The target that a request means, or why there is none: nobody has it (404), or it does not say which (422). */

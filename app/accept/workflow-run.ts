@@ -105,7 +105,11 @@ function pathOf(path: string | null | undefined): string {
 const TITLE_LENGTH = 200;
 
 function titleOf(message: string): string | null {
-  const [line = ""] = message.trimStart().split(/[\r\n]/, 1);
+  // Whoever writes a message of megabytes must not have all of it taken apart.
+  const [line = ""] = message
+    .slice(0, 10 * TITLE_LENGTH)
+    .trimStart()
+    .split(/[\r\n]/, 1);
   const title = Array.from(line.trimEnd());
   if (title.length > TITLE_LENGTH) return `${title.slice(0, TITLE_LENGTH).join("")}…`;
   return title.join("") || null;

@@ -36,6 +36,9 @@ const duration = durationFrom("1ms", LONGEST_DURATION);
 
 /** A field of this shape whose absence means `value`, given as it would be written in the file. */
 const durationOf = (value: string) => duration.default(parseDuration(value));
+/** The same for one below which nothing would work any more. */
+const durationAbove = (shortest: string, value: string) =>
+  durationFrom(shortest, LONGEST_DURATION).default(parseDuration(value));
 const PERCENT = "a number from 0 to 100";
 const percent = z.number({ error: PERCENT }).min(0, { error: PERCENT }).max(100, { error: PERCENT });
 const COUNT = "a whole number from 1 on";
@@ -89,7 +92,7 @@ const instance = z.strictObject({
 });
 
 const failover = z.strictObject({
-  health_check_interval: durationOf("500ms"),
+  health_check_interval: durationAbove("50ms", "500ms"),
   health_check_timeout: durationOf("500ms"),
   failover_threshold: count.default(3),
   recovery_threshold: count.default(5),
@@ -97,8 +100,8 @@ const failover = z.strictObject({
   recovery_response_time: durationOf("2s"),
   min_success_rate: percent.default(95),
   recovery_success_rate: percent.default(98),
-  window: durationOf("60s"),
-  lease_ttl: durationOf("2s"),
+  window: durationAbove("10s", "60s"),
+  lease_ttl: durationAbove("500ms", "2s"),
 });
 
 const retry = z.strictObject({

@@ -2,6 +2,7 @@ import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
 import type { Arrival, RunFacts } from "../accept/arrival.ts";
 import {
   findTarget,
+  jsonOf,
   type ParsedRequest,
   parseDeploymentRequest,
   requestFacts,
@@ -72,7 +73,9 @@ export async function judgeLeftDeployment(
     payload: null,
     viaRunAttempt: null,
   });
-  if (Buffer.byteLength(JSON.stringify(left.request)) > MAX_REQUEST_BYTES)
+  const text = jsonOf(left.request);
+  if (text === null) return refuse("the request is nested too deeply");
+  if (Buffer.byteLength(text) > MAX_REQUEST_BYTES)
     return refuse(`the request is larger than ${MAX_REQUEST_BYTES} bytes`);
   const parsed = parseDeploymentRequest(left.request, { admin: false });
   if ("problem" in parsed) return refuse(parsed.problem);

@@ -27,9 +27,14 @@ export function lastLook(store: Store, name: string): Promise<LookRow | undefine
   return store.read.selectFrom("looks").selectAll().where("name", "=", name).executeTakeFirst();
 }
 
-/** How many of a look's arrivals a target wants, and how many of these wait for their deployment now. */
+/**
+ * How many of a look's arrivals a target wants, and how many of these wait for their deployment now. What came by
+ * another route while GitHub was being asked had not been missed.
+ */
 export function countResults(results: ReadonlyMap<Arrival, Accepted>): { found: number; accepted: number } {
-  const wanted = [...results].filter(([{ targets }]) => targets.length > 0);
+  const wanted = [...results].filter(
+    ([{ targets }, { outcome }]) => targets.length > 0 && outcome !== "duplicate",
+  );
   return { found: wanted.length, accepted: wanted.filter(([, { queued }]) => queued).length };
 }
 

@@ -49,7 +49,9 @@ export function execute(options: {
     if (ending) return;
     endedBy = by;
     log.note(`${DESCRIPTIONS[by](target)}; ending the command`);
-    ending = endGroup(launcher.identity, clock);
+    ending = endGroup(launcher.identity, clock, () =>
+      log.note("it belongs to another user, and may not be ended; waiting for its own end"),
+    );
   };
   const limit = setTimeout(() => end("time_limit"), target.timeout);
 

@@ -6,10 +6,17 @@ import type { RunRegistry } from "./run-registry.ts";
 const TERM_GRACE_MS = 10_000;
 const LOOK_MS = 25;
 
-/** Ends a whole process group: SIGTERM, 10 s, SIGKILL. Resolves when no member is left. */
-export async function endGroup(leader: ProcessIdentity, clock: Clock): Promise<void> {
+/**
+ * Ends a whole process group: SIGTERM, 10 s, SIGKILL. Resolves when no member is left. A group that may not be
+ * signalled is told to `onRefused`, and waited for.
+ */
+export async function endGroup(
+  leader: ProcessIdentity,
+  clock: Clock,
+  onRefused: () => void = () => {},
+): Promise<void> {
   if (groupMembers(leader).length === 0) return;
-  signalGroup(leader, "SIGTERM");
+  if (!signalGroup(leader, "SIGTERM")) onRefused();
   // A stopped process would not even notice the signal.
   signalGroup(leader, "SIGCONT");
   const until = clock.monotonic() + TERM_GRACE_MS;

@@ -89,11 +89,17 @@ function processIds(): number[] {
   return readdirSync("/proc").map(Number).filter(Number.isInteger);
 }
 
-/** Sends `signal` to the whole group; a group that has just ended is no error. */
-export function signalGroup(leader: ProcessIdentity, signal: NodeJS.Signals): void {
+/**
+ * Sends `signal` to the whole group; a group that has just ended is no error. False where it is another user's, such
+ * as a command that `sudo` began: the kernel lets nobody else signal it.
+ */
+export function signalGroup(leader: ProcessIdentity, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-leader.pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EPERM") return false;
+    if (code !== "ESRCH") throw error;
   }
+  return true;
 }

@@ -40,6 +40,11 @@ export function encodeCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString("base64url");
 }
 
+/** Whether either engine can compare it with what it keeps. */
+function isStorable(part: string | number): boolean {
+  return typeof part === "string" ? !part.includes("\0") : Number.isSafeInteger(part);
+}
+
 /**
  * The sort key in a cursor, whose parts are of these kinds.
  * @throws {HttpProblem} 400 when it is none of this list's.
@@ -54,7 +59,7 @@ export function decodeCursor<K extends readonly (string | number)[]>(
     if (
       Array.isArray(key) &&
       key.length === kinds.length &&
-      key.every((part, index) => typeof part === kinds[index])
+      key.every((part, index) => typeof part === kinds[index] && isStorable(part))
     )
       return key as unknown as K;
   } catch {

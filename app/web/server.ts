@@ -3,8 +3,9 @@ import { createServer as createHttpServer, type RequestListener, type Server } f
 import { createServer as createHttpsServer } from "node:https";
 import { getRequestListener } from "@hono/node-server";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import type { Logger } from "pino";
-import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { MAX_REQUEST_BYTES, WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import type { InstanceConfig } from "../config/schema.ts";
 import { asProblem } from "./as-problem.ts";
 import { HttpProblem } from "./problem.ts";
@@ -53,6 +54,20 @@ export function requestHandler({
     await next();
     if (c.res.status >= 400) onRefused?.(c.req.raw, c.res.status);
   });
+  app.use(async (c, next) => {
+    // PostgreSQL takes no NUL in text, and nothing that is looked for holds one.
+    if (c.req.url.includes("%00"))
+      throw new HttpProblem(400, "the address holds a NUL character (%00); leave it out");
+    await next();
+  });
+  app.use(
+    bodyLimit({
+      maxSize: MAX_REQUEST_BYTES,
+      onError: () => {
+        throw new HttpProblem(413, `the body is larger than ${MAX_REQUEST_BYTES} bytes; shorten it`);
+      },
+    }),
+  );
   for (const [path, mounted] of routes) app.route(path, mounted);
   const answer = (problem: HttpProblem, c: Context) =>
     c.req.header("accept")?.includes("text/html") ? problemPage(problem, c) : problem.toResponse();

@@ -130,9 +130,9 @@ export function webhookEntrance({
       const { action, repository } = payload as { action?: unknown; repository?: { full_name?: unknown } };
       return {
         ...common,
-        action: String(action ?? ""),
+        action: textOf(action),
         facts: null,
-        repository: String(repository?.full_name ?? "").toLowerCase(),
+        repository: textOf(repository?.full_name).toLowerCase(),
         targets: [],
         ignored: "GitHub Deployments that an Action left are looked for at GitHub itself",
       };
@@ -145,6 +145,11 @@ export function webhookEntrance({
       throw new HttpProblem(400, `the payload is not that of a workflow_run event: ${where}`);
     }
   }
+}
+
+/** A text that both engines can store; empty where it is none. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value.replaceAll("\0", "\uFFFD") : "";
 }
 
 /** Reads the payload from the body: JSON itself, or the form field `payload`, as the webhook is set. */
