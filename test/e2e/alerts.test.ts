@@ -1,31 +1,35 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, type ExpectStatic, it, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import { Receivers, type SentAlert } from "../helpers/alerts/receivers.ts";
+import { atTestEnd } from "../helpers/at-test-end.ts";
 import { Gate } from "../helpers/gate.ts";
 import { holdStore } from "../helpers/hold-store.ts";
 import { ENGINES, type Engine } from "../helpers/stores.ts";
 import type { TestHost } from "../helpers/test-host.ts";
 import { type Status, setFailoverScene } from "./failover-scene.ts";
-import { PATIENCE_MS, setScene, setTwinScene } from "./twins.ts";
+import { PATIENCE_MS, PATIENT, setScene } from "./twins.ts";
+
+// Each test has a host with two instances: more of them at once would only make each other slow.
+vi.setConfig({ maxConcurrency: 3 });
 
 const LIMIT_MS = 120_000;
 const BROKEN = ".github/workflows/broken.yml";
 
 /** Twins with a channel of every type; the target `broken` fails until there is a file `mended`. */
-async function setup(engine: Engine, config: object = {}) {
+async function setup(expect: ExpectStatic, engine: Engine, config: object = {}) {
   const receivers = await Receivers.start();
   const scene = await setFailoverScene(engine, {
-    config: { alerts: receivers.alerts, ...config },
+    config: { alerts: receivers.alerts, failover: PATIENT, ...config },
     env: receivers.env,
     targets: [{}, { name: "broken", workflow: BROKEN, run: ["test", "-e", "mended"] }],
   });
-  onTestFinished(() => noSecretIsLogged(scene.host, receivers));
+  atTestEnd(() => noSecretIsLogged(expect, scene.host, receivers));
   return { scene, receivers, github: scene.github, host: scene.host };
 }
 
-function noSecretIsLogged({ processes }: TestHost, { env }: Receivers): void {
+function noSecretIsLogged(expect: ExpectStatic, { processes }: TestHost, { env }: Receivers): void {
   for (const { output } of processes)
     for (const secret of [...Object.values(env), "secret-of-", "mail-password"])
       expect(output).not.toContain(secret);
@@ -36,136 +40,51 @@ const is =
   (alert: SentAlert): boolean =>
     alert.kind === kind && alert.state === state;
 
+/** Everything that was told, and of what: no more may be told than what happened. */
+const told = (receivers: Receivers): string[] =>
+  receivers
+    .alertsTaken()
+    .map(({ kind, state, subject }) => `${kind} ${state} ${subject}`.trim())
+    .toSorted();
+
 /** What everyone must be able to read in an alert. */
-function expectComplete(alert: SentAlert): void {
+function expectComplete(expect: ExpectStatic, alert: SentAlert): void {
   for (const text of [alert.title, alert.cause, alert.effect, alert.remedy]) expect(text).toMatch(/\S{2}/);
   expect(Date.parse(alert.since)).toBeGreaterThan(0);
   expect(alert.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\//);
 }
 
-describe.each(ENGINES)("people are told, on %s", { timeout: LIMIT_MS }, (engine) => {
-  it("of a failover, of the instance that was lost, and of both being over, once and on every channel", async () => {
-    const { scene, receivers, github } = await setup(engine);
+describe.concurrent("people are told", { timeout: LIMIT_MS }, () => {
+  it("that someone changed the webhook, and that it is right again", async ({ expect }) => {
+    const { receivers, github, scene } = await setup(expect, "sqlite");
+    await scene.until("primary", ({ webhook }) => webhook.in_sync);
+    github.hook.config.url = "https://elsewhere.example.com/hook";
+    const changed = await receivers.alert(is("webhook_out_of_sync", "firing"), 60_000);
+    expectComplete(expect, changed);
+    expect(changed.cause).toContain("https://elsewhere.example.com/hook");
+    await receivers.alert(is("webhook_out_of_sync", "resolved"), PATIENCE_MS);
+    expect(told(receivers)).toEqual(["webhook_out_of_sync firing", "webhook_out_of_sync resolved"]);
+  });
+
+  it("that GitHub does not take the new address, and when it has", async ({ expect }) => {
+    const { receivers, github, scene } = await setup(expect, "sqlite");
+    const fault = github.faults.add({ kind: "status", status: 503 }, { route: "PATCH /app/hook/config" });
     await scene.process("primary").kill("SIGKILL");
     const failover = await receivers.alert(is("failover", "firing"), PATIENCE_MS);
-    expectComplete(failover);
-    expect(failover.title).toBe("Failover: backup takes the place of primary");
-    expect(failover.cause).toContain("its process is gone");
-    const lost = await receivers.alert(is("instance_lost", "firing"), PATIENCE_MS);
-    expectComplete(lost);
-    expect(lost.subject).toBe("primary");
-    await receivers.mailWith("Failover: backup takes the place of primary");
-    const issue = await github.waitFor(
-      () => github.repository("acme/site").issues.find(({ title }) => title.startsWith("Failover")),
-      PATIENCE_MS,
-    );
-    expect(issue.state).toBe("open");
-
-    await scene.start("primary");
-    await receivers.alert(is("instance_lost", "resolved"), PATIENCE_MS);
-    const recovery = await receivers.alert(is("failover", "resolved"), PATIENCE_MS);
-    expect(recovery.title).toBe("Recovery: GitHub delivers to primary again");
-    await receivers.mailWith("Recovery");
-    await github.waitFor(() => issue.state === "closed", PATIENCE_MS);
-    expect(issue.comments).toHaveLength(1);
-
-    const told = receivers
-      .alertsTaken()
-      .map(({ kind, state, subject }) => `${kind} ${state} ${subject}`.trim());
-    expect(told.toSorted()).toEqual([
-      "failover firing",
-      "failover resolved",
-      "instance_lost firing primary",
-      "instance_lost resolved primary",
-    ]);
-    for (const type of ["slack", "discord"] as const) {
-      const texts = receivers.taken(type).map(({ text }) => text);
-      expect(texts.filter((text) => text.includes("takes the place of"))).toHaveLength(1);
-      expect(texts.filter((text) => text.includes("Recovery"))).toHaveLength(1);
-    }
-    const mails = receivers.mail.mails.all.map(({ text }) => text);
-    expect(mails.filter((text) => text.includes("takes the place of"))).toHaveLength(1);
-    expect(mails.filter((text) => text.includes("Recovery"))).toHaveLength(1);
+    expect(failover.effect).toContain("GitHub has not taken the new address yet");
+    const outOfSync = await receivers.alert(is("webhook_out_of_sync", "firing"), 60_000);
+    expectComplete(expect, outOfSync);
+    expect(outOfSync.cause).toMatch(/^GitHub has not taken http.*; last it had http/);
+    fault.clear();
+    await receivers.alert(is("webhook_out_of_sync", "resolved"), PATIENCE_MS);
   });
 
-  it("of a deployment that failed, and of the one that made it good", async () => {
-    const { receivers, github, host } = await setup(engine);
-    const send = () =>
-      host.sendEvent(
-        "backup",
-        github.completeRun({ repository: "acme/site", path: BROKEN, send: false }).event,
-      );
-    await send();
-    const failed = await receivers.alert(is("deployment_failed", "firing"), PATIENCE_MS);
-    expectComplete(failed);
-    expect(failed.title).toBe("Deployment failed: broken of acme/site");
-    expect(failed.cause).toContain("the command exited with code 1");
-    expect(failed.url).toMatch(/\/deployments\/dep_/);
-    writeFileSync(join(host.siteDirectory, "mended"), "");
-    await send();
-    await receivers.alert(is("deployment_failed", "resolved"), PATIENCE_MS);
-    expect(receivers.alertsTaken()).toHaveLength(2);
-    const [issue, ...others] = github.repository("acme/site").issues;
-    expect(others).toEqual([]);
-    await github.waitFor(() => issue?.state === "closed", PATIENCE_MS);
-  });
-
-  it("that requests had not arrived and were found at GitHub", async () => {
-    const { receivers, github, host, scene } = await setup(engine);
-    const { active } = await scene.status("primary");
-    github.hook.config.secret = "not the secret of the instances";
-    const sent = github.completeRun({ repository: "acme/site" });
-    expect((await sent.delivery)?.status_code).toBe(401);
-    await host.admin("primary", "POST", "/api/switchover", {
-      to: active === "primary" ? "backup" : "primary",
-    });
-    const found = await receivers.alert(is("catch_up", "event"), PATIENCE_MS);
-    expectComplete(found);
-    expect(found.title).toBe("1 request had not arrived, and was found at GitHub");
-    await github.waitFor(
-      () => github.repository("acme/site").issues.find(({ state }) => state === "closed"),
-      PATIENCE_MS,
-    );
-    expect(receivers.alertsTaken()).toHaveLength(1);
-  });
-
-  it("that the store cannot be written to, by one of the instances, and that it can again", async () => {
-    const { receivers, host } = await setup(engine);
-    const release = await holdStore(host);
-    const firing = await receivers.alert(is("store_not_writable", "firing"), 60_000);
-    expectComplete(firing);
-    expect(firing.cause).toMatch(/^primary: the store cannot commit/);
-    await receivers.mailWith("The store cannot be written to");
-    await release();
-    await receivers.alert(is("store_not_writable", "resolved"), PATIENCE_MS);
-    expect(receivers.alertsTaken().filter(({ kind }) => kind === "store_not_writable")).toHaveLength(2);
-  });
-});
-
-describe.each(ENGINES)("an alert, on %s", { timeout: LIMIT_MS }, (engine) => {
-  it("survives the instances that were about to tell it", async () => {
-    const { receivers, host, scene } = await setup(engine);
-    receivers.http.answer = null;
-    await receivers.mail.goDown();
-    expect((await host.admin("primary", "POST", "/api/alerts/test")).status).toBe(202);
-    await receivers.http.posts.first(({ path }) => path.startsWith("/slack/"), PATIENCE_MS);
-    await Promise.all(["primary", "backup"].map((name) => scene.process(name).kill("SIGKILL")));
-    receivers.http.answer = { status: 200 };
-    await receivers.mail.comeUp();
-    await scene.start("backup");
-    await receivers.alert(({ kind }) => kind === "test", 60_000);
-    await receivers.http.posts.first(() => receivers.taken("slack").length > 0, 60_000);
-    await receivers.mailWith("This is a test alert");
-    const tests = (texts: string[]) => texts.filter((text) => text.includes("This is a test alert"));
-    expect(tests(receivers.taken("slack").map(({ text }) => text))).toHaveLength(1);
-    expect(tests(receivers.taken("hook").map(({ text }) => text))).toHaveLength(1);
-  });
-});
-
-describe("people are told", { timeout: LIMIT_MS }, () => {
-  it("that no instance can be reached, by one that is cut off from the world itself", async () => {
+  it("that no instance can be reached, by one that is cut off from the world itself", async ({ expect }) => {
     const receivers = await Receivers.start();
-    const { host } = await setScene("sqlite", { config: { alerts: receivers.alerts }, env: receivers.env });
+    const { host } = await setScene("sqlite", {
+      config: { alerts: receivers.alerts, failover: PATIENT },
+      env: receivers.env,
+    });
     const gates = await Promise.all(
       Object.values(host.urls).map((url) => Gate.open(Number(new URL(url).port))),
     );
@@ -188,32 +107,10 @@ describe("people are told", { timeout: LIMIT_MS }, () => {
     expect(receivers.alertsTaken().filter(({ kind }) => kind === "all_down")).toHaveLength(2);
   });
 
-  it("that someone changed the webhook, and that it is right again", async () => {
-    const { receivers, github, scene } = await setup("sqlite");
-    await scene.until("primary", ({ webhook }) => webhook.in_sync);
-    github.hook.config.url = "https://elsewhere.example.com/hook";
-    const changed = await receivers.alert(is("webhook_out_of_sync", "firing"), 60_000);
-    expectComplete(changed);
-    expect(changed.cause).toContain("https://elsewhere.example.com/hook");
-    await receivers.alert(is("webhook_out_of_sync", "resolved"), PATIENCE_MS);
-    expect(receivers.alertsTaken()).toHaveLength(2);
-  });
-
-  it("that GitHub does not take the new address, and when it has", async () => {
-    const { receivers, github, scene } = await setup("sqlite");
-    const fault = github.faults.add({ kind: "status", status: 503 }, { route: "PATCH /app/hook/config" });
-    await scene.process("primary").kill("SIGKILL");
-    const failover = await receivers.alert(is("failover", "firing"), PATIENCE_MS);
-    expect(failover.effect).toContain("GitHub has not taken the new address yet");
-    const outOfSync = await receivers.alert(is("webhook_out_of_sync", "firing"), 60_000);
-    expectComplete(outOfSync);
-    expect(outOfSync.cause).toMatch(/^GitHub has not taken http.*; last it had http/);
-    fault.clear();
-    await receivers.alert(is("webhook_out_of_sync", "resolved"), PATIENCE_MS);
-  });
-
-  it("when the dead man's switch is called no more, which is as long as anyone controls", async () => {
-    const { receivers, scene } = await setup("sqlite", {
+  it("when the dead man's switch is called no more, which is as long as anyone controls", async ({
+    expect,
+  }) => {
+    const { receivers, scene } = await setup(expect, "sqlite", {
       dead_mans_switch: { url_env: "DEAD_MANS_URL", interval: "200ms" },
     });
     const calls = () => receivers.taken("ping").length;
@@ -229,8 +126,10 @@ describe("people are told", { timeout: LIMIT_MS }, () => {
     );
   });
 
-  it("of a test when the admin asks for one, and of nothing when no channel is configured", async () => {
-    const { receivers, host } = await setup("sqlite");
+  it("of a test when the admin asks for one, and of nothing when no channel is configured", async ({
+    expect,
+  }) => {
+    const { receivers, host } = await setup(expect, "sqlite");
     const answer = await host.admin("backup", "POST", "/api/alerts/test");
     expect(answer.status).toBe(202);
     expect(((await answer.json()) as { channels: string[] }).channels).toHaveLength(5);
@@ -240,7 +139,131 @@ describe("people are told", { timeout: LIMIT_MS }, () => {
     const stranger = await fetch(host.url("backup", "/api/alerts/test"), { method: "POST" });
     expect(stranger.status).toBe(401);
 
-    const silent = await setTwinScene("sqlite");
+    const silent = await setScene("sqlite");
+    await silent.host.start("primary");
     expect((await silent.host.admin("primary", "POST", "/api/alerts/test")).status).toBe(409);
+  });
+});
+
+describe.concurrent.each(ENGINES)("people are told, on %s", { timeout: LIMIT_MS }, (engine) => {
+  it("of a failover, of the instance that was lost, and of both being over, once and on every channel", async ({
+    expect,
+  }) => {
+    const { scene, receivers, github } = await setup(expect, engine);
+    await scene.process("primary").kill("SIGKILL");
+    const failover = await receivers.alert(is("failover", "firing"), PATIENCE_MS);
+    expectComplete(expect, failover);
+    expect(failover.title).toBe("Failover: backup takes the place of primary");
+    expect(failover.cause).toContain("its process is gone");
+    const lost = await receivers.alert(is("instance_lost", "firing"), PATIENCE_MS);
+    expectComplete(expect, lost);
+    expect(lost.subject).toBe("primary");
+    await receivers.mailWith("Failover: backup takes the place of primary");
+    const issue = await github.waitFor(
+      () => github.repository("acme/site").issues.find(({ title }) => title.startsWith("Failover")),
+      PATIENCE_MS,
+    );
+    expect(issue.state).toBe("open");
+
+    await scene.start("primary");
+    await receivers.alert(is("instance_lost", "resolved"), PATIENCE_MS);
+    const recovery = await receivers.alert(is("failover", "resolved"), PATIENCE_MS);
+    expect(recovery.title).toBe("Recovery: GitHub delivers to primary again");
+    await receivers.mailWith("Recovery");
+    await github.waitFor(() => issue.state === "closed", PATIENCE_MS);
+    expect(issue.comments).toHaveLength(1);
+
+    expect(told(receivers)).toEqual([
+      "failover firing",
+      "failover resolved",
+      "instance_lost firing primary",
+      "instance_lost resolved primary",
+    ]);
+    for (const type of ["slack", "discord"] as const) {
+      const texts = receivers.taken(type).map(({ text }) => text);
+      expect(texts.filter((text) => text.includes("takes the place of"))).toHaveLength(1);
+      expect(texts.filter((text) => text.includes("Recovery"))).toHaveLength(1);
+    }
+    const mails = receivers.mail.mails.all.map(({ text }) => text);
+    expect(mails.filter((text) => text.includes("takes the place of"))).toHaveLength(1);
+    expect(mails.filter((text) => text.includes("Recovery"))).toHaveLength(1);
+  });
+
+  it("of a deployment that failed, and of the one that made it good", async ({ expect }) => {
+    const { receivers, github, host } = await setup(expect, engine);
+    const send = () =>
+      host.sendEvent(
+        "backup",
+        github.completeRun({ repository: "acme/site", path: BROKEN, send: false }).event,
+      );
+    await send();
+    const failed = await receivers.alert(is("deployment_failed", "firing"), PATIENCE_MS);
+    expectComplete(expect, failed);
+    expect(failed.title).toBe("Deployment failed: broken of acme/site");
+    expect(failed.cause).toContain("the command exited with code 1");
+    expect(failed.url).toMatch(/\/deployments\/dep_/);
+    writeFileSync(join(host.siteDirectory, "mended"), "");
+    await send();
+    await receivers.alert(is("deployment_failed", "resolved"), PATIENCE_MS);
+    expect(told(receivers)).toEqual([
+      "deployment_failed firing broken of acme/site",
+      "deployment_failed resolved broken of acme/site",
+    ]);
+    const [issue, ...others] = github.repository("acme/site").issues;
+    expect(others).toEqual([]);
+    await github.waitFor(() => issue?.state === "closed", PATIENCE_MS);
+  });
+
+  it("that requests had not arrived and were found at GitHub", async ({ expect }) => {
+    const { receivers, github, host, scene } = await setup(expect, engine);
+    const { active } = await scene.status("primary");
+    github.hook.config.secret = "not the secret of the instances";
+    const sent = github.completeRun({ repository: "acme/site" });
+    expect((await sent.delivery)?.status_code).toBe(401);
+    await host.admin("primary", "POST", "/api/switchover", {
+      to: active === "primary" ? "backup" : "primary",
+    });
+    const found = await receivers.alert(is("catch_up", "event"), PATIENCE_MS);
+    expectComplete(expect, found);
+    expect(found.title).toBe("1 request had not arrived, and was found at GitHub");
+    await github.waitFor(
+      () => github.repository("acme/site").issues.find(({ state }) => state === "closed"),
+      PATIENCE_MS,
+    );
+    expect(told(receivers)).toEqual(["catch_up event catch_up"]);
+  });
+
+  it("that the store cannot be written to, by one of the instances, and that it can again", async ({
+    expect,
+  }) => {
+    const { receivers, host } = await setup(expect, engine);
+    const release = await holdStore(host);
+    const firing = await receivers.alert(is("store_not_writable", "firing"), 60_000);
+    expectComplete(expect, firing);
+    expect(firing.cause).toMatch(/^primary: the store cannot commit/);
+    await receivers.mailWith("The store cannot be written to");
+    await release();
+    await receivers.alert(is("store_not_writable", "resolved"), PATIENCE_MS);
+    expect(receivers.alertsTaken().filter(({ kind }) => kind === "store_not_writable")).toHaveLength(2);
+  });
+});
+
+describe.concurrent.each(ENGINES)("an alert, on %s", { timeout: LIMIT_MS }, (engine) => {
+  it("survives the instances that were about to tell it", async ({ expect }) => {
+    const { receivers, host, scene } = await setup(expect, engine);
+    receivers.http.answer = null;
+    await receivers.mail.goDown();
+    expect((await host.admin("primary", "POST", "/api/alerts/test")).status).toBe(202);
+    await receivers.http.posts.first(({ path }) => path.startsWith("/slack/"), PATIENCE_MS);
+    await Promise.all(["primary", "backup"].map((name) => scene.process(name).kill("SIGKILL")));
+    receivers.http.answer = { status: 200 };
+    await receivers.mail.comeUp();
+    await scene.start("backup");
+    await receivers.alert(({ kind }) => kind === "test", 60_000);
+    await receivers.http.posts.first(() => receivers.taken("slack").length > 0, 60_000);
+    await receivers.mailWith("This is a test alert");
+    const tests = (texts: string[]) => texts.filter((text) => text.includes("This is a test alert"));
+    expect(tests(receivers.taken("slack").map(({ text }) => text))).toHaveLength(1);
+    expect(tests(receivers.taken("hook").map(({ text }) => text))).toHaveLength(1);
   });
 });

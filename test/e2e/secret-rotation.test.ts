@@ -1,7 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import type { TestHost } from "../helpers/test-host.ts";
-import { PATIENCE_MS, REPOSITORY, setScene } from "./twins.ts";
+import { PATIENCE_MS, PATIENT, REPOSITORY, setScene } from "./twins.ts";
 
 const EVENT_EVERY_MS = 400;
 const NEW_SECRET = "the secret that is to be used from now on";
@@ -19,11 +19,11 @@ interface Status {
   endpoints: { status: string }[];
 }
 
-describe("a change of the webhook secret", { timeout: 240_000 }, () => {
-  it.each(["switch", "broadcast"])(
+describe.concurrent("a change of the webhook secret", { timeout: 240_000 }, () => {
+  it.for(["switch", "broadcast"])(
     "by restarting one instance after the other reaches GitHub, and no event is refused meanwhile (%s mode)",
-    async (mode) => {
-      const { github, host } = await setScene("sqlite", { config: { webhook: { mode } } });
+    async (mode, { expect }) => {
+      const { github, host } = await setScene("sqlite", { config: { webhook: { mode }, failover: PATIENT } });
       const running = {
         primary: await host.start("primary"),
         backup: await host.start("backup"),

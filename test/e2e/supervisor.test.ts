@@ -1,9 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import type { AppProcess, LogLine } from "../helpers/process.ts";
 import { deliverRun, PATIENCE_MS, type Scene, setScene, shownAs } from "./twins.ts";
 
+// Most of the time goes into starting processes, which gets no faster with more of them at once.
+vi.setConfig({ maxConcurrency: 2 });
+
+const LIMIT_MS = 90_000;
 /** The exit code for what no restart will mend. */
 const UNUSABLE = 78;
 
@@ -38,8 +42,8 @@ async function beginDeployment(scene: Scene, { supervisor }: { supervisor: AppPr
   return id;
 }
 
-describe("npm start", { timeout: 90_000 }, () => {
-  it("starts an instance again that was killed, and says so in the log", async () => {
+describe.concurrent("npm start", { timeout: LIMIT_MS }, () => {
+  it("starts an instance again that was killed, and says so in the log", async ({ expect }) => {
     const scene = await setScene("sqlite");
     const { supervisor, primary } = await startAll(scene);
     process.kill(primary, "SIGKILL");
@@ -55,7 +59,9 @@ describe("npm start", { timeout: 90_000 }, () => {
     expect(await ready.json()).toEqual({ instance: "primary", status: "ready" });
   });
 
-  it("stops both on SIGTERM and ends with 0, while a running deployment goes on and is recorded", async () => {
+  it("stops both on SIGTERM and ends with 0, while a running deployment goes on and is recorded", async ({
+    expect,
+  }) => {
     const scene = await setScene("sqlite", { targets: [{ env: { UNTIL_FILE: "go-on" } }] });
     const { host } = scene;
     const first = await startAll(scene);
@@ -75,7 +81,9 @@ describe("npm start", { timeout: 90_000 }, () => {
     await next.supervisor.kill("SIGTERM");
   });
 
-  it("started again while the deployment still runs: the new instances neither disturb nor repeat it", async () => {
+  it("started again while the deployment still runs: the new instances neither disturb nor repeat it", async ({
+    expect,
+  }) => {
     const scene = await setScene("sqlite", { targets: [{ env: { UNTIL_FILE: "go-on" } }] });
     const { host } = scene;
     const first = await startAll(scene);
@@ -90,9 +98,9 @@ describe("npm start", { timeout: 90_000 }, () => {
     await shownAs(scene, "success");
   });
 
-  it.each(["once they listen", "while they start"])(
+  it.for(["once they listen", "while they start"])(
     "its instances do not outlive it when it is killed %s",
-    async (when) => {
+    async (when, { expect }) => {
       const scene = await setScene("sqlite");
       const supervisor = scene.host.spawn([]);
       const pids = await Promise.all(
@@ -111,8 +119,8 @@ describe("npm start", { timeout: 90_000 }, () => {
   );
 });
 
-describe("a second process under an instance's name", () => {
-  it("refuses to start and says why, while the first goes on", async () => {
+describe.concurrent("a second process under an instance's name", { timeout: LIMIT_MS }, () => {
+  it("refuses to start and says why, while the first goes on", async ({ expect }) => {
     const { host } = await setScene("sqlite");
     await host.start("primary");
     const second = host.spawn(["--instance", "primary"]);
@@ -121,7 +129,7 @@ describe("a second process under an instance's name", () => {
     expect((await fetch(host.url("primary", "/readyz"))).status).toBe(200);
   });
 
-  it("starts at once after the first was killed: nothing stale has to be removed", async () => {
+  it("starts at once after the first was killed: nothing stale has to be removed", async ({ expect }) => {
     const { host } = await setScene("sqlite");
     await (await host.start("primary")).kill("SIGKILL");
     await host.start("primary");
@@ -129,12 +137,12 @@ describe("a second process under an instance's name", () => {
   });
 });
 
-describe("without what it needs", () => {
+describe.concurrent("without what it needs", { timeout: LIMIT_MS }, () => {
   const NO_CREDENTIALS = { APP_ID: undefined, PRIVATE_KEY: undefined, WEBHOOK_SECRET: undefined };
 
-  it.each([[["--instance", "primary"]], [["--check"]]])(
+  it.for<[string[]]>([[["--instance", "primary"]], [["--check"]]])(
     "node app/main.ts %j names every missing credential and where to get it",
-    async (args) => {
+    async ([args], { expect }) => {
       const { host, github } = await setScene("sqlite");
       const process = host.spawn(args, NO_CREDENTIALS);
       expect(await process.ended).toEqual({ code: UNUSABLE, signal: null });
@@ -149,14 +157,16 @@ describe("without what it needs", () => {
     },
   );
 
-  it("an instance whose name the configuration lacks is refused, with the names that there are", async () => {
+  it("an instance whose name the configuration lacks is refused, with the names that there are", async ({
+    expect,
+  }) => {
     const { host } = await setScene("sqlite");
     const process = host.spawn(["--instance", "prymary"]);
     expect(await process.ended).toEqual({ code: UNUSABLE, signal: null });
     expect(process.output).toContain("expected primary or backup, got prymary");
   });
 
-  it("an option that does not exist is refused with the usage", async () => {
+  it("an option that does not exist is refused with the usage", async ({ expect }) => {
     const { host } = await setScene("sqlite");
     const process = host.spawn(["--instances", "primary"]);
     expect(await process.ended).toEqual({ code: UNUSABLE, signal: null });
@@ -164,8 +174,8 @@ describe("without what it needs", () => {
   });
 });
 
-describe("node app/main.ts --check", () => {
-  it("ends with 0 where everything is right, and starts nothing", async () => {
+describe.concurrent("node app/main.ts --check", { timeout: LIMIT_MS }, () => {
+  it("ends with 0 where everything is right, and starts nothing", async ({ expect }) => {
     const { host } = await setScene("sqlite");
     const check = host.spawn(["--check"]);
     expect(await check.ended).toEqual({ code: 0, signal: null });
@@ -173,7 +183,7 @@ describe("node app/main.ts --check", () => {
     await expect(fetch(host.url("primary", "/livez"))).rejects.toThrow();
   });
 
-  it("ends with 78 and the line of the file where something is wrong", async () => {
+  it("ends with 78 and the line of the file where something is wrong", async ({ expect }) => {
     const { host } = await setScene("sqlite", { config: { failover: { health_check_interval: 500 } } });
     const check = host.spawn(["--check"]);
     expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
@@ -181,14 +191,14 @@ describe("node app/main.ts --check", () => {
     expect(check.output).toContain('"500ms"');
   });
 
-  it("says which file is missing", async () => {
+  it("says which file is missing", async ({ expect }) => {
     const { host } = await setScene("sqlite");
     const check = host.spawn(["--check"], { TWINHOOK_CONFIG: join(host.directory, "other.yml") });
     expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
     expect(check.output).toContain("other.yml");
   });
 
-  it("points to the right line in a file that is not YAML", async () => {
+  it("points to the right line in a file that is not YAML", async ({ expect }) => {
     const { host } = await setScene("sqlite");
     writeFileSync(host.configFile, "instances:\n  - { name: primary\ntargets: [\n");
     const check = host.spawn(["--check"]);

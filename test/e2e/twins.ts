@@ -1,5 +1,6 @@
-import { inject, onTestFinished } from "vitest";
+import { inject } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { atTestEnd } from "../helpers/at-test-end.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import { createDatabase } from "../helpers/postgres.ts";
 import type { Engine } from "../helpers/stores.ts";
@@ -7,6 +8,16 @@ import { TestHost, type TestHostOptions } from "../helpers/test-host.ts";
 
 /** Both machines and the network may be busy with other tests; nothing here waits this long when it works. */
 export const PATIENCE_MS = 30_000;
+/**
+ * `failover` for tests in which no instance is to be found slow: on a busy machine one that misses checks for some
+ * seconds stays what it is. That a process is gone is noticed as soon as ever.
+ */
+export const PATIENT = {
+  health_check_timeout: "5s",
+  failover_threshold: 8,
+  min_success_rate: 10,
+  recovery_success_rate: 20,
+};
 export const REPOSITORY = "acme/site";
 
 /** A simulated GitHub with one repository, and a host on which no instance runs yet. */
@@ -21,11 +32,11 @@ export async function setScene(
   options: Omit<TestHostOptions, "github" | "store"> = {},
 ): Promise<Scene> {
   const github = await startGitHub();
-  onTestFinished(() => github.close());
+  atTestEnd(() => github.close());
   github.addRepository(REPOSITORY);
   const store = engine === "postgres" ? await createDatabase(inject("postgresUrl")) : undefined;
   const host = await TestHost.create({ github, ...options, ...(store && { store }) });
-  onTestFinished(() => host.close());
+  atTestEnd(() => host.close());
   return { github, host };
 }
 

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import packed from "@sparticuz/chromium";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { onTestFinished } from "vitest";
+import { atTestEnd } from "./at-test-end.ts";
 
 /** Where screenshots are put, to be looked at; git does not keep them. */
 export const ARTEFACTS = resolve(import.meta.dirname, "../../coverage/screenshots");
@@ -57,7 +57,7 @@ export async function openWindow(
     reducedMotion: "reduce",
     ...options,
   });
-  onTestFinished(() => context.close());
+  atTestEnd(() => context.close());
   const trouble: string[] = [];
   context.on("weberror", (error) => trouble.push(`uncaught: ${error.error().message}`));
   context.on("console", (message) => {

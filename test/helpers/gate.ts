@@ -1,5 +1,5 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { onTestFinished } from "vitest";
+import { atTestEnd } from "./at-test-end.ts";
 
 /**
  * A proxy in front of a port, which can be shut: then nobody gets through, and what is behind it goes on. It keeps
@@ -25,7 +25,7 @@ export class Gate {
   static async open(to: number): Promise<Gate> {
     const gate = new Gate(to);
     await new Promise<void>((resolve) => gate.#server.listen(0, "127.0.0.1", resolve));
-    onTestFinished(() => {
+    atTestEnd(() => {
       gate.shut();
       gate.#server.close();
     });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
-import { onTestFinished } from "vitest";
+import { atTestEnd } from "./at-test-end.ts";
 import type { TestHost } from "./test-host.ts";
 
 /** Holds the lock that every commit of the instances needs, as a stranger would. Resolves with how to let go. */
@@ -14,7 +14,7 @@ export async function holdStore(host: TestHost): Promise<() => Promise<void>> {
     if (held) await release();
     held = false;
   };
-  onTestFinished(once);
+  atTestEnd(once);
   return once;
 }
 

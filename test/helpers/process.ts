@@ -53,7 +53,7 @@ export class AppProcess {
   }
 
   /** Resolves with the first log line, past or future, that `wanted` accepts. */
-  async line(wanted: (line: LogLine) => boolean, timeoutMs = 20_000): Promise<LogLine> {
+  async line(wanted: (line: LogLine) => boolean, timeoutMs = 60_000): Promise<LogLine> {
     const past = this.lines.find(wanted);
     if (past) return past;
     return new Promise((resolve, reject) => {

@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { inject, onTestFinished } from "vitest";
+import { inject } from "vitest";
 import { systemClock } from "../../app/clock.ts";
 import type { StoreAddress } from "../../app/config/store-address.ts";
 import { openStore } from "../../app/store/open-store.ts";
 import type { Store } from "../../app/store/store.ts";
+import { atTestEnd } from "./at-test-end.ts";
 import { createDatabase } from "./postgres.ts";
 
 /** Every behaviour of the store, the queue and the whole App is tested on both. */
@@ -15,7 +16,7 @@ export type Engine = (typeof ENGINES)[number];
 /** A folder that is removed when the test has ended. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "twinhook-"));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
+  atTestEnd(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
   return directory;
 }
 
@@ -34,6 +35,6 @@ export async function newStore(engine: Engine): Promise<Store> {
 /** Opens a store as another process would, closed when the test has ended. */
 export async function reopen(address: StoreAddress): Promise<Store> {
   const store = await openStore(address, { clock: systemClock });
-  onTestFinished(() => store.close());
+  atTestEnd(() => store.close());
   return store;
 }

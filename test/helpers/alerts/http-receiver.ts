@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
-import { onTestFinished } from "vitest";
+import { atTestEnd } from "../at-test-end.ts";
 import { Arrived } from "./arrived.ts";
 
 /** A request that the receiver got. */
@@ -10,6 +10,8 @@ export interface Post {
   text: string;
   /** How it was answered; null when it was not. */
   status: number | null;
+  /** When it had come (ms). */
+  at: number;
 }
 
 /** A service that takes webhooks, such as Slack, on a port of the test's own. */
@@ -28,7 +30,7 @@ export class HttpReceiver {
     });
     request.on("end", () => {
       const { url = "", headers } = request;
-      this.posts.add({ path: url, headers, text, status: this.answer?.status ?? null });
+      this.posts.add({ path: url, headers, text, status: this.answer?.status ?? null, at: Date.now() });
       if (!this.answer) return;
       response.writeHead(this.answer.status, this.answer.headers).end(this.answer.body?.(url));
     });
@@ -37,7 +39,7 @@ export class HttpReceiver {
   static async start(): Promise<HttpReceiver> {
     const receiver = new HttpReceiver();
     await receiver.comeUp();
-    onTestFinished(() => receiver.goDown());
+    atTestEnd(() => receiver.goDown());
     return receiver;
   }
 

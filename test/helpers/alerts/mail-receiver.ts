@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { SMTPServer } from "smtp-server";
-import { onTestFinished } from "vitest";
+import { atTestEnd } from "../at-test-end.ts";
 import { Arrived } from "./arrived.ts";
 
 /** A mail as it came: its envelope, and header and text as sent. */
@@ -24,7 +24,7 @@ export class MailReceiver {
   static async start(): Promise<MailReceiver> {
     const receiver = new MailReceiver();
     await receiver.comeUp();
-    onTestFinished(() => receiver.goDown());
+    atTestEnd(() => receiver.goDown());
     return receiver;
   }
 

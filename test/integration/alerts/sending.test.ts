@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, it } from "vitest";
 import { AlertSender } from "../../../app/alerts/alert-sender.ts";
 import { channelsOf } from "../../../app/alerts/channels/channels.ts";
 import { makeMessages, nextDigest, TOGETHER_MS } from "../../../app/alerts/digest.ts";
@@ -12,9 +12,11 @@ import { claimOutbox, completeOutbox } from "../../../app/queue/outbox-lease.ts"
 import { closeCondition, openCondition, raiseAlert } from "../../../app/queue/raise-alert.ts";
 import type { Store } from "../../../app/store/store.ts";
 import { Receivers } from "../../helpers/alerts/receivers.ts";
+import { atTestEnd } from "../../helpers/at-test-end.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
 
+const LIMIT_MS = 90_000;
 const OUTBOX = { name: "alert_outbox", line: "channel" } as const;
 const instances = [{ name: "a", url: "https://a.example.com", listen: "127.0.0.1:1" }];
 const lost = (subject: string) => ({
@@ -30,7 +32,7 @@ const regain = (store: Store, subject: string) =>
 /** A store and receivers of every type, and senders as instances have them. */
 async function setup(engine: Engine, kinds?: Record<string, string[]>) {
   const github = await startGitHub();
-  onTestFinished(() => github.close());
+  atTestEnd(() => github.close());
   const repository = github.addRepository("acme/site");
   const receivers = await Receivers.start();
   const store = await newStore(engine);
@@ -63,7 +65,7 @@ async function setup(engine: Engine, kinds?: Record<string, string[]>) {
       onRetry: () => {},
       log: logger,
     });
-    onTestFinished(() => sender.close());
+    atTestEnd(() => sender.close());
     await sender.start();
     return sender;
   };
@@ -72,8 +74,37 @@ async function setup(engine: Engine, kinds?: Record<string, string[]>) {
   return { github, repository, receivers, store, start, channels, waiting, log };
 }
 
-describe.each(ENGINES)("alerts, on %s", (engine) => {
-  it("are told once on every channel, although both twins send", async () => {
+describe.concurrent("a message that its receiver calls wrong", { timeout: LIMIT_MS }, () => {
+  it("is given up after five tries, and said so", async ({ expect }) => {
+    const { receivers, store, start, log } = await setup("sqlite");
+    receivers.http.answer = { status: 400, body: () => "invalid_blocks" };
+    await start("primary");
+    await lose(store, "one");
+    await expect
+      .poll(
+        () => log.filter((line) => line.includes("is not told: it answered 400: invalid_blocks")).length,
+        {
+          timeout: 60_000,
+        },
+      )
+      .toBe(3);
+  });
+
+  it("is sent again when the receiver asks for, and not before", async ({ expect }) => {
+    const { receivers, store, start } = await setup("sqlite");
+    receivers.http.answer = { status: 429, headers: { "retry-after": "3" } };
+    await start("primary");
+    await lose(store, "one");
+    const refused = await receivers.http.posts.first(({ path }) => path.startsWith("/hook/"));
+    receivers.http.answer = { status: 200 };
+    await receivers.alert(({ subject }) => subject === "one");
+    const [taken] = receivers.taken("hook");
+    expect((taken?.at ?? 0) - refused.at).toBeGreaterThanOrEqual(2_900);
+  });
+});
+
+describe.concurrent.each(ENGINES)("alerts, on %s", { timeout: LIMIT_MS }, (engine) => {
+  it("are told once on every channel, although both twins send", async ({ expect }) => {
     const { github, repository, receivers, store, start, waiting } = await setup(engine);
     await Promise.all([start("primary"), start("backup")]);
     await lose(store, "one");
@@ -85,7 +116,7 @@ describe.each(ENGINES)("alerts, on %s", (engine) => {
     expect(repository.issues).toHaveLength(1);
   });
 
-  it("that come together are told together, and each is an issue of its own", async () => {
+  it("that come together are told together, and each is an issue of its own", async ({ expect }) => {
     const { github, repository, receivers, store, start } = await setup(engine);
     await start("primary");
     for (const name of ["one", "two", "three"]) await lose(store, name);
@@ -104,7 +135,7 @@ describe.each(ENGINES)("alerts, on %s", (engine) => {
     expect(repository.issues[1]?.comments[0]?.body).toContain("Instance is back: two");
   });
 
-  it("reach a receiver that was down, in order, and hold up no other", async () => {
+  it("reach a receiver that was down, in order, and hold up no other", async ({ expect }) => {
     const { github, repository, receivers, store, start, waiting } = await setup(engine);
     await receivers.mail.goDown();
     github.faults.add({ kind: "status", status: 502 }, { route: "* /repos/*", times: 2 });
@@ -130,9 +161,9 @@ describe.each(ENGINES)("alerts, on %s", (engine) => {
     expect(receivers.mail.mails.all).toHaveLength(2);
     await github.waitFor(() => repository.issues[0]?.state === "closed", 30_000);
     expect(repository.issues).toHaveLength(1);
-  }, 90_000);
+  });
 
-  it("that a dead instance was about to send are sent by another one", async () => {
+  it("that a dead instance was about to send are sent by another one", async ({ expect }) => {
     const { receivers, store, start, channels, waiting } = await setup(engine, {});
     await lose(store, "one");
     await makeMessages(store, channels());
@@ -147,7 +178,7 @@ describe.each(ENGINES)("alerts, on %s", (engine) => {
     expect(receivers.alertsTaken()).toHaveLength(1);
   });
 
-  it("go to the channels that want their kind, and a test to all", async () => {
+  it("go to the channels that want their kind, and a test to all", async ({ expect }) => {
     const { receivers, store, start, waiting } = await setup(engine, {
       slack: ["deployment_failed"],
       discord: ["instance_lost"],
@@ -163,7 +194,7 @@ describe.each(ENGINES)("alerts, on %s", (engine) => {
     await receivers.http.posts.first(({ path }) => path.startsWith("/slack/"));
   });
 
-  it("are told no more than five times a minute, and then together", async () => {
+  it("are told no more than five times a minute, and then together", async ({ expect }) => {
     const { store } = await setup(engine);
     const now = systemClock.now();
     const told = [50, 40, 30, 20, 10].map((seconds) => now - seconds * 1_000);
@@ -187,7 +218,7 @@ describe.each(ENGINES)("alerts, on %s", (engine) => {
     expect(await nextDigest(store)).toBe((told[0] ?? 0) + 60_000);
   });
 
-  it("leave no secret in the store or the log when a receiver refuses them", async () => {
+  it("leave no secret in the store or the log when a receiver refuses them", async ({ expect }) => {
     const { receivers, store, start, log } = await setup(engine);
     receivers.http.answer = {
       status: 403,
@@ -206,34 +237,5 @@ describe.each(ENGINES)("alerts, on %s", (engine) => {
     expect(written).toContain("it answered 403: no access to …");
     expect(written).toContain("the mail server did not take it (EAUTH)");
     expect(written).not.toMatch(/secret-of|wrong-password|whsec_|\\u001b/);
-  }, 60_000);
-});
-
-describe("a message that its receiver calls wrong", () => {
-  it("is given up after five tries, and said so", async () => {
-    const { receivers, store, start, log } = await setup("sqlite");
-    receivers.http.answer = { status: 400, body: () => "invalid_blocks" };
-    await start("primary");
-    await lose(store, "one");
-    await expect
-      .poll(
-        () => log.filter((line) => line.includes("is not told: it answered 400: invalid_blocks")).length,
-        {
-          timeout: 60_000,
-        },
-      )
-      .toBe(3);
-  }, 90_000);
-
-  it("is sent again when the receiver asks for, and not before", async () => {
-    const { receivers, store, start } = await setup("sqlite");
-    receivers.http.answer = { status: 429, headers: { "retry-after": "3" } };
-    await start("primary");
-    await lose(store, "one");
-    await receivers.http.posts.first(({ path }) => path.startsWith("/hook/"));
-    const refusedAt = Date.now();
-    receivers.http.answer = { status: 200 };
-    await receivers.alert(({ subject }) => subject === "one");
-    expect(Date.now() - refusedAt).toBeGreaterThanOrEqual(2_900);
   });
 });

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, inject, test } from "vitest";
 import { identify, isAlive } from "../../../app/run/process-identity.ts";
 import { RunRegistry } from "../../../app/run/run-registry.ts";
 import type { Deployment } from "../../../shared/deployment.ts";
@@ -8,6 +8,9 @@ import { awayGitHub } from "../../helpers/away-github.ts";
 import { createDatabase } from "../../helpers/postgres.ts";
 import { ENGINES } from "../../helpers/stores.ts";
 import { TestHost } from "../../helpers/test-host.ts";
+
+/** The stores have their turns at the same time; the tests on one share its host, and have theirs in order. */
+const it = test.sequential;
 
 const SCRIPTS: Record<string, string> = {
   environment:
@@ -23,7 +26,7 @@ const SCRIPTS: Record<string, string> = {
   twice: 'if [ "$TWINHOOK_ATTEMPT" = 1 ]; then exit 1; fi; echo better',
 };
 
-describe.each(ENGINES)("a deployment's command on %s", (engine) => {
+describe.concurrent.each(ENGINES)("a deployment's command on %s", (engine) => {
   let host: TestHost;
   let run = 50_000_000;
   const pidFile = (name: string) => join(host.directory, `${name}.pid`);
@@ -85,7 +88,7 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
   const logOf = async (id: string, query = "") =>
     (await host.admin("primary", "GET", `/api/deployments/${id}/log${query}`)).text();
 
-  it("sees what the design lists, and none of the App's secrets", async () => {
+  it("sees what the design lists, and none of the App's secrets", async ({ expect }) => {
     const { id } = await ended((await deploy("environment", { payload: { version: "1.2.3" } })).id);
     const log = await logOf(id);
     const names = [...log.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name).sort();
@@ -118,14 +121,16 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
     expect(log).not.toContain("do-not-show");
   });
 
-  it("has standard output and standard error kept in their order, /dev/stderr included", async () => {
+  it("has standard output and standard error kept in their order, /dev/stderr included", async ({
+    expect,
+  }) => {
     const { id } = await ended((await deploy("streams")).id);
     const pairs = [1, 2, 3, 4, 5].map((i) => `out${i}\nerr${i}\n`).join("");
     expect(await logOf(id)).toBe(`${pairs}direct\nlast\n`);
     expect(await logOf(id, "?timestamps=1")).toMatch(/^(\d{4}-\d\d-\d\dT[\d:.]+Z \w+\n){12}$/);
   });
 
-  it("may print bytes that are no text, and lines without end", async () => {
+  it("may print bytes that are no text, and lines without end", async ({ expect }) => {
     const { id, status } = await ended((await deploy("bytes")).id);
     expect(status).toBe("succeeded");
     const log = await logOf(id);
@@ -133,7 +138,9 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
     expect(log).toContain(`${"x".repeat(300_000)}\nend\n`);
   });
 
-  it("may print without measure: the beginning and the end are kept, with a word on what is not", async () => {
+  it("may print without measure: the beginning and the end are kept, with a word on what is not", async ({
+    expect,
+  }) => {
     const { id } = await ended((await deploy("flood")).id);
     const log = await logOf(id);
     expect(log.length).toBeLessThan(1.3 * 1024 * 1024);
@@ -142,7 +149,7 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
     expect(log).toMatch(/the-end\n$/);
   });
 
-  it("may leave a daemon behind, which is left alone and holds up nothing", async () => {
+  it("may leave a daemon behind, which is left alone and holds up nothing", async ({ expect }) => {
     const first = await ended((await deploy("daemon")).id);
     const daemon = identify(pidOf("daemon"));
     expect(first).toMatchObject({ status: "succeeded", log_tail: expect.stringContaining("begun") });
@@ -153,7 +160,7 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
     for (const pid of [daemon?.pid, pidOf("daemon")]) if (pid) process.kill(pid, "SIGKILL");
   });
 
-  it("that fails shows its exit code, and one that is killed the signal", async () => {
+  it("that fails shows its exit code, and one that is killed the signal", async ({ expect }) => {
     expect(await ended((await deploy("failing")).id)).toMatchObject({
       status: "failed",
       exit_code: 7,
@@ -167,7 +174,7 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
     });
   });
 
-  it("is run again by a retry, as the next attempt of the same deployment", async () => {
+  it("is run again by a retry, as the next attempt of the same deployment", async ({ expect }) => {
     const { id } = await ended((await deploy("twice")).id);
     expect((await host.admin("primary", "POST", `/api/deployments/${id}/retry`)).status).toBe(202);
     const again = await host.deployment("primary", id, (d) => d.status === "succeeded");
@@ -175,7 +182,7 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
     expect((await host.admin("primary", "POST", `/api/deployments/${id}/retry`)).status).toBe(409);
   });
 
-  it("is ended with everything in its process group when it is cancelled", async () => {
+  it("is ended with everything in its process group when it is cancelled", async ({ expect }) => {
     const { id } = await deploy("slow");
     await host.deployment("primary", id, (d) => d.status === "running");
     const follow = logOf(id, "?follow=1");
@@ -190,14 +197,16 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
     expect((await host.admin("primary", "POST", `/api/deployments/${id}/cancel`)).status).toBe(409);
   });
 
-  it("is ended at its time limit, by force if it ignores the request", { timeout: 40_000 }, async () => {
+  it("is ended at its time limit, by force if it ignores the request", { timeout: 40_000 }, async ({
+    expect,
+  }) => {
     const { id } = await deploy("stubborn");
     const failed = await ended(id);
     expect(failed).toMatchObject({ status: "failed", reason: "the time limit of 1 s was reached" });
     expect(groupIsEmpty(pidOf("stubborn"))).toBe(true);
   });
 
-  it("is ended and run again when its runner dies", async () => {
+  it("is ended and run again when its runner dies", async ({ expect }) => {
     const { id } = await deploy("slow");
     const atWork = () => host.busyRunners()[0];
     await expect.poll(atWork, { timeout: 10_000 }).toBeDefined();
@@ -211,7 +220,7 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
     await ended(id);
   });
 
-  it("that cannot be started fails with the cause", async () => {
+  it("that cannot be started fails with the cause", async ({ expect }) => {
     const script = join(host.siteDirectory, "failing.sh");
     chmodSync(script, 0o644);
     const failed = await ended((await deploy("failing")).id);
@@ -222,7 +231,7 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
     });
   });
 
-  it("leaves no file behind once it has ended", async () => {
+  it("leaves no file behind once it has ended", async ({ expect }) => {
     const { id } = await deploy("streams");
     await ended(id);
     await expect
@@ -233,7 +242,7 @@ describe.each(ENGINES)("a deployment's command on %s", (engine) => {
     expect(host.busyRunners()).toEqual([]);
   });
 
-  it("is never taken for another process that was given its pid", () => {
+  it("is never taken for another process that was given its pid", ({ expect }) => {
     const registry = new RunRegistry(host.stateDirectory);
     const own = identify(process.pid);
     if (!own) throw new Error("this process is not to be found");
