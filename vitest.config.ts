@@ -12,6 +12,8 @@ export default defineConfig({
     // Hundreds of instances are started: what Node compiles is kept for the next one, as `npm start` keeps it.
     env: { NODE_COMPILE_CACHE: resolve("node_modules/.cache/node-compile-cache") },
     testTimeout: 30_000,
+    // What is polled for may take its time on a busy machine.
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     reporters: ["default", "./test/helpers/count-reporter.ts"],
   },
