@@ -93,7 +93,7 @@ async function scene(store: Store) {
   const begin = async () => {
     await pass(500);
     const controller = start("primary");
-    await until(async () => expect((await readSwitchboard(store))?.webhook_url).toBeTruthy(), 10_000);
+    await until(async () => expect((await readSwitchboard(store))?.webhook_url).toBeTruthy());
     return controller;
   };
   return { clock, github, windows, log, notices, look, cutOff, start, begin, pass, story };
@@ -150,7 +150,7 @@ describe.each(ENGINES)("the controller on %s", (engine) => {
       await pass(2_000, ["primary"]);
       expect(await heldUntil(store)).not.toBeNull();
       controller.gone("primary");
-      await until(async () => expect(await heldUntil(store)).toBeNull(), { timeout: 10_000 });
+      await until(async () => expect(await heldUntil(store)).toBeNull());
     });
   });
 
