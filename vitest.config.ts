@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ["test/{unit,integration,e2e,contract}/**/*.test.ts"],
     pool: "forks",
-    maxWorkers: 4,
+    maxWorkers: 3,
     globalSetup: ["./test/helpers/global-setup.ts"],
     // Many tests run whole systems of processes; on a busy shared machine one may run out of time for once.
     retry: process.env.CI ? 1 : 0,
