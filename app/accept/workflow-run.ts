@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { TargetConfig } from "../config/schema.ts";
 import { repositoryKey } from "../store/repository-key.ts";
+import { storableText } from "../store/storable-text.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
 
-/** PostgreSQL stores no NUL in text, and no name at GitHub holds one. */
-const text = z.string().transform((value) => value.replaceAll("\0", "\uFFFD"));
+const text = z.string().transform(storableText);
 const id = z.int().positive();
 
 /**

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
+import { storableText } from "../store/storable-text.ts";
 import type { Store } from "../store/store.ts";
 
 /** How soon a line that the command writes is in the store. */
@@ -113,8 +114,7 @@ export class OutputLog {
       attempt: this.#deployment.attempt,
       seq: this.#seq + index,
       at,
-      // PostgreSQL stores no NUL in text.
-      text: text.replaceAll("\0", "\uFFFD"),
+      text: storableText(text),
     }));
     try {
       await this.#store.write(async (trx) => {

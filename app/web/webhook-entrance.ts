@@ -6,6 +6,7 @@ import type { Arrival } from "../accept/arrival.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { SignatureCheck } from "../github/signature.ts";
+import { storableText } from "../store/storable-text.ts";
 import type { WebhookAnswer } from "./answers/delivery.ts";
 import { asProblem } from "./as-problem.ts";
 import { HttpProblem } from "./problem.ts";
@@ -149,7 +150,7 @@ export function webhookEntrance({
 
 /** A text that both engines can store; empty where it is none. */
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value.replaceAll("\0", "\uFFFD") : "";
+  return typeof value === "string" ? storableText(value) : "";
 }
 
 /** Reads the payload from the body: JSON itself, or the form field `payload`, as the webhook is set. */
