@@ -2,6 +2,7 @@ import { request } from "node:http";
 import { describe, expect, it } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { freePorts } from "../helpers/free-ports.ts";
+import { freezeOutsideTransaction } from "../helpers/freeze.ts";
 import { PATIENCE_MS, REPOSITORY, setScene } from "./twins.ts";
 
 const CONNECTIONS_PER_S = 200;
@@ -138,7 +139,7 @@ describe("npm start", { timeout: 90_000 }, () => {
     const [primary] = pids as [number, number];
     // What has not been seen up may take its time to start.
     await supervisor.line(({ msg, name }) => msg === "instance is up" && name === "primary");
-    process.kill(primary, "SIGSTOP");
+    await freezeOutsideTransaction(host, primary);
     const frozenAt = performance.now();
     const ended = await supervisor.line(({ msg }) => msg?.startsWith("instance is frozen") === true);
     const tookMs = performance.now() - frozenAt;

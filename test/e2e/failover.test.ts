@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
-import { freezeInTransaction } from "../helpers/freeze-writer.ts";
+import { freezeInTransaction, freezeOutsideTransaction } from "../helpers/freeze.ts";
 import { ENGINES } from "../helpers/stores.ts";
 import { setFailoverScene } from "./failover-scene.ts";
 import { PATIENCE_MS } from "./twins.ts";
@@ -80,7 +80,7 @@ describe("an instance that is frozen", { timeout: LIMIT_MS }, () => {
     await host.admin("primary", "POST", "/api/switchover", { to: frozen === "primary" ? twin : frozen });
     await github.waitFor(() => fault.hits > 1, PATIENCE_MS);
     const frozenAt = Date.now();
-    process.kill(scene.process(frozen).pid, "SIGSTOP");
+    await freezeOutsideTransaction(host, scene.process(frozen).pid);
     fault.clear();
     const patch = await scene.patchTo(twin, frozenAt);
     expect(patch.at - frozenAt).toBeLessThan(OUTER_LIMIT_MS);
@@ -105,7 +105,7 @@ describe("an instance that is frozen", { timeout: LIMIT_MS }, () => {
     await scene.until(twin, ({ active, webhook }) => active === twin && webhook.in_sync);
     const before = scene.patches.length;
     const frozenAt = Date.now();
-    process.kill(scene.process(frozen).pid, "SIGSTOP");
+    await freezeOutsideTransaction(scene.host, scene.process(frozen).pid);
     await scene.process(twin).line(({ msg }) => msg === `${twin} controls the webhook now`);
     expect(Date.now() - frozenAt).toBeLessThan(OUTER_LIMIT_MS);
     await scene.until(twin, ({ endpoints }) => endpoints.some(({ status }) => status === "unhealthy"));

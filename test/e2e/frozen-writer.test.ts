@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from "vitest";
 import { awayGitHub } from "../helpers/away-github.ts";
-import { freezeInTransaction } from "../helpers/freeze-writer.ts";
+import { freezeInTransaction, freezeOutsideTransaction } from "../helpers/freeze.ts";
 import { workflowRunPayload } from "../helpers/github/workflow-run-payload.ts";
 import { TestHost } from "../helpers/test-host.ts";
 
@@ -24,7 +24,7 @@ it("an instance that is frozen elsewhere, and holds no lock, is left alone by th
   host = await TestHost.create({ github: awayGitHub() });
   const primary = await host.start("primary");
   await host.start("backup");
-  process.kill(primary.pid, "SIGSTOP");
+  await freezeOutsideTransaction(host, primary.pid);
   const answer = await host.sendEvent("backup", workflowRunPayload({ runId: 60_000_001 }));
   expect(answer.status).toBe(202);
   process.kill(primary.pid, "SIGCONT");

@@ -3,11 +3,23 @@ import { lockHolder } from "../../app/store/sqlite/lock-holder.ts";
 import { workflowRunPayload } from "./github/workflow-run-payload.ts";
 import type { TestHost } from "./test-host.ts";
 
+/** A thread stops when it leaves the kernel. */
 const SETTLE_MS = 20;
+
+/** Stops a process; tells whether it holds the store's write lock, now that nothing in it moves. */
+async function stop(host: TestHost, pid: number): Promise<{ inTransaction: boolean }> {
+  process.kill(pid, "SIGSTOP");
+  await sleep(SETTLE_MS);
+  return { inTransaction: (await lockHolder(databasePath(host))) === pid };
+}
+
+/** Stops an instance outside of any write transaction: nobody waits for it, so that its twin does not end it. */
+export async function freezeOutsideTransaction(host: TestHost, pid: number): Promise<void> {
+  while ((await stop(host, pid)).inTransaction) process.kill(pid, "SIGCONT");
+}
 
 /** Sends events to an instance until it was stopped while it held the store's write lock. */
 export async function freezeInTransaction(host: TestHost, instance: string, pid: number): Promise<void> {
-  const path = `${host.stateDirectory}/twinhook.db`;
   let frozen = false;
   const load = Array.from({ length: 4 }, async (_, worker) => {
     for (let i = 0; !frozen; i++)
@@ -19,12 +31,12 @@ export async function freezeInTransaction(host: TestHost, instance: string, pid:
         .catch(() => {});
   });
   while (!frozen) {
-    if ((await lockHolder(path)) !== pid) continue;
-    process.kill(pid, "SIGSTOP");
-    // It may have committed in the moment between the look and the signal; a thread stops when it leaves the kernel.
-    await sleep(SETTLE_MS);
-    frozen = (await lockHolder(path)) === pid;
+    if ((await lockHolder(databasePath(host))) !== pid) continue;
+    // It may have committed in the moment between the look and the signal.
+    frozen = (await stop(host, pid)).inTransaction;
     if (!frozen) process.kill(pid, "SIGCONT");
   }
   void Promise.allSettled(load);
 }
+
+const databasePath = (host: TestHost) => `${host.stateDirectory}/twinhook.db`;
