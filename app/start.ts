@@ -7,6 +7,7 @@ import { localUrl } from "./config/listen-address.ts";
 import { type Config, configWarnings } from "./config/load.ts";
 import type { InstanceConfig } from "./config/schema.ts";
 import { untilFrozen } from "./liveness.ts";
+import { identify, isStopped } from "./run/process-identity.ts";
 
 /** The pause before an instance that died is started again: doubled each time, up to the limit. */
 const FIRST_PAUSE_MS = 250;
@@ -96,6 +97,10 @@ async function keepRunning(
     untilFrozen(localUrl(instance), {
       clock,
       signal: AbortSignal.any([signal, watch.signal]),
+      isStopped: () => {
+        const identity = identify(child.pid as number);
+        return identity !== undefined && isStopped(identity);
+      },
       onUp: () => log.info({ name, pid: child.pid }, "instance is up"),
     }).then(
       (reason) => {

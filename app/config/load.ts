@@ -1,5 +1,7 @@
 import { dirname, resolve } from "node:path";
+import { closest } from "fastest-levenshtein";
 import type { z } from "zod";
+import { describeKey } from "./describe-value.ts";
 import { type Environment, GITHUB_URL, missingCredentials, readEnvironment } from "./environment.ts";
 import { ConfigError } from "./problem.ts";
 import { type Checkable, checkRules } from "./rules.ts";
@@ -11,6 +13,7 @@ import {
   type TargetConfig,
 } from "./schema.ts";
 import { isStoreAddress, parseStoreAddress, type StoreAddress } from "./store-address.ts";
+import { WORKFLOW_EVENTS } from "./workflow-events.ts";
 import { YamlFile } from "./yaml-file.ts";
 
 /** The whole configuration of an instance: the file, resolved, and the environment. */
@@ -86,7 +89,7 @@ function checkable(content: unknown, { databaseUrl }: Environment, folder: strin
     alerts: list(file?.alerts).map((value) => part(shape.alerts.unwrap().element, value)),
     deadMansSwitch: part(shape.dead_mans_switch, file?.dead_mans_switch),
     stateDirectory: store && stateDirectoryOf(store, folder),
-    engine: store?.engine,
+    store,
   };
 }
 
@@ -125,6 +128,15 @@ export function configWarnings(config: Config): string[] {
     ...(isReadable(issuer)
       ? [`${issuer} (oidc.issuer) is not encrypted: whoever is on the way can forge tokens; use https://`]
       : []),
+    ...config.targets.flatMap(({ events }, index) =>
+      events
+        .filter((event) => !WORKFLOW_EVENTS.includes(event))
+        .map(
+          (event) =>
+            `targets[${index}].events: no event of GitHub's is known by the name ${describeKey(event)}; ` +
+            `did you mean ${closest(event, WORKFLOW_EVENTS)}? Runs that it starts are deployed, others' are not`,
+        ),
+    ),
   ];
 }
 

@@ -1,11 +1,13 @@
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
+import { createSecureContext } from "node:tls";
 import { checkAlerts } from "./check-alerts.ts";
 import { checkStateFolder } from "./check-state-folder.ts";
 import { APP_SECRETS } from "./environment.ts";
 import { listenClash } from "./listen-address.ts";
 import type { ConfigProblem } from "./problem.ts";
 import type { AlertConfig, FileConfig, InstanceConfig, TargetConfig } from "./schema.ts";
+import type { StoreAddress } from "./store-address.ts";
 import { wrongSecret } from "./wrong-secret.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
@@ -20,8 +22,8 @@ export interface Checkable {
   deadMansSwitch: FileConfig["dead_mans_switch"] | undefined;
   /** Where the store and the host's locks are to be. */
   stateDirectory: string | undefined;
-  /** The engine's name, `sqlite` or `postgres`, whether the file or the environment chose it. */
-  engine: string | undefined;
+  /** Whether the file or the environment chose it. */
+  store: StoreAddress | undefined;
 }
 
 type Rest = Pick<ConfigProblem, "expected" | "got" | "remedy">;
@@ -32,11 +34,24 @@ export function checkRules(config: Checkable, file: YamlFile, env: NodeJS.Proces
     ...instancesDiffer(config, file),
     ...hostsFit(config, file),
     ...certificatesExist(config, file),
+    ...certificatesFit(config, file),
     ...thresholdsFit(config, file),
     ...targetsDiffer(config, file),
     ...config.targets.flatMap((target, index) => (target ? targetCanRun(target, index, file, env) : [])),
     ...checkAlerts(config, file, env),
     ...checkStateFolder(config.stateDirectory, file),
+    ...storeIsFile(config, file),
+  ];
+}
+
+function storeIsFile({ store }: Checkable, file: YamlFile): ConfigProblem[] {
+  if (store?.engine !== "sqlite" || !isUsable(store.path, constants.F_OK, "directory")) return [];
+  return [
+    file.problem(["store"], {
+      expected: "the path of a file",
+      got: `${store.path}, which is a directory`,
+      remedy: `name a file in it, such as sqlite:${join(store.path, "twinhook.db")}`,
+    }),
   ];
 }
 
@@ -80,7 +95,7 @@ function instancesDiffer({ instances, door }: Checkable, file: YamlFile): Config
   return problems;
 }
 
-function hostsFit({ instances, engine }: Checkable, file: YamlFile): ConfigProblem[] {
+function hostsFit({ instances, store }: Checkable, file: YamlFile): ConfigProblem[] {
   const hosts = new Set(instances.map((instance) => instance?.host).filter((host) => host !== undefined));
   if (hosts.size < 2) return [];
   const problems = instances.flatMap((instance, index) =>
@@ -92,7 +107,7 @@ function hostsFit({ instances, engine }: Checkable, file: YamlFile): ConfigProbl
           remedy: `add host: ${[...hosts].join(" or ")}`,
         }),
   );
-  if (engine === "sqlite")
+  if (store?.engine === "sqlite")
     problems.push(
       file.problem(["store"], {
         expected: "postgres://…, since the instances are on several hosts",
@@ -115,6 +130,23 @@ function certificatesExist({ instances }: Checkable, file: YamlFile): ConfigProb
       });
     }),
   );
+}
+
+function certificatesFit({ instances }: Checkable, file: YamlFile): ConfigProblem[] {
+  return instances.flatMap((instance, index) => {
+    const { cert, key } = instance?.tls ?? {};
+    if (!cert || !key || ![cert, key].every((path) => isUsable(path, constants.R_OK, "file"))) return [];
+    try {
+      createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) });
+      return [];
+    } catch (error) {
+      return file.problem(["instances", index, "tls"], {
+        expected: "a certificate and its private key without a passphrase, in PEM",
+        got: `${cert} and ${key} (${(error as Error).message})`,
+        remedy: "openssl x509 -noout -text -in CERT and openssl pkey -noout -in KEY show what each one is",
+      });
+    }
+  });
 }
 
 const BACK_AND_FORTH = "an endpoint would fail over and recover at once, back and forth";

@@ -11,15 +11,8 @@ import * as deliveryRuns from "./migrations/0008-delivery-runs.ts";
 import * as deliveriesByRun from "./migrations/0009-deliveries-by-run.ts";
 import * as commitTitles from "./migrations/0010-commit-titles.ts";
 import * as askedFor from "./migrations/0011-asked-for.ts";
+import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
-
-/** The schema that this code writes. It grows by one with every migration. */
-export const SCHEMA_VERSION = 11;
-/**
- * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
- * rises in the release after, when nothing reads what is then taken away (expand, then contract).
- */
-const MIN_CODE_VERSION = 9;
 
 type EngineMigration = (trx: Writer, engine: Store["engine"]) => Promise<void>;
 

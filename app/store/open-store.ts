@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { StoreAddress } from "../config/store-address.ts";
 import { migrate } from "./migrate.ts";
+import { proveCommit } from "./prove-commit.ts";
 import type { Store } from "./store.ts";
 
 export interface OpenOptions {
@@ -17,13 +18,17 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the store and brings it to this code's schema.
- * @throws {StoreUnavailableError} when it cannot be reached, {StoreTooNewError} when it is a newer release's.
+ * Opens the store, brings it to this code's schema, and proves that it takes commits.
+ * @throws {StoreUnavailableError} when it cannot be reached or written to, {StoreTooNewError} when it is a newer release's.
  */
 export async function openStore(address: StoreAddress, options: OpenOptions): Promise<Store> {
   const store = await openEngine(address, options);
   try {
-    if (!options.forRunner) await migrate(store);
+    if (!options.forRunner) {
+      await migrate(store);
+      // Where nothing was to be migrated, nothing was written yet.
+      await proveCommit(store, options.clock.now());
+    }
     return store;
   } catch (error) {
     await store.close();

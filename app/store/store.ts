@@ -36,7 +36,7 @@ export interface Store {
   onChange(listener: () => void): () => void;
   /**
    * Proves that a commit is possible right now, within `limitMs`.
-   * @throws {StoreUnavailableError} when it is not.
+   * @throws {StoreUnavailableError} when it is not, {StoreTooNewError} when a newer release has taken it over.
    */
   probe(limitMs: number): Promise<void>;
   close(): Promise<void>;

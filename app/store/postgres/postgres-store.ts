@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import type { Clock } from "../../clock.ts";
 import { withLimit } from "../limit.ts";
+import { proveCommit } from "../prove-commit.ts";
 import type { Database } from "../schema.ts";
 import type { Reader, Store, TransactionTask, Writer } from "../store.ts";
 import { asUnavailable, codeOf } from "./unavailable.ts";
@@ -124,10 +125,7 @@ export class PostgresStore implements Store {
   }
 
   async probe(limitMs: number): Promise<void> {
-    const commit = this.write((trx) =>
-      trx.updateTable("twinhook_version").set({ probed_at: this.#clock.now() }).execute(),
-    );
-    await withLimit(commit, limitMs, "unreachable");
+    await withLimit(proveCommit(this, this.#clock.now()), limitMs, "unreachable");
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import { Kysely } from "kysely";
 import type { Clock } from "../../clock.ts";
 import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
 import { withLimit } from "../limit.ts";
+import { proveCommit } from "../prove-commit.ts";
 import type { Database } from "../schema.ts";
 import type { Reader, Store, Writer } from "../store.ts";
 import { asUnavailable, isBusy, SqliteConnection } from "./connection.ts";
@@ -44,7 +45,7 @@ export class SqliteStore implements Store {
   #reading: SqliteConnection;
   #options: SqliteStoreOptions;
   #listeners = new Set<() => void>();
-  /** When the last commit succeeded, on the monotonic clock; undefined after one that failed. */
+  /** When a commit was last proven possible, on the monotonic clock; undefined after one that failed. */
   #provenAt: number | undefined;
   /** Why the last commit failed; undefined after one that succeeded. */
   #failure: UnavailableCause | undefined;
@@ -103,7 +104,6 @@ export class SqliteStore implements Store {
   async #noting<T>(commit: () => Promise<T>): Promise<T> {
     try {
       const result = await commit();
-      this.#provenAt = this.#options.clock.monotonic();
       this.#failure = undefined;
       return result;
     } catch (error) {
@@ -168,16 +168,16 @@ export class SqliteStore implements Store {
       if (bavail * bsize < SPARE_BYTES)
         throw new StoreUnavailableError("full", `${bavail * bsize} bytes are free`);
     }
-    const commit = this.write((trx) =>
-      trx.updateTable("twinhook_version").set({ probed_at: clock.now() }).execute(),
-    );
-    await withLimit(commit, limitMs, "locked");
+    await withLimit(proveCommit(this, clock.now()), limitMs, "locked");
+    this.#provenAt = clock.monotonic();
   }
 
   async close(): Promise<void> {
     this.#listeners.clear();
-    await Promise.all([this.#writer.destroy(), this.read.destroy()]);
-    // Kysely ends only those that were ever used.
-    await Promise.all([this.#connection.close(), this.#reading.close()]);
+    // Kysely ends only those that were ever used. The last one clears the log away, which a reader cannot.
+    await this.read.destroy();
+    await this.#reading.close();
+    await this.#writer.destroy();
+    await this.#connection.close();
   }
 }

@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { missingCredentials, readEnvironment } from "../../../app/config/environment.ts";
 import { configWarnings } from "../../../app/config/load.ts";
-import { ConfigFile, content, PRIVATE_KEY, type Variables, withInstances } from "./config-file.ts";
+import {
+  ConfigFile,
+  content,
+  PRIVATE_KEY,
+  type Variables,
+  withInstances,
+  withTarget,
+} from "./config-file.ts";
 
 describe("a variable that cannot be used is refused", () => {
   test.each<[string, string, string]>([
@@ -93,6 +100,13 @@ test("only addresses that others can read along are warned of", () => {
   const issuer = (url: string) => configWarnings(new ConfigFile(content({ oidc: { issuer: url } })).load());
   expect(issuer("http://127.0.0.1:8080")).toEqual([]);
   expect(issuer("http://github.example.com")).toEqual([expect.stringContaining("can forge tokens")]);
+});
+
+test("an event that GitHub does not have is warned of, as no run will come of it", () => {
+  const warnings = (...events: string[]) =>
+    configWarnings(new ConfigFile(withTarget({ events })).load()).filter((line) => line.includes("events"));
+  expect(warnings("push", "workflow_dispatch", "schedule")).toEqual([]);
+  expect(warnings("pussh")).toEqual([expect.stringContaining("by the name pussh; did you mean push?")]);
 });
 
 describe("who signs the tokens of GitHub Actions", () => {

@@ -111,6 +111,16 @@ describe("what no single key can break is refused", () => {
       "instances[0].tls.cert: expected a PEM file that this user may read, got no.pem",
     ],
     [
+      "certificates that are none",
+      withInstances({ tls: { cert: "site/notes.txt", key: "site/deploy.sh" } }, {}),
+      "instances[0].tls: expected a certificate and its private key without a passphrase, in PEM, got ",
+    ],
+    [
+      "a directory for a SQLite file",
+      content({ store: "sqlite:./site" }),
+      "site, which is a directory; name a file in it, such as sqlite:",
+    ],
+    [
       "a directory that is missing",
       withTarget({ directory: "nowhere" }),
       "targets[0].directory: expected a directory that exists and that this user may enter, got nowhere; mkdir -p nowhere",

@@ -1,0 +1,19 @@
+import { StoreTooNewError } from "./errors.ts";
+import { SCHEMA_VERSION } from "./schema-version.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * Commits a mark, at the wall clock's `now` (ms).
+ * @throws {StoreUnavailableError} when it could not be committed, {StoreTooNewError} when a newer release has
+ * meanwhile taken away what this code needs.
+ */
+export async function proveCommit(store: Store, now: number): Promise<void> {
+  await store.write(async (trx) => {
+    const found = await trx
+      .updateTable("twinhook_version")
+      .set({ probed_at: now })
+      .returning(["version", "min_code_version"])
+      .executeTakeFirstOrThrow();
+    if (found.min_code_version > SCHEMA_VERSION) throw new StoreTooNewError(found, SCHEMA_VERSION);
+  });
+}
