@@ -11,6 +11,7 @@ By OIDC, without a secret: give the job the permission to ask for tokens. (The t
       deploy:
         permissions:
           id-token: write
+          deployments: write  # leaves the request at GitHub when no instance answers
           contents: read
 
 By a secret: store the value that the instances hold in the variable that the target's \`action.secret_env\` names as a secret of the repository, and add it to the step.

@@ -1,16 +1,18 @@
 import { html } from "hono/html";
 import type { HttpProblem } from "../web/problem.ts";
-import { type Markup, page } from "./layout.ts";
+import { type Markup, type Page, page } from "./layout.ts";
 import { icon } from "./parts/icons.ts";
 import { sentence } from "./parts/sentence.ts";
 
-/** What a person is told in place of the page that they asked for. */
-export function problemPage(problem: Pick<HttpProblem, "status" | "message">): Markup {
+/** What a person is told in place of the page that they asked for; who is signed in finds their way from there. */
+export function problemPage(
+  problem: Pick<HttpProblem, "status" | "message">,
+  signedIn: Pick<Page, "viewer" | "csrfToken"> = { viewer: null, csrfToken: null },
+): Markup {
   const title = TITLES[problem.status] ?? "Something went wrong";
   return page({
     title,
-    viewer: null,
-    csrfToken: null,
+    ...signedIn,
     body: html`<div class="narrow empty">
       ${icon(problem.status === 404 ? "search" : "warning")}
       <h1>${title}</h1>

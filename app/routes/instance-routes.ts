@@ -77,7 +77,12 @@ export async function instanceRoutes(
     },
     routes: [...apiRoutes(all), ...pageRoutes(all)],
     pageHeaders: pageHeaders({ origins: signIn.places.origins }),
-    problemPage: (problem, c) => c.html(problemPage(problem), problem.status as 404),
+    problemPage: async (problem, c) => {
+      // The page is shown also where the store, or whoever else is asked, is what failed.
+      const session = await signIn.sessionOf(c.req.header()).catch(() => null);
+      const frame = session && { viewer: session.identity, csrfToken: signIn.sessions.csrfToken(session) };
+      return c.html(problemPage(problem, frame ?? undefined), problem.status as 404);
+    },
     log,
   });
   const { notices, pageUrl } = parts;

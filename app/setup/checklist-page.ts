@@ -27,15 +27,17 @@ export function checklistPage({ list, csrfToken, tested }: ChecklistPage): Marku
         repositories.length > 0,
         "Install it on your repositories",
         html`<p>${
-          repositories.length === 0
-            ? "It is installed on no repository yet."
-            : `It is installed on ${repositories.length === 1 ? "one repository" : `${repositories.length} repositories`}.`
+          facts === null
+            ? "GitHub did not say where it is installed."
+            : repositories.length === 0
+              ? "It is installed on no repository yet."
+              : `It is installed on ${repositories.length === 1 ? "one repository" : `${repositories.length} repositories`}.`
         } ${facts && html`<a href="${facts.url}/installations/new">Choose repositories at GitHub</a>.`}</p>`,
       )}
       ${step(
         repositories.length > 0 && lacking.length === 0,
         "Say what each repository deploys",
-        html`${repositories.length === 0 && html`<p>Repositories are listed here when the App is installed on them.</p>`}
+        html`${facts && repositories.length === 0 && html`<p>Repositories are listed here when the App is installed on them.</p>`}
         <ul>${repositories.map(
           ({ name, targets }) =>
             html`<li>${

@@ -12,7 +12,7 @@ export interface FirstConfig {
   admins: readonly string[];
 }
 
-const HEADER = `# Twinhook's configuration. twinhook.example.yml has every key with comments; check it: --check
+const HEADER = `# Twinhook's configuration. twinhook.example.yml has every key with comments; npm run check finds what is wrong.
 `;
 
 /** The text of a first twinhook.yml, in which there is no target yet. */

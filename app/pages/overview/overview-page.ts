@@ -84,7 +84,13 @@ export async function overviewPage(o: PageOptions, viewer: Viewer): Promise<Live
           ${box("Nothing forgotten", "numbers", frame)}
         </div>
       </div>
-      ${operates && switchoverDialogs(o.config.instances.map(({ name }) => name))}`,
+      ${
+        operates &&
+        switchoverDialogs(
+          o.config.instances.map(({ name }) => name),
+          overview.active,
+        )
+      }`,
   };
 }
 

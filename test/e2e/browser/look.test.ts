@@ -85,6 +85,7 @@ describe("the pages", { timeout: LIMIT_MS }, () => {
       const answer = await page.goto(scene.host.url("primary", path));
       expect(answer?.status()).toBe(404);
       await page.getByRole("heading", { name: "Page not found" }).waitFor();
+      await page.getByRole("navigation").getByRole("link", { name: "Deployments" }).waitFor();
       expect(await accessibilityProblems(page)).toEqual([]);
     }
     await page.getByRole("link", { name: "Back to the overview" }).click();
