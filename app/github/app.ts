@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { Probot, ProbotOctokit } from "probot";
 import type { Environment } from "../config/environment.ts";
 import { classifyGitHubError } from "./github-error.ts";
+import { callLimit } from "./repository-access.ts";
 
 /** Octokit without Probot's own retries and write throttling: the outbox decides when to send again. */
 const PlainOctokit = ProbotOctokit.defaults((options: OctokitOptions) => ({
@@ -9,11 +10,17 @@ const PlainOctokit = ProbotOctokit.defaults((options: OctokitOptions) => ({
   retry: { enabled: false },
   // Probot gives options of its own, so that only what is set last holds.
   throttle: { ...options.throttle, enabled: false },
+  request: { ...options.request, fetch: limitedFetch },
 }));
 
 interface OctokitOptions {
   throttle?: object;
+  request?: object;
 }
+
+/** Octokit asks for tokens by itself, without the signal of the call that needs one: such a call has the limit too. */
+const limitedFetch: typeof fetch = (url, init) =>
+  fetch(url, init?.signal ? init : { ...init, ...callLimit() });
 
 /** What came of a call to GitHub's API. */
 export interface GitHubCall {

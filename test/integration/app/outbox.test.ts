@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
 import { readEnvironment } from "../../../app/config/environment.ts";
@@ -131,6 +131,25 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
     );
     expect(posts).toHaveLength(2);
     expect((posts[1]?.at ?? 0) - (posts[0]?.at ?? 0)).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it("arrives although GitHub never answered when it was asked for a token", async () => {
+    const { github, start, accept } = await setup(engine);
+    const limits: AbortController[] = [];
+    const timeout = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => {
+      const limit = new AbortController();
+      limits.push(limit);
+      return limit.signal;
+    });
+    onTestFinished(() => timeout.mockRestore());
+    const route = "POST /app/installations/*/access_tokens";
+    const fault = github.faults.add({ kind: "hang" }, { route, times: 1 });
+    await start();
+    await accept(100);
+    await github.waitFor(() => fault.hits === 1);
+    timeout.mockRestore();
+    for (const limit of limits) limit.abort(new DOMException("it took too long", "TimeoutError"));
+    await shows(github, ["queued"]);
   });
 
   it("makes no second Deployment when the answer to the first was lost", async () => {
