@@ -43,26 +43,48 @@ interface Progress {
 }
 
 /** Whether it may hold what a target waits for, as far as the row tells; the first row of an event is its newest. */
-function isWanted({ event, action, deliveredAt, guid }: LoggedDelivery, { since, rows }: Progress): boolean {
-  return event === "workflow_run" && action === "completed" && deliveredAt >= since && !rows.has(guid);
+function isWanted({ event, action, deliveredAt, guid }: LoggedDelivery, progress: Progress): boolean {
+  const { since, rows, failures } = progress;
+  const passedOver = failures.get(guid) === TRIES;
+  return (
+    event === "workflow_run" &&
+    action === "completed" &&
+    deliveredAt >= since &&
+    !rows.has(guid) &&
+    !passedOver
+  );
 }
 
 /**
  * Finds what GitHub could not deliver. It reads GitHub's own log, asks the store which events are not on record,
  * and fetches the payloads of those alone. It needs neither a public URL nor a redelivery. A look that is broken
  * off goes on where it was when it is taken again, and the next one begins where the last complete one began.
+ * Only who asks for a look wants to know of what failed since, and has the log listed anew.
  */
 export class CatchUp implements Look {
   readonly name = "the catch-up";
   readonly everyMs = 60_000;
   #o: CatchUpOptions;
   #progress: Progress | undefined;
+  #listAnew = false;
 
   constructor(options: CatchUpOptions) {
     this.#o = options;
   }
 
+  /** The next look lists the log from its newest row, be it one that was broken off. */
+  listAnew(): void {
+    this.#listAnew = true;
+  }
+
   async collect(signal: AbortSignal): Promise<Collected> {
+    if (this.#listAnew && this.#progress)
+      Object.assign(this.#progress, {
+        cursor: null,
+        listed: false,
+        startedAt: null,
+      } satisfies Partial<Progress>);
+    this.#listAnew = false;
     this.#progress ??= await this.#begin();
     const progress = this.#progress;
     if (!progress.listed) await this.#list(progress, signal);

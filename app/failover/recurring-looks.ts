@@ -60,11 +60,13 @@ export class RecurringLooks {
    * done, be it at the second try.
    */
   everywhere(): Promise<void> {
+    this.#catchUp.listAnew();
     return this.#recurring.now();
   }
 
   /** The same for what GitHub could not deliver lately. */
   catchUp(): Promise<void> {
+    this.#catchUp.listAnew();
     return this.#recurring.now([this.#catchUp]);
   }
 

@@ -205,15 +205,10 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
         github.faults.add({ kind: "secondary-rate-limit", retryAfterS: 17 }, { route: `${LOG}/*` });
       return answers === 8;
     }, 60_000);
-    const { pause, looks } = await scene.look();
+    const { pause } = await scene.look();
     expect(pause).toBe(17_000);
     expect(await scene.deployments()).toEqual([]);
     expect(await scene.lastLook()).toBeUndefined();
-    // Being asked does not make it call GitHub before the time.
-    const calls = github.requests.length;
-    void looks.catchUp();
-    expect(await clock.asleep()).toBe(17_000);
-    expect(github.requests.length).toBe(calls);
 
     github.faults.clear();
     clock.advance(17_000);
@@ -222,6 +217,27 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     const fetched = scene.requests(ONE).filter(({ status }) => status === 200);
     expect(fetched).toHaveLength(30);
     expect(scene.requests(LOG)).toHaveLength(2);
+  });
+
+  it("is done for who asks after it was cut short only once it has listed what failed since", async () => {
+    const scene = await setLooks(engine);
+    const { github, clock } = scene;
+    const before = await scene.completeRuns(2);
+    withoutReconciling(github);
+    github.faults.add({ kind: "secondary-rate-limit", retryAfterS: 17 }, { route: `${LOG}/*`, times: 1 });
+    const { looks } = await scene.look();
+    const since = await scene.completeRuns(1);
+    const calls = github.requests.length;
+    const asked = looks.catchUp();
+    // Being asked does not make it call GitHub before the time.
+    expect(await clock.asleep()).toBe(17_000);
+    expect(github.requests.length).toBe(calls);
+
+    clock.advance(17_000);
+    await asked;
+    expect((await scene.deployments()).map(({ run_id }) => run_id)).toEqual([...before, ...since]);
+    const fetched = scene.requests(ONE).filter(({ status }) => status === 200);
+    expect(fetched).toHaveLength(3);
   });
 
   it("leaves a tenth of the hour's calls for the webhook's URL, and waits for the next hour", async () => {
@@ -270,8 +286,10 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     github.faults.add({ kind: "status", status: 404 }, { route: `GET /app/hook/deliveries/${goneId}` });
     github.faults.add({ kind: "status", status: 500 }, { route: `GET /app/hook/deliveries/${brokenId}` });
     withoutReconciling(github);
-    await scene.look();
+    const { looks } = await scene.look();
     for (let tries = 1; tries < 10 && !(await scene.lastLook()); tries++) {
+      // Being asked does not begin the tries anew.
+      void looks.catchUp();
       clock.advance(MINUTE_MS);
       await clock.asleep();
     }
