@@ -1,4 +1,5 @@
 import type { DeploymentStatus } from "../../shared/deployment.ts";
+import { inSlices } from "../store/in-slices.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 
 /** A status that GitHub is to show for a deployment. */
@@ -30,6 +31,6 @@ export async function announce(
     token: 0,
     lease_until: null,
   }));
-  await trx.insertInto("outbox").values(rows).execute();
+  await inSlices(rows, (slice) => trx.insertInto("outbox").values(slice).execute());
   await store.notify(trx);
 }

@@ -1,4 +1,5 @@
 import { type Selectable, sql } from "kysely";
+import { inSlices } from "../store/in-slices.ts";
 import type { DeploymentRow } from "../store/schema.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
@@ -74,6 +75,8 @@ export async function claimInTransaction(
     .orderBy("order_run_id")
     .orderBy("order_run_attempt")
     .orderBy("seq")
+    // One that is cancelled at this moment does not begin any more.
+    .$if(store.engine === "postgres", (query) => query.forUpdate())
     .execute();
   const markOrder = { runId: mark.mark_run_id, runAttempt: mark.mark_run_attempt };
   const late = waiting.filter((row) => compareOrder(orderOf(row), markOrder) < 0);
@@ -151,16 +154,15 @@ async function supersede(
 ): Promise<void> {
   if (rows.length === 0) return;
   const ids = rows.map(({ id }) => id);
-  await trx
-    .updateTable("deployments")
-    .set({
-      status: "superseded",
-      superseded_by: by,
-      reason: "a newer run took its place before it began",
-      finished_at: await store.now(trx),
-    })
-    .where("id", "in", ids)
-    .execute();
+  const superseded = {
+    status: "superseded" as const,
+    superseded_by: by,
+    reason: "a newer run took its place before it began",
+    finished_at: await store.now(trx),
+  };
+  await inSlices(ids, (slice) =>
+    trx.updateTable("deployments").set(superseded).where("id", "in", slice).execute(),
+  );
   await announce(
     trx,
     store,

@@ -18,6 +18,8 @@ export async function requeue(
     .selectAll()
     .where("id", "=", id)
     .where("status", "in", ["failed", "cancelled"])
+    // Who asks for it a second time waits, and then finds that it is queued, or runs.
+    .$if(store.engine === "postgres", (query) => query.forUpdate())
     .executeTakeFirst();
   if (!row) return false;
   const overtaken = compareOrder({ runId: row.order_run_id, runAttempt: row.order_run_attempt }, mark) < 0;

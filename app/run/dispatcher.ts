@@ -5,6 +5,7 @@ import { pending, type RunningDeployment } from "../queue/pending.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { inheritedEnvironment } from "./command-environment.ts";
+import { giveUpOrphan } from "./give-up-orphan.ts";
 import { lockNames } from "./lock-names.ts";
 import { tryAcquireAll } from "./os-lock.ts";
 import { isAlive } from "./process-identity.ts";
@@ -13,6 +14,8 @@ import type { RunnerPool } from "./runner-pool.ts";
 
 /** How often to look without having been woken: for runners of others that died, and leases that ran out. */
 const SWEEP_MS = 1_000;
+/** How long a twin has to clear away what is left of a target that only its own configuration still names. */
+const ORPHAN_MS = 60_000;
 
 /**
  * Gives work to runners: whenever something waits for a target that nobody is working on, or a runner is gone
@@ -32,6 +35,8 @@ export class Dispatcher {
   /** What ran at the last look. */
   #occupied: RunningDeployment[] = [];
   #unconfigured = new Set<string>();
+  /** Since when deployments of targets that are not configured are known to have lost their runner. */
+  #orphans = new Map<string, number>();
   #looking = false;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
@@ -124,6 +129,7 @@ export class Dispatcher {
     if (this.#closed) return;
     const gone = running.filter((deployment) => this.#isGone(deployment));
     this.#occupied = running.filter((deployment) => !gone.includes(deployment));
+    this.#giveUpOrphans(gone.filter((d) => d.host === this.#host && !this.#find(d.repository_key, d.target)));
     for (const { repositoryKey: key, target: name } of [
       ...gone.map((d) => ({ repositoryKey: d.repository_key, target: d.target })),
       ...waiting,
@@ -136,6 +142,19 @@ export class Dispatcher {
         this.#isWorthIt(target)
       )
         this.#assign(target);
+    }
+  }
+
+  #giveUpOrphans(found: readonly RunningDeployment[]): void {
+    const now = this.#clock.monotonic();
+    this.#orphans = new Map(found.map(({ id }) => [id, this.#orphans.get(id) ?? now]));
+    for (const orphan of found) {
+      if (now - (this.#orphans.get(orphan.id) ?? now) < ORPHAN_MS) continue;
+      this.#orphans.set(orphan.id, now);
+      const place = { store: this.#store, clock: this.#clock, registry: this.#registry };
+      void giveUpOrphan({ ...place, lockDirectory: this.#lockDirectory }, orphan).catch((error) =>
+        this.#log.warn({ err: error, deployment: orphan.id }, "cannot give up a deployment without a target"),
+      );
     }
   }
 

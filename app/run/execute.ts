@@ -41,7 +41,8 @@ export function execute(options: {
   // A path is looked at here, where its fault can be named; other names are looked for along the PATH.
   if (argv[0].includes("/")) accessSync(resolve(target.directory, argv[0]), access.X_OK);
   const environment = commandEnvironment(deployment, target, inherited, payloadFile);
-  launcher.launch({ argv, directory: target.directory, environment });
+  const secret = new Set([...Object.keys(target.env), ...target.pass_env]);
+  launcher.launch({ argv, directory: target.directory, environment, secret });
 
   let endedBy: EndedBy | null = null;
   let ending: Promise<void> | undefined;

@@ -1,11 +1,14 @@
 import type { Clock } from "../clock.ts";
 import { type Lease, LeaseLostError } from "../queue/lease.ts";
 import { renew } from "../queue/renew.ts";
+import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
 import type { Execution } from "./execute.ts";
 
 /** A third of the lease. */
 const RENEW_MS = 10_000;
+/** A database that was cut off leaves a renewal without any answer for many minutes. */
+const RENEW_LIMIT_MS = 2_000;
 /** How often a runner that cannot renew tries again. */
 const RENEW_RETRY_MS = 1_000;
 /** On PostgreSQL a command is ended this long after the last renewal, well before another host may take over. */
@@ -29,9 +32,14 @@ export function keepLease(options: {
   let stopped = false;
 
   const renewNow = async () => {
+    const sentAt = clock.monotonic();
+    const renewal = renew(store, lease).then((renewed) => {
+      // One that took too long counts nevertheless.
+      renewedAt = Math.max(renewedAt, sentAt);
+      return renewed;
+    });
     try {
-      const { cancelRequested } = await renew(store, lease);
-      renewedAt = clock.monotonic();
+      const { cancelRequested } = await withLimit(renewal, RENEW_LIMIT_MS, "slow");
       if (cancelRequested) execution.end("cancel");
       schedule(RENEW_MS);
     } catch (error) {

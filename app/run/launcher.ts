@@ -9,6 +9,8 @@ export interface Launch {
   directory: string;
   /** The whole environment; nothing is inherited. */
   environment: Record<string, string>;
+  /** The variables whose values may be secrets. */
+  secret: ReadonlySet<string>;
 }
 
 /** How a process ended. */
@@ -69,17 +71,37 @@ export class Launcher {
   }
 
   /** Turns the shell into the command. What it cannot do the shell says in the command's output. */
-  launch({ argv, directory, environment }: Launch): void {
-    const assignments = Object.entries(environment).map(([name, value]) => quote(`${name}=${value}`));
-    // The program `env`, since a shell adds variables of its own, and has some that cannot be set.
-    const command = ["exec", "/usr/bin/env", "-i", ...assignments, ...argv.map(quote), "</dev/null"];
-    this.#child.stdin?.end(`cd ${quote(directory)} || exit 127\n${command.join(" ")}\n`);
+  launch(launch: Launch): void {
+    this.#child.stdin?.end(scriptOf(launch));
   }
 
   /** Lets a shell end that is not needed. */
   dismiss(): void {
     this.#child.stdin?.end();
   }
+}
+
+/** What a shell exports by itself, be it dash, bash or busybox. */
+const ADDED_BY_SHELLS = ["PWD", "OLDPWD", "SHLVL", "_"];
+/** What a shell does not let be set, or takes to be meant for itself. */
+const OF_SHELLS =
+  /^(_|BASH.*|COMP_.*|DIRSTACK|E?UID|ENV|FC.*|FUNCNAME|GLOBIGNORE|GROUPS|HIST.*|HOSTNAME|IFS|LANG|LC_.*|LINENO|MAIL.*|OLDPWD|OPT(ARG|ERR|IND)|PATH|PIPESTATUS|POSIXLY_CORRECT|PPID|PROMPT.*|PS\d|PWD|RANDOM|REPLY|SECONDS|SHELL.*|SHLVL|SRANDOM|TERM|TIMEFORMAT|TMOUT)$/;
+
+/**
+ * The script by which a shell becomes the command. What may be secret it exports, since everybody on the host can
+ * read a command line, and auditing may keep it. The rest is for the program `env`, since a shell adds variables of
+ * its own, and has some that cannot be set.
+ */
+export function scriptOf({ argv, directory, environment, secret }: Launch): string {
+  const isExported = ([name]: [string, string]) => secret.has(name) && !OF_SHELLS.test(name);
+  const variables = Object.entries(environment);
+  const exported = variables.filter(isExported).map(([name, value]) => `export ${name}=${quote(value)}`);
+  const assigned = variables
+    .filter((variable) => !isExported(variable))
+    .map(([name, value]) => quote(`${name}=${value}`));
+  const removed = ADDED_BY_SHELLS.map((name) => `-u ${name}`);
+  const command = ["exec", "/usr/bin/env", ...removed, ...assigned, ...argv.map(quote), "</dev/null"];
+  return [`cd ${quote(directory)} || exit 127`, ...exported, command.join(" "), ""].join("\n");
 }
 
 /** One word for a POSIX shell, whatever it holds. */

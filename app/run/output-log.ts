@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
+import { inSlices } from "../store/in-slices.ts";
 import { storableText } from "../store/storable-text.ts";
 import type { Store } from "../store/store.ts";
 
@@ -119,11 +120,13 @@ export class OutputLog {
     try {
       await this.#store.write(async (trx) => {
         // A commit may have reached the disk although its answer was lost.
-        await trx
-          .insertInto("log_chunks")
-          .values(rows)
-          .onConflict((c) => c.doNothing())
-          .execute();
+        await inSlices(rows, (slice) =>
+          trx
+            .insertInto("log_chunks")
+            .values(slice)
+            .onConflict((c) => c.doNothing())
+            .execute(),
+        );
         await this.#store.notify(trx);
       });
       this.#seq += rows.length;

@@ -58,6 +58,9 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
       host: place.host,
     };
     let claimed = await untilAvailable(() => claim(store, request));
+    // A claim of this very attempt's that was committed, while its answer was lost.
+    if (claimed.kind === "occupied" && claimed.by.holder === attempt.holder)
+      claimed = { kind: "claimed", deployment: claimed.by };
     if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by)))
       claimed = await untilAvailable(() => claim(store, request));
     if (claimed.kind !== "claimed") return claimed.kind;
@@ -116,7 +119,10 @@ async function run(
   const ranMs = clock.monotonic() - begunAt;
   letGo();
   await log.settle();
-  await untilAvailable(() => log.store());
+  // How the command ended counts, whatever becomes of its log.
+  await untilAvailable(() => log.store()).catch((error: Error) =>
+    tell({ type: "error", message: `the log of ${deploymentId} is not complete: ${error.message}` }),
+  );
   await record(place, () =>
     ending.endedBy === "lease_lost"
       ? interrupt(store, deployment, target.on_interrupt, ending.reason ?? "")

@@ -112,10 +112,17 @@ export class RunnerPool {
       if (from.type === "error") this.#log.error({ runner: child.pid }, from.message);
       runner.onMessage?.(from);
     });
-    child.on("exit", () => {
+    const gone = () => {
       this.#spare = this.#spare.filter((spare) => spare !== runner);
       clearTimeout(runner.idleTimer);
       runner.onExit?.();
+    };
+    child.on("exit", gone);
+    void child.then((result) => {
+      if (child.pid !== undefined) return;
+      // Where no process could be made, none exits.
+      this.#log.error(`no runner can be started: ${result.originalMessage}`);
+      gone();
     });
     runner.send(this.#preparation);
     return runner;

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import type { Arrival } from "../../../app/accept/arrival.ts";
@@ -11,6 +12,8 @@ import { interrupt } from "../../../app/queue/interrupt.ts";
 import { LeaseLostError } from "../../../app/queue/lease.ts";
 import { renew } from "../../../app/queue/renew.ts";
 import { retry } from "../../../app/queue/retry.ts";
+import { inSlices } from "../../../app/store/in-slices.ts";
+import type { Store, Writer } from "../../../app/store/store.ts";
 import { countVerifications } from "../../../app/web/count-verifications.ts";
 import { manualArrival, runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { stableSha } from "../../helpers/github/stable-values.ts";
@@ -152,6 +155,34 @@ describe.each(ENGINES)("the order of deployments on %s", (engine) => {
     await end(deployment);
     expect((await next()).kind).toBe("nothing");
   });
+
+  it("supersedes by one claim what no single statement could hold", async () => {
+    const target = testTarget({ queue: "latest" });
+    const { accept, begin, store } = await queueOf(engine, target);
+    await accept(runArrival(1, [target]));
+    const { seq: _, ...first } = await store.read
+      .selectFrom("deployments")
+      .selectAll()
+      .executeTakeFirstOrThrow();
+    const others = Array.from({ length: 8_000 }, (_, i) => i + 2).map((run) => ({
+      ...first,
+      ...{ id: `dep_${run}`, run_id: run, order_run_id: run },
+    }));
+    await store.write((trx) =>
+      inSlices(others, (slice) => trx.insertInto("deployments").values(slice).execute()),
+    );
+    expect((await begin()).run_id).toBe(8_001);
+    const rest = await store.read
+      .selectFrom("deployments")
+      .select(["status", (e) => e.fn.countAll<number>().as("count")])
+      .groupBy("status")
+      .orderBy("status")
+      .execute();
+    expect(rest).toEqual([
+      { status: "running", count: 1 },
+      { status: "superseded", count: 8_000 },
+    ]);
+  }, 30_000);
 
   it("supersedes at the claim what was accepted before a newer run overtook it", async () => {
     const { accept, targets, begin, end, row, store, next } = await queueOf(engine);
@@ -362,5 +393,45 @@ describe.each(ENGINES)("leases on %s", (engine) => {
     await cancel(store, second.id);
     expect(await interrupt(store, await row(second.id), "retry", "gone")).toBe("cancelled");
     expect((await next()).kind).toBe("nothing");
+  });
+});
+
+describe("two that change one deployment at the same moment, on postgres", () => {
+  /** Does `first` in a transaction that is committed only when `second` waits for it; returns what `second` says. */
+  async function meanwhile<T>(
+    store: Store,
+    first: (trx: Writer) => Promise<unknown>,
+    second: () => Promise<T>,
+  ) {
+    let saying: Promise<T> | undefined;
+    await store.write(async (trx) => {
+      await first(trx);
+      saying = second();
+      await expect
+        .poll(async () => {
+          const { rows } = await sql`select 1 from pg_locks where not granted`.execute(store.read);
+          return rows.length;
+        })
+        .toBeGreaterThan(0);
+    });
+    return saying;
+  }
+  const change = (id: string, values: { status: "cancelled" | "running" }) => (trx: Writer) =>
+    trx.updateTable("deployments").set(values).where("id", "=", id).execute();
+
+  it("what is cancelled while it is claimed does not begin", async () => {
+    const { accept, targets, next, row, store } = await queueOf("postgres");
+    const { id } = await accept(runArrival(100, targets));
+    const claimed = await meanwhile(store, change(id, { status: "cancelled" }), () => next());
+    expect(claimed).toEqual({ kind: "nothing" });
+    expect((await row(id)).status).toBe("cancelled");
+  });
+
+  it("what was retried and runs already is not put into the queue once more", async () => {
+    const { accept, targets, begin, end, row, store } = await queueOf("postgres");
+    const { id } = await accept(runArrival(100, targets));
+    await end(await begin(), "failed");
+    await meanwhile(store, change(id, { status: "running" }), () => retry(store, id));
+    expect(await row(id)).toMatchObject({ status: "running", attempt: 1 });
   });
 });

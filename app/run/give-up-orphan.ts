@@ -1,0 +1,40 @@
+import type { Clock } from "../clock.ts";
+import { interrupt } from "../queue/interrupt.ts";
+import type { RunningDeployment } from "../queue/pending.ts";
+import type { Store } from "../store/store.ts";
+import { endLeftovers } from "./interrupted.ts";
+import { lockNames } from "./lock-names.ts";
+import { tryAcquireAll } from "./os-lock.ts";
+import type { RunRegistry } from "./run-registry.ts";
+
+/**
+ * Ends a deployment whose runner is gone, and whose target the configuration does not name any more: no runner of
+ * that target will come to clear it away, and it would keep a named lock for good. Of this host's alone.
+ */
+export async function giveUpOrphan(
+  place: { store: Store; clock: Clock; registry: RunRegistry; lockDirectory: string },
+  { id, repository_key: repository, target: name, lock, holder }: RunningDeployment,
+): Promise<void> {
+  const { store, clock, registry, lockDirectory } = place;
+  // Who holds them knows that no runner of the host is at work on it.
+  const locks = tryAcquireAll(lockDirectory, lockNames({ repository, name, lock }));
+  if (!locks) return;
+  try {
+    const row = await store.read
+      .selectFrom("deployments")
+      .selectAll()
+      .where("id", "=", id)
+      .where("holder", "=", holder)
+      .executeTakeFirst();
+    if (!row) return;
+    await endLeftovers(registry, holder ?? "", clock);
+    await interrupt(
+      store,
+      row,
+      "fail",
+      "its runner process ended, and its target is not configured any more",
+    );
+  } finally {
+    for (const held of locks) held.release();
+  }
+}

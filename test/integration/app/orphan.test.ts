@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import pino from "pino";
+import { describe, expect, it } from "vitest";
+import { Acceptor } from "../../../app/accept/acceptor.ts";
+import { systemClock } from "../../../app/clock.ts";
+import { claim } from "../../../app/queue/claim.ts";
+import { Dispatcher } from "../../../app/run/dispatcher.ts";
+import { RunRegistry } from "../../../app/run/run-registry.ts";
+import type { RunnerPool } from "../../../app/run/runner-pool.ts";
+import { runArrival, testTarget } from "../../helpers/arrivals.ts";
+import { atTestEnd } from "../../helpers/at-test-end.ts";
+import { ManualClock } from "../../helpers/manual-clock.ts";
+import { ENGINES, newStore, temporaryDirectory } from "../../helpers/stores.ts";
+
+const HOST = "host-1";
+/** So long a twin whose configuration is the older one may take. */
+const PATIENCE_MS = 60_000;
+
+describe.concurrent.each(ENGINES)("a deployment whose runner is gone on %s", (engine) => {
+  it("fails where its target is not configured any more, once no twin has cleared it away", async () => {
+    const store = await newStore(engine);
+    const directory = temporaryDirectory();
+    const renamed = testTarget({ name: "web", lock: "database" });
+    const acceptor = new Acceptor({ store, clock: systemClock, instance: "primary", onQueued: () => {} });
+    await acceptor.accept(runArrival(1, [renamed]));
+    const request = { repositoryKey: "acme/site", target: "web", queue: "latest", lock: "database" } as const;
+    await claim(store, { ...request, holder: "run_gone", instance: "primary", host: HOST });
+    const clock = new ManualClock();
+    const pool = { hasSpare: true, run: () => new Promise(() => {}), close() {} } as unknown as RunnerPool;
+    const dispatcher = new Dispatcher({
+      store,
+      clock,
+      pool,
+      registry: new RunRegistry(directory),
+      host: HOST,
+      lockDirectory: join(directory, "locks"),
+      targets: [testTarget({ name: "site", lock: "database" })],
+      log: pino({ enabled: false }),
+    });
+    atTestEnd(() => dispatcher.close());
+    const row = () => store.read.selectFrom("deployments").selectAll().executeTakeFirstOrThrow();
+    dispatcher.start();
+    // It is seen again and again, and nothing comes of it before the time.
+    await expect.poll(async () => (await row()).status).toBe("running");
+    clock.ms += PATIENCE_MS - 1;
+    dispatcher.wake();
+    expect(await row()).toMatchObject({ status: "running" });
+    clock.ms += PATIENCE_MS;
+    await expect.poll(async () => (await row()).status).toBe("failed");
+    expect(await row()).toMatchObject({
+      lock: null,
+      reason: "interrupted: its runner process ended, and its target is not configured any more",
+    });
+  });
+});

@@ -1,0 +1,97 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { Acceptor } from "../../../app/accept/acceptor.ts";
+import { systemClock } from "../../../app/clock.ts";
+import { Launcher } from "../../../app/run/launcher.ts";
+import type { FromRunner } from "../../../app/run/messages.ts";
+import { identify } from "../../../app/run/process-identity.ts";
+import { runNext } from "../../../app/run/run-next.ts";
+import { RunRegistry } from "../../../app/run/run-registry.ts";
+import { StoreUnavailableError } from "../../../app/store/errors.ts";
+import type { Store } from "../../../app/store/store.ts";
+import { runArrival, testTarget } from "../../helpers/arrivals.ts";
+import { ENGINES, type Engine, newStore, temporaryDirectory } from "../../helpers/stores.ts";
+
+/** What waits for a target, and a runner in this very process that is to run it; its store may be another's view. */
+async function runnerOf(engine: Engine, view: (store: Store) => Store) {
+  const store = await newStore(engine);
+  const directory = temporaryDirectory();
+  const target = testTarget({ run: ["sh", "-c", "echo once | tee -a ran"], directory });
+  const acceptor = new Acceptor({ store, clock: systemClock, instance: "primary", onQueued: () => {} });
+  await acceptor.accept(runArrival(1, [target]));
+  const registry = new RunRegistry(directory);
+  const holder = registry.newHolder();
+  const launcher = await Launcher.begin(registry.outputPipe(holder));
+  const runner = identify(process.pid);
+  if (!runner) throw new Error("this process has no identity");
+  registry.write({ holder, runner, command: launcher.identity });
+  const told: FromRunner[] = [];
+  const place = {
+    clock: systemClock,
+    store: view(store),
+    registry,
+    lockDirectory: join(directory, "locks"),
+    instance: "primary",
+    host: "host-1",
+    tell: (message: FromRunner) => told.push(message),
+  };
+  const result = await runNext(
+    place,
+    { type: "job", target, inherited: { PATH: process.env.PATH ?? "" } },
+    { holder, launcher },
+  );
+  const row = await store.read.selectFrom("deployments").selectAll().executeTakeFirstOrThrow();
+  return { result, row, ran: readFileSync(join(directory, "ran"), "utf8"), told };
+}
+
+/** The same store, in which one method behaves otherwise. */
+function withMethod<K extends keyof Store>(store: Store, method: K, instead: Store[K]): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === method) return instead;
+      const value = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+describe.concurrent.each(ENGINES)("a runner on %s", (engine) => {
+  it("runs what it has claimed where the answer to its claim was lost", async () => {
+    let lost = 0;
+    const { result, row, ran } = await runnerOf(engine, (store) =>
+      withMethod(store, "perform", async <O>(task: URL, input: unknown): Promise<O> => {
+        const answer = await store.perform<O>(task, input);
+        if (lost++ === 0) throw new StoreUnavailableError("unreachable", "the connection was lost");
+        return answer;
+      }),
+    );
+    expect([result, ran, lost]).toEqual(["ran", "once\n", 2]);
+    expect(row).toMatchObject({ status: "succeeded", attempt: 1, interruptions: 0, exit_code: 0 });
+  });
+
+  it("records how the command ended also where its log cannot be stored", async () => {
+    const { row, told } = await runnerOf(engine, (store) =>
+      withMethod(store, "write", (work) =>
+        store.write((trx) =>
+          work(
+            new Proxy(trx, {
+              get(target, name) {
+                if (name !== "insertInto") {
+                  const value = Reflect.get(target, name);
+                  return typeof value === "function" ? value.bind(target) : value;
+                }
+                return (table: "log_chunks") => {
+                  if (table === "log_chunks") throw new Error("too many values");
+                  return target.insertInto(table);
+                };
+              },
+            }),
+          ),
+        ),
+      ),
+    );
+    expect(row).toMatchObject({ status: "succeeded", exit_code: 0 });
+    expect(told).toContainEqual({ type: "error", message: expect.stringContaining("too many values") });
+  });
+});
