@@ -2,6 +2,7 @@ import { type Insertable, sql } from "kysely";
 import { announce } from "../queue/announce.ts";
 import { requeue } from "../queue/requeue.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
+import { inSlices } from "../store/in-slices.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
@@ -151,7 +152,7 @@ class Batch {
 
   async write(): Promise<void> {
     const deployments = this.#deployments;
-    if (deployments.length > 0) await this.#trx.insertInto("deployments").values(deployments).execute();
+    await inSlices(deployments, (slice) => this.#trx.insertInto("deployments").values(slice).execute());
     if (this.#deliveries.size > 0)
       await this.#trx
         .insertInto("deliveries")

@@ -1,3 +1,4 @@
+import { inSlices } from "../store/in-slices.ts";
 import type { Store } from "../store/store.ts";
 import type { Channel } from "./channels/channel.ts";
 
@@ -50,38 +51,29 @@ export function makeMessages(
       .execute();
     if (alerts.length === 0) return;
     const now = await store.now(trx);
-    const bodies = channels.flatMap((channel) => {
+    const messages = channels.flatMap((channel) => {
       const wanted = alerts.filter(({ kind }) => kind === "test" || channel.kinds.includes(kind));
       const ids = wanted.map(({ id }) => id);
-      const messages = channel.groups ? [ids] : ids.map((id) => [id]);
-      return messages.filter((all) => all.length > 0).map((all) => ({ channel: channel.id, body: all }));
+      const bodies = channel.groups ? [ids] : ids.map((id) => [id]);
+      return bodies
+        .filter((body) => body.length > 0)
+        .map((body) => ({
+          channel: channel.id,
+          body: JSON.stringify(body),
+          created_at: now,
+          not_before: now,
+          attempts: 0,
+          last_error: null,
+          holder: null,
+          token: 0,
+          lease_until: null,
+        }));
     });
-    if (bodies.length > 0)
-      await trx
-        .insertInto("alert_outbox")
-        .values(
-          bodies.map(({ channel, body }) => ({
-            channel,
-            body: JSON.stringify(body),
-            created_at: now,
-            not_before: now,
-            attempts: 0,
-            last_error: null,
-            holder: null,
-            token: 0,
-            lease_until: null,
-          })),
-        )
-        .execute();
-    await trx
-      .updateTable("alerts")
-      .set({ told_at: now })
-      .where(
-        "id",
-        "in",
-        alerts.map(({ id }) => id),
-      )
-      .execute();
+    await inSlices(messages, (slice) => trx.insertInto("alert_outbox").values(slice).execute());
+    const told = alerts.map(({ id }) => id);
+    await inSlices(told, (slice) =>
+      trx.updateTable("alerts").set({ told_at: now }).where("id", "in", slice).execute(),
+    );
     await store.notify(trx);
   });
 }
