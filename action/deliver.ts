@@ -5,7 +5,7 @@ import type { Breakers } from "./breakers.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Journal } from "./journal.ts";
-import type { Refusal } from "./judge.ts";
+import { Patience } from "./patience.ts";
 
 export interface DeliverOptions {
   client: Client;
@@ -17,7 +17,7 @@ export interface DeliverOptions {
   maxDelayMs: number;
   /** Whether another way is left when these endpoints fail: none then waits longer than `maxDelayMs` for them. */
   another: boolean;
-  /** When the step's time is up, in milliseconds since 1970. */
+  /** When the time for these endpoints is up, in milliseconds since 1970: no request begins after that. */
   deadline: number;
   now: () => number;
   random?: () => number;
@@ -44,41 +44,28 @@ class RoundFailed extends Error {
  * @throws the signal's reason when the step is stopped or out of time.
  */
 export async function deliver(options: DeliverOptions): Promise<Delivery> {
-  const { endpoints, breakers, journal, signal, now, deadline } = options;
-  const refused = new Set<Endpoint>();
-  const leaveAloneUntil = new Map<Endpoint, number>();
+  const { endpoints, journal, signal, now, deadline } = options;
+  const patience = new Patience(options.breakers, now);
   let because: "rounds" | "refused" | "too long to wait" = "rounds";
 
   const round = async (number: number): Promise<Delivery> => {
     for (const endpoint of endpoints) {
-      if (refused.has(endpoint) || (leaveAloneUntil.get(endpoint) ?? 0) > now()) continue;
-      const judgement = await breakers.call(endpoint, () =>
+      if (now() >= deadline) return { kind: "exhausted", because: "too long to wait" };
+      const judgement = await patience.call(endpoint, () =>
         journal.record({ step: "deliver", endpoint, round: number }, () => options.client.request(endpoint)),
       );
-      if (judgement === null) continue;
-      if (judgement.kind === "deployment") return { kind: "accepted" };
-      remember(endpoint, judgement);
+      if (judgement?.kind === "deployment") return { kind: "accepted" };
     }
     throw new RoundFailed(`round ${number} brought nothing`);
   };
 
-  const remember = (endpoint: Endpoint, refusal: Refusal): void => {
-    if (refusal.kind === "permanent") refused.add(endpoint);
-    else if (refusal.retryAfterMs !== null) leaveAloneUntil.set(endpoint, now() + refusal.retryAfterMs);
-  };
-
   /** The pause before the next round, or null when no further round makes sense. */
   const pauseAfter = (number: number): number | null => {
-    const open = endpoints.filter((endpoint) => !refused.has(endpoint));
-    if (open.length === 0) {
+    const asked = patience.msUntilNext(endpoints);
+    if (asked === null) {
       because = "refused";
       return null;
     }
-    const asked = Math.min(
-      ...open.map(
-        (endpoint) => Math.max(leaveAloneUntil.get(endpoint) ?? 0, breakers.openUntil(endpoint)) - now(),
-      ),
-    );
     const own = backoffDelay(number, {
       baseMs: options.baseDelayMs,
       maxMs: options.maxDelayMs,

@@ -14,7 +14,7 @@ export type ToldByStatuses =
  * The newest status that the App wrote. GitHub adds `inactive` to earlier deployments of an environment, which says
  * nothing about how they ended.
  * @param statuses as GitHub lists them, the newest first.
- * @param since an end from before this time (ms) belongs to an earlier attempt.
+ * @param since what is from before this time (ms) tells of an earlier attempt.
  */
 export function readStatuses(statuses: readonly unknown[], { since }: { since: number }): ToldByStatuses {
   for (const value of statuses) {
@@ -22,12 +22,18 @@ export function readStatuses(statuses: readonly unknown[], { since }: { since: n
     if (typeof state !== "string") continue;
     const read = readStatus({ state, description: typeof description === "string" ? description : null });
     if (read === null) continue;
-    if (read.kind !== "status") return read;
     const old = typeof created_at === "string" && Date.parse(created_at) < since;
-    if (old && (read.status === "failed" || read.status === "cancelled")) return { kind: "none" };
+    if (old && !outlastsAttempt(read)) return { kind: "none" };
+    if (read.kind !== "status") return read;
     return { ...read, logUrl: typeof log_url === "string" ? log_url : null };
   }
   return { kind: "none" };
+}
+
+/** Whether it holds for later attempts too: what was deployed or superseded is never deployed again, the rest may be. */
+function outlastsAttempt(read: ReadStatus): boolean {
+  if (read.kind === "status") return read.status === "succeeded" || read.status === "superseded";
+  return read.kind === "elsewhere";
 }
 
 /**

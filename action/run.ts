@@ -12,6 +12,12 @@ import { createRoutes, type RoutesOptions } from "./routes.ts";
 import { isSuccess, type Verdict } from "./verdict.ts";
 import { verify } from "./verify.ts";
 
+/**
+ * How much of the time limit the endpoints leave to GitHub at most: an instance looks there once a minute, and what is
+ * left there is to be confirmed as well.
+ */
+const MOST_KEPT_FOR_GITHUB_MS = 120_000;
+
 export interface RunOptions extends Pick<RoutesOptions, "env" | "getToken" | "redact"> {
   /** The text of an input, empty when it is not set. */
   readInput: (name: string) => string;
@@ -81,7 +87,13 @@ async function pursue({
     return { kind: "dry run", ...(await checkRoutes({ client, endpoints, github, journal })) };
 
   const common = { ...inputs, client, breakers: new Breakers(), journal, now: rest.now, deadline, signal };
-  const delivery = await deliver({ ...common, onPause, another: github !== null });
+  const keptMs = github ? Math.min(MOST_KEPT_FOR_GITHUB_MS, inputs.timeoutMs / 2) : 0;
+  const delivery = await deliver({
+    ...common,
+    onPause,
+    another: github !== null,
+    deadline: deadline - keptMs,
+  });
   if (delivery.kind === "exhausted") {
     if (!github || refusedByTheApp(delivery, journal)) return delivery;
     const left = await deliver({ ...common, onPause, endpoints: [github.endpoint], another: false });

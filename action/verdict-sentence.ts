@@ -48,7 +48,7 @@ export function verdictSentence({
       const why = {
         rounds: `every endpoint failed in every round (${journal.deliveriesToEndpoints()} requests)`,
         refused: "every endpoint refused it for good",
-        "too long to wait": "every endpoint failed, and the next try would come too late",
+        "too long to wait": "no endpoint took it, and the next try would come too late",
         "time up": `no route accepted it within ${formatDuration(timeoutMs)}`,
         "refused at GitHub": "no endpoint took it, and the App refused what was left at GitHub",
       }[verdict.because];

@@ -8,6 +8,7 @@ import type { Endpoint } from "./endpoints.ts";
 import { TimeUp } from "./ends.ts";
 import type { Acceptance, Journal } from "./journal.ts";
 import type { Judgement } from "./judge.ts";
+import { Patience } from "./patience.ts";
 
 /** How long a route is asked to hold a poll until something changes, in seconds. */
 const POLL_WAIT_SECONDS = 10;
@@ -49,9 +50,9 @@ export type Verification =
  * @throws the signal's reason when the step is stopped or out of time.
  */
 export async function verify(options: VerifyOptions): Promise<Verification> {
-  const { acceptance, breakers, journal, waitFor, now, signal } = options;
+  const { acceptance, journal, waitFor, now, signal } = options;
   const began = now();
-  const refused = new Set<Endpoint>();
+  const patience = new Patience(options.breakers, now);
   const id = () => journal.acceptance?.last.id ?? "";
   let asking = acceptance.endpoint;
   let settledByAnswer = settle(acceptance.last, waitFor) !== null;
@@ -61,22 +62,16 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
   for (;;) {
     const order = [asking, ...options.endpoints.filter((endpoint) => endpoint !== asking)];
     let answered = false;
-    let askedToWaitMs = 0;
     // An endpoint shows deployments by id only, which a request left at GitHub has not got yet.
     const able = order.filter(({ route }) => id() !== "" || route === "github");
     for (const endpoint of able) {
-      if (refused.has(endpoint)) continue;
       const before = journal.acceptance?.last;
       const started = now();
       const waitSeconds = settledByAnswer ? 0 : secondsToWait(options.deadline - started);
-      const judgement = await breakers.call(endpoint, () =>
+      const judgement = await patience.call(endpoint, () =>
         ask(endpoint, { waitSeconds, round: failedRounds + 1 }),
       );
-      if (judgement === null) continue;
-      if (judgement.kind === "permanent") refused.add(endpoint);
-      if (judgement.kind === "transient")
-        askedToWaitMs = Math.max(askedToWaitMs, judgement.retryAfterMs ?? 0);
-      if (judgement.kind !== "deployment") continue;
+      if (judgement?.kind !== "deployment") continue;
 
       const settled = settle(judgement.deployment, waitFor);
       if (settled) {
@@ -99,19 +94,17 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
       break;
     }
     if (answered) continue;
-    if (able.every((endpoint) => refused.has(endpoint)))
-      return { kind: journal.acceptance?.last.onRecord ? "unreadable" : "refused" };
+    // One route's wish to be left alone holds up no other.
+    const asked = patience.msUntilNext(able);
+    if (asked === null) return { kind: journal.acceptance?.last.onRecord ? "unreadable" : "refused" };
     failedRounds += 1;
-    const pause = backoffDelay(Math.min(failedRounds, 30), {
+    const own = backoffDelay(Math.min(failedRounds, 30), {
       baseMs: options.baseDelayMs,
       maxMs: options.maxDelayMs,
       ...(options.random && { random: options.random }),
     });
     // Not beyond the step's end, where the signal takes over: longer timers than 24 days would fire at once.
-    const pauseMs = Math.min(
-      Math.max(10, pause, askedToWaitMs),
-      Math.max(10, options.deadline - now() + 1_000),
-    );
+    const pauseMs = Math.min(Math.max(10, own, asked), Math.max(10, options.deadline - now() + 1_000));
     await sleep(pauseMs, undefined, { signal }).catch(rethrowReason);
   }
 

@@ -76,6 +76,14 @@ describe.concurrent("when no endpoint takes the request", () => {
     );
   });
 
+  test("it is left at GitHub rather than to wait for an endpoint beyond half the time limit", async () => {
+    const { github, inputs, env } = await scene();
+    const busy = await endpoint([answers(503, undefined, { "retry-after": "40" })]);
+    const step = await startAction(inputs([busy.url], { "max-delay": "1h" }), env);
+    await writeAsApp(github, await leftAt(github), "running", { logUrl: LOG_URL });
+    expect(await step.result).toMatchObject({ exitCode: 0, outputs: { route: "github", attempts: "2" } });
+  });
+
   test("leaving it there alone confirms nothing, not even that it was accepted", async () => {
     const { github, inputs, env } = await scene();
     const given = inputs([refusingUrl()], { "wait-for": "accepted", timeout: "8s" });

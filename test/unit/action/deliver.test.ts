@@ -39,6 +39,17 @@ test("a route whose breaker is open is passed over, and another way is taken rat
   expect(asked).toHaveLength(2 * FAILURE_THRESHOLD);
 });
 
+test("no endpoint is asked once the time for them is up, also within a round", async () => {
+  let at = 0;
+  const slow = () => {
+    at += 2_000;
+    return refusal();
+  };
+  const { delivery, asked } = deliverTo(slow, { now: () => at, deadline: 5_000 });
+  expect(await delivery).toEqual({ kind: "exhausted", because: "too long to wait" });
+  expect(asked).toEqual(["primary", "backup", "primary"]);
+});
+
 test("rather than to wait longer than max-delay for an endpoint, another way is taken", async () => {
   const busy = (retryAfterMs: number) => () => refusal({ retryAfterMs });
   const { delivery, asked } = deliverTo(busy(10_000), { maxAttempts: 2 });

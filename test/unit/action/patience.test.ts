@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { Breakers } from "../../../action/breakers.ts";
+import type { Endpoint } from "../../../action/endpoints.ts";
+import { Patience } from "../../../action/patience.ts";
+import { endpointsNamed, knownDeployment, refusal } from "../../helpers/action/step-report.ts";
+
+const [primary, backup] = endpointsNamed(2) as [Endpoint, Endpoint];
+const told = { kind: "deployment", status: 200, deployment: knownDeployment() } as const;
+
+test("an endpoint that asked for time is asked after the pause, even if its timer fires a millisecond early", async () => {
+  let at = 1_000;
+  const patience = new Patience(new Breakers(), () => at);
+  await patience.call(primary, async () => refusal({ retryAfterMs: 100 }));
+  expect(await patience.call(primary, () => Promise.reject(new Error("asked")))).toBeNull();
+  at += (patience.msUntilNext([primary]) ?? 0) - 1;
+  expect(await patience.call(primary, async () => told)).toBe(told);
+});
+
+test("no pause helps once every endpoint has refused for good", async () => {
+  const patience = new Patience(new Breakers(), () => 1_000);
+  await patience.call(primary, async () => refusal({ kind: "permanent" }));
+  expect(await patience.call(primary, () => Promise.reject(new Error("asked")))).toBeNull();
+  expect(patience.msUntilNext([primary, backup])).toBeLessThan(0);
+  expect(patience.msUntilNext([primary])).toBeNull();
+});
