@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
 import { GITHUB_TASK } from "../../shared/deployment-request.ts";
-import type { Accepted } from "../accept/accepted.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
@@ -8,7 +7,7 @@ import { proofIn, twinhookPayload } from "../github/deployments.ts";
 import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
-import { answerLeftDeployments } from "./answer-left-deployments.ts";
+import { answerLeftDeployments, leftOnRecord } from "./answer-left-deployments.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import { type JudgeProof, judgeLeftDeployment, type LeftDeployment, leftGuid } from "./left-deployment.ts";
 import { type Collected, type Look, lastLook, recordLook, watchedSince } from "./look.ts";
@@ -20,8 +19,6 @@ const LOOK_NAME = "action_deployments";
 const OVERLAP_MS = 60 * 60_000;
 /** How far back the first look goes. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
-/** How far GitHub's clock and this host's are assumed to be apart, at most. */
-const CLOCKS_DIFFER_MS = 60 * 60_000;
 const PER_PAGE = 100;
 
 export interface ActionDeploymentsOptions {
@@ -41,6 +38,8 @@ export class ActionDeployments implements Look {
   #o: ActionDeploymentsOptions;
   #repositories: string[];
   #refused = new Set<string>();
+  /** The GUIDs of those of which this process knows that nothing is left to say on them. */
+  #answered = new Set<string>();
 
   constructor(options: ActionDeploymentsOptions) {
     this.#o = options;
@@ -54,9 +53,15 @@ export class ActionDeployments implements Look {
     const last = await lastLook(store, LOOK_NAME);
     const since = (last?.completed_at ?? begun - LOOK_BACK_MS) - OVERLAP_MS;
     const watched = await watchedSince(store, targets);
+    const left: LeftDeployment[] = [];
     const { found, failure } = await lookAtEach(
       this.#repositories,
-      (repository) => this.#leftIn(repository, { since, watched }, signal),
+      async (repository) => {
+        const octokit = await this.#o.access.octokit(repository);
+        const leftHere = await leftDeployments(octokit, repository, since, signal);
+        left.push(...leftHere);
+        return this.#judgeNew(octokit, leftHere, watched, signal);
+      },
       (repository, problem) => {
         // Once is enough for something that is looked at every minute.
         if (!this.#refused.has(repository))
@@ -68,23 +73,27 @@ export class ActionDeployments implements Look {
     return {
       arrivals: found,
       failure,
-      done: async (results: ReadonlyMap<Arrival, Accepted>) => {
+      done: async (results) => {
         if (failure === undefined) await recordLook(lease, LOOK_NAME, begun, results);
-        await answerLeftDeployments(results, this.#o, signal);
+        const guids = new Set(left.map(({ guid }) => guid));
+        for (const guid of this.#answered) if (!guids.has(guid)) this.#answered.delete(guid);
+        await answerLeftDeployments(left, this.#answered, this.#o, signal);
       },
     };
   }
 
-  async #leftIn(
-    repository: string,
-    { since, watched }: { since: number; watched: ReadonlyMap<TargetConfig, number> },
+  /** What arrives by those that no look has accepted or refused yet. */
+  async #judgeNew(
+    octokit: Octokit,
+    left: readonly LeftDeployment[],
+    watched: ReadonlyMap<TargetConfig, number>,
     signal: AbortSignal,
   ): Promise<Arrival[]> {
-    const { access, targets, judgeProof } = this.#o;
-    const octokit = await access.octokit(repository);
-    const left = await this.#unknown(await leftDeployments(octokit, repository, since, signal));
+    const { store, targets, judgeProof } = this.#o;
+    const known = new Set((await leftOnRecord(store, left)).map(({ guid }) => guid));
     const found: Arrival[] = [];
     for (const deployment of left) {
+      if (known.has(deployment.guid)) continue;
       const arrival = await judgeLeftDeployment(octokit, deployment, {
         targets,
         watched,
@@ -94,23 +103,6 @@ export class ActionDeployments implements Look {
       if (arrival) found.push(arrival);
     }
     return found;
-  }
-
-  /** Those that no look has accepted or refused yet. */
-  async #unknown(left: LeftDeployment[]): Promise<LeftDeployment[]> {
-    if (left.length === 0) return [];
-    const known = await this.#o.store.read
-      .selectFrom("deliveries")
-      .select("guid")
-      // Accepted or refused after they were made, give or take what the clocks differ.
-      .where("received_at", ">=", Math.min(...left.map(({ createdAt }) => createdAt)) - CLOCKS_DIFFER_MS)
-      .where(
-        "guid",
-        "in",
-        left.map(({ guid }) => guid),
-      )
-      .execute();
-    return left.filter(({ guid }) => !known.some((row) => row.guid === guid));
   }
 }
 

@@ -1,42 +1,90 @@
 import type { Logger } from "pino";
-import { writeElsewhere, writeRefusal } from "../../shared/github-status.ts";
-import type { Accepted } from "../accept/accepted.ts";
-import type { Arrival } from "../accept/arrival.ts";
+import { readStatus, type WrittenStatus, writeElsewhere, writeRefusal } from "../../shared/github-status.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
+import type { DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
+import type { LeftDeployment } from "./left-deployment.ts";
+import { settleInGroups } from "./settle-in-groups.ts";
+
+/** How far GitHub's clock and this host's are assumed to be apart, at most. */
+const CLOCKS_DIFFER_MS = 60 * 60_000;
+
+/** What is on record of these GitHub Deployments, which some look has accepted or refused. */
+export async function leftOnRecord(
+  store: Store,
+  left: readonly LeftDeployment[],
+): Promise<Pick<DeliveryRow, "guid" | "reason" | "deployment_ids">[]> {
+  if (left.length === 0) return [];
+  // Accepted or refused after they were made, give or take what the clocks differ.
+  const since = Math.min(...left.map(({ createdAt }) => createdAt)) - CLOCKS_DIFFER_MS;
+  const guids = left.map(({ guid }) => guid);
+  return store.read
+    .selectFrom("deliveries")
+    .select(["guid", "reason", "deployment_ids"])
+    .where("received_at", ">=", since)
+    .where("guid", "in", guids)
+    .execute();
+}
 
 /**
  * Says on GitHub Deployments that an Action left why nothing more will be reported on them: the request was
- * refused, or another GitHub Deployment shows the same deployment already. If it cannot be said, it is not.
+ * refused, or another GitHub Deployment shows the same deployment already. It goes by what is on record, since
+ * whoever recorded it may have ended before it was said. `answered` holds the GUIDs of those of which nothing is left
+ * to say, and gains others; what cannot be said is left to the next call.
  */
 export async function answerLeftDeployments(
-  results: ReadonlyMap<Arrival, Accepted>,
+  left: readonly LeftDeployment[],
+  answered: Set<string>,
   { store, access, log }: { store: Store; access: RepositoryAccess; log: Logger },
   signal: AbortSignal,
 ): Promise<void> {
-  for (const [{ githubDeploymentId: id, repository }, { deployments, reason }] of results) {
-    if (id === undefined) continue;
-    const [deployed] = deployments;
-    const row = await store.read
-      .selectFrom("deployments")
-      .select("github_deployment_id")
-      .where("id", "=", deployed?.id ?? "")
-      .executeTakeFirst();
-    if (row?.github_deployment_id === id) continue;
-    const status = deployed
-      ? writeElsewhere(row?.github_deployment_id, deployed.id)
-      : writeRefusal(reason ?? "no reason given");
-    log.warn({ githubDeployment: id, repository, reason }, status.description);
+  const open = left.filter(({ guid }) => !answered.has(guid));
+  const known = new Map((await leftOnRecord(store, open)).map((row) => [row.guid, row]));
+  await settleInGroups(open, async ({ id, guid, repository }) => {
+    const row = known.get(guid);
+    if (!row) return;
     try {
-      const octokit = await access.octokit(repository);
-      await octokit.request("POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses", {
-        ...ownerAndName(repository),
-        deployment_id: Number(id),
-        ...status,
-        request: callLimit(signal),
-      });
+      const answer = await answerTo(store, id, row);
+      if (answer !== null && (await sayOnce(access, { id, repository }, answer, signal)))
+        log.warn({ githubDeployment: id, repository, reason: row.reason }, answer.description);
+      answered.add(guid);
     } catch (error) {
-      log.warn({ githubDeployment: id, repository }, `cannot say so at GitHub: ${(error as Error).message}`);
+      const { message } = error as Error;
+      log.warn({ githubDeployment: id, repository }, `cannot say so at GitHub yet: ${message}`);
+      throw error;
     }
-  }
+  });
+}
+
+/** Null for one that shows its deployment, and is reported on. */
+async function answerTo(
+  store: Store,
+  id: string,
+  { reason, deployment_ids }: Pick<DeliveryRow, "reason" | "deployment_ids">,
+): Promise<WrittenStatus | null> {
+  const [deploymentId] = JSON.parse(deployment_ids) as string[];
+  if (deploymentId === undefined) return writeRefusal(reason ?? "no reason given");
+  const shown = await store.read
+    .selectFrom("deployments")
+    .select("github_deployment_id")
+    .where("id", "=", deploymentId)
+    .executeTakeFirst();
+  const githubId = shown?.github_deployment_id;
+  return githubId == null || githubId === id ? null : writeElsewhere(githubId, deploymentId);
+}
+
+/** Returns whether it had not been said before, be it by another instance. */
+async function sayOnce(
+  access: RepositoryAccess,
+  { id, repository }: { id: string; repository: string },
+  answer: WrittenStatus,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const octokit = await access.octokit(repository);
+  const place = { ...ownerAndName(repository), deployment_id: Number(id) };
+  const route = "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
+  const { data } = await octokit.request(`GET ${route}`, { ...place, request: callLimit(signal) });
+  if (data.some((status) => readStatus(status) !== null)) return false;
+  await octokit.request(`POST ${route}`, { ...place, ...answer, request: callLimit(signal) });
+  return true;
 }

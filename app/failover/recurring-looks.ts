@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
 import type { Acceptor } from "../accept/acceptor.ts";
-import type { Arrival } from "../accept/arrival.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { DeliveryLogClient } from "../github/delivery-log.ts";
@@ -77,16 +76,20 @@ export class RecurringLooks {
   async #take(due: Look[], signal: AbortSignal): Promise<Map<Look, unknown>> {
     const { acceptor, log, notices } = this.#o;
     const failed = new Map<Look, unknown>();
+    // What goes wrong with one look is no reason to leave another unfinished.
+    const attempt = async <T>(look: Look, act: () => Promise<T>): Promise<T | undefined> => {
+      try {
+        return await act();
+      } catch (error) {
+        failed.set(look, error);
+        return undefined;
+      }
+    };
     const looks = await Promise.all(
       due.map(async (look) => {
-        try {
-          const collected = await look.collect(signal);
-          if (collected.failure !== undefined) failed.set(look, collected.failure);
-          return collected;
-        } catch (error) {
-          failed.set(look, error);
-          return { arrivals: [] as Arrival[], done: undefined };
-        }
+        const collected = await attempt(look, () => look.collect(signal));
+        if (collected?.failure !== undefined) failed.set(look, collected.failure);
+        return { look, arrivals: collected?.arrivals ?? [], done: collected?.done };
       }),
     );
     signal.throwIfAborted();
@@ -99,8 +102,10 @@ export class RecurringLooks {
       log.warn({ found, accepted }, "caught up with requests that had not arrived");
       notices.publish({ type: "catch_up", found, accepted });
     }
-    for (const { arrivals, done } of looks)
-      await done?.(new Map([...results].filter(([arrival]) => arrivals.includes(arrival))));
+    for (const { look, arrivals, done } of looks) {
+      const own = new Map([...results].filter(([arrival]) => arrivals.includes(arrival)));
+      await attempt(look, async () => done?.(own));
+    }
     return failed;
   }
 }

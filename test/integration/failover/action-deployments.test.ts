@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 import { canonicalJson } from "../../../shared/canonical-json.ts";
 import { signDelivery } from "../../../shared/delivery-signature.ts";
@@ -10,7 +11,7 @@ import { testTarget } from "../../helpers/arrivals.ts";
 import type { OidcClaims } from "../../helpers/github/oidc.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
 import { setLooks } from "../../helpers/looks.ts";
-import { ENGINES } from "../../helpers/stores.ts";
+import { ENGINES, type Engine } from "../../helpers/stores.ts";
 import { DELIVERY_SECRET } from "../../helpers/test-host.ts";
 
 type Run = ReturnType<GitHub["completeRun"]>["run"];
@@ -85,6 +86,17 @@ function tokenProof(github: GitHub, request: DeploymentRequest, claims: OidcClai
 }
 
 const never = { repository: "acme/site", send: false };
+const STATUSES = "/repos/acme/site/deployments/*/statuses";
+
+/** From now on the store cannot take the record of a catch-up. */
+function refuseCatchUps(scene: Awaited<ReturnType<typeof setLooks>>, engine: Engine): Promise<unknown> {
+  const rule =
+    engine === "sqlite"
+      ? sql`create trigger refuse before insert on looks when new.name = 'catch_up'
+            begin select raise(abort, 'the disk is full'); end`
+      : sql`alter table looks add constraint refuse check (name <> 'catch_up')`;
+  return scene.store.write((trx) => rule.execute(trx));
+}
 
 describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine) => {
   it("is accepted with its payload, and the App is to report on that GitHub Deployment", async () => {
@@ -312,6 +324,61 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     await clock.asleep();
     expect(github.statuses("acme/site", id)).toHaveLength(1);
     expect(await scene.deliveries()).toMatchObject([{ source: "github_deployment", outcome: "ignored" }]);
+  });
+
+  it("is answered by a later look when GitHub did not take the answer, and then left alone", async () => {
+    const scene = await setLooks(engine);
+    const { github, clock } = scene;
+    const id = await leave(github, requestFor(github.completeRun(never).run, { dry_run: true }));
+    github.faults.add({ kind: "status", status: 502 }, { route: `POST ${STATUSES}`, times: 1 });
+    await scene.look();
+    expect(github.statuses("acme/site", id)).toEqual([]);
+    for (let minute = 0; minute < 3; minute++) {
+      clock.advance(60_000);
+      await clock.asleep();
+      expect(github.statuses("acme/site", id)).toMatchObject([{ state: "error" }]);
+    }
+    expect(scene.requests(`GET ${STATUSES}`)).toHaveLength(2);
+  });
+
+  it("is answered by the next controller when the one that took it ended before it could, and once", async () => {
+    const scene = await setLooks(engine);
+    const { github, store } = scene;
+    const { run, done } = github.completeRun({ repository: "acme/site" });
+    await done;
+    const first = await scene.look();
+    await store.write((trx) => trx.updateTable("deployments").set({ github_deployment_id: "77" }).execute());
+    const id = await leave(github, requestFor(run));
+    const fault = github.faults.add({ kind: "reset" }, { route: STATUSES });
+    void first.looks.everywhere();
+    await scene.clock.asleep();
+    await first.looks.close();
+    expect(github.statuses("acme/site", id)).toEqual([]);
+
+    fault.clear();
+    for (const holder of ["primary", "backup again"]) {
+      const looks = await scene.start(holder);
+      void looks.everywhere();
+      await scene.clock.asleep();
+      expect(github.statuses("acme/site", id)).toMatchObject([
+        { state: "inactive", description: expect.stringContaining("the GitHub Deployment 77 shows") },
+      ]);
+      await looks.close();
+    }
+  });
+
+  it("is answered although another look could not be recorded, and that look alone is taken again soon", async () => {
+    const scene = await setLooks(engine);
+    const { github, lines } = scene;
+    await refuseCatchUps(scene, engine);
+    const id = await leave(github, requestFor(github.completeRun(never).run, { dry_run: true }));
+    const { pause } = await scene.look();
+    expect(pause).toBe(5_000);
+    expect(github.statuses("acme/site", id)).toMatchObject([{ state: "error" }]);
+    expect(await scene.lastLook()).toBeUndefined();
+    expect(await scene.lastLook("action_deployments")).toBeDefined();
+    const again = lines.filter(({ msg }) => msg.includes("is tried again"));
+    expect(again).toMatchObject([{ msg: expect.stringMatching(/^the catch-up is/) }]);
   });
 
   it("is refused when it is older than the target, and superseded when it is older than what runs", async () => {
