@@ -11,8 +11,12 @@ import type { ControllerLease } from "./controller-lease.ts";
 import { type Collected, type Look, recordLook, watchedSince } from "./look.ts";
 import { lookAtEach } from "./look-at-each.ts";
 
-/** How far back runs are compared. */
+/** How far back completed runs are compared. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
+/** GitHub lists runs by when they were created: so long after that they may be run again, or wait for an approval. */
+const MAY_COMPLETE_MS = 31 * 24 * 60 * 60_000;
+/** How often those are looked for: they may be many pages, and few of them matter. */
+const LATE_EVERY_MS = 60 * 60_000;
 const PER_PAGE = 100;
 /** GitHub lists no more than 1,000 runs of a search. */
 const MAX_PAGES = 10;
@@ -34,8 +38,7 @@ export class Reconcile implements Look {
   readonly name = "the reconciling";
   readonly everyMs = 10 * 60_000;
   #o: ReconcileOptions;
-  /** One target per workflow, and the branch, where all targets of the workflow agree on one. */
-  #workflows: { repository: string; workflow: string; branch: string | null }[];
+  #workflows: Place[];
 
   constructor(options: ReconcileOptions) {
     this.#o = options;
@@ -45,19 +48,35 @@ export class Reconcile implements Look {
     );
     this.#workflows = [...byWorkflow.values()].flatMap((targets) => {
       const [branch = null, ...others] = new Set(targets.flatMap(({ branches }) => branches));
-      return targets.slice(0, 1).map((target) => ({ ...target, branch: others.length > 0 ? null : branch }));
+      return targets.slice(0, 1).map((target) => ({
+        ...target,
+        branch: others.length > 0 ? null : branch,
+        lateDueAt: Number.NEGATIVE_INFINITY,
+      }));
     });
   }
 
   async collect(signal: AbortSignal): Promise<Collected> {
     const { store, clock, targets, access, lease, log } = this.#o;
     const begun = clock.now();
+    const monotonic = clock.monotonic();
+    const lookedLate: Place[] = [];
     const watched = await watchedSince(store, targets);
     const { found, failure } = await lookAtEach(
       this.#workflows,
-      async ({ repository, workflow, branch }) => {
-        const runs = await this.#successfulRuns(repository, workflow, branch, signal);
-        return this.#missing(repository, runs, watched);
+      async (place) => {
+        const late = monotonic >= place.lateDueAt;
+        const since = {
+          created: begun - (late ? MAY_COMPLETE_MS : LOOK_BACK_MS),
+          completed: begun - LOOK_BACK_MS,
+        };
+        const missing = await this.#missing(
+          place.repository,
+          await this.#successfulRuns(place, since, signal),
+          watched,
+        );
+        if (late) lookedLate.push(place);
+        return missing;
       },
       (place, problem) => {
         log.warn(`${place.workflow} of ${place.repository} is not compared with GitHub's runs: ${problem}`);
@@ -65,12 +84,23 @@ export class Reconcile implements Look {
       },
       "Actions: read",
     );
-    return { arrivals: found, failure, done: (results) => recordLook(lease, "reconcile", begun, results) };
+    return {
+      arrivals: found,
+      failure,
+      done: (results) => {
+        for (const place of lookedLate) place.lateDueAt = monotonic + LATE_EVERY_MS;
+        return recordLook(lease, "reconcile", begun, results);
+      },
+    };
   }
 
-  async #successfulRuns(repository: string, workflow: string, branch: string | null, signal: AbortSignal) {
+  async #successfulRuns(
+    { repository, workflow, branch }: Place,
+    since: { created: number; completed: number },
+    signal: AbortSignal,
+  ) {
     const octokit = await this.#o.access.octokit(repository);
-    const since = new Date(this.#o.clock.now() - LOOK_BACK_MS).toISOString();
+    const created = new Date(since.created).toISOString();
     const runs: Run[] = [];
     for (let page = 1; page <= MAX_PAGES; page++) {
       const { data } = await octokit.request(
@@ -79,7 +109,7 @@ export class Reconcile implements Look {
           ...ownerAndName(repository),
           workflow_id: workflow.replace(/^.*\//, ""),
           status: "success",
-          created: `>=${since.replace(/\.\d+/, "")}`,
+          created: `>=${created.replace(/\.\d+/, "")}`,
           ...(branch === null ? {} : { branch }),
           per_page: PER_PAGE,
           page,
@@ -87,9 +117,11 @@ export class Reconcile implements Look {
         },
       );
       for (const run of data.workflow_runs) {
+        const completedAt = Date.parse(run.updated_at);
+        if (completedAt < since.completed) continue;
         const event = { action: "completed", workflow_run: run, repository: run.repository };
         const judged = judgeWorkflowRun(parseWorkflowRun(event), this.#o.targets);
-        runs.push({ ...judged, completedAt: Date.parse(run.updated_at) });
+        runs.push({ ...judged, completedAt });
       }
       if (data.workflow_runs.length < PER_PAGE) break;
     }
@@ -148,6 +180,15 @@ export class Reconcile implements Look {
     return ({ runId, runAttempt }: Run["facts"], { name }: TargetConfig) =>
       known.has(`${runId} ${runAttempt}`) || known.has(`${runId} ${runAttempt} ${name}`);
   }
+}
+
+/** A workflow, and the branch, where all targets of the workflow agree on one. */
+interface Place {
+  repository: string;
+  workflow: string;
+  branch: string | null;
+  /** When runs that complete late are to be looked for again (ms, monotonic). */
+  lateDueAt: number;
 }
 
 type Run = JudgedRun & { completedAt: number };
