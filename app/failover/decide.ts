@@ -95,12 +95,15 @@ function best({ endpoints, grace, now }: Situation, current: ObservedEndpoint | 
 }
 
 function hasRecovered(health: Health, { thresholds: t, now }: Situation): boolean {
-  const { status, consecutiveSuccesses, averageMs, successRate, samples, lastUnhealthyAt } = health;
+  const { status, consecutiveSuccesses, averageMs, successRate, samples } = health;
+  const { lastUnhealthyAt, outOfReachUntil } = health;
   return (
     status === "healthy" &&
     consecutiveSuccesses >= t.recovery_threshold &&
     (averageMs === null || averageMs < t.recovery_response_time) &&
     (samples < MIN_SAMPLES || successRate === null || successRate > t.recovery_success_rate) &&
-    (lastUnhealthyAt === null || now - lastUnhealthyAt >= RECOVERY_PAUSE_MS)
+    (lastUnhealthyAt === null || now - lastUnhealthyAt >= RECOVERY_PAUSE_MS) &&
+    // Nobody sees from here when GitHub reaches it again: only by going back it is found out.
+    (outOfReachUntil === null || now >= outOfReachUntil)
   );
 }

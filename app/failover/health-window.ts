@@ -19,6 +19,8 @@ export interface Health {
   lastUnhealthyAt: number | null;
   /** When it became unhealthy, while it is. */
   unhealthySince: number | null;
+  /** Until when GitHub is taken not to reach it, although it looks well from here; null if it always did. */
+  outOfReachUntil: number | null;
   /** Whether its process is proven to be gone. */
   gone: boolean;
   /** Why it counts as it does, in words. */
@@ -28,10 +30,18 @@ export interface Health {
 /** Rates and averages of fewer samples say nothing. */
 export const MIN_SAMPLES = 20;
 
+/** So long it is taken to be out of GitHub's reach once failed deliveries made it degraded: at first, and at most. */
+const OUT_OF_REACH_MS = 5 * 60_000;
+const LONGEST_OUT_OF_REACH_MS = 60 * 60_000;
+/** What happens again within this time after that has not been mended, and lasts twice as long. */
+const AGAIN_MS = 6 * 60 * 60_000;
+
 interface Sample {
   at: number;
   ok: boolean;
   ms: number;
+  /** One of GitHub's, instead of a check. */
+  delivery: boolean;
 }
 
 /** Judges one endpoint by its latest checks, and by what GitHub reports of its deliveries. */
@@ -44,6 +54,10 @@ export class HealthWindow {
   #seenUp = false;
   #lastUnhealthyAt: number | null = null;
   #unhealthySince: number | null = null;
+  /** Whether it is degraded, and would not be by its checks alone. */
+  #failsDeliveries = false;
+  #outOfReachMs = 0;
+  #outOfReachUntil: number | null = null;
   /** The cause, once its process is known to be gone. */
   #dead: string | null = null;
   /** It answers, and has said that it will not for long. */
@@ -57,7 +71,7 @@ export class HealthWindow {
   succeeded(at: number, ms: number): void {
     // What was measured before it was there, or of a process that is gone, says nothing of this one.
     if (!this.#seenUp || this.#dead !== null) this.#samples = [];
-    this.#add({ at, ok: true, ms });
+    this.#add({ at, ok: true, ms, delivery: false });
     this.#failures = 0;
     this.#successes += 1;
     this.#seenUp = true;
@@ -66,7 +80,7 @@ export class HealthWindow {
   }
 
   failed(at: number, ms: number, reason: string): void {
-    this.#add({ at, ok: false, ms });
+    this.#add({ at, ok: false, ms, delivery: false });
     this.#failures += 1;
     this.#successes = 0;
     this.#failureReason = reason;
@@ -92,7 +106,7 @@ export class HealthWindow {
 
   /** A delivery that GitHub logged counts towards the rate, and neither ends nor begins a row of checks. */
   delivered(at: number, ok: boolean, ms: number): void {
-    this.#add({ at, ok, ms });
+    this.#add({ at, ok, ms, delivery: true });
     this.#note(at);
   }
 
@@ -115,6 +129,7 @@ export class HealthWindow {
       samples,
       lastUnhealthyAt: this.#lastUnhealthyAt,
       unhealthySince: this.#unhealthySince,
+      outOfReachUntil: this.#outOfReachUntil,
       gone: this.#dead !== null,
     };
   }
@@ -151,12 +166,27 @@ export class HealthWindow {
   }
 
   #note(at: number): void {
-    const { status } = this.health(at);
+    const { status, successRate } = this.health(at);
+    this.#noteReach(at, status === "degraded" ? successRate : null);
     if (status !== "unhealthy") {
       this.#unhealthySince = null;
       return;
     }
     this.#lastUnhealthyAt = at;
     this.#unhealthySince ??= at;
+  }
+
+  /** `rate` is null where it is not degraded. */
+  #noteReach(at: number, rate: number | null): void {
+    const { min_success_rate } = this.#thresholds;
+    const others = this.#samples.filter(({ ok, delivery }) => ok || !delivery);
+    const otherRate = (100 * others.filter(({ ok }) => ok).length) / others.length;
+    const before = this.#failsDeliveries;
+    this.#failsDeliveries = rate !== null && rate < min_success_rate && otherRate >= min_success_rate;
+    const until = this.#outOfReachUntil;
+    if (before || !this.#failsDeliveries || (until !== null && at < until)) return;
+    const again = until !== null && at - until < AGAIN_MS;
+    this.#outOfReachMs = again ? Math.min(2 * this.#outOfReachMs, LONGEST_OUT_OF_REACH_MS) : OUT_OF_REACH_MS;
+    this.#outOfReachUntil = at + this.#outOfReachMs;
   }
 }

@@ -8,7 +8,7 @@ import {
   RECOVERY_PAUSE_MS,
   type Situation,
 } from "../../../app/failover/decide.ts";
-import type { Health, HealthStatus } from "../../../app/failover/health-window.ts";
+import { type Health, type HealthStatus, HealthWindow } from "../../../app/failover/health-window.ts";
 
 const { failover: thresholds } = configSchema.parse({
   instances: [{ name: "primary", url: "http://127.0.0.1:1", listen: "127.0.0.1:1" }],
@@ -26,6 +26,7 @@ function health(status: HealthStatus, changes: Partial<Health> = {}): Health {
     samples: 60,
     lastUnhealthyAt: status === "unhealthy" ? NOW : null,
     unhealthySince: status === "unhealthy" ? NOW - 1_000 : null,
+    outOfReachUntil: null,
     gone: false,
     reason: "as the test says",
     ...changes,
@@ -88,6 +89,7 @@ describe("the decision", () => {
     ["while it answers too slowly", { averageMs: 2_500 }],
     ["while too many of its checks fail", { successRate: 97 }],
     ["shortly after it was down", { lastUnhealthyAt: NOW - RECOVERY_PAUSE_MS + 1 }],
+    ["while GitHub is taken not to reach it", { outOfReachUntil: NOW + 1 }],
   ])("does not recover %s", (_, changes) => {
     const endpoints = [endpoint("primary", "healthy", changes), endpoint("backup", "healthy")];
     expect(short(decide(situation(endpoints, { active: "backup" })))).toBe("stay");
@@ -133,6 +135,25 @@ describe("the decision", () => {
     expect(after).toMatchObject({ kind: "stay", allDown: false, dropPin: false });
   });
 
+  it("goes back ever less often to an endpoint that is well from here and that GitHub cannot reach", () => {
+    const windows = ["primary", "backup"].map((name) => ({ name, window: new HealthWindow(thresholds) }));
+    let active = "primary";
+    const wentBackAt: number[] = [];
+    for (let now = 0; now < 4 * 60 * 60_000; now += 1_000) {
+      for (const { name, window } of windows) {
+        window.succeeded(now, 3);
+        if (name === active) window.delivered(now, name === "backup", 3);
+      }
+      const endpoints = windows.map(({ name, window }) => ({ name, health: window.health(now) }));
+      const decision = decide(situation(endpoints, { active, now }));
+      if (decision.kind === "stay") continue;
+      if (decision.kind === "recovery") wentBackAt.push(Math.floor(now / 60_000));
+      active = decision.to;
+    }
+    expect(active).toBe("backup");
+    expect(wentBackAt).toEqual([5, 15, 35, 75, 135, 195]);
+  });
+
   it("moves away from an endpoint that is not configured any more", () => {
     expect(short(decide(situation([endpoint("primary", "healthy")], { active: "gone" })))).toBe(
       "failover to primary",
@@ -150,6 +171,7 @@ const anyHealth = fc
     successRate: fc.option(fc.nat(100)),
     samples: fc.nat(120),
     lastUnhealthyAt: fc.option(fc.nat(60_000).map((ago) => NOW - ago)),
+    outOfReachUntil: fc.option(fc.integer({ min: NOW - 60_000, max: NOW + 60_000 })),
   })
   .map(({ status, ...rest }) => health(status, rest));
 const anySituation = fc

@@ -6,6 +6,8 @@ const { failover: thresholds } = configSchema.parse({
   instances: [{ name: "primary", url: "http://127.0.0.1:1", listen: "127.0.0.1:1" }],
 });
 
+const MINUTE_MS = 60_000;
+
 /** A window, and checks every half second with these results; a number is a success that took so many ms. */
 function checked(results: (number | "failed")[]) {
   const window = new HealthWindow(thresholds);
@@ -93,6 +95,33 @@ describe("an endpoint", () => {
     for (let i = 0; i < 3; i++) window.delivered(at, false, 10_000);
     expect(window.health(at).status).toBe("degraded");
     expect(window.health(at).consecutiveSuccesses).toBe(30);
+  });
+
+  it("is taken to be out of GitHub's reach once deliveries failed that its checks do not explain", () => {
+    const { window, at } = checked(times(30, 3));
+    window.delivered(at, false, 10_000);
+    expect(window.health(at).outOfReachUntil).toBeNull();
+    window.delivered(at, false, 10_000);
+    window.delivered(at + 1_000, false, 10_000);
+    expect(window.health(at)).toMatchObject({ status: "degraded", outOfReachUntil: at + 5 * MINUTE_MS });
+
+    const slow = checked([...times(30, 3), ...times<"failed">(2, "failed"), 3]);
+    slow.window.delivered(slow.at, false, 10_000);
+    expect(slow.window.health(slow.at)).toMatchObject({ status: "degraded", outOfReachUntil: null });
+  });
+
+  it("is out of GitHub's reach for twice as long when it happens again, and not after hours of peace", () => {
+    const window = new HealthWindow(thresholds);
+    const failAt = (at: number) => {
+      for (let i = 30; i > 0; i--) window.succeeded(at - i * 500, 3);
+      for (let i = 0; i < 3; i++) window.delivered(at, false, 10_000);
+      return ((window.health(at).outOfReachUntil ?? 0) - at) / MINUTE_MS;
+    };
+    expect([0, 10, 30, 60, 120, 200, 1_000].map((minutes) => failAt(minutes * MINUTE_MS))).toEqual([
+      5, 10, 20, 40, 60, 60, 5,
+    ]);
+    // What fails before the time is over does not make it longer.
+    expect(failAt(1_003 * MINUTE_MS)).toBe(2);
   });
 
   it("forgets what is older than the window", () => {
