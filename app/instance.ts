@@ -256,8 +256,9 @@ export async function startInstance(options: {
     pageUrl,
     draining: () => draining,
   });
-  const server = createWebServer(handle, self.tls);
-  const door = createWebServer(handle, self.tls);
+  const { tls } = self;
+  const server = createWebServer(handle, { tls, log });
+  const door = createWebServer(handle, { tls, log });
   const address = await listen(server, self.listen);
   dispatcher.start();
   await releaseOutbox(store, GITHUB_OUTBOX, name);

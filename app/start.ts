@@ -85,6 +85,8 @@ async function keepRunning(
       buffer: false,
       reject: false,
       nodeOptions: [...INSTANCE_OPTIONS],
+      // Execa would kill after 5 s what may take STOP_LIMIT_MS to hand over and to finish.
+      forceKillAfterDelay: false,
     });
     log.info({ name, pid: child.pid }, "instance started");
     const stop = () => {

@@ -65,10 +65,9 @@ export class AlertSender {
     const { store, instance, channels } = this.#o;
     await releaseOutbox(store, ALERT_OUTBOX, instance);
     this.#lookIn(0);
-    // What nobody is told of only has to be cleared away at times.
-    if (channels.length === 0) return;
-    this.#unwatch = store.onChange(() => this.#lookIn(LOOK_MS));
     this.#loop.start({ watch: false });
+    // What nobody is told of only has to be cleared away at times.
+    if (channels.length > 0) this.#unwatch = store.onChange(() => this.#lookIn(LOOK_MS));
   }
 
   async close(): Promise<void> {
@@ -106,8 +105,8 @@ export class AlertSender {
     if (at !== null && at <= clock.now()) await makeMessages(store, channels);
     else if (at !== null) this.#lookIn(Math.min(at - clock.now(), IDLE_LOOK_MS));
     else if (channels.length === 0) this.#lookIn(IDLE_LOOK_MS);
-    // Another instance may have made messages.
-    if (channels.length > 0) this.#loop.wake();
+    // Another instance may have made messages, or a channel that is gone have left some.
+    this.#loop.wake();
   }
 
   async #send({ id, line, body, createdAt }: OutboxItem<number[]>): Promise<void> {

@@ -93,14 +93,15 @@ const instance = z.strictObject({
 
 const failover = z.strictObject({
   health_check_interval: durationAbove("50ms", "500ms"),
-  health_check_timeout: durationOf("500ms"),
+  health_check_timeout: durationFrom("1ms", "30s").default(parseDuration("500ms")),
   failover_threshold: count.default(3),
   recovery_threshold: count.default(5),
   max_response_time: durationOf("5s"),
   recovery_response_time: durationOf("2s"),
   min_success_rate: percent.default(95),
   recovery_success_rate: percent.default(98),
-  window: durationAbove("10s", "60s"),
+  // Every sample in it is looked at several times a second.
+  window: durationFrom("10s", "10m").default(parseDuration("60s")),
   lease_ttl: durationAbove("500ms", "2s"),
 });
 

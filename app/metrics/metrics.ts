@@ -139,6 +139,9 @@ export class Metrics {
     this.#info.set({ name: instance, version: VERSION }, 1);
     // What has not happened yet shows as 0, so that its first time is a change that rules can see.
     for (const kind of ["failover", "switchover", "recovery"]) this.#failovers.inc({ kind }, 0);
+    for (const { repository, name: target } of targets)
+      for (const status of ["succeeded", "failed", "cancelled"])
+        this.#duration.zero({ repository: repositoryKey(repository), target, status });
   }
 
   accepted({ source }: Arrival, { outcome, conflict }: Accepted): void {

@@ -74,7 +74,7 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
 
 /** Takes a deployment from a runner that is gone. On this host, holding the target's lock proves that it is. */
 async function clearAway(
-  { store, registry, host, clock }: Workplace,
+  { store, registry, host, clock, tell }: Workplace,
   request: ClaimRequest,
   { target }: Job,
   by: DeploymentRecord,
@@ -85,7 +85,13 @@ async function clearAway(
   if (!local && (by.lease_until ?? 0) > (await store.write((trx) => store.now(trx)))) return false;
   if (local) await endLeftovers(registry, by.holder ?? "", clock);
   const detail = local ? "its runner process ended" : `host ${by.host} stopped renewing its lease`;
-  await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail));
+  const status = await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail));
+  if (status === "failed" || status === "cancelled")
+    tell({
+      type: "ended",
+      ...{ deploymentId: by.id, attempt: by.attempt, repository: by.repository, target: by.target },
+      ...{ status, ranMs: Math.max(0, clock.now() - (by.started_at ?? clock.now())) },
+    });
   return true;
 }
 
@@ -111,7 +117,8 @@ async function run(
     await launcher.ended;
     await log.settle();
     const reason = `the command could not be started: ${(error as Error).message}`;
-    return record(place, () => finish(store, lease, { status: "failed", exitCode: null, reason }));
+    await record(place, () => finish(store, lease, { status: "failed", exitCode: null, reason }));
+    return tell({ type: "ended", ...about, status: "failed", ranMs: 0 });
   }
   tell({ type: "started", ...about, waitedMs: clock.now() - deployment.accepted_at });
   const letGo = keepLease({ store, clock, lease, execution });

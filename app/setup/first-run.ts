@@ -82,7 +82,7 @@ export async function firstRun({
       problemPage: (problem, c) => c.html(problemPage(problem), problem.status as 404),
       log,
     });
-    const server = createWebServer(handle, first?.tls);
+    const server = createWebServer(handle, { tls: first?.tls, log });
     listen(server, address.listen).then(() => codes.announce(), reject);
   });
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { getRequestListener } from "@hono/node-server";
@@ -8,6 +7,7 @@ import type { Logger } from "pino";
 import { MAX_REQUEST_BYTES, WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import type { InstanceConfig } from "../config/schema.ts";
 import { asProblem } from "./as-problem.ts";
+import { type CertificateFiles, followCertificate, readCertificate } from "./certificate.ts";
 import { HttpProblem } from "./problem.ts";
 
 /** A client that is slower than this to send its request is cut off. */
@@ -95,11 +95,18 @@ export function requestHandler({
 }
 
 /** An HTTP server, or one with TLS, that does not listen yet. */
-export function createWebServer(handle: RequestListener, tls?: InstanceConfig["tls"]): Server {
-  const server = tls
-    ? createHttpsServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) }, handle)
-    : createHttpServer(handle);
+export function createWebServer(
+  handle: RequestListener,
+  { tls, log }: { tls: InstanceConfig["tls"] | undefined; log: Logger },
+): Server {
+  const server = tls ? createTlsServer(handle, tls, log) : createHttpServer(handle);
   server.requestTimeout = REQUEST_LIMIT_MS;
   server.headersTimeout = HEADERS_LIMIT_MS;
+  return server;
+}
+
+function createTlsServer(handle: RequestListener, tls: CertificateFiles, log: Logger): Server {
+  const server = createHttpsServer(readCertificate(tls), handle);
+  followCertificate(server, tls, { log });
   return server;
 }

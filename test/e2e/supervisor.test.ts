@@ -1,6 +1,9 @@
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, it, vi } from "vitest";
+import { atTestEnd } from "../helpers/at-test-end.ts";
 import type { AppProcess, LogLine } from "../helpers/process.ts";
 import { deliverRun, PATIENCE_MS, type Scene, setScene, shownAs } from "./twins.ts";
 
@@ -59,6 +62,29 @@ describe("npm start", { timeout: LIMIT_MS }, () => {
     expect(isRunning(Number(again.pid))).toBe(true);
     const ready = await fetch(scene.host.url("primary", "/readyz"));
     expect(await ready.json()).toEqual({ instance: "primary", status: "ready" });
+  });
+
+  it("gives both the time to finish what they send when it is stopped", async ({ expect }) => {
+    // It takes an alert, and never says so: an instance waits for the answer for 10 s.
+    const asked = Promise.withResolvers<void>();
+    const receiver = createServer(() => asked.resolve());
+    await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+    atTestEnd(() => {
+      receiver.closeAllConnections();
+      receiver.close();
+    });
+    const scene = await setScene("sqlite", {
+      targets: [{ run: ["false"] }],
+      config: { alerts: [{ type: "slack", url_env: "RECEIVER" }] },
+      env: { RECEIVER: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}` },
+    });
+    const { supervisor } = await startAll(scene);
+    await deliverRun(scene, "primary");
+    await asked.promise;
+    expect(await supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+    expect(
+      supervisor.lines.filter(({ msg }) => msg === "stopped").map(({ instance }) => instance),
+    ).toHaveLength(2);
   });
 
   it("stops both on SIGTERM and ends with 0, while a running deployment goes on and is recorded", async ({

@@ -40,6 +40,11 @@ export class Gate {
     this.#isOpen = true;
   }
 
+  /** Nothing passes any more on the connections that are open, which do not learn of it. */
+  hush(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
   shut(): void {
     this.#isOpen = false;
     for (const socket of this.#sockets) socket.destroy();

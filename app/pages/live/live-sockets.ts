@@ -191,6 +191,8 @@ export class LiveSockets {
 
 function refuse(socket: Duplex, problem: HttpProblem): void {
   const body = JSON.stringify(problem);
+  // Nobody else looks after a socket that asked for an upgrade: whoever does not close it would keep it for ever.
+  socket.once("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? "Error"}\r\n` +
       `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,

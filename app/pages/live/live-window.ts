@@ -15,9 +15,16 @@ const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 /** How often there is a word at least: silence means that nobody is there. */
 const BEAT_MS = 1_000;
 
+/** Paths and queries are read against this. */
+const HERE = "http://page.invalid";
+
 /** What a page says of itself: its path and query, and how much of its log it has. */
 const showing = z.object({
-  show: z.string().startsWith("/").max(2_000),
+  show: z
+    .string()
+    .startsWith("/")
+    .max(2_000)
+    .refine((path) => URL.canParse(path, HERE)),
   log: z.object({ attempt: z.int().min(0), seq: z.int().min(-1) }).optional(),
 });
 
@@ -49,7 +56,7 @@ export class LiveWindow {
     this.socket.on("message", (data) => {
       const message = parse(data.toString());
       if (!message) return this.socket.close(1008, "not understood");
-      this.#url = new URL(message.show, "http://page.invalid");
+      this.#url = new URL(message.show, HERE);
       this.#shown.clear();
       this.#log = undefined;
       this.#logShown = message.log ?? { attempt: 0, seq: -1 };

@@ -10,6 +10,9 @@ import { asUnavailable, codeOf } from "./unavailable.ts";
 const CHANNEL = "twinhook";
 /** Times after which a lost listener tries again. */
 const RECONNECT_MS = 250;
+/** How often the listener is asked whether it is still there: of a server that was cut off it would hear nothing. */
+const LISTENER_CHECK_MS = 5_000;
+const LISTENER_LIMIT_MS = 2_000;
 /** PostgreSQL's int8; run ids and times fit a JavaScript number, and so do our counters. */
 const INT8 = 20;
 
@@ -106,18 +109,22 @@ export class PostgresStore implements Store {
     const again = () => {
       if (lost) return;
       lost = true;
+      clearInterval(checking);
       client.end().catch(() => {});
       setTimeout(() => void this.#listen(), RECONNECT_MS).unref();
     };
     const changed = () => {
       for (const listener of this.#listeners) listener();
     };
+    const ask = (text: string) => withLimit(client.query(text), LISTENER_LIMIT_MS, "unreachable");
+    const checking = setInterval(() => void ask("SELECT 1").catch(again), LISTENER_CHECK_MS);
+    checking.unref();
     client.on("error", again);
     client.on("end", again);
     client.on("notification", changed);
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      await ask(`LISTEN ${CHANNEL}`);
       changed();
     } catch {
       again();

@@ -49,13 +49,13 @@ async function setup(engine: Engine, kinds?: Record<string, string[]>) {
       env,
       new RepositoryAccess(() => githubApp(environment, github.app.webhookSecret, logger)),
     );
-  const start = async (instance: string, env?: NodeJS.ProcessEnv) => {
+  const start = async (instance: string, env?: NodeJS.ProcessEnv, only = channels(env)) => {
     const sender = new AlertSender({
       store,
       clock: systemClock,
       instance,
       holder: `${instance} ${Math.random()}`,
-      channels: channels(env),
+      channels: only,
       wording: {
         store,
         homeUrl: "https://deploy.example.com/",
@@ -88,6 +88,19 @@ describe.concurrent("a message that its receiver calls wrong", { timeout: LIMIT_
         },
       )
       .toBe(3);
+  });
+
+  it("is cleared away after a day also where its channel, and every other, is gone", async ({ expect }) => {
+    const { store, waiting, start } = await setup("sqlite");
+    const old = { created_at: 0, not_before: 0, attempts: 3, last_error: "410", holder: null, token: 0 };
+    await store.write((trx) =>
+      trx
+        .insertInto("alert_outbox")
+        .values({ ...old, channel: "slack GONE", body: "[1]", lease_until: null })
+        .execute(),
+    );
+    await start("primary", {}, []);
+    await expect.poll(waiting).toEqual([]);
   });
 
   it("is sent again when the receiver asks for, and not before", async ({ expect }) => {

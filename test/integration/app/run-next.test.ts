@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
+import type { TargetConfig } from "../../../app/config/schema.ts";
 import { Launcher } from "../../../app/run/launcher.ts";
 import type { FromRunner } from "../../../app/run/messages.ts";
 import { identify } from "../../../app/run/process-identity.ts";
@@ -14,10 +15,10 @@ import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { ENGINES, type Engine, newStore, temporaryDirectory } from "../../helpers/stores.ts";
 
 /** What waits for a target, and a runner in this very process that is to run it; its store may be another's view. */
-async function runnerOf(engine: Engine, view: (store: Store) => Store) {
+async function runnerOf(engine: Engine, view: (store: Store) => Store, change: Partial<TargetConfig> = {}) {
   const store = await newStore(engine);
   const directory = temporaryDirectory();
-  const target = testTarget({ run: ["sh", "-c", "echo once | tee -a ran"], directory });
+  const target = { ...testTarget({ run: ["sh", "-c", "echo once | tee -a ran"], directory }), ...change };
   const acceptor = new Acceptor({ store, clock: systemClock, instance: "primary", onQueued: () => {} });
   await acceptor.accept(runArrival(1, [target]));
   const registry = new RunRegistry(directory);
@@ -42,7 +43,8 @@ async function runnerOf(engine: Engine, view: (store: Store) => Store) {
     { holder, launcher },
   );
   const row = await store.read.selectFrom("deployments").selectAll().executeTakeFirstOrThrow();
-  return { result, row, ran: readFileSync(join(directory, "ran"), "utf8"), told };
+  const file = join(directory, "ran");
+  return { result, row, ran: existsSync(file) ? readFileSync(file, "utf8") : null, told };
 }
 
 /** The same store, in which one method behaves otherwise. */
@@ -68,6 +70,13 @@ describe.concurrent.each(ENGINES)("a runner on %s", (engine) => {
     );
     expect([result, ran, lost]).toEqual(["ran", "once\n", 2]);
     expect(row).toMatchObject({ status: "succeeded", attempt: 1, interruptions: 0, exit_code: 0 });
+  });
+
+  it("tells of a command that could not be started that it failed", async () => {
+    const { row, told, ran } = await runnerOf(engine, (store) => store, { run: ["./no-such-file"] });
+    expect(ran).toBeNull();
+    expect(row).toMatchObject({ status: "failed", exit_code: null });
+    expect(told).toContainEqual(expect.objectContaining({ type: "ended", status: "failed", ranMs: 0 }));
   });
 
   it("records how the command ended also where its log cannot be stored", async () => {

@@ -1,7 +1,8 @@
 import { sql } from "kysely";
 import { expect, it } from "vitest";
 import { StoreUnavailableError } from "../../../app/store/errors.ts";
-import { newStore } from "../../helpers/stores.ts";
+import { Gate } from "../../helpers/gate.ts";
+import { newStore, newStoreAddress, reopen } from "../../helpers/stores.ts";
 
 it("a connection that the database drops inside a transaction fails that transaction, and nothing else", async () => {
   const store = await newStore("postgres");
@@ -16,3 +17,21 @@ it("a connection that the database drops inside a transaction fails that transac
   await expect(work).rejects.toThrow(StoreUnavailableError);
   await store.probe(5_000);
 });
+
+it("an instance that a database stopped talking to without a word hears of changes again soon", async () => {
+  const address = await newStoreAddress("postgres");
+  if (address.engine !== "postgres") throw new Error("unreachable");
+  const other = await reopen(address);
+  const url = new URL(address.url);
+  const gate = await Gate.open(Number(url.port));
+  url.host = new URL(gate.url).host;
+  const store = await reopen({ ...address, url: url.href });
+  let heard = 0;
+  store.onChange(() => heard++);
+  await expect.poll(() => heard).toBe(1);
+  gate.hush();
+  await other.write((trx) => other.notify(trx));
+  await expect.poll(() => heard).toBe(2);
+  await other.write((trx) => other.notify(trx));
+  await expect.poll(() => heard).toBe(3);
+}, 40_000);

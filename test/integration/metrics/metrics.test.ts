@@ -105,6 +105,16 @@ describe("/metrics", () => {
     for (const [name, all] of series) expect([name, all.length <= 60]).toEqual([name, true]);
   });
 
+  it("shows what has not happened yet as 0, so that a rule sees the first time", async () => {
+    const { host } = await setup("sqlite");
+    await host.start("primary");
+    const { value } = await read(host);
+    for (const status of ["succeeded", "failed", "cancelled"])
+      expect(value("twinhook_deployment_duration_seconds_count", { status })).toBe(0);
+    for (const kind of ["failover", "switchover", "recovery"])
+      expect(value("twinhook_failovers_total", { kind })).toBe(0);
+  });
+
   it("names everything by Prometheus' conventions", async () => {
     const { host } = await setup("sqlite");
     await host.start("primary");

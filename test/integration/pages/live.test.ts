@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
@@ -90,6 +91,34 @@ describe.each(ENGINES)("/live, with the %s store", { timeout: 60_000 }, (engine)
     };
     return answer.deployments[0]?.id ?? "";
   }
+
+  it.each(["//", "/\\", "//a:99999", "nowhere"])(
+    "lets go of who says to show %s, and goes on",
+    async (show) => {
+      const { socket } = await listen("primary", bearer);
+      socket.send(JSON.stringify({ show }));
+      const [code] = await once(socket, "close");
+      expect(code).toBe(1008);
+      expect((await fetch(host.url("primary", "/livez"))).status).toBe(200);
+    },
+  );
+
+  it("keeps no connection to whoever it refuses, even if that one does not close it", async () => {
+    const { hostname, port } = new URL(host.url("primary"));
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    onTestFinished(() => void socket.destroy());
+    socket.write(
+      "GET /live HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\r\n",
+    );
+    let answer = "";
+    for await (const part of socket) answer += part;
+    expect(answer).toMatch(/^HTTP\/1.1 40[13] /);
+    // What is written into a connection that is gone is refused.
+    const refused = once(socket, "error");
+    const writing = setInterval(() => socket.write("x"), 10);
+    onTestFinished(() => clearInterval(writing));
+    expect((await refused)[0]).toMatchObject({ code: expect.stringMatching(/EPIPE|ECONNRESET/) });
+  });
 
   it("is closed to whoever proves nothing, and to pages of other places", async () => {
     const known = await session();

@@ -113,6 +113,11 @@ describe("values of the wrong shape", () => {
       "failover.min_success_rate: expected a number from 0 to 100, got 101",
     ],
     [
+      "a window that would hold too much to be looked at all the time",
+      content({ failover: { window: "24h" } }),
+      'failover.window: expected a duration from 10s to 10m, got "24h"',
+    ],
+    [
       "no unit, in quotes",
       withTarget({ timeout: "15" }),
       'targets[0].timeout: expected a number with a unit (ms, s, m, h, d), such as "500ms", "5s" or "10m", got "15"',
