@@ -1,3 +1,4 @@
+import { unsent } from "../queue/unsent.ts";
 import { inSlices } from "../store/in-slices.ts";
 import type { Store } from "../store/store.ts";
 import type { Channel } from "./channels/channel.ts";
@@ -60,13 +61,7 @@ export function makeMessages(
         .map((body) => ({
           channel: channel.id,
           body: JSON.stringify(body),
-          created_at: now,
-          not_before: now,
-          attempts: 0,
-          last_error: null,
-          holder: null,
-          token: 0,
-          lease_until: null,
+          ...unsent(now),
         }));
     });
     await inSlices(messages, (slice) => trx.insertInto("alert_outbox").values(slice).execute());

@@ -1,6 +1,7 @@
 import type { DeploymentStatus } from "../../shared/deployment.ts";
 import { inSlices } from "../store/in-slices.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
+import { unsent } from "./unsent.ts";
 
 /** A status that GitHub is to show for a deployment. */
 export interface Announcement {
@@ -23,13 +24,7 @@ export async function announce(
   const rows = announcements.map(({ id, status, detail = null }) => ({
     deployment_id: id,
     body: JSON.stringify({ status, detail } satisfies Announcement),
-    created_at: now,
-    not_before: now,
-    attempts: 0,
-    last_error: null,
-    holder: null,
-    token: 0,
-    lease_until: null,
+    ...unsent(now),
   }));
   await inSlices(rows, (slice) => trx.insertInto("outbox").values(slice).execute());
   await store.notify(trx);
