@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import pino from "pino";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
 import { claim } from "../../../app/queue/claim.ts";
@@ -17,7 +17,9 @@ const HOST = "host-1";
 const PATIENCE_MS = 60_000;
 
 describe.concurrent.each(ENGINES)("a deployment whose runner is gone on %s", (engine) => {
-  it("fails where its target is not configured any more, once no twin has cleared it away", async () => {
+  it("fails where its target is not configured any more, once no twin has cleared it away", async ({
+    expect,
+  }) => {
     const store = await newStore(engine);
     const directory = temporaryDirectory();
     const renamed = testTarget({ name: "web", lock: "database" });
