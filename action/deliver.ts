@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
 import { backoffDelay } from "../shared/backoff.ts";
-import type { Breakers } from "./breakers.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Journal } from "./journal.ts";
-import { Patience } from "./patience.ts";
+import type { Patience } from "./patience.ts";
 
 export interface DeliverOptions {
   client: Client;
   endpoints: readonly Endpoint[];
-  breakers: Breakers;
+  /** Whom an earlier delivery to them was asked to leave alone is left alone. */
+  patience: Patience;
   journal: Journal;
   maxAttempts: number;
   baseDelayMs: number;
@@ -44,8 +44,7 @@ class RoundFailed extends Error {
  * @throws the signal's reason when the step is stopped or out of time.
  */
 export async function deliver(options: DeliverOptions): Promise<Delivery> {
-  const { endpoints, journal, signal, now, deadline } = options;
-  const patience = new Patience(options.breakers, now);
+  const { endpoints, patience, journal, signal, now, deadline } = options;
   let because: "rounds" | "refused" | "too long to wait" = "rounds";
 
   const round = async (number: number): Promise<Delivery> => {

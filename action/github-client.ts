@@ -43,6 +43,9 @@ export class GitHubClient implements Client {
   readonly #api: GitHubApi;
   /** The GitHub Deployment in which this step, or an earlier try of it, left the request. */
   #left: GitHubDeployment | undefined;
+  readonly #beganAt: number;
+  /** When this step began, in whole seconds as GitHub tells times, and by its clock once that is known. */
+  #since: number;
   /** The one that shows our deployment: mostly the same. */
   #shownBy: GitHubDeployment | undefined;
   /** The state that the last look brought. */
@@ -51,6 +54,8 @@ export class GitHubClient implements Client {
   constructor(options: GitHubClientOptions) {
     this.#o = options;
     this.#api = new GitHubApi(options);
+    this.#beganAt = options.now();
+    this.#since = Math.floor(this.#beganAt / 1_000) * 1_000;
   }
 
   /** Leaves the request at GitHub, unless it lies there already: the answer to an earlier try may have been lost. */
@@ -61,6 +66,7 @@ export class GitHubClient implements Client {
       this.#left =
         mine ??
         (await this.#api.create({ twinhook: request, proof: await proveLeft(canonicalJson(request)) }));
+      this.#since = this.#left.createdAt - (this.#o.now() - this.#beganAt);
       this.#shownBy = this.#left;
       return { kind: "deployment", status: mine ? 200 : 201, deployment: shownByStatus(null, "", this.#o) };
     });
@@ -108,8 +114,8 @@ export class GitHubClient implements Client {
     this.#shownBy ??= (await this.#api.list()).find(({ payload }) => payload.id === id);
     for (let hops = 0; this.#shownBy && hops < MOST_HOPS; hops += 1) {
       const read = readStatuses(await this.#api.statuses(this.#shownBy.id), {
-        // A retry's old end is not its new one; GitHub's clock tells which is which.
-        since: (request.via.run_attempt > 1 && this.#left?.createdAt) || 0,
+        // What an earlier attempt came to is not this one's.
+        since: request.via.run_attempt > 1 ? this.#since : 0,
       });
       if (read.kind === "refused") return refusedByApp(redact(read.reason));
       if (read.kind !== "elsewhere") {

@@ -6,6 +6,7 @@ import type { Entry } from "./entry.ts";
 import { InputError } from "./input-error.ts";
 import { type Inputs, parseInputs } from "./inputs.ts";
 import { Journal } from "./journal.ts";
+import { Patience } from "./patience.ts";
 import type { StepReport } from "./report.ts";
 import { type ActionRequest, buildRequest } from "./request.ts";
 import { createRoutes, type RoutesOptions } from "./routes.ts";
@@ -86,9 +87,12 @@ async function pursue({
   if (inputs.dryRun)
     return { kind: "dry run", ...(await checkRoutes({ client, endpoints, github, journal })) };
 
-  const common = { ...inputs, client, breakers: new Breakers(), journal, now: rest.now, deadline, signal };
+  const { now } = rest;
+  const breakers = new Breakers();
+  const patience = new Patience(breakers, now);
+  const common = { ...inputs, client, breakers, patience, journal, now, deadline, signal };
   const keptMs = github ? Math.min(MOST_KEPT_FOR_GITHUB_MS, inputs.timeoutMs / 2) : 0;
-  const delivery = await deliver({
+  let delivery = await deliver({
     ...common,
     onPause,
     another: github !== null,
@@ -97,7 +101,10 @@ async function pursue({
   if (delivery.kind === "exhausted") {
     if (!github || refusedByTheApp(delivery, journal)) return delivery;
     const left = await deliver({ ...common, onPause, endpoints: [github.endpoint], another: false });
-    if (left.kind === "exhausted") return { ...delivery, alsoGitHub: true };
+    // What was kept for GitHub is the endpoints' after all.
+    if (left.kind === "exhausted" && delivery.because === "too long to wait")
+      delivery = await deliver({ ...common, onPause, another: false });
+    if (left.kind === "exhausted" && delivery.kind === "exhausted") return { ...delivery, alsoGitHub: true };
   }
 
   const { acceptance } = journal;

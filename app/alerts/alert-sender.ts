@@ -104,7 +104,8 @@ export class AlertSender {
     const at = await nextDigest(store);
     if (at !== null && at <= clock.now()) await makeMessages(store, channels);
     else if (at !== null) this.#lookIn(Math.min(at - clock.now(), IDLE_LOOK_MS));
-    else if (channels.length === 0) this.#lookIn(IDLE_LOOK_MS);
+    // Changes wake only those who have someone to tell.
+    if (channels.length === 0) this.#lookIn(IDLE_LOOK_MS);
     // Another instance may have made messages, or a channel that is gone have left some.
     this.#loop.wake();
   }

@@ -19,6 +19,8 @@ const LOOK_NAME = "action_deployments";
 const OVERLAP_MS = 60 * 60_000;
 /** How far back the first look goes. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
+/** What GitHub does not let be said on one for so long is not said: nobody waits for it any more. */
+const SAY_FOR_MS = 24 * 60 * 60_000;
 const PER_PAGE = 100;
 
 export interface ActionDeploymentsOptions {
@@ -40,6 +42,8 @@ export class ActionDeployments implements Look {
   #refused = new Set<string>();
   /** The GUIDs of those of which this process knows that nothing is left to say on them. */
   #answered = new Set<string>();
+  /** Those on which something may be left to say, although they may be too old to be listed again. */
+  #open: LeftDeployment[] = [];
 
   constructor(options: ActionDeploymentsOptions) {
     this.#o = options;
@@ -75,9 +79,17 @@ export class ActionDeployments implements Look {
       failure,
       done: async (results) => {
         if (failure === undefined) await recordLook(lease, LOOK_NAME, begun, results);
-        const guids = new Set(left.map(({ guid }) => guid));
-        for (const guid of this.#answered) if (!guids.has(guid)) this.#answered.delete(guid);
-        await answerLeftDeployments(left, this.#answered, this.#o, signal);
+        const listed = new Set(left.map(({ guid }) => guid));
+        for (const guid of this.#answered) if (!listed.has(guid)) this.#answered.delete(guid);
+        const older = this.#open.filter(
+          ({ guid, createdAt }) => !listed.has(guid) && createdAt > begun - SAY_FOR_MS,
+        );
+        const all = [...older, ...left];
+        try {
+          await answerLeftDeployments(all, this.#answered, this.#o, signal);
+        } finally {
+          this.#open = all.filter(({ guid }) => !this.#answered.has(guid));
+        }
       },
     };
   }

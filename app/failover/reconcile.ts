@@ -51,7 +51,7 @@ export class Reconcile implements Look {
       return targets.slice(0, 1).map((target) => ({
         ...target,
         branch: others.length > 0 ? null : branch,
-        lateDueAt: Number.NEGATIVE_INFINITY,
+        lateDueAt: null,
       }));
     });
   }
@@ -65,7 +65,9 @@ export class Reconcile implements Look {
     const { found, failure } = await lookAtEach(
       this.#workflows,
       async (place) => {
-        const late = monotonic >= place.lateDueAt;
+        // Not at first: who has just taken over has others waiting for this look to end.
+        const late = place.lateDueAt !== null && monotonic >= place.lateDueAt;
+        if (late || place.lateDueAt === null) place.lateDueAt = monotonic + this.everyMs;
         const since = {
           created: begun - (late ? MAY_COMPLETE_MS : LOOK_BACK_MS),
           completed: begun - LOOK_BACK_MS,
@@ -187,8 +189,8 @@ interface Place {
   repository: string;
   workflow: string;
   branch: string | null;
-  /** When runs that complete late are to be looked for again (ms, monotonic). */
-  lateDueAt: number;
+  /** When runs that complete late are to be looked for (ms, monotonic); null before the first look. */
+  lateDueAt: number | null;
 }
 
 type Run = JudgedRun & { completedAt: number };

@@ -75,17 +75,15 @@ export async function claimInTransaction(
     .orderBy("order_run_id")
     .orderBy("order_run_attempt")
     .orderBy("seq")
-    // One that is cancelled at this moment does not begin any more.
-    .$if(store.engine === "postgres", (query) => query.forUpdate())
     .execute();
   const markOrder = { runId: mark.mark_run_id, runAttempt: mark.mark_run_attempt };
   const late = waiting.filter((row) => compareOrder(orderOf(row), markOrder) < 0);
   const current = waiting.slice(late.length);
   const next = request.queue === "latest" ? current.at(-1) : current[0];
-  await supersede(trx, store, late, mark.mark_deployment_id);
-  if (!next) return { kind: "nothing" };
-  await supersede(trx, store, request.queue === "latest" ? current.slice(0, -1) : [], next.id);
-
+  if (!next) {
+    await supersede(trx, store, late, mark.mark_deployment_id);
+    return { kind: "nothing" };
+  }
   const claimed = {
     status: "running" as const,
     run_by: request.instance,
@@ -96,7 +94,17 @@ export async function claimInTransaction(
     lock: request.lock,
     started_at: now,
   };
-  await trx.updateTable("deployments").set(claimed).where("id", "=", next.id).execute();
+  const taken = await trx
+    .updateTable("deployments")
+    .set(claimed)
+    .where("id", "=", next.id)
+    .where("status", "=", "queued")
+    .returning("id")
+    .executeTakeFirst();
+  // It was cancelled a moment ago.
+  if (!taken) return claimInTransaction(trx, store, request);
+  await supersede(trx, store, late, mark.mark_deployment_id);
+  if (request.queue === "latest") await supersede(trx, store, current.slice(0, -1), next.id);
   await trx
     .updateTable("targets")
     .set({
@@ -153,19 +161,25 @@ async function supersede(
   by: string | null,
 ): Promise<void> {
   if (rows.length === 0) return;
-  const ids = rows.map(({ id }) => id);
   const superseded = {
     status: "superseded" as const,
     superseded_by: by,
     reason: "a newer run took its place before it began",
     finished_at: await store.now(trx),
   };
-  await inSlices(ids, (slice) =>
-    trx.updateTable("deployments").set(superseded).where("id", "in", slice).execute(),
-  );
-  await announce(
-    trx,
-    store,
-    ids.map((id) => ({ id, status: "superseded" })),
-  );
+  const ids = rows.map(({ id }) => id);
+  await inSlices(ids, async (slice) => {
+    const changed = await trx
+      .updateTable("deployments")
+      .set(superseded)
+      .where("id", "in", slice)
+      .where("status", "=", "queued")
+      .returning("id")
+      .execute();
+    await announce(
+      trx,
+      store,
+      changed.map(({ id }) => ({ id, status: "superseded" })),
+    );
+  });
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { type ClaimRequest, claim, type DeploymentRecord } from "../queue/claim.ts";
+import { type Claim, type ClaimRequest, claim, type DeploymentRecord } from "../queue/claim.ts";
 import { finish } from "../queue/finish.ts";
 import { interrupt } from "../queue/interrupt.ts";
 import { type Lease, LeaseLostError } from "../queue/lease.ts";
@@ -57,12 +57,9 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
       instance: place.instance,
       host: place.host,
     };
-    let claimed = await untilAvailable(() => claim(store, request));
-    // A claim of this very attempt's that was committed, while its answer was lost.
-    if (claimed.kind === "occupied" && claimed.by.holder === attempt.holder)
-      claimed = { kind: "claimed", deployment: claimed.by };
+    let claimed = await claimOnce(store, request);
     if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by)))
-      claimed = await untilAvailable(() => claim(store, request));
+      claimed = await claimOnce(store, request);
     if (claimed.kind !== "claimed") return claimed.kind;
     await run(place, job, claimed.deployment, attempt);
     registry.remove(attempt.holder);
@@ -70,6 +67,13 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
   } finally {
     for (const lock of locks) lock.release();
   }
+}
+
+/** Claims, also where the claim was committed and only its answer was lost: then it stands in this one's way. */
+async function claimOnce(store: Store, request: ClaimRequest): Promise<Claim> {
+  const claimed = await untilAvailable(() => claim(store, request));
+  const isOurs = claimed.kind === "occupied" && claimed.by.holder === request.holder;
+  return isOurs ? { kind: "claimed", deployment: claimed.by } : claimed;
 }
 
 /** Takes a deployment from a runner that is gone. On this host, holding the target's lock proves that it is. */

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import type { Clock } from "../../clock.ts";
@@ -10,9 +11,9 @@ import { asUnavailable, codeOf } from "./unavailable.ts";
 const CHANNEL = "twinhook";
 /** Times after which a lost listener tries again. */
 const RECONNECT_MS = 250;
-/** How often the listener is asked whether it is still there: of a server that was cut off it would hear nothing. */
-const LISTENER_CHECK_MS = 5_000;
-const LISTENER_LIMIT_MS = 2_000;
+/** How often, and for how long, the server is asked whether it is still there: one that was cut off says nothing. */
+const CHECK_MS = 3_000;
+const CHECK_LIMIT_MS = 3_000;
 /** PostgreSQL's int8; run ids and times fit a JavaScript number, and so do our counters. */
 const INT8 = 20;
 
@@ -26,6 +27,8 @@ export class PostgresStore implements Store {
   #url: string;
   #clock: Clock;
   #listeners = new Set<() => void>();
+  /** Since when the connections of the pool that are in use are (monotonic). */
+  #taken = new Map<pg.PoolClient, number>();
   #listener: pg.Client | undefined;
   #closed = false;
 
@@ -48,6 +51,9 @@ export class PostgresStore implements Store {
     // to replace; without listeners it would end the process.
     this.#pool.on("error", () => {});
     this.#pool.on("connect", (client) => client.on("error", () => {}));
+    this.#pool.on("acquire", (client) => this.#taken.set(client, clock.monotonic()));
+    this.#pool.on("release", (_, client) => this.#taken.delete(client));
+    this.#pool.on("remove", (client) => this.#taken.delete(client));
     this.read = new Kysely<Database>({ dialect: new PostgresDialect({ pool: this.#pool }) });
   }
 
@@ -116,8 +122,16 @@ export class PostgresStore implements Store {
     const changed = () => {
       for (const listener of this.#listeners) listener();
     };
-    const ask = (text: string) => withLimit(client.query(text), LISTENER_LIMIT_MS, "unreachable");
-    const checking = setInterval(() => void ask("SELECT 1").catch(again), LISTENER_CHECK_MS);
+    const ask = (text: string) => withLimit(client.query(text), CHECK_LIMIT_MS, "unreachable");
+    const checking = setInterval(
+      () =>
+        void ask("SELECT 1").catch(() => {
+          if (lost || this.#closed) return;
+          for (const silent of [client, ...this.#takenBefore(this.#clock.monotonic() - CHECK_LIMIT_MS)])
+            breakOff(silent);
+        }),
+      CHECK_MS,
+    );
     checking.unref();
     client.on("error", again);
     client.on("end", again);
@@ -131,6 +145,10 @@ export class PostgresStore implements Store {
     }
   }
 
+  #takenBefore(time: number): pg.ClientBase[] {
+    return [...this.#taken].filter(([, takenAt]) => takenAt <= time).map(([client]) => client);
+  }
+
   async probe(limitMs: number): Promise<void> {
     await withLimit(proveCommit(this, this.#clock.now()), limitMs, "unreachable");
   }
@@ -140,6 +158,14 @@ export class PostgresStore implements Store {
     this.#listeners.clear();
     await Promise.allSettled([this.#listener?.end(), this.read.destroy()]);
   }
+}
+
+/**
+ * Ends a connection on which nothing is heard: whoever waits there is told now, and not when TCP gives up, after a
+ * quarter of an hour.
+ */
+function breakOff(client: pg.ClientBase): void {
+  (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
 }
 
 /** Serialization failure, deadlock: https://www.postgresql.org/docs/current/errcodes-appendix.html */

@@ -18,7 +18,7 @@ import {
 import { stepInputs } from "../../helpers/action/step-inputs.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
 import { closeAtEnd } from "../../helpers/close-at-end.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
+import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
 
 const keep = closeAtEnd();
 
@@ -41,6 +41,27 @@ async function scene(permissions = MAY_DEPLOY) {
   return { github, inputs, env: job.env };
 }
 
+/** Makes the GitHub Deployment by which the App shows a deployment of ours; returns its id. */
+async function shownBy(github: GitHub, id: string, run_attempt = REQUEST.run_attempt): Promise<number> {
+  const { run_id, sha } = REQUEST;
+  const response = await fetch(`${github.url}/repos/acme/site/deployments`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${github.githubToken("acme/site", MAY_DEPLOY)}`,
+      "content-type": "application/json",
+    },
+    body: JSON.stringify({
+      ref: sha,
+      task: "twinhook",
+      auto_merge: false,
+      required_contexts: [],
+      payload: { twinhook: { id, target: "production", run_id, run_attempt } },
+    }),
+  });
+  return ((await response.json()) as { id: number }).id;
+}
+
+const MINUTE_MS = 60_000;
 const LOG_URL = "https://deploy.example.com/deployments/dep_7";
 
 describe.concurrent("when no endpoint takes the request", () => {
@@ -82,6 +103,13 @@ describe.concurrent("when no endpoint takes the request", () => {
     const step = await startAction(inputs([busy.url], { "max-delay": "1h" }), env);
     await writeAsApp(github, await leftAt(github), "running", { logUrl: LOG_URL });
     expect(await step.result).toMatchObject({ exitCode: 0, outputs: { route: "github", attempts: "2" } });
+  });
+
+  test("an endpoint that is back in the time that was kept for GitHub is asked again where GitHub refuses", async () => {
+    const { inputs, env } = await scene({ contents: "read" });
+    const busy = await endpoint([answers(503, undefined, { "retry-after": "3" }), works]);
+    const result = await runAction(inputs([busy.url], { timeout: "5s", "wait-for": "accepted" }), env);
+    expect(result).toMatchObject({ exitCode: 0, outputs: { route: "primary", verified: "true" } });
   });
 
   test("leaving it there alone confirms nothing, not even that it was accepted", async () => {
@@ -147,22 +175,7 @@ describe.concurrent("when no endpoint takes the request", () => {
     const { github, inputs, env } = await scene();
     const step = await startAction(inputs([refusingUrl()]), env);
     const id = await leftAt(github);
-    const { run_id, run_attempt, sha } = REQUEST;
-    const response = await fetch(`${github.url}/repos/acme/site/deployments`, {
-      method: "POST",
-      headers: {
-        authorization: `Bearer ${github.githubToken("acme/site", MAY_DEPLOY)}`,
-        "content-type": "application/json",
-      },
-      body: JSON.stringify({
-        ref: sha,
-        task: "twinhook",
-        auto_merge: false,
-        required_contexts: [],
-        payload: { twinhook: { id: "dep_7", target: "production", run_id, run_attempt } },
-      }),
-    });
-    const shown = ((await response.json()) as { id: number }).id;
+    const shown = await shownBy(github, "dep_7");
     await writeAsApp(github, shown, "running", { logUrl: LOG_URL });
     await writeAsApp(github, id, writeElsewhere(String(shown), "dep_7"));
     const result = await step.result;
@@ -267,23 +280,7 @@ describe.concurrent("when every endpoint is gone after one has accepted", () => 
     const primary = await endpoint([works, resets]);
     const step = await startAction(inputs([primary.url]), env);
     await primary.arrived(2);
-    const { run_id, run_attempt, sha } = REQUEST;
-    await fetch(`${github.url}/repos/acme/site/deployments`, {
-      method: "POST",
-      headers: {
-        authorization: `Bearer ${github.githubToken("acme/site", MAY_DEPLOY)}`,
-        "content-type": "application/json",
-      },
-      body: JSON.stringify({
-        ref: sha,
-        task: "twinhook",
-        auto_merge: false,
-        required_contexts: [],
-        payload: {
-          twinhook: { id: `dep_${run_id}_${run_attempt}`, target: "production", run_id, run_attempt },
-        },
-      }),
-    });
+    await shownBy(github, `dep_${REQUEST.run_id}_${REQUEST.run_attempt}`);
     await writeAsApp(github, await leftAt(github), "running", { logUrl: LOG_URL });
     const result = await step.result;
     expect(result).toMatchObject({
@@ -292,6 +289,22 @@ describe.concurrent("when every endpoint is gone after one has accepted", () => 
     });
     expect(result.summary).toContain("from GitHub");
     expect(github.deployments("acme/site")).toHaveLength(1);
+  });
+
+  test("what came of an earlier attempt is not taken for this one's end", async () => {
+    const { github, inputs, env } = await scene();
+    const shown = await shownBy(github, `dep_${REQUEST.run_id}_2`, 2);
+    github.clock.advance(-MINUTE_MS);
+    await writeAsApp(github, shown, "failed", { logUrl: LOG_URL });
+    github.clock.advance(MINUTE_MS);
+    const primary = await endpoint([works, resets]);
+    const step = await startAction(inputs([primary.url]), { ...env, GITHUB_RUN_ATTEMPT: "2" });
+    const path = `/repos/acme/site/deployments/${shown}/statuses`;
+    await github.waitFor(() =>
+      github.requests.some((asked) => asked.method === "GET" && asked.path === path),
+    );
+    await writeAsApp(github, shown, "running", { logUrl: LOG_URL });
+    expect(await step.result).toMatchObject({ exitCode: 0, outputs: { status: "running" } });
   });
 });
 

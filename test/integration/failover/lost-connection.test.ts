@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { StoreUnavailableError } from "../../../app/store/errors.ts";
 import { Gate } from "../../helpers/gate.ts";
 import { newStore, newStoreAddress, reopen } from "../../helpers/stores.ts";
@@ -18,20 +18,55 @@ it("a connection that the database drops inside a transaction fails that transac
   await store.probe(5_000);
 });
 
-it("an instance that a database stopped talking to without a word hears of changes again soon", async () => {
-  const address = await newStoreAddress("postgres");
-  if (address.engine !== "postgres") throw new Error("unreachable");
-  const other = await reopen(address);
-  const url = new URL(address.url);
-  const gate = await Gate.open(Number(url.port));
-  url.host = new URL(gate.url).host;
-  const store = await reopen({ ...address, url: url.href });
-  let heard = 0;
-  store.onChange(() => heard++);
-  await expect.poll(() => heard).toBe(1);
-  gate.hush();
-  await other.write((trx) => other.notify(trx));
-  await expect.poll(() => heard).toBe(2);
-  await other.write((trx) => other.notify(trx));
-  await expect.poll(() => heard).toBe(3);
-}, 40_000);
+describe.concurrent("a database that stopped talking without a word", { timeout: 60_000 }, () => {
+  /** A store whose connections all go through a gate, and another one at the same database. */
+  async function gated() {
+    const address = await newStoreAddress("postgres");
+    if (address.engine !== "postgres") throw new Error("unreachable");
+    const other = await reopen(address);
+    const url = new URL(address.url);
+    const gate = await Gate.open(Number(url.port));
+    url.host = new URL(gate.url).host;
+    const store = await reopen({ ...address, url: url.href });
+    let heard = 0;
+    store.onChange(() => heard++);
+    await vi.waitFor(() => expect(heard).toBe(1), PATIENCE);
+    return { gate, other, store, heard: () => heard };
+  }
+  const PATIENCE = { timeout: 20_000, interval: 20 };
+
+  it("is heard of again soon", async () => {
+    const { gate, other, heard } = await gated();
+    const change = () => other.write((trx) => other.notify(trx));
+    gate.hush();
+    await change();
+    await vi.waitFor(() => expect(heard()).toBe(2), PATIENCE);
+    await change();
+    await vi.waitFor(() => expect(heard()).toBe(3), PATIENCE);
+  });
+
+  it("keeps nobody waiting for answers that will not come, nor those after them", async () => {
+    const { gate, store, other } = await gated();
+    const waits = Promise.withResolvers<void>();
+    // More than there are connections.
+    const begun = Array.from({ length: 20 }, () =>
+      store.write(async (trx) => {
+        await waits.promise;
+        await sql`select 1`.execute(trx);
+      }),
+    );
+    for (const one of begun) one.catch(() => {});
+    await vi.waitFor(async () => {
+      const { rows } = await sql`select 1 from pg_stat_activity where state = 'idle in transaction'`.execute(
+        other.read,
+      );
+      expect(rows.length).toBeGreaterThan(0);
+    }, PATIENCE);
+    gate.hush();
+    waits.resolve();
+    const results = await Promise.allSettled(begun);
+    for (const one of results)
+      if (one.status === "rejected") expect(one.reason).toBeInstanceOf(StoreUnavailableError);
+    await vi.waitFor(() => store.probe(1_000), PATIENCE);
+  });
+});

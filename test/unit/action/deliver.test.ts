@@ -5,6 +5,7 @@ import { deliver } from "../../../action/deliver.ts";
 import type { Endpoint } from "../../../action/endpoints.ts";
 import { Journal } from "../../../action/journal.ts";
 import type { Judgement } from "../../../action/judge.ts";
+import { Patience } from "../../../action/patience.ts";
 import { endpointsNamed, refusal } from "../../helpers/action/step-report.ts";
 
 const endpoints = endpointsNamed(2) as [Endpoint, Endpoint];
@@ -24,7 +25,8 @@ function deliverTo(
   };
   const journal = new Journal(Date.now, () => {});
   const delivery = deliver({
-    ...{ client, endpoints, journal, breakers: new Breakers(), now: Date.now, random: () => 0 },
+    ...{ client, endpoints, journal, now: Date.now, random: () => 0 },
+    patience: new Patience(new Breakers(), more.now ?? Date.now),
     ...{ maxAttempts: 8, baseDelayMs: 10, maxDelayMs: 100, another: true },
     deadline: Date.now() + 60_000,
     signal: new AbortController().signal,
