@@ -88,6 +88,7 @@ async function keepRunning(
       // Execa would kill after 5 s what may take STOP_LIMIT_MS to hand over and to finish.
       forceKillAfterDelay: false,
     });
+    const identity = identify(child.pid as number);
     log.info({ name, pid: child.pid }, "instance started");
     const stop = () => {
       child.kill("SIGTERM");
@@ -99,10 +100,7 @@ async function keepRunning(
     untilFrozen(localUrl(instance), {
       clock,
       signal: AbortSignal.any([signal, watch.signal]),
-      isStopped: () => {
-        const identity = identify(child.pid as number);
-        return identity !== undefined && isStopped(identity);
-      },
+      isStopped: () => identity !== undefined && isStopped(identity),
       onUp: () => log.info({ name, pid: child.pid }, "instance is up"),
     }).then(
       (reason) => {

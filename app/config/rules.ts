@@ -1,6 +1,6 @@
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
-import { createSecureContext } from "node:tls";
+import { readCertificate } from "./certificate.ts";
 import { checkAlerts } from "./check-alerts.ts";
 import { checkStateFolder } from "./check-state-folder.ts";
 import { APP_SECRETS } from "./environment.ts";
@@ -137,7 +137,7 @@ function certificatesFit({ instances }: Checkable, file: YamlFile): ConfigProble
     const { cert, key } = instance?.tls ?? {};
     if (!cert || !key || ![cert, key].every((path) => isUsable(path, constants.R_OK, "file"))) return [];
     try {
-      createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) });
+      readCertificate({ cert, key });
       return [];
     } catch (error) {
       return file.problem(["instances", index, "tls"], {

@@ -18,13 +18,11 @@ export async function requeue(
     .selectAll()
     .where("id", "=", id)
     .where("status", "in", ["failed", "cancelled"])
-    // Who asks for it a second time waits, and then finds that it is queued, or runs.
-    .$if(store.engine === "postgres", (query) => query.forUpdate())
     .executeTakeFirst();
   if (!row) return false;
   const overtaken = compareOrder({ runId: row.order_run_id, runAttempt: row.order_run_attempt }, mark) < 0;
   const via = viaRunAttempt === undefined ? {} : { via_run_attempt: viaRunAttempt };
-  await trx
+  const changed = await trx
     .updateTable("deployments")
     .set(
       overtaken
@@ -47,7 +45,12 @@ export async function requeue(
           },
     )
     .where("id", "=", id)
-    .execute();
+    .where("status", "=", row.status)
+    .where("attempt", "=", row.attempt)
+    .returning("id")
+    .executeTakeFirst();
+  // Someone else did it a moment ago.
+  if (!changed) return false;
   await announce(trx, store, [{ id, status: overtaken ? "superseded" : "queued" }]);
   return !overtaken;
 }

@@ -93,10 +93,16 @@ async function clearAway(
   if (status === "failed" || status === "cancelled")
     tell({
       type: "ended",
-      ...{ deploymentId: by.id, attempt: by.attempt, repository: by.repository, target: by.target },
-      ...{ status, ranMs: Math.max(0, clock.now() - (by.started_at ?? clock.now())) },
+      ...aboutOf(by),
+      status,
+      ranMs: Math.max(0, clock.now() - (by.started_at ?? clock.now())),
     });
   return true;
+}
+
+/** Which attempt of which deployment progress is told of. */
+function aboutOf({ id, attempt, repository, target }: DeploymentRecord) {
+  return { deploymentId: id, attempt, repository, target };
 }
 
 async function run(
@@ -110,8 +116,7 @@ async function run(
   const lease: Lease = { deploymentId: deployment.id, holder, token: deployment.token };
   const log = new OutputLog({ store, clock, deployment, output: launcher.output });
   const payloadFile = place.registry.payloadFile(holder);
-  const { id: deploymentId, attempt, repository } = deployment;
-  const about = { deploymentId, attempt, repository, target: target.name };
+  const about = aboutOf(deployment);
   const begunAt = clock.monotonic();
   let execution: Execution;
   try {
@@ -132,7 +137,7 @@ async function run(
   await log.settle();
   // How the command ended counts, whatever becomes of its log.
   await untilAvailable(() => log.store()).catch((error: Error) =>
-    tell({ type: "error", message: `the log of ${deploymentId} is not complete: ${error.message}` }),
+    tell({ type: "error", message: `the log of ${deployment.id} is not complete: ${error.message}` }),
   );
   await record(place, () =>
     ending.endedBy === "lease_lost"

@@ -1,5 +1,4 @@
 import { sql } from "kysely";
-import { StoreTooNewError } from "./errors.ts";
 import * as initial from "./migrations/0001-initial.ts";
 import * as failover from "./migrations/0002-failover.ts";
 import * as signIn from "./migrations/0003-sign-in.ts";
@@ -33,8 +32,7 @@ const MIGRATIONS = [
 
 /**
  * Brings the store to this code's schema. Only one process does it at a time: everything happens in one
- * transaction that begins with the write lock.
- * @throws {StoreTooNewError} when a newer release has taken away what this code needs.
+ * transaction that begins with the write lock. A store of a newer release is left as it is.
  */
 export async function migrate(store: Store): Promise<void> {
   await store.write(async (trx) => {
@@ -48,7 +46,6 @@ export async function migrate(store: Store): Promise<void> {
       .addColumn("probed_at", store.engine === "sqlite" ? "integer" : "bigint", (c) => c.notNull())
       .execute();
     const found = await trx.selectFrom("twinhook_version").selectAll().executeTakeFirst();
-    if (found && found.min_code_version > SCHEMA_VERSION) throw new StoreTooNewError(found, SCHEMA_VERSION);
     const from = found?.version ?? 0;
     if (from >= SCHEMA_VERSION) return;
     for (const step of MIGRATIONS.slice(from)) await step(trx, store.engine);

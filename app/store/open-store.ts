@@ -26,7 +26,7 @@ export async function openStore(address: StoreAddress, options: OpenOptions): Pr
   try {
     if (!options.forRunner) {
       await migrate(store);
-      // Where nothing was to be migrated, nothing was written yet.
+      // Where nothing was to be migrated, nothing was written yet, and nobody asked whether it may be.
       await proveCommit(store, options.clock.now());
     }
     return store;

@@ -5,9 +5,10 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { Logger } from "pino";
 import { MAX_REQUEST_BYTES, WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { type CertificateFiles, readCertificate } from "../config/certificate.ts";
 import type { InstanceConfig } from "../config/schema.ts";
 import { asProblem } from "./as-problem.ts";
-import { type CertificateFiles, followCertificate, readCertificate } from "./certificate.ts";
+import { followCertificate } from "./follow-certificate.ts";
 import { HttpProblem } from "./problem.ts";
 
 /** A client that is slower than this to send its request is cut off. */
@@ -106,7 +107,9 @@ export function createWebServer(
 }
 
 function createTlsServer(handle: RequestListener, tls: CertificateFiles, log: Logger): Server {
-  const server = createHttpsServer(readCertificate(tls), handle);
-  followCertificate(server, tls, { log });
+  const used = readCertificate(tls);
+  const server = createHttpsServer(used, handle);
+  // One that never listens shows it to nobody.
+  server.once("listening", () => followCertificate(server, tls, { used, log }));
   return server;
 }

@@ -47,9 +47,9 @@ async function runnerOf(engine: Engine, view: (store: Store) => Store, change: P
   return { result, row, ran: existsSync(file) ? readFileSync(file, "utf8") : null, told };
 }
 
-/** The same store, in which one method behaves otherwise. */
-function withMethod<K extends keyof Store>(store: Store, method: K, instead: Store[K]): Store {
-  return new Proxy(store, {
+/** The same object, of which one method behaves otherwise. */
+function withMethod<T extends object, K extends keyof T>(object: T, method: K, instead: T[K]): T {
+  return new Proxy(object, {
     get(target, name) {
       if (name === method) return instead;
       const value = Reflect.get(target, name);
@@ -84,18 +84,10 @@ describe.concurrent.each(ENGINES)("a runner on %s", (engine) => {
       withMethod(store, "write", (work) =>
         store.write((trx) =>
           work(
-            new Proxy(trx, {
-              get(target, name) {
-                if (name !== "insertInto") {
-                  const value = Reflect.get(target, name);
-                  return typeof value === "function" ? value.bind(target) : value;
-                }
-                return (table: "log_chunks") => {
-                  if (table === "log_chunks") throw new Error("too many values");
-                  return target.insertInto(table);
-                };
-              },
-            }),
+            withMethod(trx, "insertInto", ((table: "log_chunks") => {
+              if (table === "log_chunks") throw new Error("too many values");
+              return trx.insertInto(table);
+            }) as typeof trx.insertInto),
           ),
         ),
       ),

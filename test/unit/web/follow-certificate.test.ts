@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import pino from "pino";
 import { expect, it, onTestFinished } from "vitest";
-import { followCertificate, readCertificate } from "../../../app/web/certificate.ts";
+import { readCertificate } from "../../../app/config/certificate.ts";
+import { followCertificate } from "../../../app/web/follow-certificate.ts";
 import { makePrivateCa } from "../../helpers/private-ca.ts";
 import { temporaryDirectory } from "../../helpers/stores.ts";
 
@@ -25,10 +26,11 @@ it("a certificate that was renewed is used from then on; one that does not fit i
   const [old, renewed, later] = await Promise.all(["old.example", "new.example", "later.example"].map(make));
   if (!old || !renewed || !later) throw new Error("unreachable");
   write(old);
-  const server = createServer(readCertificate(files));
+  const used = readCertificate(files);
+  const server = createServer(used);
   const told: string[] = [];
   const log = pino({}, { write: (line: string) => void told.push(line) });
-  followCertificate(server, files, { log, everyMs: 20 });
+  followCertificate(server, files, { used, log, everyMs: 20 });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
