@@ -23,6 +23,7 @@ export interface Kill {
 
 /** A situation that does not come within this time is not waited for any longer. */
 const SITUATION_LIMIT_MS = 2_000;
+const LOOK_MS = 10;
 
 /** Kills by plan, with SIGKILL, and notes whom it hit. */
 export class Killer {
@@ -48,6 +49,7 @@ export class Killer {
   async #carryOut({ victim, delayMs, which }: PlannedKill): Promise<void> {
     const kill: Kill = { victim, hit: [], runners: 0, commands: [], at: 0 };
     this.kills.push(kill);
+    const ended: ProcessIdentity[] = [];
     let entry: RunEntry | undefined;
     if (victim === "runner_at_claim") entry = await this.#untilClaimed();
     else if (victim === "runner_at_end") entry = await this.#untilEnded();
@@ -64,6 +66,7 @@ export class Killer {
       if (end(runner)) {
         kill.hit.push(`runner ${runner.pid}`);
         kill.runners++;
+        ended.push(runner);
       }
     }
     const command = entry && (this.#registry.read(entry.holder)?.command ?? entry.command);
@@ -72,6 +75,7 @@ export class Killer {
       if (end(command)) {
         kill.hit.push(`command ${command.pid}`);
         kill.commands.push(attempt);
+        ended.push(command);
       }
     }
     const names =
@@ -81,7 +85,7 @@ export class Killer {
           ? ([which < 0.5 ? "primary" : "backup"] as const)
           : [];
     kill.hit.push(...names);
-    await Promise.all(names.map((name) => this.#instances.kill(name)));
+    await Promise.all([...names.map((name) => this.#instances.kill(name)), ...ended.map(untilGone)]);
   }
 
   #busy(): RunEntry[] {
@@ -129,11 +133,22 @@ function pick<T>(from: readonly T[], which: number): T | undefined {
   return from[Math.floor(which * from.length)];
 }
 
-/** Ends exactly this process, if it still runs. */
+/** Ends exactly this process; false where it has ended by itself. */
 function end(identity: ProcessIdentity): boolean {
   if (!isAlive(identity)) return false;
-  process.kill(identity.pid, "SIGKILL");
-  return true;
+  try {
+    process.kill(identity.pid, "SIGKILL");
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    return false;
+  }
+}
+
+/** A busy machine takes its time to end what was killed; until then it counts as alive. */
+async function untilGone(identity: ProcessIdentity): Promise<void> {
+  // The kernel tells only a parent when a process ends, and this is none.
+  while (isAlive(identity)) await sleep(LOOK_MS);
 }
 
 /** Which attempt of which deployment a command works on, by its environment; empty before and after it does. */
