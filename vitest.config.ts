@@ -11,9 +11,9 @@ export default defineConfig({
     retry: process.env.CI ? 1 : 0,
     // Hundreds of instances are started: what Node compiles is kept for the next one, as `npm start` keeps it.
     env: { NODE_COMPILE_CACHE: resolve("node_modules/.cache/node-compile-cache") },
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     // What is polled for may take its time on a busy machine.
-    expect: { poll: { timeout: 10_000 } },
+    expect: { poll: { timeout: 20_000 } },
     hookTimeout: 60_000,
     reporters: ["default", "./test/helpers/count-reporter.ts"],
   },

@@ -1,6 +1,6 @@
-import type { AddressInfo } from "node:net";
 import { SMTPServer } from "smtp-server";
 import { atTestEnd } from "../at-test-end.ts";
+import { freePorts } from "../free-ports.ts";
 import { Arrived } from "./arrived.ts";
 
 /** A mail as it came: its envelope, and header and text as sent. */
@@ -40,6 +40,7 @@ export class MailReceiver {
   }
 
   async comeUp(): Promise<void> {
+    this.#port ||= (await freePorts(1))[0] as number;
     const server = new SMTPServer({
       disabledCommands: ["STARTTLS"],
       allowInsecureAuth: true,
@@ -63,7 +64,6 @@ export class MailReceiver {
     });
     server.on("error", () => {});
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", () => resolve()));
-    this.#port = (server.server.address() as AddressInfo).port;
     this.#server = server;
   }
 }

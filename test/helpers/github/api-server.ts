@@ -1,6 +1,7 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { freePorts } from "../free-ports.ts";
 import { answerRequest, type RequestRecord } from "./answer-request.ts";
 import { faultAnswer } from "./fault-answer.ts";
 import type { Faults } from "./faults.ts";
@@ -43,13 +44,13 @@ export class ApiServer {
 
   /** Listens; after the first time always on the same port. Returns the URL. */
   async listen(port = this.#port): Promise<string> {
+    this.#port = port || ((await freePorts(1))[0] as number);
     const server = http.createServer((request, response) => void this.#serve(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(port, this.#host, resolve);
+      server.listen(this.#port, this.#host, resolve);
     });
     this.#server = server;
-    this.#port = (server.address() as AddressInfo).port;
     return `http://${this.#host}:${this.#port}`;
   }
 
