@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { isAlive, type ProcessIdentity } from "../../app/run/process-identity.ts";
 import { type RunEntry, RunRegistry } from "../../app/run/run-registry.ts";
+import { endProcess } from "../helpers/end-process.ts";
 import type { TestHost } from "../helpers/test-host.ts";
 import type { Instances } from "./instances.ts";
 import type { PlannedKill, Victim } from "./plan.ts";
@@ -63,7 +64,7 @@ export class Killer {
     // Where no runner is at work, an idle one will do.
     const runner = entry?.runner ?? pick(this.#idleRunners(), which);
     if (victim !== "instance" && victim !== "both_instances" && victim !== "command" && runner) {
-      if (end(runner)) {
+      if (endProcess(runner)) {
         kill.hit.push(`runner ${runner.pid}`);
         kill.runners++;
         ended.push(runner);
@@ -72,7 +73,7 @@ export class Killer {
     const command = entry && (this.#registry.read(entry.holder)?.command ?? entry.command);
     if ((victim === "command" || victim === "runner_and_command") && command) {
       const attempt = attemptOf(command);
-      if (end(command)) {
+      if (endProcess(command)) {
         kill.hit.push(`command ${command.pid}`);
         kill.commands.push(attempt);
         ended.push(command);
@@ -131,18 +132,6 @@ export class Killer {
 
 function pick<T>(from: readonly T[], which: number): T | undefined {
   return from[Math.floor(which * from.length)];
-}
-
-/** Ends exactly this process; false where it has ended by itself. */
-function end(identity: ProcessIdentity): boolean {
-  if (!isAlive(identity)) return false;
-  try {
-    process.kill(identity.pid, "SIGKILL");
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-    return false;
-  }
 }
 
 /** A busy machine takes its time to end what was killed; until then it counts as alive. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { ENGINES } from "../helpers/stores.ts";
-import { PATIENCE_MS, REPOSITORY, type Scene, setScene } from "./twins.ts";
+import { firstLooksAreOver, PATIENCE_MS, REPOSITORY, type Scene, setScene } from "./twins.ts";
 
 /** Resolves when both twins have a webhook of their own in the repository. */
 function bothHaveHooks({ github, host }: Scene) {
@@ -19,6 +19,7 @@ describe.each(ENGINES)("in broadcast mode, on %s", { timeout: 120_000 }, (engine
     const appUrl = host.url("primary", WEBHOOK_PATH);
     await github.waitFor(() => github.hook.config.url === appUrl, PATIENCE_MS);
 
+    await firstLooksAreOver(scene, "primary");
     const first = github.completeRun({ repository: REPOSITORY });
     const deliveries = await first.done;
     expect(new Set(deliveries.map(({ guid }) => guid))).toEqual(new Set([first.guid]));

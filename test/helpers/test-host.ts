@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { hostId } from "../../app/run/host-id.ts";
-import { isAlive } from "../../app/run/process-identity.ts";
+import { isAlive, signalGroup } from "../../app/run/process-identity.ts";
 import { RunRegistry } from "../../app/run/run-registry.ts";
 import { signDelivery } from "../../shared/delivery-signature.ts";
 import type { Deployment } from "../../shared/deployment.ts";
 import { DEPLOYMENTS_PATH, WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { endProcess } from "./end-process.ts";
 import { freePorts } from "./free-ports.ts";
 import type { GitHub } from "./github/simulator.ts";
 import { AppProcess } from "./process.ts";
@@ -257,8 +258,8 @@ export class TestHost {
   async close(): Promise<void> {
     await Promise.all(this.processes.map((started) => started.kill()));
     for (const { runner, command } of this.busyRunners()) {
-      process.kill(runner.pid, "SIGKILL");
-      if (command && isAlive(command)) process.kill(-command.pid, "SIGKILL");
+      endProcess(runner);
+      if (command && isAlive(command)) signalGroup(command, "SIGKILL");
     }
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }

@@ -177,7 +177,7 @@ describe.concurrent("nothing is confirmed when nobody shows the accepted deploym
   test.each(Object.entries(FAILS_TO_SHOW))(
     "because the primary %s, and the backup refuses",
     async (_, read) => {
-      const step = await runAgainst(onlyFor("GET", read, works), answers(401), { timeout: "1s" });
+      const step = await runAgainst(onlyFor("GET", read, works), answers(401), { timeout: "3s" });
       expectSound(step);
       expect(step).toMatchObject({ exitCode: 1, outputs: { route: "primary", verified: "false" } });
       expect(firstSentence(step)).toMatch(/is not confirmed: delivered to the primary/);

@@ -107,8 +107,8 @@ describe.concurrent("when no endpoint takes the request", () => {
 
   test("an endpoint that is back in the time that was kept for GitHub is asked again where GitHub refuses", async () => {
     const { inputs, env } = await scene({ contents: "read" });
-    const busy = await endpoint([answers(503, undefined, { "retry-after": "3" }), works]);
-    const result = await runAction(inputs([busy.url], { timeout: "5s", "wait-for": "accepted" }), env);
+    const busy = await endpoint([answers(503, undefined, { "retry-after": "5" }), works]);
+    const result = await runAction(inputs([busy.url], { timeout: "9s", "wait-for": "accepted" }), env);
     expect(result).toMatchObject({ exitCode: 0, outputs: { route: "primary", verified: "true" } });
   });
 
@@ -300,8 +300,9 @@ describe.concurrent("when every endpoint is gone after one has accepted", () => 
     const primary = await endpoint([works, resets]);
     const step = await startAction(inputs([primary.url]), { ...env, GITHUB_RUN_ATTEMPT: "2" });
     const path = `/repos/acme/site/deployments/${shown}/statuses`;
-    await github.waitFor(() =>
-      github.requests.some((asked) => asked.method === "GET" && asked.path === path),
+    await github.waitFor(
+      () => github.requests.some((asked) => asked.method === "GET" && asked.path === path),
+      20_000,
     );
     await writeAsApp(github, shown, "running", { logUrl: LOG_URL });
     expect(await step.result).toMatchObject({ exitCode: 0, outputs: { status: "running" } });

@@ -139,7 +139,10 @@ describe.concurrent("behind a proxy", () => {
   test("a proxy that never answers costs no more than the limit of a request", async () => {
     const backup = await endpoint();
     const through = await proxy({ "deploy.test": "silent" });
-    const given = inputs(["https://deploy.test", backup.url], { "request-timeout": "500ms" });
+    const given = inputs(["https://deploy.test", backup.url], {
+      "request-timeout": "500ms",
+      "max-attempts": "3",
+    });
     const step = await runAction(given, { HTTPS_PROXY: through.url });
     expect(step).toMatchObject({ exitCode: 0, outputs: { route: "backup", "failed-over": "true" } });
     expect(step.summary).toContain("no connection within 500 ms");

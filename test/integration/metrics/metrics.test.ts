@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { deliverRun, setScene } from "../../e2e/twins.ts";
+import { deliverRun, firstLooksAreOver, setScene } from "../../e2e/twins.ts";
 import { type Exposition, parseExposition } from "../../helpers/exposition.ts";
 import { metricDefinitions } from "../../helpers/metric-definitions.ts";
 import { ENGINES } from "../../helpers/stores.ts";
@@ -30,6 +30,7 @@ describe.each(ENGINES)("/metrics, on %s", (engine) => {
     const scene = await setup(engine);
     const { github, host } = scene;
     await host.start("primary");
+    await firstLooksAreOver(scene, "primary");
     const { event, guid } = { ...github.completeRun({ repository: "acme/site", send: false }), guid: "g-1" };
     const first = await host.sendEvent("primary", event, { guid });
     const { deployments } = (await first.json()) as { deployments: { id: string }[] };

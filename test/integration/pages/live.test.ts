@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { firstLooksAreOver } from "../../e2e/twins.ts";
 import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
 import { createDatabase } from "../../helpers/postgres.ts";
 import { ENGINES } from "../../helpers/stores.ts";
@@ -53,6 +54,7 @@ describe.each(ENGINES)("/live, with the %s store", { timeout: 60_000 }, (engine)
       config: { failover: { health_check_timeout: "5s" } },
     });
     await Promise.all([host.start("primary"), host.start("backup")]);
+    await firstLooksAreOver({ github, host }, "primary");
   });
   afterAll(async () => {
     await host.close();

@@ -185,6 +185,8 @@ describe.each(ENGINES)("the settings, with the %s store", (engine) => {
     const someone = await admin();
     const { permissions } = github.app;
     github.app.permissions = { ...permissions, deployments: "read" };
+    // The controller would put the URL right.
+    const kept = github.faults.add({ kind: "status", status: 503 }, { route: "PATCH /app/hook/config" });
     github.hook.config.url = "https://elsewhere.example/<i>";
     try {
       const text = await (await someone.get("/settings", PAGE)).text();
@@ -194,6 +196,7 @@ describe.each(ENGINES)("the settings, with the %s store", (engine) => {
       expect(text).toContain("it has another URL than the active instance");
       expect(text).toContain("https://elsewhere.example/&lt;i&gt;");
     } finally {
+      kept.clear();
       github.app.permissions = permissions;
     }
   });
