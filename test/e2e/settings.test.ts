@@ -56,6 +56,8 @@ describe.concurrent.each(ENGINES)("the settings page, with the %s store", { time
       await page.getByRole("button", { name: "Sign in with the token" }).click();
       await page.getByRole("heading", { name: "Settings", exact: true }).waitFor();
 
+      // Until its script has run, the page works as without.
+      await page.waitForLoadState();
       await page.getByRole("link", { name: "Switch over to backup" }).click();
       if (javaScriptEnabled) await page.getByRole("dialog").waitFor();
       else expect(page.url()).toContain("/settings/switchover?to=backup");

@@ -409,7 +409,10 @@ describe("two that change one deployment at the same moment, on postgres", () =>
       saying = second();
       await expect
         .poll(async () => {
-          const { rows } = await sql`select 1 from pg_locks where not granted`.execute(store.read);
+          const { rows } =
+            await sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+              store.read,
+            );
           return rows.length;
         })
         .toBeGreaterThan(0);

@@ -57,9 +57,10 @@ describe.concurrent("a database that stopped talking without a word", { timeout:
     );
     for (const one of begun) one.catch(() => {});
     await vi.waitFor(async () => {
-      const { rows } = await sql`select 1 from pg_stat_activity where state = 'idle in transaction'`.execute(
-        other.read,
-      );
+      const { rows } =
+        await sql`select 1 from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`.execute(
+          other.read,
+        );
       expect(rows.length).toBeGreaterThan(0);
     }, PATIENCE);
     gate.hush();
