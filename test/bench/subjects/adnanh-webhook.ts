@@ -1,7 +1,7 @@
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { freePorts } from "../../helpers/free-ports.ts";
+import { freePort } from "../../helpers/free-ports.ts";
 import { noteRunning } from "./running.ts";
 import { startServer } from "./server-process.ts";
 import type { Subject } from "./subject.ts";
@@ -42,7 +42,7 @@ export async function startAdnanhWebhook(
     "trigger-rule-mismatch-http-response-code": 401,
   };
   writeFileSync(hooks, JSON.stringify([hook]), { mode: 0o600 });
-  const [port] = (await freePorts(1)) as [number];
+  const port = await freePort();
   const server = await startServer(binary, ["-hooks", hooks, "-ip", "127.0.0.1", "-port", String(port)], {
     port,
     directory,

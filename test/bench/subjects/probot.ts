@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
-import { freePorts } from "../../helpers/free-ports.ts";
+import { freePort } from "../../helpers/free-ports.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
 import { noteRunning } from "./running.ts";
 import { startServer } from "./server-process.ts";
@@ -12,7 +12,7 @@ import type { Subject } from "./subject.ts";
 /** Probot's own server, which verifies and parses each event and keeps nothing. */
 export async function startProbot(github: GitHub): Promise<Subject> {
   const directory = mkdtempSync(join(tmpdir(), "twinhook-bench-probot-"));
-  const [port] = (await freePorts(1)) as [number];
+  const port = await freePort();
   const server = await startServer(
     process.execPath,
     [fileURLToPath(new URL("./probot-server.ts", import.meta.url))],

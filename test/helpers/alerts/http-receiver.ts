@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { atTestEnd } from "../at-test-end.ts";
-import { freePorts } from "../free-ports.ts";
+import { freePort } from "../free-ports.ts";
 import { Arrived } from "./arrived.ts";
 
 /** A request that the receiver got. */
@@ -54,7 +54,7 @@ export class HttpReceiver {
   }
 
   async comeUp(): Promise<void> {
-    this.#port ||= (await freePorts(1))[0] as number;
+    this.#port ||= await freePort();
     await new Promise<void>((resolve) => this.#server.listen(this.#port, "127.0.0.1", resolve));
   }
 }

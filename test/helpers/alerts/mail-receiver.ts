@@ -1,6 +1,6 @@
 import { SMTPServer } from "smtp-server";
 import { atTestEnd } from "../at-test-end.ts";
-import { freePorts } from "../free-ports.ts";
+import { freePort } from "../free-ports.ts";
 import { Arrived } from "./arrived.ts";
 
 /** A mail as it came: its envelope, and header and text as sent. */
@@ -40,7 +40,7 @@ export class MailReceiver {
   }
 
   async comeUp(): Promise<void> {
-    this.#port ||= (await freePorts(1))[0] as number;
+    this.#port ||= await freePort();
     const server = new SMTPServer({
       disabledCommands: ["STARTTLS"],
       allowInsecureAuth: true,

@@ -1,7 +1,7 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { freePorts } from "../free-ports.ts";
+import { freePort } from "../free-ports.ts";
 import { answerRequest, type RequestRecord } from "./answer-request.ts";
 import { faultAnswer } from "./fault-answer.ts";
 import type { Faults } from "./faults.ts";
@@ -44,7 +44,7 @@ export class ApiServer {
 
   /** Listens; after the first time always on the same port. Returns the URL. */
   async listen(port = this.#port): Promise<string> {
-    this.#port = port || ((await freePorts(1))[0] as number);
+    this.#port = port || (await freePort());
     const server = http.createServer((request, response) => void this.#serve(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);

@@ -6,7 +6,7 @@ import { FLOW_LIFE_MS } from "../../../app/sign-in/github-sign-in.ts";
 import { keyed, sessionKey } from "../../../app/sign-in/session-key.ts";
 import { SESSION_COOKIE } from "../../../app/sign-in/sign-in.ts";
 import { awayGitHub } from "../../helpers/away-github.ts";
-import { freePorts } from "../../helpers/free-ports.ts";
+import { freePort } from "../../helpers/free-ports.ts";
 import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
 import { createDatabase } from "../../helpers/postgres.ts";
 import { ENGINES } from "../../helpers/stores.ts";
@@ -441,7 +441,7 @@ describe.each(ENGINES)("signing in, with the %s store", (engine) => {
     const known = await signedIn();
     /** What the right token is answered once this browser has guessed too often. */
     const refusedTo = async (browser: () => Visitor) => {
-      for (let guesses = 0; guesses < 100; guesses++) {
+      for (let guesses = 0; guesses < 40; guesses++) {
         if ((await browser().signInWithToken(`guess ${guesses}`)).status !== 429) continue;
         const answer = await browser().signInWithToken(ADMIN_TOKEN);
         // Else a try has become free meanwhile, as time passed.
@@ -463,7 +463,7 @@ describe.each(ENGINES)("signing in, with the %s store", (engine) => {
 describe("signing in by https", () => {
   it("keeps the cookies from http, behind a proxy that names another host as well", async () => {
     const github = awayGitHub();
-    const port = await freePorts(1);
+    const port = await freePort();
     const url = "https://deploy.example.com";
     const host = await TestHost.create({
       github,
