@@ -13,6 +13,7 @@ import { Notices } from "./failover/notices.ts";
 import { RecurringLooks } from "./failover/recurring-looks.ts";
 import { Retention } from "./failover/retention.ts";
 import { githubApp } from "./github/app.ts";
+import { CallBudget } from "./github/call-budget.ts";
 import { DeliveryLogClient } from "./github/delivery-log.ts";
 import { GitHubDeployments } from "./github/deployments.ts";
 import { githubTime } from "./github/github-time.ts";
@@ -86,8 +87,10 @@ export async function startInstance(options: {
     connectable: () => connectable(environment.githubApiUrl),
     onOtherAway: () => void looks.catchUp(),
   });
+  const budget = new CallBudget(clock);
   const newApp = (secret: string) =>
     githubApp(environment, secret, log, (call) => {
+      budget.note(call);
       metrics.called(call);
       if (call.result === "failed") reach.doubt();
     });
@@ -96,7 +99,7 @@ export async function startInstance(options: {
   const app = newApp(secret);
   const apps = previous ? ([app, newApp(previous)] as const) : ([app] as const);
   const webhook = new WebhookConfigClient(app, secret);
-  const deliveries = new DeliveryLogClient(app, clock);
+  const deliveries = new DeliveryLogClient(app, clock, budget);
   await registerTargets(store, targets, await githubTime(environment.githubApiUrl, clock));
 
   const pageUrl = (id: string) => `${config.public_url ?? config.door?.url ?? self.url}/deployments/${id}`;
@@ -115,7 +118,7 @@ export async function startInstance(options: {
     targets,
     log,
   });
-  const access = new RepositoryAccess(() => newApp(secret));
+  const access = new RepositoryAccess(() => newApp(secret), clock);
   const notices = new Notices();
   notices.subscribe((notice) => metrics.noticed(notice));
   const acceptor = new Acceptor({
@@ -185,6 +188,7 @@ export async function startInstance(options: {
     targets,
     acceptor,
     access,
+    budget,
     judgeProof,
     lease: failover.controller.lease,
     deliveries,

@@ -3,19 +3,24 @@ import { GITHUB_TASK } from "../../shared/deployment-request.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import { proofIn, twinhookPayload } from "../github/deployments.ts";
+import type { CallBudget } from "../github/call-budget.ts";
+import { parkedRequest, proofIn } from "../github/deployments.ts";
+import { ifChanged } from "../github/github-error.ts";
 import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { answerLeftDeployments, leftOnRecord } from "./answer-left-deployments.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import { type JudgeProof, judgeLeftDeployment, type LeftDeployment, leftGuid } from "./left-deployment.ts";
-import { type Collected, type Look, lastLook, recordLook, watchedSince } from "./look.ts";
+import { type Collected, type Look, recordLook, watchedSince } from "./look.ts";
 import { lookAtEach } from "./look-at-each.ts";
+import { askForScan, Scan } from "./scan.ts";
 
-/** The name under which the last complete look is on record. */
-const LOOK_NAME = "action_deployments";
-/** How far before the last complete look a new one reaches: the run that a request names may not have ended then. */
+/** The name under which the last complete look is on record, and how far it is. */
+export const PARKED_SCAN = "action_deployments";
+/** The part of an account's hourly calls that looking at all its repositories in turn may take: 600 of 5,000. */
+const SHARE = 0.12;
+/** How far before the last look at a repository a new one reaches: GitHub's clock and this host's may differ. */
 const OVERLAP_MS = 60 * 60_000;
 /** How far back the first look goes. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
@@ -29,16 +34,43 @@ export interface ActionDeploymentsOptions {
   log: Logger;
   targets: readonly TargetConfig[];
   access: RepositoryAccess;
+  budget: CallBudget;
   lease: ControllerLease;
   judgeProof: JudgeProof;
 }
 
-/** Finds the requests that Actions left as GitHub Deployments, because no endpoint could be reached. */
+/** Has the controller look at once at a repository that has a target; resolves when that is on record. */
+export function parkedLookup(
+  store: Store,
+  targets: readonly TargetConfig[],
+): (repository: string) => Promise<void> {
+  const watched = new Set(targets.map(({ repository }) => repositoryKey(repository)));
+  return async (repository) => {
+    const key = repositoryKey(repository);
+    if (watched.has(key)) await askForScan(store, PARKED_SCAN, key);
+  };
+}
+
+/** A repository's requests as GitHub last listed them. */
+interface Listed {
+  /** What GitHub is asked with next time; null where the list is longer than a page. */
+  etag: string | null;
+  /** How far back it was read (ms). */
+  since: number;
+  left: LeftDeployment[];
+}
+
+/**
+ * Finds the requests that Actions left as GitHub Deployments, because no endpoint could be reached. GitHub's
+ * `deployment` event tells at once where one was left; all repositories are looked at in turn beside that, since
+ * GitHub may never have sent it.
+ */
 export class ActionDeployments implements Look {
   readonly name = "the look for GitHub Deployments that an Action left";
   readonly everyMs = 60_000;
   #o: ActionDeploymentsOptions;
-  #repositories: string[];
+  #scan: Scan<{ repository: string }>;
+  #lists = new Map<string, Listed>();
   #refused = new Set<string>();
   /** The GUIDs of those of which this process knows that nothing is left to say on them. */
   #answered = new Set<string>();
@@ -48,25 +80,49 @@ export class ActionDeployments implements Look {
   constructor(options: ActionDeploymentsOptions) {
     this.#o = options;
     const byKey = new Map(options.targets.map((t) => [repositoryKey(t.repository), t.repository]));
-    this.#repositories = [...byKey.values()];
+    this.#scan = new Scan({
+      ...options,
+      name: PARKED_SCAN,
+      places: new Map([...byKey].map(([key, repository]) => [key, { repository }])),
+      everyMs: this.everyMs,
+      share: SHARE,
+    });
+  }
+
+  /** Whether some repository waits longer than a minute for its turn. */
+  get takesTurns(): boolean {
+    return this.#scan.longestInterval > this.everyMs;
+  }
+
+  /** All repositories are due. */
+  askAll(): void {
+    this.#scan.askAll();
   }
 
   async collect(signal: AbortSignal): Promise<Collected> {
     const { store, clock, targets, lease, log } = this.#o;
     const begun = clock.now();
-    const last = await lastLook(store, LOOK_NAME);
-    const since = (last?.completed_at ?? begun - LOOK_BACK_MS) - OVERLAP_MS;
+    const due = await this.#scan.next();
+    const seen = new Set<{ repository: string }>();
     const watched = await watchedSince(store, targets);
     const left: LeftDeployment[] = [];
     const { found, failure } = await lookAtEach(
-      this.#repositories,
-      async (repository) => {
+      due,
+      async ({ place, scannedAt }) => {
+        const { repository } = place;
         const octokit = await this.#o.access.octokit(repository);
-        const leftHere = await leftDeployments(octokit, repository, since, signal);
+        const since = (scannedAt ?? begun - LOOK_BACK_MS) - OVERLAP_MS;
+        const leftHere = await this.#list(octokit, repository, since, signal);
         left.push(...leftHere);
-        return this.#judgeNew(octokit, leftHere, watched, signal);
+        const { arrivals, open } = await this.#judgeNew(octokit, leftHere, watched, signal);
+        // Whose run has not ended yet is looked at again the next time, and not in its turn.
+        if (open.every(({ createdAt }) => createdAt < begun - SAY_FOR_MS)) seen.add(place);
+        return arrivals;
       },
-      (repository, problem) => {
+      ({ place }, problem) => {
+        const { repository } = place;
+        seen.add(place);
+        this.#o.access.forget(repository);
         // Once is enough for something that is looked at every minute.
         if (!this.#refused.has(repository))
           log.warn(`the GitHub Deployments of ${repository} are not looked at: ${problem}`);
@@ -78,9 +134,11 @@ export class ActionDeployments implements Look {
       arrivals: found,
       failure,
       done: async (results) => {
-        if (failure === undefined) await recordLook(lease, LOOK_NAME, begun, results);
+        await this.#scan.done(due, (place) => seen.has(place), begun);
+        if (failure === undefined) await recordLook(lease, PARKED_SCAN, begun, results);
         const listed = new Set(left.map(({ guid }) => guid));
-        for (const guid of this.#answered) if (!listed.has(guid)) this.#answered.delete(guid);
+        const known = new Set([...this.#lists.values()].flatMap((list) => list.left.map(({ guid }) => guid)));
+        for (const guid of this.#answered) if (!known.has(guid)) this.#answered.delete(guid);
         const older = this.#open.filter(
           ({ guid, createdAt }) => !listed.has(guid) && createdAt > begun - SAY_FOR_MS,
         );
@@ -94,16 +152,28 @@ export class ActionDeployments implements Look {
     };
   }
 
-  /** What arrives by those that no look has accepted or refused yet. */
+  /** The requests that were left in a repository since then (ms). */
+  async #list(octokit: Octokit, repository: string, since: number, signal: AbortSignal) {
+    const before = this.#lists.get(repository);
+    const etag = before && before.since <= since ? before.etag : null;
+    const listed = await leftDeployments(octokit, repository, { since, etag }, signal);
+    const { left } = listed ?? (before as Listed);
+    const recent = left.filter(({ createdAt }) => createdAt >= since);
+    this.#lists.set(repository, { etag, since, ...listed, left: recent });
+    return recent;
+  }
+
+  /** What arrives by those that no look has accepted or refused yet, and which of them cannot be judged yet. */
   async #judgeNew(
     octokit: Octokit,
     left: readonly LeftDeployment[],
     watched: ReadonlyMap<TargetConfig, number>,
     signal: AbortSignal,
-  ): Promise<Arrival[]> {
+  ): Promise<{ arrivals: Arrival[]; open: LeftDeployment[] }> {
     const { store, targets, judgeProof } = this.#o;
     const known = new Set((await leftOnRecord(store, left)).map(({ guid }) => guid));
-    const found: Arrival[] = [];
+    const arrivals: Arrival[] = [];
+    const open: LeftDeployment[] = [];
     for (const deployment of left) {
       if (known.has(deployment.guid)) continue;
       const arrival = await judgeLeftDeployment(octokit, deployment, {
@@ -112,32 +182,41 @@ export class ActionDeployments implements Look {
         judgeProof,
         signal,
       });
-      if (arrival) found.push(arrival);
+      if (arrival) arrivals.push(arrival);
+      else open.push(deployment);
     }
-    return found;
+    return { arrivals, open };
   }
 }
 
-/** The GitHub Deployments since then (ms) that hold a request; those that the App made hold a deployment's id. */
+/**
+ * The GitHub Deployments since then (ms) that hold a request; those that the App made hold a deployment's id. Null
+ * when nothing has changed since GitHub gave the ETag.
+ */
 async function leftDeployments(
   octokit: Octokit,
   repository: string,
-  since: number,
+  { since, etag }: { since: number; etag: string | null },
   signal: AbortSignal,
-): Promise<LeftDeployment[]> {
+): Promise<Pick<Listed, "etag" | "left"> | null> {
   const left: LeftDeployment[] = [];
   for (let page = 1; ; page++) {
-    const { data } = await octokit.request("GET /repos/{owner}/{repo}/deployments", {
-      ...ownerAndName(repository),
-      task: GITHUB_TASK,
-      per_page: PER_PAGE,
-      page,
-      request: callLimit(signal),
-    });
+    const answer = await ifChanged(() =>
+      octokit.request("GET /repos/{owner}/{repo}/deployments", {
+        ...ownerAndName(repository),
+        task: GITHUB_TASK,
+        per_page: PER_PAGE,
+        page,
+        headers: page === 1 && etag !== null ? { "if-none-match": etag } : {},
+        request: callLimit(signal),
+      }),
+    );
+    if (!answer) return null;
+    const { data, headers } = answer;
     for (const { id, payload, created_at } of data) {
-      const request = twinhookPayload(payload);
       const createdAt = Date.parse(created_at);
-      if (request && !("id" in request) && createdAt >= since)
+      const request = parkedRequest(payload);
+      if (request && createdAt >= since)
         left.push({
           id: String(id),
           guid: leftGuid(String(id)),
@@ -147,6 +226,7 @@ async function leftDeployments(
           createdAt,
         });
     }
-    if (data.length < PER_PAGE || Date.parse(data.at(-1)?.created_at ?? "") < since) return left;
+    if (data.length < PER_PAGE || Date.parse(data.at(-1)?.created_at ?? "") < since)
+      return { left, etag: page === 1 ? (headers.etag ?? null) : null };
   }
 }

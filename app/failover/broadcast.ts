@@ -164,7 +164,7 @@ export class Broadcast {
     const said = `the webhooks of ${repository} cannot be set: ${message}; ${remedy}`;
     if (this.#refused.get(repository) !== said) this.#o.log.error({ repository }, said);
     this.#refused.set(repository, said);
-    this.#o.hooks.forgetAccess();
+    this.#o.hooks.forgetAccess(repository);
     return true;
   }
 }

@@ -2,6 +2,7 @@ import { ZodError } from "zod";
 import type { Arrival } from "../accept/arrival.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { readDeploymentEvent } from "../github/deployment-event.ts";
 import type { DeliveryLogClient, LoggedDelivery } from "../github/delivery-log.ts";
 import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
@@ -26,6 +27,10 @@ export interface CatchUpOptions {
   deliveries: DeliveryLogClient;
   health: DeliveryHealth;
   lease: ControllerLease;
+  /** Whether repositories are so many that none can be looked at every minute for what an Action left. */
+  wantsParked: () => boolean;
+  /** Has the repository looked at in which an Action left a request. */
+  onParked: (repository: string) => Promise<void>;
 }
 
 /** A look under way: how far the log was read, and what was found in it so far. */
@@ -40,15 +45,17 @@ interface Progress {
   rows: Map<string, LoggedDelivery>;
   arrivals: Map<string, Arrival>;
   failures: Map<string, number>;
+  /** Whether events that may tell of an Action's request are wanted, too. */
+  parked: boolean;
 }
 
 /** Whether it may hold what a target waits for, as far as the row tells; the first row of an event is its newest. */
 function isWanted({ event, action, deliveredAt, guid }: LoggedDelivery, progress: Progress): boolean {
-  const { since, rows, failures } = progress;
+  const { since, rows, failures, parked } = progress;
   const passedOver = failures.get(guid) === TRIES;
   return (
-    event === "workflow_run" &&
-    action === "completed" &&
+    ((event === "workflow_run" && action === "completed") ||
+      (parked && event === "deployment" && action === "created")) &&
     deliveredAt >= since &&
     !rows.has(guid) &&
     !passedOver
@@ -112,6 +119,7 @@ export class CatchUp implements Look {
       rows: new Map(),
       arrivals: new Map(),
       failures: new Map(),
+      parked: this.#o.wantsParked(),
     };
   }
 
@@ -192,7 +200,9 @@ export class CatchUp implements Look {
       viaRunAttempt: null,
     };
     try {
-      const judged = judgeWorkflowRun(parseWorkflowRun(await deliveries.payload(row.id, signal)), targets);
+      const payload = await deliveries.payload(row.id, signal);
+      if (row.event === "deployment") return await this.#lookAtParked(payload, row.guid);
+      const judged = judgeWorkflowRun(parseWorkflowRun(payload), targets);
       // What was delivered before a target was watched is not for it: a new installation deploys no old runs.
       const due = judged.targets.filter(
         (target) => row.deliveredAt >= (watched.get(target) ?? Number.POSITIVE_INFINITY),
@@ -205,5 +215,12 @@ export class CatchUp implements Look {
       const ignored = "the payload in GitHub's log is not that of a workflow_run event";
       return { ...common, action: row.action, facts: null, repository: "", targets: [], ignored };
     }
+  }
+
+  /** The event that told of a request which an Action left: its repository is looked at next. */
+  async #lookAtParked(payload: unknown, guid: string): Promise<Arrival> {
+    const { arrival, parked } = readDeploymentEvent(payload);
+    if (parked) await this.#o.onParked(arrival.repository);
+    return { source: "catch_up", guid, ...arrival };
   }
 }

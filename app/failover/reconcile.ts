@@ -3,6 +3,8 @@ import type { Arrival } from "../accept/arrival.ts";
 import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import type { CallBudget } from "../github/call-budget.ts";
+import { ifChanged } from "../github/github-error.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
 import { repositoryKey } from "../store/repository-key.ts";
@@ -10,6 +12,7 @@ import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import { type Collected, type Look, recordLook, watchedSince } from "./look.ts";
 import { lookAtEach } from "./look-at-each.ts";
+import { Scan } from "./scan.ts";
 
 /** How far back completed runs are compared. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
@@ -17,6 +20,8 @@ const LOOK_BACK_MS = 72 * 60 * 60_000;
 const MAY_COMPLETE_MS = 31 * 24 * 60 * 60_000;
 /** How often those are looked for: they may be many pages, and few of them matter. */
 const LATE_EVERY_MS = 60 * 60_000;
+/** The part of an account's hourly calls that looking at all its workflows in turn may take: 500 of 5,000. */
+const SHARE = 0.1;
 const PER_PAGE = 100;
 /** GitHub lists no more than 1,000 runs of a search. */
 const MAX_PAGES = 10;
@@ -27,6 +32,7 @@ export interface ReconcileOptions {
   log: Logger;
   targets: readonly TargetConfig[];
   access: RepositoryAccess;
+  budget: CallBudget;
   lease: ControllerLease;
 }
 
@@ -38,7 +44,9 @@ export class Reconcile implements Look {
   readonly name = "the reconciling";
   readonly everyMs = 10 * 60_000;
   #o: ReconcileOptions;
-  #workflows: Place[];
+  #scan: Scan<Place>;
+  /** The ETags of lists of which every run is on record: as long as these do not change, nothing is missing. */
+  #settled = new Map<string, { created: string; etag: string }>();
 
   constructor(options: ReconcileOptions) {
     this.#o = options;
@@ -46,14 +54,24 @@ export class Reconcile implements Look {
       options.targets,
       ({ repository, workflow }) => `${repositoryKey(repository)} ${workflow}`,
     );
-    this.#workflows = [...byWorkflow.values()].flatMap((targets) => {
+    const places = [...byWorkflow].flatMap(([key, targets]) => {
       const [branch = null, ...others] = new Set(targets.flatMap(({ branches }) => branches));
-      return targets.slice(0, 1).map((target) => ({
-        ...target,
-        branch: others.length > 0 ? null : branch,
-        lateDueAt: null,
-      }));
+      return targets.slice(0, 1).map(({ repository, workflow }): [string, Place] => {
+        return [key, { repository, workflow, branch: others.length > 0 ? null : branch, lateDueAt: null }];
+      });
     });
+    this.#scan = new Scan({
+      ...options,
+      name: "reconcile",
+      places: new Map(places),
+      everyMs: this.everyMs,
+      share: SHARE,
+    });
+  }
+
+  /** All workflows are due. */
+  askAll(): void {
+    this.#scan.askAll();
   }
 
   async collect(signal: AbortSignal): Promise<Collected> {
@@ -61,10 +79,12 @@ export class Reconcile implements Look {
     const begun = clock.now();
     const monotonic = clock.monotonic();
     const lookedLate: Place[] = [];
+    const due = await this.#scan.next();
+    const seen = new Set<Place>();
     const watched = await watchedSince(store, targets);
     const { found, failure } = await lookAtEach(
-      this.#workflows,
-      async (place) => {
+      due,
+      async ({ key, place }) => {
         // Not at first: who has just taken over has others waiting for this look to end.
         const late = place.lateDueAt !== null && monotonic >= place.lateDueAt;
         if (late || place.lateDueAt === null) place.lateDueAt = monotonic + this.everyMs;
@@ -72,52 +92,76 @@ export class Reconcile implements Look {
           created: begun - (late ? MAY_COMPLETE_MS : LOOK_BACK_MS),
           completed: begun - LOOK_BACK_MS,
         };
-        const missing = await this.#missing(
-          place.repository,
-          await this.#successfulRuns(place, since, signal),
-          watched,
-        );
+        const missing = await this.#missing(place, `${key} ${late}`, since, watched, signal);
         if (late) lookedLate.push(place);
+        seen.add(place);
         return missing;
       },
-      (place, problem) => {
+      ({ place }, problem) => {
+        seen.add(place);
         log.warn(`${place.workflow} of ${place.repository} is not compared with GitHub's runs: ${problem}`);
-        access.forget();
+        access.forget(place.repository);
       },
       "Actions: read",
     );
     return {
       arrivals: found,
       failure,
-      done: (results) => {
+      done: async (results) => {
+        await this.#scan.done(due, (place) => seen.has(place), begun);
         for (const place of lookedLate) place.lateDueAt = monotonic + LATE_EVERY_MS;
-        return recordLook(lease, "reconcile", begun, results);
+        await recordLook(lease, "reconcile", begun, results);
       },
     };
   }
 
+  /** The runs of which nothing is on record. `list` names what is asked for, `since` how far back (ms). */
+  async #missing(
+    place: Place,
+    list: string,
+    since: { created: number; completed: number },
+    watched: ReadonlyMap<TargetConfig, number>,
+    signal: AbortSignal,
+  ): Promise<Arrival[]> {
+    // The same words all day long, so that GitHub can tell whether its answer has changed.
+    const created = new Date(since.created).toISOString().slice(0, 10);
+    const settled = this.#settled.get(list);
+    const etag = settled?.created === created ? settled.etag : null;
+    const listed = await this.#successfulRuns(place, { created, etag, completed: since.completed }, signal);
+    if (!listed) return [];
+    const missing = await this.#notOnRecord(place.repository, listed.runs, watched);
+    if (missing.length === 0 && listed.etag !== null)
+      this.#settled.set(list, { created, etag: listed.etag });
+    else this.#settled.delete(list);
+    return missing;
+  }
+
+  /** Null when nothing has changed since GitHub gave the ETag. */
   async #successfulRuns(
     { repository, workflow, branch }: Place,
-    since: { created: number; completed: number },
+    since: { created: string; etag: string | null; completed: number },
     signal: AbortSignal,
-  ) {
+  ): Promise<{ runs: Run[]; etag: string | null } | null> {
     const octokit = await this.#o.access.octokit(repository);
-    const created = new Date(since.created).toISOString();
     const runs: Run[] = [];
+    let etag: string | null = null;
     for (let page = 1; page <= MAX_PAGES; page++) {
-      const { data } = await octokit.request(
-        "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
-        {
+      const answer = await ifChanged(() =>
+        octokit.request("GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs", {
           ...ownerAndName(repository),
           workflow_id: workflow.replace(/^.*\//, ""),
           status: "success",
-          created: `>=${created.replace(/\.\d+/, "")}`,
+          created: `>=${since.created}`,
           ...(branch === null ? {} : { branch }),
           per_page: PER_PAGE,
           page,
+          headers: page === 1 && since.etag !== null ? { "if-none-match": since.etag } : {},
           request: callLimit(signal),
-        },
+        }),
       );
+      if (!answer) return null;
+      const { data, headers } = answer;
+      etag = page === 1 && data.workflow_runs.length < PER_PAGE ? (headers.etag ?? null) : null;
       for (const run of data.workflow_runs) {
         const completedAt = Date.parse(run.updated_at);
         if (completedAt < since.completed) continue;
@@ -127,11 +171,11 @@ export class Reconcile implements Look {
       }
       if (data.workflow_runs.length < PER_PAGE) break;
     }
-    return runs.filter(({ targets }) => targets.length > 0);
+    return { runs: runs.filter(({ targets }) => targets.length > 0), etag };
   }
 
   /** Those that were completed since their target is watched, and of which neither event nor deployment is known. */
-  async #missing(
+  async #notOnRecord(
     repository: string,
     runs: readonly Run[],
     watched: ReadonlyMap<TargetConfig, number>,

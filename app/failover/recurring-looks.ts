@@ -2,11 +2,12 @@ import type { Logger } from "pino";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import type { CallBudget } from "../github/call-budget.ts";
 import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import type { Store } from "../store/store.ts";
 import { acceptInOrder } from "./accept-in-order.ts";
-import { ActionDeployments } from "./action-deployments.ts";
+import { ActionDeployments, PARKED_SCAN, parkedLookup } from "./action-deployments.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
@@ -15,6 +16,7 @@ import { countResults, type Look } from "./look.ts";
 import type { Notices } from "./notices.ts";
 import { Reconcile } from "./reconcile.ts";
 import { Recurring } from "./recurring.ts";
+import { askedPlaces } from "./scan.ts";
 
 export interface RecurringLooksOptions {
   store: Store;
@@ -24,6 +26,8 @@ export interface RecurringLooksOptions {
   targets: readonly TargetConfig[];
   acceptor: Pick<Acceptor, "accept">;
   access: RepositoryAccess;
+  /** What is left of the hour's calls. */
+  budget: CallBudget;
   deliveries: DeliveryLogClient;
   health: DeliveryHealth;
   /** Only the controller looks. */
@@ -39,19 +43,33 @@ export interface RecurringLooksOptions {
 export class RecurringLooks {
   #o: RecurringLooksOptions;
   #catchUp: CatchUp;
+  #parked: ActionDeployments;
+  #reconcile: Reconcile;
+  #unwatch: () => void;
+  /** Whether the store is being asked for places that an event named, and is to be asked again. */
+  #asking: "no" | "once" | "again" = "no";
+  /** The last event of each place that began a look. */
+  #begun = new Map<string, number>();
   #recurring: Recurring<Look>;
 
   constructor(options: RecurringLooksOptions) {
     this.#o = options;
-    this.#catchUp = new CatchUp(options);
+    this.#parked = new ActionDeployments(options);
+    this.#catchUp = new CatchUp({
+      ...options,
+      wantsParked: () => this.#parked.takesTurns,
+      onParked: parkedLookup(options.store, options.targets),
+    });
+    this.#reconcile = new Reconcile(options);
     this.#recurring = new Recurring<Look>({
-      tasks: [this.#catchUp, new ActionDeployments(options), new Reconcile(options)],
+      tasks: [this.#catchUp, this.#parked, this.#reconcile],
       work: (due, signal) => this.#take(due, signal),
       may: () => options.lease.held,
       clock: options.clock,
       log: options.log,
       onRetry: () => options.notices.publish({ type: "retry", operation: "look" }),
     });
+    this.#unwatch = options.store.onChange(() => void this.#lookWhereAsked());
   }
 
   /**
@@ -60,6 +78,8 @@ export class RecurringLooks {
    */
   everywhere(): Promise<void> {
     this.#catchUp.listAnew();
+    this.#parked.askAll();
+    this.#reconcile.askAll();
     return this.#recurring.now();
   }
 
@@ -70,7 +90,27 @@ export class RecurringLooks {
   }
 
   close(): Promise<void> {
+    this.#unwatch();
     return this.#recurring.close();
+  }
+
+  /** Looks at once at the repositories in which an Action left a request, as events told any instance. */
+  async #lookWhereAsked(): Promise<void> {
+    if (!this.#o.lease.held) return;
+    const asking = this.#asking;
+    this.#asking = asking === "no" ? "once" : "again";
+    if (asking !== "no") return;
+    try {
+      const places = await askedPlaces(this.#o.store, PARKED_SCAN);
+      const fresh = places.filter(({ place, asked }) => this.#begun.get(place) !== asked);
+      for (const { place, asked } of fresh) this.#begun.set(place, asked);
+      if (fresh.length > 0) void this.#recurring.now([this.#parked]);
+    } catch {
+      // The look of the minute sees to it.
+    }
+    const again = this.#asking === "again";
+    this.#asking = "no";
+    if (again) await this.#lookWhereAsked();
   }
 
   async #take(due: Look[], signal: AbortSignal): Promise<Map<Look, unknown>> {

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { Probot, ProbotOctokit } from "probot";
 import type { Environment } from "../config/environment.ts";
-import { classifyGitHubError } from "./github-error.ts";
+import { classifyGitHubError, NOT_MODIFIED } from "./github-error.ts";
 import { callLimit } from "./repository-access.ts";
 
 /** Octokit without Probot's own retries and write throttling: the outbox decides when to send again. */
@@ -22,13 +22,18 @@ interface OctokitOptions {
 const limitedFetch: typeof fetch = (url, init) =>
   fetch(url, init?.signal ? init : { ...init, ...callLimit() });
 
+/** GitHub names the second of a reset, which may just be over. */
+const MIN_REST_MS = 1_000;
+
 /** What came of a call to GitHub's API. */
 export interface GitHubCall {
   /** The App itself, or its installation on an account: GitHub counts their calls apart. */
   credential: "app" | "installation";
+  /** Whose calls it counts to: `app`, or the login of the installation's account; null where the call does not say. */
+  account: string | null;
   result: "ok" | "refused" | "rate_limited" | "failed";
   /** What GitHub said of the hour's calls; null where it said nothing. */
-  rateLimit: { resource: string; limit: number; remaining: number } | null;
+  rateLimit: { resource: string; limit: number; remaining: number; resetInMs: number } | null;
 }
 
 /**
@@ -64,24 +69,25 @@ interface Answer {
 }
 interface Asked {
   url: string;
+  owner?: string;
 }
 
 /** An Octokit plugin that tells what came of each call. */
 function tellingCalls(onCall: (call: GitHubCall) => void) {
   return (octokit: unknown): Record<string, never> => {
-    const tell = (result: GitHubCall["result"], headers: Answer["headers"], { url }: Asked) =>
-      onCall({
-        // Which installation has a repository is asked by the App itself, too.
-        credential: /^\/app\b|\/installation$/.test(url) ? "app" : "installation",
-        result,
-        rateLimit: rateLimitOf(headers),
-      });
+    const tell = (result: GitHubCall["result"], headers: Answer["headers"], { url, owner }: Asked) => {
+      // Which installation has a repository is asked by the App itself, too.
+      const credential = /^\/app\b|\/installation$/.test(url) ? "app" : "installation";
+      const account = credential === "app" ? "app" : (owner?.toLowerCase() ?? null);
+      onCall({ credential, account, result, rateLimit: rateLimitOf(headers) });
+    };
     const { hook } = octokit as Hooked;
     hook.after("request", ({ headers }, asked) => tell("ok", headers, asked));
     hook.error("request", (error, asked) => {
       const { kind } = classifyGitHubError(error, Date.now());
-      const { response } = error as { response?: Answer };
-      tell(kind === "transient" ? "failed" : kind, response?.headers, asked);
+      const { status, response } = error as { status?: number; response?: Answer };
+      const failed = kind === "transient" ? "failed" : kind;
+      tell(status === NOT_MODIFIED ? "ok" : failed, response?.headers, asked);
       throw error;
     });
     return {};
@@ -89,8 +95,16 @@ function tellingCalls(onCall: (call: GitHubCall) => void) {
 }
 
 function rateLimitOf(headers: Answer["headers"] = {}): GitHubCall["rateLimit"] {
-  const { "x-ratelimit-limit": limit, "x-ratelimit-remaining": remaining } = headers;
+  const [limit, remaining, reset] = ["limit", "remaining", "reset"].map(
+    (name) => headers[`x-ratelimit-${name}`],
+  );
   if (limit === undefined || remaining === undefined) return null;
-  const resource = String(headers["x-ratelimit-resource"] ?? "core");
-  return { resource, limit: Number(limit), remaining: Number(remaining) };
+  // By GitHub's clock alone: this host's may differ.
+  const resetInMs = Number(reset) * 1000 - Date.parse(String(headers.date));
+  return {
+    resource: String(headers["x-ratelimit-resource"] ?? "core"),
+    limit: Number(limit),
+    remaining: Number(remaining),
+    resetInMs: Number.isNaN(resetInMs) ? 0 : Math.max(MIN_REST_MS, resetInMs),
+  };
 }

@@ -1,11 +1,10 @@
 import type { Probot } from "probot";
 import type { Clock } from "../clock.ts";
+import type { CallBudget } from "./call-budget.ts";
 import { callLimit } from "./repository-access.ts";
 
 /** The delivery log's largest page. */
 const PER_PAGE = 100;
-/** This part of the hour's calls is left alone: setting the webhook's URL must never have to wait. */
-const RESERVE = 0.1;
 
 /** A row of GitHub's delivery log. Its id exceeds what a number can hold, and is text. */
 export interface LoggedDelivery {
@@ -28,26 +27,16 @@ export interface LogPage {
   at: number;
 }
 
-/** So few calls are left of the hour that none is made; it reads like GitHub's own answer to too many. */
-class CallsReservedError extends Error {
-  override readonly name = "CallsReservedError";
-  readonly status = 429;
-  readonly response: { headers: Record<string, string> };
-  constructor(delayMs: number) {
-    super("few of the calls that GitHub allows in an hour are left, and they are kept for the webhook's URL");
-    this.response = { headers: { "retry-after": String(Math.ceil(delayMs / 1000)) } };
-  }
-}
-
 /** GitHub's log of the App's deliveries. */
 export class DeliveryLogClient {
   #app: Promise<Probot>;
   #clock: Clock;
-  #restUntil = 0;
+  #budget: CallBudget;
 
-  constructor(app: Promise<Probot>, clock: Clock) {
+  constructor(app: Promise<Probot>, clock: Clock, budget: CallBudget) {
     this.#app = app;
     this.#clock = clock;
+    this.#budget = budget;
   }
 
   /** The page at `cursor`, or the newest. No filter by status: those that GitHub offers hide rows. */
@@ -58,7 +47,6 @@ export class DeliveryLogClient {
       ...(cursor === null ? {} : { cursor }),
       request: callLimit(signal),
     });
-    this.#spare(headers);
     const next = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(headers.link ?? "")?.[1];
     return {
       rows: data.map((row) => ({
@@ -78,29 +66,18 @@ export class DeliveryLogClient {
   /** The payload that GitHub sent, or meant to send. */
   async payload(id: string, signal: AbortSignal): Promise<unknown> {
     const octokit = await this.#octokit();
-    const { data, headers } = await octokit.request("GET /app/hook/deliveries/{delivery_id}", {
+    const { data } = await octokit.request("GET /app/hook/deliveries/{delivery_id}", {
       // The type says number, which would lose digits; in the path it is text anyway.
       delivery_id: id as unknown as number,
       request: callLimit(signal),
     });
-    this.#spare(headers);
     return payloadOf(data.request.payload);
   }
 
   async #octokit() {
-    const rest = this.#restUntil - this.#clock.monotonic();
-    if (rest > 0) throw new CallsReservedError(rest);
+    // Setting the webhook's URL must never have to wait.
+    this.#budget.checkRest("app");
     return (await this.#app).auth();
-  }
-
-  #spare(headers: Headers): void {
-    const [limit, remaining, reset] = ["limit", "remaining", "reset"].map((name) =>
-      Number(headers[`x-ratelimit-${name}`]),
-    ) as [number, number, number];
-    // A server without limits sends no such headers, and comparisons with NaN are false.
-    if (remaining < limit * RESERVE)
-      this.#restUntil =
-        this.#clock.monotonic() + Math.max(1_000, reset * 1000 - (timeOf(headers) ?? this.#clock.now()));
   }
 }
 

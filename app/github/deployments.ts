@@ -81,6 +81,12 @@ export function twinhookPayload(payload: unknown): Record<string, unknown> | und
   return typeof ours === "object" && ours !== null ? (ours as Record<string, unknown>) : undefined;
 }
 
+/** The request that an Action left in a GitHub Deployment's payload; those that the App made hold a deployment's id. */
+export function parkedRequest(payload: unknown): Record<string, unknown> | undefined {
+  const ours = twinhookPayload(payload);
+  return ours && !("id" in ours) ? ours : undefined;
+}
+
 /** What a payload holds beside an Action's request to prove who left it. */
 export function proofIn(payload: unknown): unknown {
   return asObject(payload)?.proof;

@@ -1,14 +1,28 @@
 /** What a failed call to GitHub means for the next one. */
 export type GitHubFailure =
-  /** GitHub asks to wait this long. */
-  | { kind: "rate_limited"; delayMs: number }
+  /** GitHub asks to wait this long; `unsaid` where it asks to wait, and does not say how long. */
+  | { kind: "rate_limited"; delayMs: number; unsaid?: true }
   /** It may go well next time. */
   | { kind: "transient" }
   /** It will fail again until someone changes something. */
   | { kind: "refused"; remedy: string };
 
+/** GitHub's answer to a call with an ETag when nothing has changed; Octokit makes an error of it. */
+export const NOT_MODIFIED = 304;
+
+/** Makes a call with the ETag of an earlier answer; null when nothing has changed since. GitHub does not count it then. */
+export async function ifChanged<T>(call: () => Promise<T>): Promise<T | null> {
+  try {
+    return await call();
+  } catch (error) {
+    if ((error as { status?: number }).status === NOT_MODIFIED) return null;
+    throw error;
+  }
+}
+
 interface ErrorWithResponse {
   status?: number;
+  message?: string;
   response?: { headers?: Record<string, string | undefined> };
 }
 
@@ -17,7 +31,7 @@ interface ErrorWithResponse {
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
  */
 export function classifyGitHubError(error: unknown, now: number): GitHubFailure {
-  const { status, response } = (error ?? {}) as ErrorWithResponse;
+  const { status, message = "", response } = (error ?? {}) as ErrorWithResponse;
   const headers = response?.headers ?? {};
   if (status === 429 || status === 403) {
     const retryAfter = Number(headers["retry-after"]);
@@ -26,7 +40,10 @@ export function classifyGitHubError(error: unknown, now: number): GitHubFailure 
     const reset = Number(headers["x-ratelimit-reset"]);
     if (headers["x-ratelimit-remaining"] === "0" && Number.isFinite(reset))
       return { kind: "rate_limited", delayMs: Math.max(1_000, reset * 1000 - now) };
-    if (status === 429) return { kind: "rate_limited", delayMs: 60_000 };
+    if (status === 429 || /secondary rate limit/i.test(message))
+      return { kind: "rate_limited", delayMs: 60_000, unsaid: true };
+    if (/suspended/i.test(message))
+      return { kind: "refused", remedy: "end the suspension on the installation's page" };
   }
   const remedy = status === undefined ? undefined : REMEDIES[status];
   return remedy ? { kind: "refused", remedy } : { kind: "transient" };

@@ -124,7 +124,7 @@ export class Outbox {
       return "drop";
     }
     onRetry?.();
-    if (failure.kind === "refused") access.forget();
+    if (failure.kind === "refused") access.forget("acme/todo");
     const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
     log.warn({ ...about, attempts: item.attempts }, `GitHub is told later: ${error.message}${remedy}`);
     if (failure.kind === "rate_limited") return { delayMs: failure.delayMs, pauseMs: failure.delayMs };

@@ -1,52 +1,93 @@
 import type { Probot } from "probot";
+import { type Clock, systemClock } from "../clock.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import { accountOf } from "./call-budget.ts";
 
 const CALL_LIMIT_MS = 10_000;
 
 export type Octokit = Awaited<ReturnType<Probot["auth"]>>;
 
-/** Clients with the rights that the App has on a repository, whatever installation gives them. */
+/** After a refusal an account's installation is asked for anew, but no sooner than this after the last time. */
+const FIRST_PAUSE_MS = 1_000;
+/** The pause doubles with each refusal, up to this. */
+const LONGEST_PAUSE_MS = 60_000;
+
+/**
+ * Clients with the rights that the App has on a repository, whatever installation gives them. An installation
+ * covers an account, so that one look-up serves all of the account's repositories.
+ */
 export class RepositoryAccess {
   #newApp: () => Promise<Probot>;
-  #app: Promise<Probot>;
-  #installations = new Map<string, Promise<number>>();
+  #app: Promise<Probot> | undefined;
+  #clock: Clock;
+  /** Null where GitHub named another account: the repository was moved there. */
+  #ofAccount = new Map<string, Promise<Octokit | null>>();
+  /** Those that could not be shared. */
+  #ofRepository = new Map<string, Promise<Octokit>>();
+  /** When an account's installation may be asked for anew (ms, monotonic), and the pause after that. */
+  #renewals = new Map<string, { notBefore: number; pauseMs: number }>();
 
   /** `newApp` makes the App with nothing cached. */
-  constructor(newApp: () => Promise<Probot>) {
+  constructor(newApp: () => Promise<Probot>, clock: Clock = systemClock) {
     this.#newApp = newApp;
-    this.#app = newApp();
+    this.#clock = clock;
   }
 
   /** A client for `owner/name`. */
   async octokit(repository: string): Promise<Octokit> {
-    const app = await this.#app;
-    const known = this.#installations;
-    let id = known.get(repository);
-    if (id === undefined) {
-      id = findInstallation(app, repository);
-      // One look-up serves all who ask meanwhile; a failed one, nobody else.
-      id.catch(() => known.delete(repository));
-      known.set(repository, id);
-    }
-    return app.auth(await id);
+    const key = repositoryKey(repository);
+    const account = accountOf(repository);
+    const known = this.#ofRepository.get(key) ?? (await this.#ofAccount.get(account)?.catch(() => null));
+    if (known) return known;
+    const found = this.#find(repository, account);
+    const own = found.then(({ octokit }) => octokit);
+    const ofAccount = found.then(({ octokit, covers }) => (covers ? octokit : null));
+    this.#ofRepository.set(key, own);
+    this.#ofAccount.set(account, ofAccount);
+    // A failure is nobody else's answer, and what serves the account needs no second entry.
+    const leave = <T>(map: Map<string, T>, name: string, mine: T) => {
+      if (map.get(name) === mine) map.delete(name);
+    };
+    ofAccount.then(
+      (octokit) => octokit && leave(this.#ofRepository, key, own),
+      () => {
+        leave(this.#ofRepository, key, own);
+        leave(this.#ofAccount, account, ofAccount);
+      },
+    );
+    return own;
   }
 
   /**
-   * Forgets installations and their tokens: after a refusal the App may have been installed anew, or have been
-   * given rights that a token made before does not carry.
+   * Forgets the installation that gave access to this repository, and its token: after a refusal the App may have
+   * been installed anew, or been given rights that a token made before does not carry. A place that GitHub keeps
+   * refusing costs few look-ups: the pause between them grows.
    */
-  forget(): void {
-    this.#installations = new Map();
-    this.#app = this.#newApp();
+  forget(repository: string): void {
+    const account = accountOf(repository);
+    const now = this.#clock.monotonic();
+    const { notBefore, pauseMs } = this.#renewals.get(account) ?? { notBefore: 0, pauseMs: 0 };
+    if (now < notBefore) return;
+    const quiet = now > notBefore + 10 * LONGEST_PAUSE_MS;
+    const pause = quiet ? FIRST_PAUSE_MS : Math.min(Math.max(2 * pauseMs, FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
+    this.#renewals.set(account, { notBefore: now + pause, pauseMs: pause });
+    this.#ofAccount.delete(account);
+    this.#ofRepository.delete(repositoryKey(repository));
   }
-}
 
-async function findInstallation(app: Probot, repository: string): Promise<number> {
-  const octokit = await app.auth();
-  const { data } = await octokit.request("GET /repos/{owner}/{repo}/installation", {
-    ...ownerAndName(repository),
-    request: callLimit(),
-  });
-  return data.id;
+  async #find(repository: string, account: string): Promise<{ octokit: Octokit; covers: boolean }> {
+    this.#app ??= this.#newApp();
+    // Tokens are cached with the App, and one of before the refusal is of no use.
+    const app = await (this.#renewals.has(account) ? this.#newApp() : this.#app);
+    const jwt = await app.auth();
+    const { data } = await jwt.request("GET /repos/{owner}/{repo}/installation", {
+      ...ownerAndName(repository),
+      request: callLimit(),
+    });
+    const octokit = await app.auth(data.id);
+    const login = (data.account as { login?: string } | null)?.login;
+    return { octokit, covers: login?.toLowerCase() === account };
+  }
 }
 
 export function ownerAndName(repository: string): { owner: string; repo: string } {

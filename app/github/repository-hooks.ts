@@ -73,8 +73,8 @@ export class RepositoryHooksClient {
   }
 
   /** After a refusal the App may be given rights that a token made before does not carry. */
-  forgetAccess(): void {
-    this.#access.forget();
+  forgetAccess(repository: string): void {
+    this.#access.forget(repository);
   }
 
   /** Always the whole of it, since GitHub drops a secret that is left out. `url` stays below `config`: above it Octokit would call it. */

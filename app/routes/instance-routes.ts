@@ -1,4 +1,5 @@
 import { DEPLOYMENTS_PATH } from "../../shared/deployment-request.ts";
+import { parkedLookup } from "../failover/action-deployments.ts";
 import { signatureCheck } from "../github/signature.ts";
 import { LiveSockets } from "../pages/live/live-sockets.ts";
 import { pageHeaders } from "../pages/page-headers.ts";
@@ -68,6 +69,7 @@ export async function instanceRoutes(
       targets,
       verify: signatureCheck(await Promise.all(parts.apps)),
       onCounted: (event) => metrics.counted(event),
+      onParked: parkedLookup(store, targets),
       onRefused: (status) => metrics.refused("webhook", status),
       log,
     }),

@@ -38,7 +38,6 @@ export class RepositoryRights {
   #o: RightsOptions;
   #repositories: string[];
   #answers = new Map<string, Answer>();
-  #accessForgottenAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RightsOptions) {
     this.#o = options;
@@ -114,19 +113,11 @@ export class RepositoryRights {
       return data.permission === "admin" ? "admin" : data.permission === "write" ? "push" : null;
     } catch (error) {
       const { status } = error as { status?: number };
-      if (status === 401 || status === 404) this.#forgetAccess();
+      if (status === 401 || status === 404) this.#o.access.forget(repository);
       // The App is not installed there, or there is nobody of that name (any more).
       if (status === 404) return null;
       throw error;
     }
-  }
-
-  /** The App may have been installed anew. Not every time: a target's repository may stay without it. */
-  #forgetAccess(): void {
-    const now = this.#o.clock.monotonic();
-    if (now - this.#accessForgottenAt < FRESH_MS) return;
-    this.#accessForgottenAt = now;
-    this.#o.access.forget();
   }
 
   #forgetOldest(): void {

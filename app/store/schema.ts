@@ -17,6 +17,8 @@ export interface Database {
   switchboard: SwitchboardRow;
   failovers: FailoverRow;
   looks: LookRow;
+  scans: ScanRow;
+  content_calls: ContentCallsRow;
   repository_hooks: RepositoryHookRow;
   alerts: AlertRow;
   alert_conditions: AlertConditionRow;
@@ -145,6 +147,8 @@ export interface OutboxRow {
   holder: string | null;
   token: number;
   lease_until: number | null;
+  /** 1 where it ends the deployment, else 0. */
+  final: Generated<number>;
 }
 
 /** A lease that lasts for as long as it is seen to be renewed. */
@@ -199,6 +203,28 @@ export interface LookRow {
   /** What was found missing, and what of it was accepted, since the store was made. */
   found: number;
   accepted: number;
+}
+
+/** A place at GitHub that is scanned again and again, and how far that is. */
+export interface ScanRow {
+  scan: string;
+  place: string;
+  /** When the scan began that saw it last; null before the first. */
+  scanned_at: number | null;
+  /** How often an event asked for a scan of it, and up to which of these it was scanned. */
+  asked: number;
+  served: number;
+}
+
+/** What was sent lately for an account that GitHub counts as new content. */
+export interface ContentCallsRow {
+  /** The account's login in lower case. */
+  account: string;
+  /** JSON array of times, the oldest first. */
+  calls: string;
+  /** GitHub asked to be sent no content until then, and how often in a row. */
+  paused_until: number;
+  pauses: number;
 }
 
 /** A webhook of a repository that was made for an endpoint, to be removed with it. */
@@ -273,7 +299,7 @@ export interface AlertConditionRow {
 }
 
 /** A message that is yet to be sent; one line per channel, sent in order. */
-export interface AlertOutboxRow extends Omit<OutboxRow, "deployment_id"> {
+export interface AlertOutboxRow extends Omit<OutboxRow, "deployment_id" | "final"> {
   /** Which of the configured channels, see `channelId`. */
   channel: string;
   /** JSON: the ids of the alerts that the message tells. */

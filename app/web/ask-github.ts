@@ -26,7 +26,7 @@ export async function askGitHub<T>(
   } catch (error) {
     const failure = classifyGitHubError(error, clock.now());
     if (failure.kind === "refused") {
-      access.forget();
+      access.forget(repository);
       throw new HttpProblem(
         refused,
         `GitHub does not let the App look at ${repository}: install the App on it, with the permission Actions: read`,

@@ -5,8 +5,8 @@ import type { Acceptor } from "../accept/acceptor.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { readDeploymentEvent } from "../github/deployment-event.ts";
 import type { SignatureCheck } from "../github/signature.ts";
-import { storableText } from "../store/storable-text.ts";
 import type { WebhookAnswer } from "./answers/delivery.ts";
 import { asProblem } from "./as-problem.ts";
 import { HttpProblem } from "./problem.ts";
@@ -21,6 +21,8 @@ export interface WebhookEntranceOptions {
   verify: SignatureCheck;
   /** Called with the name of every event that deploys nothing. */
   onCounted?: (event: string) => void;
+  /** Has the repository looked at in which an Action left a request; the event is answered after that. */
+  onParked?: (repository: string) => Promise<void>;
   /** Called with the status of every refusal. */
   onRefused?: (status: number) => void;
   log: Logger;
@@ -35,6 +37,7 @@ export function webhookEntrance({
   targets,
   verify,
   onCounted,
+  onParked,
   onRefused,
   log,
 }: WebhookEntranceOptions) {
@@ -70,7 +73,7 @@ export function webhookEntrance({
     request: IncomingMessage,
     guid: string | null,
   ): Promise<{ status: number; answer: WebhookAnswer }> {
-    const { event, arrival } = await read(request, guid);
+    const { event, arrival, parked } = await read(request, guid);
     if (!arrival) {
       onCounted?.(event);
       return {
@@ -84,6 +87,7 @@ export function webhookEntrance({
       };
     }
     const accepted = await acceptor.accept(arrival);
+    if (parked) await onParked?.(arrival.repository);
     return {
       status: accepted.queued ? 202 : 200,
       answer: {
@@ -102,7 +106,7 @@ export function webhookEntrance({
   async function read(
     request: IncomingMessage,
     guid: string | null,
-  ): Promise<{ event: string; arrival: Arrival | null }> {
+  ): Promise<{ event: string; arrival: Arrival | null; parked?: boolean }> {
     const event = header(request, "x-github-event");
     const signature = header(request, "x-hub-signature-256");
     if (!signature)
@@ -121,23 +125,16 @@ export function webhookEntrance({
       throw new HttpProblem(400, "the headers X-GitHub-Event and X-GitHub-Delivery are needed");
     const payload = parse(text, header(request, "content-type"));
 
-    if (event !== "workflow_run" && event !== "deployment") return { event, arrival: null };
+    if (event === "deployment") {
+      const { arrival, parked } = readDeploymentEvent(payload);
+      return { event, arrival: { source: "webhook", guid, ...arrival }, parked };
+    }
+    if (event !== "workflow_run") return { event, arrival: null };
     return { event, arrival: judge(event, guid, payload) };
   }
 
   function judge(event: string, guid: string, payload: unknown): Arrival {
     const common = { source: "webhook" as const, guid, event, payload: null, viaRunAttempt: null };
-    if (event === "deployment") {
-      const { action, repository } = payload as { action?: unknown; repository?: { full_name?: unknown } };
-      return {
-        ...common,
-        action: textOf(action),
-        facts: null,
-        repository: textOf(repository?.full_name).toLowerCase(),
-        targets: [],
-        ignored: "GitHub Deployments that an Action left are looked for at GitHub itself",
-      };
-    }
     try {
       return { ...common, ...judgeWorkflowRun(parseWorkflowRun(payload), targets) };
     } catch (error) {
@@ -146,11 +143,6 @@ export function webhookEntrance({
       throw new HttpProblem(400, `the payload is not that of a workflow_run event: ${where}`);
     }
   }
-}
-
-/** A text that both engines can store; empty where it is none. */
-function textOf(value: unknown): string {
-  return typeof value === "string" ? storableText(value) : "";
 }
 
 /** Reads the payload from the body: JSON itself, or the form field `payload`, as the webhook is set. */

@@ -56,8 +56,7 @@ const GITHUB_LATENCY_MS = 3;
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
   const began = performance.now();
   const plan = drawPlan(options);
-  const plenty = { app: 1_000_000, installation: 1_000_000 };
-  const github = await startGitHub({ latencyMs: GITHUB_LATENCY_MS, rateLimits: plenty });
+  const github = await startGitHub({ latencyMs: GITHUB_LATENCY_MS, rateLimits: null });
   const { host, repositories } = await prepareHost(github, options.postgresUrl);
   const instances = new Instances(host);
   const progress = new Progress();

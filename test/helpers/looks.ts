@@ -9,6 +9,7 @@ import { DeliveryHealth } from "../../app/failover/delivery-health.ts";
 import { Notices } from "../../app/failover/notices.ts";
 import { RecurringLooks } from "../../app/failover/recurring-looks.ts";
 import { githubApp } from "../../app/github/app.ts";
+import { CallBudget } from "../../app/github/call-budget.ts";
 import { DeliveryLogClient } from "../../app/github/delivery-log.ts";
 import { RepositoryAccess } from "../../app/github/repository-access.ts";
 import { leftProofJudge } from "../../app/web/left-proof.ts";
@@ -39,8 +40,10 @@ export async function setLooks(
   const lines: { msg: string }[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const { environment } = readEnvironment(github.environment());
-  const newApp = () => githubApp(environment, github.app.webhookSecret, log);
-  const access = new RepositoryAccess(newApp);
+  const budget = new CallBudget(clock);
+  const newApp = () =>
+    githubApp(environment, github.app.webhookSecret, log, (call) => budget.note(call));
+  const access = new RepositoryAccess(newApp, clock);
   const acceptor = new Acceptor({ store, clock, instance: "backup", onQueued: () => {} });
   const samples: { endpoint: string; ok: boolean }[] = [];
   const notices = new Notices();
@@ -62,6 +65,7 @@ export async function setLooks(
       targets,
       acceptor,
       access,
+      budget,
       lease,
       judgeProof: leftProofJudge({
         secret: (variable) => (variable === "SITE_DELIVERY_SECRET" ? DELIVERY_SECRET : undefined),
@@ -69,7 +73,7 @@ export async function setLooks(
         audience: "twinhook",
         jobs: new JobRights({ access, clock }),
       }),
-      deliveries: new DeliveryLogClient(newApp(), clock),
+      deliveries: new DeliveryLogClient(newApp(), clock, budget),
       health: new DeliveryHealth({
         store,
         clock,

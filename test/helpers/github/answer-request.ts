@@ -1,7 +1,9 @@
 import { authorizeKind, authorizePermission, identifyCaller, visibleRepository } from "./caller.ts";
 import { GitHubError } from "./github-error.ts";
 import type { RateLimits } from "./rate-limits.ts";
+import { stringifyExact } from "./raw-json.ts";
 import type { Answer, Caller, RouteContext, Router } from "./router.ts";
+import { stableSha } from "./stable-values.ts";
 import type { RepositoryRecord, World } from "./world.ts";
 
 /** One request as it is remembered. */
@@ -23,12 +25,20 @@ export interface RequestRecord {
 export interface IncomingCall {
   world: World;
   router: Router;
-  limits: RateLimits;
+  /** Null at a server without limits. */
+  limits: RateLimits | null;
   record: RequestRecord;
   fields: () => Record<string, unknown>;
   headers: Record<string, string | undefined>;
   query: URLSearchParams;
   root: string;
+}
+
+/** What GitHub counts as new content, which it limits besides. */
+const CONTENT = /^POST .*\/(deployments|statuses|issues|comments)$/;
+
+function etagOf({ body }: Answer): string {
+  return `W/"${stableSha(stringifyExact(body ?? ""))}"`;
 }
 
 /** Finds the route, checks who asks and how often, and lets the route answer; errors become GitHub's answers. */
@@ -42,9 +52,10 @@ export function answerRequest(call: IncomingCall): Answer {
     record.auth = "refused";
     const caller: Caller = anyone ? { kind: "none" } : identifyCaller(world, call.headers.authorization);
     record.auth = caller.kind;
-    const rate = limits.count(caller, world.clock.now());
-    headers = rate.headers;
-    if (!anyone && !rate.within) throw new GitHubError(403, "API rate limit exceeded for this caller.");
+    const now = world.clock.now();
+    const rate = limits?.count(caller, now);
+    headers = rate?.headers ?? {};
+    if (!anyone && rate?.within === false) throw new GitHubError(403, "API rate limit exceeded for this caller.");
     if (!found) throw new GitHubError(404, "Not Found");
     authorizeKind(found.route, caller);
     const { owner, repo } = found.params;
@@ -62,8 +73,13 @@ export function answerRequest(call: IncomingCall): Answer {
       // Only routes with {owner}/{repo} read it.
       repository: repository as RepositoryRecord,
     };
+    if (limits && CONTENT.test(`${record.method} ${found.route.path}`) && !limits.countContent(caller, now))
+      throw new GitHubError(403, "You have exceeded a secondary rate limit. Please wait a few minutes.");
     const answer = found.route.handle(context);
-    return { ...answer, headers: { ...headers, ...answer.headers } };
+    const etag = record.method === "GET" && answer.status === 200 ? etagOf(answer) : null;
+    if (etag !== null && call.headers["if-none-match"] === etag)
+      return { status: 304, headers: { ...limits?.takeBack(caller), etag } };
+    return { ...answer, headers: { ...headers, ...(etag !== null && { etag }), ...answer.headers } };
   } catch (error) {
     if (error instanceof GitHubError) return { status: error.status, body: error.body, headers };
     // A mistake in the simulator itself: loud, so that no test takes it for GitHub's.

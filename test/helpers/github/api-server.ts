@@ -21,7 +21,7 @@ export class ApiServer {
   readonly #world: World;
   readonly #router: Router;
   readonly #faults: Faults;
-  readonly #limits: RateLimits;
+  readonly #limits: RateLimits | null;
   readonly #closing = new AbortController();
   #server: http.Server | undefined;
   #port = 0;
@@ -30,7 +30,7 @@ export class ApiServer {
     world: World,
     router: Router,
     faults: Faults,
-    limits: RateLimits,
+    limits: RateLimits | null,
     latencyMs: number,
     host: string,
   ) {

@@ -3,7 +3,7 @@ import { Changes } from "./changes.ts";
 import { Clock } from "./clock.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Oidc } from "./oidc.ts";
-import type { HourlyLimits } from "./rate-limits.ts";
+import type { ContentLimits, HourlyLimits } from "./rate-limits.ts";
 import { Tokens } from "./tokens.ts";
 import type { Settings, World } from "./world.ts";
 
@@ -22,7 +22,9 @@ export interface GitHubOptions extends Partial<Settings> {
   app?: Partial<AppIdentity>;
   /** Where the App's hook points at first. Default: a port on which nothing listens. */
   hookUrl?: string;
-  rateLimits?: Partial<HourlyLimits>;
+  /** Null: none, and no word of any, as at a GitHub Enterprise Server. */
+  rateLimits?: Partial<HourlyLimits> | null;
+  contentLimits?: Partial<ContentLimits>;
 }
 
 /** A GitHub in which there is one App and nothing else. */

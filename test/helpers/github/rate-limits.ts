@@ -19,13 +19,43 @@ export const GITHUB_LIMITS: HourlyLimits = {
   none: 60,
 };
 
+/** How many requests that make new content one caller may send. */
+export interface ContentLimits {
+  minute: number;
+  hour: number;
+}
+
+export const GITHUB_CONTENT_LIMITS: ContentLimits = { minute: 80, hour: 500 };
+
 /** Counts requests as GitHub does: an hour at a time, per App, installation, repository or user. */
 export class RateLimits {
   readonly limits: HourlyLimits;
+  readonly #content: ContentLimits;
   readonly #used = new Map<string, { used: number; reset: number }>();
+  /** When each caller made new content (ms). */
+  readonly #made = new Map<string, number[]>();
 
-  constructor(limits: HourlyLimits) {
+  constructor(limits: HourlyLimits, content: ContentLimits) {
     this.limits = limits;
+    this.#content = content;
+  }
+
+  /** Counts a request that makes new content; says whether it is within the limits of any minute and hour. */
+  countContent(caller: Caller, nowMs: number): boolean {
+    const key = keyOf(caller);
+    const made = (this.#made.get(key) ?? []).filter((at) => at > nowMs - HOUR_S * 1000);
+    made.push(nowMs);
+    this.#made.set(key, made);
+    const lately = made.filter((at) => at > nowMs - 60_000);
+    return lately.length <= this.#content.minute && made.length <= this.#content.hour;
+  }
+
+  /** Takes back a request that was counted last: its answer was that nothing has changed. */
+  takeBack(caller: Caller): Record<string, string> {
+    const window = this.#used.get(keyOf(caller));
+    if (!window) return {};
+    window.used--;
+    return rateHeaders(this.limits[caller.kind], window.used, window.reset);
   }
 
   /** Counts one request; says whether it is within the limit, and the headers that tell. */

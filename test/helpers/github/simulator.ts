@@ -12,7 +12,7 @@ import type { DeploymentRecord, DeploymentStatusRecord } from "./deployment-obje
 import { Faults } from "./faults.ts";
 import type { Hook } from "./hook.ts";
 import type { Oidc, OidcClaims } from "./oidc.ts";
-import { GITHUB_LIMITS, RateLimits } from "./rate-limits.ts";
+import { GITHUB_CONTENT_LIMITS, GITHUB_LIMITS, RateLimits } from "./rate-limits.ts";
 import { Router } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 import { type SentEvent, sendEvent } from "./send-event.ts";
@@ -50,7 +50,14 @@ export class GitHub {
     this.settings = this.#world.settings;
     this.#changes = this.#world.changes;
     this.faults = new Faults(this.#changes);
-    const limits = new RateLimits({ ...GITHUB_LIMITS, ...options.rateLimits });
+    const { rateLimits, contentLimits } = options;
+    const limits =
+      rateLimits === null
+        ? null
+        : new RateLimits(
+            { ...GITHUB_LIMITS, ...rateLimits },
+            { ...GITHUB_CONTENT_LIMITS, ...contentLimits },
+          );
     this.#server = new ApiServer(
       this.#world,
       new Router(ROUTES),

@@ -1,0 +1,171 @@
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import { accountOf, type CallBudget, placesToScan, scanInterval } from "../github/call-budget.ts";
+import { inSlices } from "../store/in-slices.ts";
+import type { Store } from "../store/store.ts";
+import type { ControllerLease } from "./controller-lease.ts";
+
+export interface ScanOptions<P> {
+  /** Under which its progress is on record. */
+  name: string;
+  /** By the name that each has on record. */
+  places: ReadonlyMap<string, P>;
+  /** How often each place is scanned while there are few. */
+  everyMs: number;
+  /** The part of an account's hourly calls that it may spend. */
+  share: number;
+  store: Store;
+  clock: Clock;
+  budget: CallBudget;
+  lease: ControllerLease;
+  log: Logger;
+}
+
+/** A place to scan now. */
+export interface DuePlace<P> {
+  key: string;
+  place: P;
+  /** When it was last scanned (ms); null when it never was. */
+  scannedAt: number | null;
+  /** The last event that asked for it. */
+  asked: number;
+}
+
+/** Asks for a scan of this place, whichever instance is the controller. */
+export function askForScan(store: Store, scan: string, place: string): Promise<void> {
+  return store.write(async (trx) => {
+    await trx
+      .insertInto("scans")
+      .values({ scan, place, scanned_at: null, asked: 1, served: 0 })
+      .onConflict((c) =>
+        c.columns(["scan", "place"]).doUpdateSet((e) => ({ asked: e("scans.asked", "+", 1) })),
+      )
+      .execute();
+    await store.notify(trx);
+  });
+}
+
+/** The places that events asked for and that were not scanned since, each with its last event. */
+export function askedPlaces(store: Store, scan: string): Promise<{ place: string; asked: number }[]> {
+  return store.read
+    .selectFrom("scans")
+    .select(["place", "asked"])
+    .where("scan", "=", scan)
+    .whereRef("asked", ">", "served")
+    .execute();
+}
+
+/**
+ * Goes over many places at GitHub, again and again. Places that events ask for come first; the others take turns, as
+ * far as the calls of their account allow. Progress is kept in the store, so that the next controller goes on.
+ */
+export class Scan<P extends { repository: string }> {
+  #o: ScanOptions<P>;
+  #accounts: Map<string, [string, P][]>;
+  #all = false;
+  /** Places that could not be seen the last time. */
+  #failed = new Set<string>();
+  /** Accounts whose calls are nearly used up, once that was said. */
+  #resting = new Set<string>();
+
+  constructor(options: ScanOptions<P>) {
+    this.#o = options;
+    this.#accounts = Map.groupBy(options.places, ([, { repository }]) => accountOf(repository));
+  }
+
+  /** How long a place waits for its turn, at most (ms). */
+  get longestInterval(): number {
+    return Math.max(
+      ...[...this.#accounts].map(([account, { length }]) =>
+        scanInterval(length, this.#o.everyMs, this.#callsPerHour(account)),
+      ),
+    );
+  }
+
+  /** Every place is due the next time, as far as calls allow. */
+  askAll(): void {
+    this.#all = true;
+  }
+
+  /** The places to scan now. */
+  async next(): Promise<DuePlace<P>[]> {
+    const { name, places, store } = this.#o;
+    const rows = await store.read.selectFrom("scans").selectAll().where("scan", "=", name).execute();
+    const known = new Map(rows.map((row) => [row.place, row]));
+    const asked = rows.filter((row) => row.asked > row.served).map(({ place }) => place);
+    const planned = [...this.#accounts].flatMap(([account, own]) =>
+      this.#planned(account, own, (key) => known.get(key)?.scanned_at ?? null),
+    );
+    this.#all = false;
+    return [...new Set([...asked, ...planned])].flatMap((key) => {
+      const place = places.get(key);
+      const row = known.get(key);
+      return place ? [{ key, place, scannedAt: row?.scanned_at ?? null, asked: row?.asked ?? 0 }] : [];
+    });
+  }
+
+  #callsPerHour(account: string): number | null {
+    const limit = this.#o.budget.limitOf(account);
+    return limit === null ? null : limit * this.#o.share;
+  }
+
+  /** Those of an account that no event asked for. */
+  #planned(account: string, places: [string, P][], scannedAt: (key: string) => number | null): string[] {
+    const { name, clock, budget, everyMs, log } = this.#o;
+    const rest = budget.restOf(account);
+    if (rest > 0) {
+      if (!this.#resting.has(account))
+        log.warn(
+          { account, scan: name },
+          `few of the hour's calls to GitHub are left for ${account}: the scan goes on in ${Math.ceil(rest / 1000)} s`,
+        );
+      this.#resting.add(account);
+      return [];
+    }
+    this.#resting.delete(account);
+    const keys = places.map(([key]) => key);
+    const planned = placesToScan({
+      places: keys,
+      scannedAt,
+      now: clock.now(),
+      everyMs,
+      callsPerHour: this.#callsPerHour(account),
+      all: this.#all,
+    });
+    return [...keys.filter((key) => this.#failed.has(key)), ...planned];
+  }
+
+  /**
+   * Notes which of the due places were seen by a scan that began then (ms). Those that were not are due again the
+   * next time.
+   * @throws {NotControllerError} when another instance has become the controller.
+   */
+  async done(due: readonly DuePlace<P>[], isSeen: (place: P) => boolean, begun: number): Promise<void> {
+    for (const { key, place } of due)
+      if (isSeen(place)) this.#failed.delete(key);
+      else this.#failed.add(key);
+    const seen = due.filter(({ place }) => isSeen(place));
+    if (seen.length === 0) return;
+    const rows = seen.map(({ key, asked }) => ({
+      scan: this.#o.name,
+      place: key,
+      scanned_at: begun,
+      asked,
+      served: asked,
+    }));
+    await this.#o.lease.write((trx) =>
+      inSlices(rows, (slice) =>
+        trx
+          .insertInto("scans")
+          .values(slice)
+          .onConflict((c) =>
+            c.columns(["scan", "place"]).doUpdateSet(({ ref }) => ({
+              scanned_at: ref("excluded.scanned_at"),
+              served: ref("excluded.served"),
+            })),
+          )
+          .execute(),
+      ),
+    );
+  }
+}
