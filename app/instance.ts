@@ -17,13 +17,14 @@ import { CallBudget } from "./github/call-budget.ts";
 import { DeliveryLogClient } from "./github/delivery-log.ts";
 import { GitHubDeployments } from "./github/deployments.ts";
 import { githubTime } from "./github/github-time.ts";
-import { GITHUB_OUTBOX, Outbox } from "./github/outbox.ts";
+import { Outbox } from "./github/outbox.ts";
 import { connectable, reachable } from "./github/reachable.ts";
 import { RepositoryAccess } from "./github/repository-access.ts";
 import { RepositoryHooksClient } from "./github/repository-hooks.ts";
 import { WebhookConfigClient } from "./github/webhook-config.ts";
 import { MeasuredStore } from "./metrics/measured-store.ts";
 import { Metrics } from "./metrics/metrics.ts";
+import { GITHUB_OUTBOX } from "./queue/claim-announcement.ts";
 import { releaseOutbox } from "./queue/outbox-lease.ts";
 import { instanceRoutes } from "./routes/instance-routes.ts";
 import { Dispatcher } from "./run/dispatcher.ts";
@@ -138,6 +139,7 @@ export async function startInstance(options: {
     clock,
     github: new GitHubDeployments(access),
     access,
+    budget,
     retry: config.retry,
     breaker: config.circuit_breaker,
     holder: `${name} ${randomUUID()}`,

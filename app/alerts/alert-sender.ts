@@ -42,7 +42,7 @@ export interface AlertSenderOptions {
  */
 export class AlertSender {
   #o: AlertSenderOptions;
-  #loop: OutboxLoop<number[]>;
+  #loop: OutboxLoop<OutboxItem<number[]>>;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
   #looking: Promise<void> | undefined;

@@ -130,8 +130,7 @@ export class Reconcile implements Look {
     const listed = await this.#successfulRuns(place, { created, etag, completed: since.completed }, signal);
     if (!listed) return [];
     const missing = await this.#notOnRecord(place.repository, listed.runs, watched);
-    if (missing.length === 0 && listed.etag !== null)
-      this.#settled.set(list, { created, etag: listed.etag });
+    if (missing.length === 0 && listed.etag !== null) this.#settled.set(list, { created, etag: listed.etag });
     else this.#settled.delete(list);
     return missing;
   }

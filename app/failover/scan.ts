@@ -1,7 +1,8 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import { accountOf, type CallBudget, placesToScan, scanInterval } from "../github/call-budget.ts";
+import { type CallBudget, placesToScan, scanInterval } from "../github/call-budget.ts";
 import { inSlices } from "../store/in-slices.ts";
+import { accountOf } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 

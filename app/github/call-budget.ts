@@ -77,11 +77,6 @@ export class CallBudget {
   }
 }
 
-/** The account that a repository belongs to, as `CallBudget` names it. */
-export function accountOf(repository: string): string {
-  return repository.slice(0, repository.indexOf("/")).toLowerCase();
-}
-
 /** What is known of the places of one account when the next part of a scan is planned. */
 export interface ScanPlan<P> {
   places: readonly P[];

@@ -18,27 +18,26 @@ export class GitHubDeployments {
     this.#access = access;
   }
 
-  /**
-   * Makes the GitHub Deployment that shows this one, and returns its id. `search` looks first whether an
-   * earlier try made it without hearing the answer.
-   */
-  async create(shown: Shown, search: boolean): Promise<string> {
+  /** The id of the GitHub Deployment that an earlier try made without hearing the answer, or null. */
+  async find(shown: Shown): Promise<string | null> {
     const octokit = await this.#access.octokit(shown.repository);
-    const place = ownerAndName(shown.repository);
-    if (search) {
-      const { data } = await octokit.request("GET /repos/{owner}/{repo}/deployments", {
-        ...place,
-        sha: shown.sha,
-        task: GITHUB_TASK,
-        environment: shown.environment,
-        per_page: 100,
-        request: callLimit(),
-      });
-      const made = data.find(({ payload }) => twinhookPayload(payload)?.id === shown.id);
-      if (made) return String(made.id);
-    }
+    const { data } = await octokit.request("GET /repos/{owner}/{repo}/deployments", {
+      ...ownerAndName(shown.repository),
+      sha: shown.sha,
+      task: GITHUB_TASK,
+      environment: shown.environment,
+      per_page: 100,
+      request: callLimit(),
+    });
+    const made = data.find(({ payload }) => twinhookPayload(payload)?.id === shown.id);
+    return made ? String(made.id) : null;
+  }
+
+  /** Makes the GitHub Deployment that shows this one, and returns its id. */
+  async create(shown: Shown): Promise<string> {
+    const octokit = await this.#access.octokit(shown.repository);
     const { data } = await octokit.request("POST /repos/{owner}/{repo}/deployments", {
-      ...place,
+      ...ownerAndName(shown.repository),
       ref: shown.sha,
       task: GITHUB_TASK,
       environment: shown.environment,

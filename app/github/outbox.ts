@@ -10,16 +10,24 @@ import type { Logger } from "pino";
 import { backoffDelay } from "../../shared/backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { CircuitBreakerConfig, RetryConfig } from "../config/schema.ts";
-import type { Announcement } from "../queue/announce.ts";
-import type { OutboxItem, OutboxTable } from "../queue/outbox-lease.ts";
+import {
+  type AnnouncementItem,
+  claimAnnouncement,
+  countContentCalls,
+  endContentPauses,
+  GITHUB_OUTBOX,
+  pauseContent,
+} from "../queue/claim-announcement.ts";
 import { type AfterFailure, OutboxLoop } from "../queue/outbox-loop.ts";
+import { accountOf } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
+import type { CallBudget } from "./call-budget.ts";
 import type { GitHubDeployments, Shown } from "./deployments.ts";
 import { classifyGitHubError } from "./github-error.ts";
 import { QuietBreaker } from "./quiet-breaker.ts";
 import type { RepositoryAccess } from "./repository-access.ts";
 
-type Item = OutboxItem<Announcement>;
+type Item = AnnouncementItem;
 
 /** Word that GitHub has refused for this long is dropped: nobody waits for it any more. */
 const GIVE_UP_MS = 24 * 60 * 60 * 1000;
@@ -31,6 +39,8 @@ export interface OutboxOptions {
   clock: Clock;
   github: GitHubDeployments;
   access: RepositoryAccess;
+  /** Tells whether GitHub limits what it is sent. */
+  budget: CallBudget;
   retry: RetryConfig;
   breaker: CircuitBreakerConfig;
   /** Distinguishes this sender from every other. */
@@ -46,9 +56,6 @@ export interface OutboxOptions {
   log: Logger;
 }
 
-/** Where word for GitHub waits: one line per deployment, so that its states stay in order. */
-export const GITHUB_OUTBOX: OutboxTable = { name: "outbox", line: "deployment_id" };
-
 /**
  * Tells GitHub what the store says it has yet to be told. GitHub being slow, down or rate-limiting delays it, and
  * nothing else.
@@ -56,7 +63,7 @@ export const GITHUB_OUTBOX: OutboxTable = { name: "outbox", line: "deployment_id
 export class Outbox {
   #options: OutboxOptions;
   #breaker: CircuitBreakerPolicy;
-  #loop: OutboxLoop<Announcement>;
+  #loop: OutboxLoop<Item>;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -71,6 +78,12 @@ export class Outbox {
     this.#loop = new OutboxLoop({
       ...options,
       table: GITHUB_OUTBOX,
+      claim: () =>
+        claimAnnouncement(
+          options.store,
+          options.holder,
+          (account) => options.budget.limitOf(account) !== null,
+        ),
       send: (item, signal) => this.#send(item, signal),
       onFailure: (error, item) => this.#onFailure(error, item),
     });
@@ -92,11 +105,27 @@ export class Outbox {
   }
 
   async #send(item: Item, signal: AbortSignal): Promise<void> {
-    const { retry, clock } = this.#options;
+    const { store, clock } = this.#options;
+    try {
+      await this.#sendInTries(item, signal);
+    } catch (error) {
+      const failure = classifyGitHubError(error, clock.now());
+      if (failure.kind === "rate_limited")
+        await pauseContent(store, accountOf(item.repository), failure.unsaid ? null : failure.delayMs);
+      throw error;
+    }
+    if (item.pauses > 0) await endContentPauses(store, accountOf(item.repository));
+  }
+
+  async #sendInTries(item: Item, signal: AbortSignal): Promise<void> {
+    const { store, retry, clock } = this.#options;
     const until = clock.monotonic() + TRY_AGAIN_LIMIT_MS;
     let pauseMs = 0;
     const attempt = async (number: number) => {
-      if (number > 1) await clock.sleep(pauseMs, signal);
+      if (number > 1) {
+        await clock.sleep(pauseMs, signal);
+        await countContentCalls(store, accountOf(item.repository), item.cost);
+      }
       await this.#tryOnce(item, number);
     };
     await pRetry(attempt, {
@@ -124,10 +153,11 @@ export class Outbox {
       return "drop";
     }
     onRetry?.();
-    if (failure.kind === "refused") access.forget("acme/todo");
+    if (failure.kind === "refused") access.forget(item.repository);
     const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
     log.warn({ ...about, attempts: item.attempts }, `GitHub is told later: ${error.message}${remedy}`);
-    if (failure.kind === "rate_limited") return { delayMs: failure.delayMs, pauseMs: failure.delayMs };
+    // Its account is left alone as long as GitHub asks; nobody else has to wait.
+    if (failure.kind === "rate_limited") return { delayMs: 0 };
     if (error instanceof BrokenCircuitError) return { delayMs: 0, pauseMs: breaker.timeout };
     return { delayMs: pauseAfter(item.attempts, retry) };
   }
@@ -158,9 +188,10 @@ export class Outbox {
     const shown: Shown = { ...row, ...links(row.repository_key, row.target, row.id) };
     let githubId = row.github_deployment_id;
     if (!githubId) {
+      const found = again ? await github.find(shown) : null;
       // What was superseded before GitHub ever heard of it needs no Deployment there.
-      if (item.body.status === "superseded") return;
-      githubId = await github.create(shown, again);
+      if (found === null && item.body.status === "superseded") return;
+      githubId = found ?? (await github.create(shown));
       await store.write((trx) =>
         trx
           .updateTable("deployments")

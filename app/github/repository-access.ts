@@ -1,7 +1,6 @@
 import type { Probot } from "probot";
 import { type Clock, systemClock } from "../clock.ts";
-import { repositoryKey } from "../store/repository-key.ts";
-import { accountOf } from "./call-budget.ts";
+import { accountOf, repositoryKey } from "../store/repository-key.ts";
 
 const CALL_LIMIT_MS = 10_000;
 

@@ -24,6 +24,7 @@ export async function announce(
   const rows = announcements.map(({ id, status, detail = null }) => ({
     deployment_id: id,
     body: JSON.stringify({ status, detail } satisfies Announcement),
+    final: Number(status !== "queued" && status !== "running"),
     ...unsent(now),
   }));
   await inSlices(rows, (slice) => trx.insertInto("outbox").values(slice).execute());

@@ -1,7 +1,7 @@
-import { type Selectable, sql } from "kysely";
+import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import { StoreUnavailableError } from "../store/errors.ts";
 import type { OutboxRow } from "../store/schema.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Writer } from "../store/store.ts";
 
 /** Longer than sending one thing may take with its repetitions. */
 const OUTBOX_LEASE_MS = 25_000;
@@ -37,7 +37,7 @@ export function claimOutbox<B>(
       .selectFrom(`${as(table)} as o`)
       .selectAll()
       .where("not_before", "<=", now)
-      .where((e) => e.or([e("lease_until", "is", null), e("lease_until", "<", now)]))
+      .where((e) => isFree(e, now))
       .where(({ not, exists, selectFrom }) =>
         not(
           exists(
@@ -52,23 +52,37 @@ export function claimOutbox<B>(
       .limit(1)
       .$if(store.engine === "postgres", (q) => q.forUpdate().skipLocked())
       .executeTakeFirst();
-    if (!row) return null;
-    const token = row.token + 1;
-    await trx
-      .updateTable(as(table))
-      .set({ holder, token, lease_until: now + OUTBOX_LEASE_MS, attempts: row.attempts + 1 })
-      .where("id", "=", row.id)
-      .execute();
-    return {
-      id: row.id,
-      line: (row as unknown as Record<string, string>)[table.line] as string,
-      body: JSON.parse(row.body) as B,
-      attempts: row.attempts + 1,
-      createdAt: row.created_at,
-      holder,
-      token,
-    };
+    return row ? leaseItem<B>(trx, table, row, { holder, now }) : null;
   });
+}
+
+/** Whether nobody is sending a row (`o`) at this time of the store's. */
+export function isFree(e: ExpressionBuilder<{ o: OutboxRow }, "o">, now: number) {
+  return e.or([e("o.lease_until", "is", null), e("o.lease_until", "<", now)]);
+}
+
+/** Inside the transaction that chose a row: has nobody else send it while the caller does. */
+export async function leaseItem<B>(
+  trx: Writer,
+  table: OutboxTable,
+  row: Selectable<OutboxRow>,
+  { holder, now }: { holder: string; now: number },
+): Promise<OutboxItem<B>> {
+  const [token, attempts] = [row.token + 1, row.attempts + 1];
+  await trx
+    .updateTable(as(table))
+    .set({ holder, token, lease_until: now + OUTBOX_LEASE_MS, attempts })
+    .where("id", "=", row.id)
+    .execute();
+  return {
+    id: row.id,
+    line: (row as unknown as Record<string, string>)[table.line] as string,
+    body: JSON.parse(row.body) as B,
+    attempts,
+    createdAt: row.created_at,
+    holder,
+    token,
+  };
 }
 
 /** Takes a thing that was sent (or never can be) out of the outbox. */

@@ -10,6 +10,9 @@ import {
   postponeOutbox,
 } from "./outbox-lease.ts";
 
+/** While nothing may be sent, what comes meanwhile is looked at no more often than this. */
+const PAUSE_MS = 1_000;
+
 /** What a failure means for the thing that was to be sent. */
 export type AfterFailure =
   /** It is never sent. */
@@ -17,16 +20,18 @@ export type AfterFailure =
   /** It is sent after this time; nothing else is before `pauseMs` have passed. */
   | { delayMs: number; pauseMs?: number };
 
-export interface OutboxLoopOptions<B> {
+export interface OutboxLoopOptions<I extends OutboxItem<unknown>> {
   table: OutboxTable;
   store: Store;
   clock: Clock;
   /** Distinguishes this sender from every other. */
   holder: string;
+  /** Claims the next thing to send, or tells how long nothing may be sent; without it, the oldest of a line is next. */
+  claim?: () => Promise<I | { waitMs: number } | null>;
   /** Sends one thing, in less time than its lease lasts. */
-  send: (item: OutboxItem<B>, signal: AbortSignal) => Promise<void>;
+  send: (item: I, signal: AbortSignal) => Promise<void>;
   /** Judges why it was not sent. The error's message is kept in the store, and must hold no secret. */
-  onFailure: (error: Error, item: OutboxItem<B>) => AfterFailure;
+  onFailure: (error: Error, item: I) => AfterFailure;
   log: Logger;
 }
 
@@ -34,20 +39,23 @@ export interface OutboxLoopOptions<B> {
  * Sends what an outbox holds. Any instance may; a lease per thing and the order within a line see to it that the
  * receiver hears everything once, and in order. One that is slow or down delays it, and nothing else.
  */
-export class OutboxLoop<B> {
-  #o: OutboxLoopOptions<B>;
+export class OutboxLoop<I extends OutboxItem<unknown>> {
+  #o: OutboxLoopOptions<I>;
+  #claim: () => Promise<I | { waitMs: number } | null>;
   #abort = new AbortController();
   #working: Promise<void> | undefined;
   #again = false;
-  #timer: NodeJS.Timeout | undefined;
+  #nap: AbortController | undefined;
   #unwatch: (() => void) | undefined;
   /** Why it cannot be read, once that was said. */
   #trouble = "";
   /** Nothing is sent before this time (monotonic). */
   #pausedUntil = 0;
 
-  constructor(options: OutboxLoopOptions<B>) {
+  constructor(options: OutboxLoopOptions<I>) {
     this.#o = options;
+    const { store, table, holder } = options;
+    this.#claim = options.claim ?? (() => claimOutbox(store, table, holder) as Promise<I | null>);
   }
 
   /** Begins, and looks at every change of the store, unless its user wakes it when there is something. */
@@ -58,7 +66,6 @@ export class OutboxLoop<B> {
 
   async close(): Promise<void> {
     this.#abort.abort();
-    clearTimeout(this.#timer);
     this.#unwatch?.();
     await this.#working;
   }
@@ -87,9 +94,9 @@ export class OutboxLoop<B> {
   }
 
   async #work(): Promise<void> {
-    const { store, table, clock, holder } = this.#o;
+    const { store, table, clock } = this.#o;
     this.#again = false;
-    clearTimeout(this.#timer);
+    this.#nap?.abort();
     for (;;) {
       const pause = this.#pausedUntil - clock.monotonic();
       if (pause > 0) {
@@ -99,7 +106,12 @@ export class OutboxLoop<B> {
       // Looking first costs no write where there is nothing to do.
       const at = await nextInOutbox(store, table);
       if (at === null) return;
-      const item = at <= clock.now() ? await claimOutbox<B>(store, table, holder) : null;
+      const item = at <= clock.now() ? await this.#claim() : null;
+      if (item && "waitMs" in item) {
+        // Word of something else may be sent before: it is looked for now and then.
+        this.#pausedUntil = clock.monotonic() + Math.min(item.waitMs, PAUSE_MS);
+        return this.#schedule(Math.min(item.waitMs, 60_000));
+      }
       if (!item) return this.#schedule(Math.min(Math.max(at - clock.now(), 1_000), 60_000));
       if (this.#abort.signal.aborted)
         return postponeOutbox(store, table, item, { delayMs: 0, error: "shutting down" });
@@ -109,11 +121,16 @@ export class OutboxLoop<B> {
 
   #schedule(delayMs: number): void {
     if (this.#abort.signal.aborted) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.wake(), delayMs);
+    this.#nap?.abort();
+    const nap = new AbortController();
+    this.#nap = nap;
+    void this.#o.clock.sleep(delayMs, AbortSignal.any([nap.signal, this.#abort.signal])).then(
+      () => this.wake(),
+      () => {},
+    );
   }
 
-  async #send(item: OutboxItem<B>): Promise<void> {
+  async #send(item: I): Promise<void> {
     const { store, table, clock, send, onFailure } = this.#o;
     try {
       await send(item, this.#abort.signal);

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { GITHUB_OUTBOX } from "../../app/github/outbox.ts";
+import { GITHUB_OUTBOX } from "../../app/queue/claim-announcement.ts";
 import { nextInOutbox } from "../../app/queue/outbox-lease.ts";
 import { isFinal } from "../../shared/deployment.ts";
 import { ENGINES, reopen } from "../helpers/stores.ts";

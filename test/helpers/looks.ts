@@ -41,8 +41,7 @@ export async function setLooks(
   const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const { environment } = readEnvironment(github.environment());
   const budget = new CallBudget(clock);
-  const newApp = () =>
-    githubApp(environment, github.app.webhookSecret, log, (call) => budget.note(call));
+  const newApp = () => githubApp(environment, github.app.webhookSecret, log, (call) => budget.note(call));
   const access = new RepositoryAccess(newApp, clock);
   const acceptor = new Acceptor({ store, clock, instance: "backup", onQueued: () => {} });
   const samples: { endpoint: string; ok: boolean }[] = [];

@@ -55,7 +55,8 @@ export function answerRequest(call: IncomingCall): Answer {
     const now = world.clock.now();
     const rate = limits?.count(caller, now);
     headers = rate?.headers ?? {};
-    if (!anyone && rate?.within === false) throw new GitHubError(403, "API rate limit exceeded for this caller.");
+    if (!anyone && rate?.within === false)
+      throw new GitHubError(403, "API rate limit exceeded for this caller.");
     if (!found) throw new GitHubError(404, "Not Found");
     authorizeKind(found.route, caller);
     const { owner, repo } = found.params;

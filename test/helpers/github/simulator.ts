@@ -54,10 +54,7 @@ export class GitHub {
     const limits =
       rateLimits === null
         ? null
-        : new RateLimits(
-            { ...GITHUB_LIMITS, ...rateLimits },
-            { ...GITHUB_CONTENT_LIMITS, ...contentLimits },
-          );
+        : new RateLimits({ ...GITHUB_LIMITS, ...rateLimits }, { ...GITHUB_CONTENT_LIMITS, ...contentLimits });
     this.#server = new ApiServer(
       this.#world,
       new Router(ROUTES),

@@ -5,6 +5,7 @@ import { systemClock } from "../../../app/clock.ts";
 import { readEnvironment } from "../../../app/config/environment.ts";
 import { configSchema } from "../../../app/config/schema.ts";
 import { githubApp } from "../../../app/github/app.ts";
+import { CallBudget } from "../../../app/github/call-budget.ts";
 import { GitHubDeployments } from "../../../app/github/deployments.ts";
 import { Outbox } from "../../../app/github/outbox.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
@@ -39,6 +40,7 @@ async function setup(engine: Engine, changes: object = {}) {
       clock: systemClock,
       github: new GitHubDeployments(access),
       access,
+      budget: new CallBudget(systemClock),
       retry: config.retry,
       breaker: config.circuit_breaker,
       holder: `primary ${Math.random()}`,
