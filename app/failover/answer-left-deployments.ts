@@ -1,6 +1,9 @@
 import type { Logger } from "pino";
 import { readStatus, type WrittenStatus, writeElsewhere, writeRefusal } from "../../shared/github-status.ts";
+import { type CallBudget, CallsReservedError } from "../github/call-budget.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
+import { takeContentCall } from "../queue/claim-announcement.ts";
+import { accountOf } from "../store/repository-key.ts";
 import type { DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import type { LeftDeployment } from "./left-deployment.ts";
@@ -35,9 +38,10 @@ export async function leftOnRecord(
 export async function answerLeftDeployments(
   left: readonly LeftDeployment[],
   answered: Set<string>,
-  { store, access, log }: { store: Store; access: RepositoryAccess; log: Logger },
+  o: { store: Store; access: RepositoryAccess; budget: CallBudget; log: Logger },
   signal: AbortSignal,
 ): Promise<void> {
+  const { store, log } = o;
   const open = left.filter(({ guid }) => !answered.has(guid));
   const known = new Map((await leftOnRecord(store, open)).map((row) => [row.guid, row]));
   await settleInGroups(open, async ({ id, guid, repository }) => {
@@ -45,7 +49,7 @@ export async function answerLeftDeployments(
     if (!row) return;
     try {
       const answer = await answerTo(store, id, row);
-      if (answer !== null && (await sayOnce(access, { id, repository }, answer, signal)))
+      if (answer !== null && (await sayOnce(o, { id, repository }, answer, signal)))
         log.warn({ githubDeployment: id, repository, reason: row.reason }, answer.description);
       answered.add(guid);
     } catch (error) {
@@ -75,7 +79,7 @@ async function answerTo(
 
 /** Returns whether it had not been said before, be it by another instance. */
 async function sayOnce(
-  access: RepositoryAccess,
+  { store, access, budget }: { store: Store; access: RepositoryAccess; budget: CallBudget },
   { id, repository }: { id: string; repository: string },
   answer: WrittenStatus,
   signal: AbortSignal,
@@ -85,6 +89,9 @@ async function sayOnce(
   const route = "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
   const { data } = await octokit.request(`GET ${route}`, { ...place, request: callLimit(signal) });
   if (data.some((status) => readStatus(status) !== null)) return false;
+  const account = accountOf(repository);
+  const wait = await takeContentCall(store, account, budget.limitOf(account) !== null);
+  if (wait > 0) throw new CallsReservedError(wait);
   await octokit.request(`POST ${route}`, { ...place, ...answer, request: callLimit(signal) });
   return true;
 }

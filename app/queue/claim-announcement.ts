@@ -59,6 +59,17 @@ export function claimAnnouncement(
   });
 }
 
+/** Counts a call that makes new content and is no word of the outbox; returns how long it has to wait (ms), or 0. */
+export function takeContentCall(store: Store, account: string, limited: boolean): Promise<number> {
+  return store.write(async (trx) => {
+    const now = await store.now(trx);
+    const pace = await readPace(trx, store, account);
+    const wait = contentWait(pace, { now, cost: 1, onTheWay: false, limited });
+    if (wait === 0) await writePace(trx, account, spent(pace, now, 1));
+    return wait;
+  });
+}
+
 /** Notes calls beyond those that the claim counted: what failed is sent again. */
 export function countContentCalls(store: Store, account: string, count: number): Promise<void> {
   return changePace(store, account, (pace, now) => spent(pace, now, count));
