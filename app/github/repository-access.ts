@@ -36,8 +36,16 @@ export class RepositoryAccess {
   async octokit(repository: string): Promise<Octokit> {
     const key = repositoryKey(repository);
     const account = accountOf(repository);
-    const known = this.#ofRepository.get(key) ?? (await this.#ofAccount.get(account)?.catch(() => null));
+    const own = this.#ofRepository.get(key);
+    if (own) return own;
+    // Nobody waits where nobody asks, so that the first of many asks for all.
+    const shared = this.#ofAccount.get(account);
+    const known = shared && (await shared.catch(() => null));
     if (known) return known;
+    return this.#lookUp(repository, key, account);
+  }
+
+  #lookUp(repository: string, key: string, account: string): Promise<Octokit> {
     const found = this.#find(repository, account);
     const own = found.then(({ octokit }) => octokit);
     const ofAccount = found.then(({ octokit, covers }) => (covers ? octokit : null));
