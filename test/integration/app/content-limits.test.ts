@@ -93,8 +93,7 @@ async function startOutbox(options: GitHubOptions = {}) {
     vi.setSystemTime(Date.now() + ms);
     clock.advance(ms);
   };
-  const content = () =>
-    github.requests.filter(({ method, path }) => method === "POST" && CONTENT.test(path));
+  const content = () => github.requests.filter(({ method, path }) => method === "POST" && CONTENT.test(path));
   return { github, store, clock, settled, advance, content, left, ...more };
 }
 
@@ -104,9 +103,7 @@ function most(times: readonly number[], windowMs: number): number {
 }
 
 const shownStates = (github: GitHub) =>
-  github
-    .deployments("acme/site")
-    .map(({ id }) => github.statuses("acme/site", id).map(({ state }) => state));
+  github.deployments("acme/site").map(({ id }) => github.statuses("acme/site", id).map(({ state }) => state));
 
 describe("what GitHub is sent that is new content", () => {
   it("of 200 deployments in an hour stays below its limits, and shows every end", async () => {
@@ -146,13 +143,22 @@ describe("what GitHub is sent that is new content", () => {
       await settled();
       advance(MINUTE_MS);
     }
-    expect(most(content().map(({ at }) => at), MINUTE_MS)).toBeLessThanOrEqual(80);
+    expect(
+      most(
+        content().map(({ at }) => at),
+        MINUTE_MS,
+      ),
+    ).toBeLessThanOrEqual(80);
     expect(shownStates(github).filter((states) => states.at(-1) === "success")).toHaveLength(150);
   });
 
   it("waits a minute when GitHub asks to wait without saying how long, whatever it is about", async () => {
     const { github, clock, accept, settled, advance, content, left } = await startOutbox();
-    const secondary = { kind: "status", status: 403, message: "You have exceeded a secondary rate limit." } as const;
+    const secondary = {
+      kind: "status",
+      status: 403,
+      message: "You have exceeded a secondary rate limit.",
+    } as const;
     github.faults.add(secondary, { route: "POST /repos/*/deployments", times: 1 });
     await accept(1);
     await settled();
@@ -235,7 +241,9 @@ describe.each(ENGINES)("word for GitHub, on %s", (engine) => {
     await pauseContent(store, "acme", 30_000);
     const waits = await claim();
     expect(waits).toEqual({ waitMs: expect.any(Number) });
-    await store.write((trx) => trx.updateTable("deployments").set({ repository_key: "hooli/site" }).execute());
+    await store.write((trx) =>
+      trx.updateTable("deployments").set({ repository_key: "hooli/site" }).execute(),
+    );
     expect(await claim()).toMatchObject({ status: "queued" });
   });
 
@@ -244,8 +252,14 @@ describe.each(ENGINES)("word for GitHub, on %s", (engine) => {
     const [asked, other] = [await accept(1), await accept(2)];
     const calls = JSON.stringify(Array.from({ length: 200 }, () => Date.now()));
     await store.write(async (trx) => {
-      const row = { account: "acme", calls: JSON.stringify(JSON.parse(calls).map((at: number) => at - 120_000)) };
-      await trx.insertInto("content_calls").values({ ...row, paused_until: 0, pauses: 0 }).execute();
+      const row = {
+        account: "acme",
+        calls: JSON.stringify(JSON.parse(calls).map((at: number) => at - 120_000)),
+      };
+      await trx
+        .insertInto("content_calls")
+        .values({ ...row, paused_until: 0, pauses: 0 })
+        .execute();
       await trx
         .updateTable("deployments")
         .set({ source: "github_deployment", github_deployment_id: "77" })

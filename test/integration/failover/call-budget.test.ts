@@ -83,8 +83,14 @@ describe.each(ENGINES)("many repositories, on %s", (engine) => {
     await leave(github.url, github.githubToken(repository, { deployments: "write" }), repository, run);
     // No time passes meanwhile.
     await parkedLookup(store, targets)("Acme/Site-13");
-    await expect.poll(() => scene.deployments()).toMatchObject([{ source: "github_deployment", run_id: run.id }]);
-    const asked = await store.read.selectFrom("scans").select("place").whereRef("asked", ">", "served").execute();
+    await expect
+      .poll(() => scene.deployments())
+      .toMatchObject([{ source: "github_deployment", run_id: run.id }]);
+    const asked = await store.read
+      .selectFrom("scans")
+      .select("place")
+      .whereRef("asked", ">", "served")
+      .execute();
     expect(asked).toEqual([]);
   });
 
@@ -96,7 +102,9 @@ describe.each(ENGINES)("many repositories, on %s", (engine) => {
     await leave(github.url, github.githubToken(repository, { deployments: "write" }), repository, run);
     await github.waitFor(() => github.deliveries.some(({ event }) => event === "deployment"));
     await pass(1);
-    await expect.poll(() => scene.deployments()).toMatchObject([{ source: "github_deployment", run_id: run.id }]);
+    await expect
+      .poll(() => scene.deployments())
+      .toMatchObject([{ source: "github_deployment", run_id: run.id }]);
   });
 });
 

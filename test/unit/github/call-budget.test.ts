@@ -72,13 +72,16 @@ describe("the places that are scanned", () => {
     [10, 600, 1],
     [100, 600, 10],
     [1_000, 600, 100],
-  ])("%i times one a minute, with 600 calls an hour: %i calls in an hour, each within %i minutes", (count, calls, within) => {
-    const options = { everyMs: MINUTE_MS, callsPerHour: 600 };
-    expect(scan(count, { ...options, minutes: 60 }).calls).toBeLessThanOrEqual(calls);
-    const { scanned, longest } = scan(count, { ...options, minutes: 300 });
-    expect(scanned.size).toBe(count);
-    expect(longest).toBeLessThanOrEqual(within);
-  });
+  ])(
+    "%i times one a minute, with 600 calls an hour: %i calls in an hour, each within %i minutes",
+    (count, calls, within) => {
+      const options = { everyMs: MINUTE_MS, callsPerHour: 600 };
+      expect(scan(count, { ...options, minutes: 60 }).calls).toBeLessThanOrEqual(calls);
+      const { scanned, longest } = scan(count, { ...options, minutes: 300 });
+      expect(scanned.size).toBe(count);
+      expect(longest).toBeLessThanOrEqual(within);
+    },
+  );
 
   it("are all of them each time where nothing limits the calls", () => {
     const { calls, longest } = scan(1_000, { everyMs: MINUTE_MS, callsPerHour: null, minutes: 5 });
