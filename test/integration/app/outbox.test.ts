@@ -120,7 +120,7 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
     await accept(100);
     await end(await begin());
     await github.comeBack();
-    await shows(github, ["success"]);
+    await github.waitFor(() => states(github).at(-1) === "success", 15_000);
     expect(github.deployments("acme/site")).toHaveLength(1);
   });
 
