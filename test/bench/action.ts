@@ -41,6 +41,7 @@ export async function measureAction(
   };
   const host = await TestHost.create({
     github,
+    config: { failover: {} },
     targets: [
       {
         run: ["true"],

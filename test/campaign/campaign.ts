@@ -126,6 +126,7 @@ async function prepareHost(github: GitHub, postgresUrl: string | undefined) {
     script: DEPLOY_SCRIPT,
     targets: targetConfigs(),
     config: {
+      failover: {},
       // GitHub's troubles are short here, and so is the patience with them.
       retry: { base_delay: "100ms", max_delay: "1s" },
       circuit_breaker: { timeout: "1s" },

@@ -1,21 +1,18 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { systemClock } from "../../app/clock.ts";
-import { loadConfig } from "../../app/config/load.ts";
-import { type Instance, startInstance } from "../../app/instance.ts";
 import { componentSchemas } from "../../app/web/openapi/schemas.ts";
 import { signDelivery } from "../../shared/delivery-signature.ts";
 import type { Deployment } from "../../shared/deployment.ts";
 import { ApiDescription } from "../helpers/api-description.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
+import type { InProcessInstance } from "../helpers/in-process-instance.ts";
 import { ADMIN_TOKEN, DELIVERY_SECRET, TestHost } from "../helpers/test-host.ts";
 
 const OTHER_SECRET = `whsec_${Buffer.from("the delivery secret of another one").toString("base64")}`;
 const JSON_TYPE = { "content-type": "application/json" };
 let github: GitHub;
 let host: TestHost;
-let instance: Instance;
+let instance: InProcessInstance;
 let api: ApiDescription;
 let runId = 60_000_000;
 
@@ -36,17 +33,10 @@ beforeAll(async () => {
     env: { OTHER_SECRET, SLACK_WEBHOOK_URL: "http://127.0.0.1:1/slack" },
     config: { alerts: [{ type: "slack", url_env: "SLACK_WEBHOOK_URL" }] },
   });
-  instance = await startInstance({
-    config: loadConfig(host.env),
-    name: "primary",
-    clock: systemClock,
-    log: pino({ level: "silent" }),
-    env: host.env,
-  });
+  instance = await host.startInProcess("primary");
   api = new ApiDescription(await (await fetch(host.url("primary", "/api/openapi.json"))).json());
-}, 60_000);
+});
 afterAll(async () => {
-  await instance.stop();
   await host.close();
   await github.close();
 });
@@ -204,7 +194,7 @@ describe("every answer is as the description says", () => {
     }
     const SWITCH = "POST /api/switchover";
     const to = { to: "primary", reason: "a test", force: true };
-    await expect.poll(async () => (await call(SWITCH, { body: to })).status, { timeout: 20_000 }).toBe(202);
+    await expect.poll(async () => (await call(SWITCH, { body: to })).status).toBe(202);
     expect((await call(SWITCH, { body: { to: "nobody" } })).status).toBe(400);
     expect((await call(SWITCH, { body: to, headers: {} })).status).toBe(401);
     expect((await call("DELETE /api/switchover", { headers: {} })).status).toBe(401);
@@ -226,7 +216,7 @@ describe("every answer is as the description says", () => {
 
 test("every route that is not a page's is described, and no other", () => {
   const isApi = ({ path }: { path: string }) => /^\/(api\/|livez|readyz|metrics)/.test(path);
-  const routes = instance.routes
+  const routes = instance.instance.routes
     .filter(({ method }) => method !== "ALL")
     .filter(isApi)
     .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);

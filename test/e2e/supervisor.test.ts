@@ -5,12 +5,11 @@ import { join } from "node:path";
 import { describe, it, vi } from "vitest";
 import { atTestEnd } from "../helpers/at-test-end.ts";
 import type { AppProcess, LogLine } from "../helpers/process.ts";
-import { deliverRun, PATIENCE_MS, type Scene, setScene, shownAs } from "./twins.ts";
+import { deliverRun, type Scene, setScene, shownAs } from "./twins.ts";
 
 // Most of the time goes into starting processes, which gets no faster with more of them at once.
 vi.setConfig({ maxConcurrency: 2 });
 
-const LIMIT_MS = 90_000;
 /** The exit code for what no restart will mend. */
 const UNUSABLE = 78;
 
@@ -22,7 +21,7 @@ async function startAll({ host }: Scene) {
   const supervisor = host.spawn([]);
   const [primary, backup] = await Promise.all(
     ["primary", "backup"].map(async (name) => {
-      await supervisor.line(listening(name), PATIENCE_MS);
+      await supervisor.line(listening(name));
       return Number((await supervisor.line(started(name))).pid);
     }),
   );
@@ -45,7 +44,7 @@ async function beginDeployment(scene: Scene, { supervisor }: { supervisor: AppPr
   return id;
 }
 
-describe("npm start", { timeout: LIMIT_MS }, () => {
+describe("npm start", () => {
   it("starts an instance again that was killed, and says so in the log", async ({ expect }) => {
     const scene = await setScene("sqlite");
     const { supervisor, primary } = await startAll(scene);
@@ -56,9 +55,7 @@ describe("npm start", { timeout: LIMIT_MS }, () => {
     expect(died).toMatchObject({ level: "error", signal: "SIGKILL" });
     expect(died.msg).toContain("started again");
     const again = await supervisor.line((line) => started("primary")(line) && line.pid !== primary);
-    await expect
-      .poll(() => supervisor.lines.filter(listening("primary")).length, { timeout: PATIENCE_MS })
-      .toBe(2);
+    await expect.poll(() => supervisor.lines.filter(listening("primary")).length).toBe(2);
     expect(isRunning(Number(again.pid))).toBe(true);
     const ready = await fetch(scene.host.url("primary", "/readyz"));
     expect(await ready.json()).toEqual({ instance: "primary", status: "ready" });
@@ -94,14 +91,14 @@ describe("npm start", { timeout: LIMIT_MS }, () => {
     const { host } = scene;
     const first = await startAll(scene);
     const id = await beginDeployment(scene, first);
-    await expect.poll(() => host.trace().length, { timeout: PATIENCE_MS }).toBe(1);
+    await expect.poll(() => host.trace().length).toBe(1);
     expect(await first.supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
     expect([first.primary, first.backup].map(isRunning)).toEqual([false, false]);
     expect(host.trace().map(({ what }) => what)).toEqual(["start"]);
     expect(host.busyRunners()).toHaveLength(1);
     writeFileSync(join(host.siteDirectory, "go-on"), "");
 
-    await expect.poll(() => host.busyRunners(), { timeout: PATIENCE_MS }).toEqual([]);
+    await expect.poll(() => host.busyRunners()).toEqual([]);
     const next = await startAll(scene);
     const [recorded] = await host.deployments("backup");
     expect(recorded).toMatchObject({ id, status: "succeeded", exit_code: 0, attempt: 1 });
@@ -134,13 +131,13 @@ describe("npm start", { timeout: LIMIT_MS }, () => {
       const supervisor = scene.host.spawn([]);
       const pids = await Promise.all(
         ["primary", "backup"].map(async (name) => {
-          if (when === "once they listen") await supervisor.line(listening(name), PATIENCE_MS);
+          if (when === "once they listen") await supervisor.line(listening(name));
           return Number((await supervisor.line(started(name))).pid);
         }),
       );
       await supervisor.kill("SIGKILL");
       try {
-        await expect.poll(() => pids.filter(isRunning), { timeout: PATIENCE_MS }).toEqual([]);
+        await expect.poll(() => pids.filter(isRunning)).toEqual([]);
       } finally {
         for (const pid of pids.filter(isRunning)) process.kill(pid, "SIGKILL");
       }
@@ -148,7 +145,7 @@ describe("npm start", { timeout: LIMIT_MS }, () => {
   );
 });
 
-describe.concurrent("a second process under an instance's name", { timeout: LIMIT_MS }, () => {
+describe.concurrent("a second process under an instance's name", () => {
   it("refuses to start and says why, while the first goes on", async ({ expect }) => {
     const { host } = await setScene("sqlite");
     await host.start("primary");
@@ -166,7 +163,7 @@ describe.concurrent("a second process under an instance's name", { timeout: LIMI
   });
 });
 
-describe.concurrent("without what it needs", { timeout: LIMIT_MS }, () => {
+describe.concurrent("without what it needs", () => {
   const NO_CREDENTIALS = { APP_ID: undefined, PRIVATE_KEY: undefined, WEBHOOK_SECRET: undefined };
 
   it.for<[string[]]>([[["--instance", "primary"]], [["--check"]]])(
@@ -203,7 +200,7 @@ describe.concurrent("without what it needs", { timeout: LIMIT_MS }, () => {
   });
 });
 
-describe.concurrent("node app/main.ts --check", { timeout: LIMIT_MS }, () => {
+describe.concurrent("node app/main.ts --check", () => {
   it("ends with 0 where everything is right, and starts nothing", async ({ expect }) => {
     const { host } = await setScene("sqlite");
     const check = host.spawn(["--check"]);

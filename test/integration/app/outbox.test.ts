@@ -89,7 +89,7 @@ function steps(store: Store) {
 
 const states = (github: GitHub) => github.statuses("acme/site").map(({ state }) => state);
 const shows = (github: GitHub, wanted: string[]) =>
-  github.waitFor(() => JSON.stringify(states(github)) === JSON.stringify(wanted), 15_000);
+  github.waitFor(() => JSON.stringify(states(github)) === JSON.stringify(wanted));
 
 describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
   it("is one Deployment with a status per state, in order, with links", async () => {
@@ -183,7 +183,7 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
     const fault = github.faults.add({ kind: "status", status: 502 }, { route: "/repos/*" });
     await start();
     await accept(100);
-    await github.waitFor(() => fault.hits >= 3, 10_000);
+    await github.waitFor(() => fault.hits >= 3);
     await end(await begin());
     fault.clear();
     await shows(github, ["queued", "in_progress", "success"]);
@@ -197,7 +197,7 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
       await accept(runId);
       await end(await begin());
     }
-    await github.waitFor(() => states(github).length >= 9, 15_000);
+    await github.waitFor(() => states(github).length >= 9);
     for (const { id } of github.deployments("acme/site"))
       expect(github.statuses("acme/site", id).map(({ state }) => state)).toEqual([
         "queued",
@@ -211,9 +211,7 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
     github.app.permissions.deployments = "read";
     await start();
     await accept(100);
-    await expect
-      .poll(() => log.some((line) => line.includes("Deployments: write")), { timeout: 5_000 })
-      .toBe(true);
+    await expect.poll(() => log.some((line) => line.includes("Deployments: write"))).toBe(true);
     github.app.permissions.deployments = "write";
     await shows(github, ["queued"]);
     expect(repository.deployments).toHaveLength(1);

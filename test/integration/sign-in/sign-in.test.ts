@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { decodeJwt, SignJWT } from "jose";
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { FLOW_LIFE_MS } from "../../../app/sign-in/github-sign-in.ts";
 import { keyed, sessionKey } from "../../../app/sign-in/session-key.ts";
@@ -8,8 +8,7 @@ import { SESSION_COOKIE } from "../../../app/sign-in/sign-in.ts";
 import { awayGitHub } from "../../helpers/away-github.ts";
 import { freePort } from "../../helpers/free-ports.ts";
 import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
-import { createDatabase } from "../../helpers/postgres.ts";
-import { ENGINES } from "../../helpers/stores.ts";
+import { ENGINES, newDatabaseUrl } from "../../helpers/stores.ts";
 import { ADMIN_TOKEN, TestHost } from "../../helpers/test-host.ts";
 import { Visitor } from "../../helpers/visitor.ts";
 
@@ -50,11 +49,11 @@ describe.each(ENGINES)("signing in, with the %s store", (engine) => {
     github.repository("acme/free").collaborators.set("bystander", "admin");
     host = await TestHost.create({
       github,
-      ...(engine === "postgres" && { store: await createDatabase(inject("postgresUrl")) }),
+      store: await newDatabaseUrl(engine),
       targets: [{}, { repository: "acme/secret", environment: "vault" }],
       config: { admins: ["Operator"] },
     });
-    await Promise.all([host.start("primary"), host.start("backup")]);
+    await Promise.all([host.startInProcess("primary"), host.startInProcess("backup")]);
   });
   afterAll(async () => {
     await host.close();
@@ -290,9 +289,7 @@ describe.each(ENGINES)("signing in, with the %s store", (engine) => {
       const hidden = await deploy("acme/secret");
       await host.deployment("primary", hidden, ({ status }) => status === "succeeded");
       const visible = await deploy("acme/site");
-      await expect
-        .poll(() => messages.some((text) => text.includes(visible)), { timeout: 20_000 })
-        .toBe(true);
+      await expect.poll(() => messages.some((text) => text.includes(visible))).toBe(true);
       expect(messages.filter((text) => text.includes(hidden) || text.includes("acme/secret"))).toEqual([]);
       told.close();
 
@@ -471,7 +468,7 @@ describe("signing in by https", () => {
       config: { instances: [{ name: "primary", url, listen: `127.0.0.1:${port}` }] },
     });
     onTestFinished(() => host.close());
-    await host.start("primary");
+    await host.startInProcess("primary");
     const someone = new Visitor(`http://127.0.0.1:${port}`);
     const token = { token: ADMIN_TOKEN };
     expect((await someone.post("/sign-in", token)).status).toBe(403);
