@@ -29,6 +29,10 @@ export class RunnerPool {
     this.#preparation = preparation;
     this.#log = log;
     this.#onProgress = onProgress;
+  }
+
+  /** Begins to keep one ready. An instance that is starting has better uses for its processor. */
+  warm(): void {
     this.#addSpare();
   }
 
