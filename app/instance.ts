@@ -260,6 +260,7 @@ export async function startInstance(options: {
   const server = createWebServer(handle, { tls, log });
   const door = createWebServer(handle, { tls, log });
   const address = await listen(server, self.listen);
+  pool.warm();
   dispatcher.start();
   await releaseOutbox(store, GITHUB_OUTBOX, name);
   outbox.start();

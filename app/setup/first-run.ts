@@ -4,7 +4,6 @@ import { resolve } from "node:path";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { ENV_FILE } from "../config/env-file.ts";
-import { readEnvironment } from "../config/environment.ts";
 import { localUrl } from "../config/listen-address.ts";
 import { DEFAULT_FILE, loadConfig } from "../config/load.ts";
 import { assetRoutes } from "../pages/assets.ts";
@@ -18,12 +17,6 @@ import { SetupSessions } from "./setup-sessions.ts";
 
 /** The last page asks for its styles and its script after it has come; then the port is given to the instance. */
 const LAST_PAGE_MS = 1_500;
-
-/** Whether nothing at all is said of a GitHub App, so that one is to be made. */
-export function isFirstRun(env: NodeJS.ProcessEnv): boolean {
-  const { environment, problems } = readEnvironment(env);
-  return environment.appId === null && environment.privateKey === null && problems.length === 0;
-}
 
 /**
  * Serves `/setup` where the first instance is going to listen, until the App is made and its environment is written.
