@@ -166,22 +166,19 @@ describe.concurrent("a second process under an instance's name", () => {
 describe.concurrent("without what it needs", () => {
   const NO_CREDENTIALS = { APP_ID: undefined, PRIVATE_KEY: undefined, WEBHOOK_SECRET: undefined };
 
-  it.for<[string[]]>([[["--instance", "primary"]], [["--check"]]])(
-    "node app/main.ts %j names every missing credential and where to get it",
-    async ([args], { expect }) => {
-      const { host, github } = await setScene("sqlite");
-      const process = host.spawn(args, NO_CREDENTIALS);
-      expect(await process.ended).toEqual({ code: UNUSABLE, signal: null });
-      expect(process.output).toContain("3 problems");
-      for (const name of ["APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRET"]) {
-        const line = process.output.split("\n").find((text) => text.includes(`environment: ${name}:`));
-        expect(line).toContain("got nothing");
-        expect(line).toContain(`${github.url}/settings/apps`);
-      }
-      // No instance was started, only to be started again for ever.
-      expect(process.output).not.toContain("instance started");
-    },
-  );
+  it("an instance names every missing credential and where to get it", async ({ expect }) => {
+    const { host, github } = await setScene("sqlite");
+    const process = host.spawn(["--instance", "primary"], NO_CREDENTIALS);
+    expect(await process.ended).toEqual({ code: UNUSABLE, signal: null });
+    expect(process.output).toContain("3 problems");
+    for (const name of ["APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRET"]) {
+      const line = process.output.split("\n").find((text) => text.includes(`environment: ${name}:`));
+      expect(line).toContain("got nothing");
+      expect(line).toContain(`${github.url}/settings/apps`);
+    }
+    // No instance was started, only to be started again for ever.
+    expect(process.output).not.toContain("instance started");
+  });
 
   it("an instance whose name the configuration lacks is refused, with the names that there are", async ({
     expect,
@@ -207,28 +204,5 @@ describe.concurrent("node app/main.ts --check", () => {
     expect(await check.ended).toEqual({ code: 0, signal: null });
     expect(check.output).toContain("2 instances, 1 target");
     await expect(fetch(host.url("primary", "/livez"))).rejects.toThrow();
-  });
-
-  it("ends with 78 and the line of the file where something is wrong", async ({ expect }) => {
-    const { host } = await setScene("sqlite", { config: { failover: { health_check_interval: 500 } } });
-    const check = host.spawn(["--check"]);
-    expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
-    expect(check.output).toMatch(/twinhook\.yml:\d+: failover\.health_check_interval: expected/);
-    expect(check.output).toContain('"500ms"');
-  });
-
-  it("says which file is missing", async ({ expect }) => {
-    const { host } = await setScene("sqlite");
-    const check = host.spawn(["--check"], { TWINHOOK_CONFIG: join(host.directory, "other.yml") });
-    expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
-    expect(check.output).toContain("other.yml");
-  });
-
-  it("points to the right line in a file that is not YAML", async ({ expect }) => {
-    const { host } = await setScene("sqlite");
-    writeFileSync(host.configFile, "instances:\n  - { name: primary\ntargets: [\n");
-    const check = host.spawn(["--check"]);
-    expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
-    expect(check.output).toMatch(/twinhook\.yml:\d+/);
   });
 });
