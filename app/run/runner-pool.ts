@@ -112,8 +112,8 @@ export class RunnerPool {
       return undefined;
     }
     const runner: Runner = {
-      // A message to a runner that has died is lost.
-      send: (message) => void child.send(message, () => {}),
+      // A message to a runner that has died is lost. Without a free descriptor a process gets no channel.
+      send: (message) => void child.send?.(message, () => {}),
       dismiss: () => child.connected && child.disconnect(),
       onMessage: undefined,
       onExit: undefined,
