@@ -31,12 +31,13 @@ async function queueOf(engine: Engine, target: TargetConfig = testTarget({ queue
     store.read.selectFrom("deployments").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
   let runner = 0;
   const next = (who: Partial<{ target: TargetConfig; holder: string; host: string }> = {}) => {
-    const { name, queue, lock } = who.target ?? target;
+    const { name, queue, lock, workflow } = who.target ?? target;
     const { holder = `run_${++runner}`, host = "host-1" } = who;
     return claim(store, {
       repositoryKey: "acme/site",
       target: name,
       queue,
+      workflow,
       lock,
       holder,
       instance: "primary",
