@@ -183,14 +183,26 @@ export class RunGaps {
 
   async #ask(place: Place, here: readonly TargetConfig[]): Promise<void> {
     const { store, clock, targets, acceptor } = this.#o;
-    const waiting = await Promise.all(here.map((target) => whatWaits(store, target)));
+    let waiting = await Promise.all(here.map((target) => whatWaits(store, target)));
     const missing = waiting.some(({ waits }) => waits.length > 0);
     const facts = missing ? await this.#lookUp(waiting) : NOTHING_MISSING;
     this.#closing.signal.throwIfAborted();
     const [{ config }] = waiting as [WaitingTarget];
     const watched = await watchedSince(store, targets);
     // In the order of the runs, and before any later one may begin.
-    await acceptInOrder(acceptor, await unrecordedRuns(store, config.repository, facts.completed, watched));
+    const found = await unrecordedRuns(store, config.repository, facts.completed, watched);
+    const accepted = await acceptInOrder(acceptor, found);
+    if (accepted.size > 0) {
+      // What was found is as well known about as what waited for it; of what came meanwhile GitHub was not asked.
+      const known = new Set([
+        ...waiting.flatMap(({ waits }) => waits.map(({ deployment }) => deployment.id)),
+        ...[...accepted.values()].flatMap(({ deployments }) => deployments.map(({ id }) => id)),
+      ]);
+      waiting = (await Promise.all(here.map((target) => whatWaits(store, target)))).map((target) => ({
+        ...target,
+        waits: target.waits.filter(({ deployment }) => known.has(deployment.id)),
+      }));
+    }
     const now = clock.monotonic();
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** place.failures, LONGEST_PAUSE_MS);
     const over = waiting

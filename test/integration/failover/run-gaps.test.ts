@@ -187,8 +187,7 @@ describe.each(ENGINES)("a target that deploys every run, on %s", (engine) => {
     const later = run();
     await arrive(later);
     expect(await deploy()).toBe(later.run.id);
-    const note =
-      "began without run #2 of .github/workflows/ci.yml after 300ms: GitHub does not answer";
+    const note = "began without run #2 of .github/workflows/ci.yml after 300ms: GitHub does not answer";
     expect(await row(later)).toMatchObject({ order_note: note, reason: null });
     expect(lines.map(({ msg }) => msg)).toContain(note);
   });

@@ -66,14 +66,14 @@ interface State {
   runs: number[];
   /** The number of the run that began last. */
   base: number;
-  /** What a look at GitHub has let begin, with the runs that had not ended by then. */
-  cleared: { candidate: number; running: number } | null;
+  /** Up to which run a look at GitHub has let all begin, and which runs had not ended by then. */
+  cleared: { upTo: number; running: number } | null;
 }
 
 /** Explores everything that may happen to runs of which these are the target's own. Returns how many states there are. */
 function explore(own: readonly boolean[]): number {
   const key = ({ runs, base, cleared }: State) =>
-    `${runs.join("")} ${base} ${cleared?.candidate} ${cleared?.running}`;
+    [base, cleared?.upTo ?? 0, ...runs].reduce((all, part) => all * 8 + part, cleared?.running ?? 0);
   const begin: State = { runs: own.map(() => RUNNING), base: 0, cleared: null };
   const seen = new Set([key(begin)]);
   const left = [begin];
@@ -132,14 +132,14 @@ function explore(own: readonly boolean[]): number {
       own[at] && run === ENDED && shown.includes(at + 1) ? ON_RECORD : run,
     );
     const running = state.runs.reduce((all, run, at) => (run === RUNNING ? all | (1 << at) : all), 0);
-    const cleared = open === null ? { candidate: candidate(state) as number, running } : null;
+    const cleared = open === null ? { upTo: candidate(state) as number, running } : null;
     return { ...state, runs, cleared };
   }
 
   function claim(state: State): State | null {
     const number = candidate(state);
     if (number === null) return null;
-    if (missing(state) !== null && state.cleared?.candidate !== number) return null;
+    if (missing(state) !== null && number > (state.cleared?.upTo ?? 0)) return null;
     const overtaken = state.runs.findIndex(
       (run, at) =>
         own[at] &&
@@ -161,8 +161,6 @@ function explore(own: readonly boolean[]): number {
       state = next;
       const gap = missing(state);
       next = claim(gap === null ? state : look(state, gap));
-      // What the look has accepted goes first.
-      if (!next && gap !== null) next = claim(look(state, gap));
     }
     const waits = state.runs.findIndex((run, at) => own[at] && run === ON_RECORD && at + 1 > state.base);
     if (waits !== -1) throw new Error(`#${waits + 1} never begins: ${JSON.stringify(from)}`);
@@ -173,9 +171,10 @@ describe("the barrier, in every order of up to 6 runs, their events, GitHub's li
   it("lets none begin before an earlier one that had ended, and lets all begin", () => {
     let states = 0;
     for (let length = 1; length <= 6; length++)
-      for (let kinds = 0; kinds < 2 ** length; kinds++)
+      // Nobody waits for the last run unless it is the target's own.
+      for (let kinds = 2 ** (length - 1); kinds < 2 ** length; kinds++)
         states += explore(Array.from({ length }, (_, at) => (kinds & (1 << at)) !== 0));
     console.log(`the barrier: ${states} states`);
     expect(states).toBeGreaterThan(100_000);
-  }, 120_000);
+  }, 300_000);
 });
