@@ -45,6 +45,10 @@ export class MeasuredStore implements Store {
     }
   }
 
+  doubt(): void {
+    this.#store.doubt();
+  }
+
   close(): Promise<void> {
     return this.#store.close();
   }

@@ -39,5 +39,7 @@ export interface Store {
    * @throws {StoreUnavailableError} when it is not, {StoreTooNewError} when a newer release has taken it over.
    */
   probe(limitMs: number): Promise<void>;
+  /** Another instance cannot commit: the next probe relies on nothing that was proven before. */
+  doubt(): void;
   close(): Promise<void>;
 }

@@ -155,6 +155,10 @@ export class PostgresStore implements Store {
     await withLimit(proveCommit(this, this.#clock.now()), limitMs, "unreachable");
   }
 
+  doubt(): void {
+    // Every probe is a new one.
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#listeners.clear();
