@@ -34,6 +34,7 @@ import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
 import { openStore } from "./store/open-store.ts";
 import { repositoryKey } from "./store/repository-key.ts";
+import { KnownRuns } from "./web/known-runs.ts";
 import { leftProofJudge } from "./web/left-proof.ts";
 import { listen, stopListening } from "./web/listen.ts";
 import { JobRights } from "./web/oidc/job-rights.ts";
@@ -171,11 +172,13 @@ export async function startInstance(options: {
   });
   const tokens = new TokenVerifier({ ...config.oidc, clock });
   const jobs = new JobRights({ access, clock });
+  const runs = new KnownRuns(store, { access, clock });
   const judgeProof = leftProofJudge({
     secret: (variable) => env[variable],
     tokens,
     audience: config.oidc.audience,
     jobs,
+    runs,
   });
   const looks = new RecurringLooks({
     store,
@@ -252,6 +255,7 @@ export async function startInstance(options: {
     deliveries,
     tokens,
     jobs,
+    runs,
     judgeProof,
     pageUrl,
     draining: () => draining,
