@@ -16,3 +16,12 @@ export async function githubTime(apiUrl: string, clock: Clock): Promise<number> 
     return clock.now();
   }
 }
+
+/** The headers of an answer, as Octokit has them. */
+export type Headers = Record<string, string | number | undefined>;
+
+/** When GitHub gave this answer (ms), by its own clock; null where it does not say. */
+export function timeOf(headers: Headers): number | null {
+  const time = Date.parse(String(headers.date));
+  return Number.isNaN(time) ? null : time;
+}

@@ -42,7 +42,11 @@ export class KnownRuns {
    * @throws {HttpProblem} 403 when GitHub has no such run, 503 when it cannot be asked and the run is far away.
    */
   async require({ repository, run_id, run_attempt, via }: ParsedRequest): Promise<void> {
-    const asked = [{ run_id, run_attempt }, via].filter((run): run is RunAttempt => run?.run_id !== undefined);
+    // A first attempt that asks retries nothing, whichever run it is of.
+    const asking = via && via.run_attempt > 1 ? via : undefined;
+    const asked = [{ run_id, run_attempt }, asking].filter(
+      (run): run is RunAttempt => run?.run_id !== undefined,
+    );
     for (const run of asked) if (!(await this.#wasTold(run))) await this.#lookUp(repository, run);
   }
 
@@ -98,7 +102,7 @@ export class KnownRuns {
 
   async #isPlausible({ run_id, run_attempt }: RunAttempt): Promise<boolean> {
     const newest = await this.#newest();
-    const now = await this.#store.write((trx) => this.#store.now(trx));
+    const now = await this.#store.now(this.#store.read);
     const sinceMs = Math.max(0, now - newest.at) + CLOCKS_DIFFER_MS;
     return run_attempt <= MOST_ATTEMPTS && run_id <= newest.runId + (sinceMs / 1000) * MOST_IDS_PER_S;
   }

@@ -78,7 +78,6 @@ describe.each(ENGINES)("the run of a signed request, with the store on %s", (eng
   it.each([
     ["its own attempt", { run_attempt: 9_000_000 }],
     ["the attempt of the run that asks", { via: { run_id: 30_433_642, run_attempt: 9_000_000 } }],
-    ["the run that asks", { via: { run_id: LAST, run_attempt: 1 } }],
   ])("is refused when GitHub does not know %s", async (_, changes) => {
     const { event, run: told } = run({ action: "in_progress" });
     await host.sendEvent("primary", event);
