@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { Acceptor } from "./accept/acceptor.ts";
-import { registerTargets } from "./accept/register-targets.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/load.ts";
@@ -35,6 +34,8 @@ import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
 import { openStore } from "./store/open-store.ts";
 import { repositoryKey } from "./store/repository-key.ts";
+import { watchTargets } from "./watch-targets.ts";
+import { KnownRuns } from "./web/known-runs.ts";
 import { leftProofJudge } from "./web/left-proof.ts";
 import { listen, stopListening } from "./web/listen.ts";
 import { JobRights } from "./web/oidc/job-rights.ts";
@@ -98,7 +99,11 @@ export async function startInstance(options: {
   const apps = previous ? ([app, newApp(previous)] as const) : ([app] as const);
   const webhook = new WebhookConfigClient(app, secret);
   const deliveries = new DeliveryLogClient(app, clock);
-  await registerTargets(store, targets, await githubTime(environment.githubApiUrl, clock));
+  const stopping = new AbortController();
+  const { timed } = await watchTargets({
+    ...{ store, targets, clock, signal: stopping.signal },
+    githubTime: () => githubTime(environment.githubApiUrl),
+  });
 
   const pageUrl = (id: string) => `${config.public_url ?? config.door?.url ?? self.url}/deployments/${id}`;
   const pool = new RunnerPool(
@@ -171,11 +176,13 @@ export async function startInstance(options: {
   });
   const tokens = new TokenVerifier({ ...config.oidc, clock });
   const jobs = new JobRights({ access, clock });
+  const runs = new KnownRuns(store, { access, clock });
   const judgeProof = leftProofJudge({
     secret: (variable) => env[variable],
     tokens,
     audience: config.oidc.audience,
     jobs,
+    runs,
   });
   const looks = new RecurringLooks({
     store,
@@ -263,6 +270,7 @@ export async function startInstance(options: {
     deliveries,
     tokens,
     jobs,
+    runs,
     judgeProof,
     pageUrl,
     draining: () => draining,
@@ -291,6 +299,7 @@ export async function startInstance(options: {
     address,
     routes: handle.routes,
     async stop() {
+      stopping.abort();
       const doorClosed = stopListening(door);
       await failover.handOver();
       draining = true;
@@ -308,6 +317,7 @@ export async function startInstance(options: {
         for (const one of [server, door]) one.closeAllConnections();
       }, DRAIN_MS).unref();
       await Promise.all([closed, doorClosed]);
+      await timed;
       await store.close();
       identity.lock.release();
       log.info("stopped");

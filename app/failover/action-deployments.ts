@@ -4,6 +4,7 @@ import type { Arrival } from "../accept/arrival.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { proofIn, twinhookPayload } from "../github/deployments.ts";
+import { timeOf } from "../github/github-time.ts";
 import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
@@ -53,7 +54,9 @@ export class ActionDeployments implements Look {
 
   async collect(signal: AbortSignal): Promise<Collected> {
     const { store, clock, targets, lease, log } = this.#o;
-    const begun = clock.now();
+    /** When the look began, by GitHub's clock, once it has told it. */
+    let begun = clock.now();
+    let told = Number.POSITIVE_INFINITY;
     const last = await lastLook(store, LOOK_NAME);
     const since = (last?.completed_at ?? begun - LOOK_BACK_MS) - OVERLAP_MS;
     const watched = await watchedSince(store, targets);
@@ -62,7 +65,8 @@ export class ActionDeployments implements Look {
       this.#repositories,
       async (repository) => {
         const octokit = await this.#o.access.octokit(repository);
-        const leftHere = await leftDeployments(octokit, repository, since, signal);
+        const { left: leftHere, at } = await leftDeployments(octokit, repository, since, signal);
+        told = Math.min(told, at ?? told);
         left.push(...leftHere);
         return this.#judgeNew(octokit, leftHere, watched, signal);
       },
@@ -74,6 +78,7 @@ export class ActionDeployments implements Look {
       },
       "Deployments: write",
     );
+    if (told < Number.POSITIVE_INFINITY) begun = told;
     return {
       arrivals: found,
       failure,
@@ -118,22 +123,27 @@ export class ActionDeployments implements Look {
   }
 }
 
-/** The GitHub Deployments since then (ms) that hold a request; those that the App made hold a deployment's id. */
+/**
+ * The GitHub Deployments since then (ms) that hold a request, and when GitHub began to tell them, by its clock. Those
+ * that the App made hold a deployment's id.
+ */
 async function leftDeployments(
   octokit: Octokit,
   repository: string,
   since: number,
   signal: AbortSignal,
-): Promise<LeftDeployment[]> {
+): Promise<{ left: LeftDeployment[]; at: number | null }> {
   const left: LeftDeployment[] = [];
+  let at: number | null = null;
   for (let page = 1; ; page++) {
-    const { data } = await octokit.request("GET /repos/{owner}/{repo}/deployments", {
+    const { data, headers } = await octokit.request("GET /repos/{owner}/{repo}/deployments", {
       ...ownerAndName(repository),
       task: GITHUB_TASK,
       per_page: PER_PAGE,
       page,
       request: callLimit(signal),
     });
+    at ??= timeOf(headers);
     for (const { id, payload, created_at } of data) {
       const request = twinhookPayload(payload);
       const createdAt = Date.parse(created_at);
@@ -147,6 +157,6 @@ async function leftDeployments(
           createdAt,
         });
     }
-    if (data.length < PER_PAGE || Date.parse(data.at(-1)?.created_at ?? "") < since) return left;
+    if (data.length < PER_PAGE || Date.parse(data.at(-1)?.created_at ?? "") < since) return { left, at };
   }
 }

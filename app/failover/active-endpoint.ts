@@ -152,7 +152,7 @@ export class ActiveEndpoint {
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
     const wish = this.#wish(active);
     if (!wish) return;
-    if (this.#secretDue) this.#sync.want(wish);
+    if (this.#secretDue) this.#sync.want(wish, { newSecret: true });
     else this.#sync.repair(wish);
   }
 

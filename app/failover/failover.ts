@@ -77,6 +77,7 @@ export class Failover {
         this.#record.checked(name, ok, ms);
         options.onChecked(name, ok, ms);
       },
+      onStoreFailure: () => store.doubt(),
       onStatus: (name, was, { status, reason }) => {
         log[status === "healthy" ? "info" : "warn"](`${name} is ${status}: ${reason}`);
         notices.publish({ type: "endpoint", name, status, was, reason });

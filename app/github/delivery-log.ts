@@ -1,5 +1,6 @@
 import type { Probot } from "probot";
 import type { Clock } from "../clock.ts";
+import { type Headers, timeOf } from "./github-time.ts";
 import { callLimit } from "./repository-access.ts";
 
 /** The delivery log's largest page. */
@@ -102,13 +103,6 @@ export class DeliveryLogClient {
       this.#restUntil =
         this.#clock.monotonic() + Math.max(1_000, reset * 1000 - (timeOf(headers) ?? this.#clock.now()));
   }
-}
-
-type Headers = Record<string, string | number | undefined>;
-
-function timeOf(headers: Headers): number | null {
-  const time = Date.parse(String(headers.date));
-  return Number.isNaN(time) ? null : time;
 }
 
 /** The event itself, also where the webhook was set to send it as a form. */

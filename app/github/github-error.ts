@@ -1,3 +1,5 @@
+import { timeOf } from "./github-time.ts";
+
 /** What a failed call to GitHub means for the next one. */
 export type GitHubFailure =
   /** GitHub asks to wait this long. */
@@ -13,7 +15,8 @@ interface ErrorWithResponse {
 }
 
 /**
- * Reads what an error of Octokit's means.
+ * Reads what an error of Octokit's means. When a limit ends is told by GitHub's clock, and so measured by it: `now`
+ * counts only where the answer does not say when it was made.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
  */
 export function classifyGitHubError(error: unknown, now: number): GitHubFailure {
@@ -25,7 +28,7 @@ export function classifyGitHubError(error: unknown, now: number): GitHubFailure 
       return { kind: "rate_limited", delayMs: retryAfter * 1000 };
     const reset = Number(headers["x-ratelimit-reset"]);
     if (headers["x-ratelimit-remaining"] === "0" && Number.isFinite(reset))
-      return { kind: "rate_limited", delayMs: Math.max(1_000, reset * 1000 - now) };
+      return { kind: "rate_limited", delayMs: Math.max(1_000, reset * 1000 - (timeOf(headers) ?? now)) };
     if (status === 429) return { kind: "rate_limited", delayMs: 60_000 };
   }
   const remedy = status === undefined ? undefined : REMEDIES[status];

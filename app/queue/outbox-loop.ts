@@ -99,8 +99,9 @@ export class OutboxLoop<B> {
       // Looking first costs no write where there is nothing to do.
       const at = await nextInOutbox(store, table);
       if (at === null) return;
-      const item = at <= clock.now() ? await claimOutbox<B>(store, table, holder) : null;
-      if (!item) return this.#schedule(Math.min(Math.max(at - clock.now(), 1_000), 60_000));
+      const now = await store.now(store.read);
+      const item = at <= now ? await claimOutbox<B>(store, table, holder) : null;
+      if (!item) return this.#schedule(Math.min(Math.max(at - now, 1_000), 60_000));
       if (this.#abort.signal.aborted)
         return postponeOutbox(store, table, item, { delayMs: 0, error: "shutting down" });
       await this.#send(item);

@@ -54,7 +54,8 @@ const admin = { authorization: `Bearer ${ADMIN_TOKEN}` };
 async function call(operation: string, { query = "", id = "dep_none", body, headers = admin }: Call = {}) {
   const [method = "", path = ""] = operation.split(" ");
   const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
-  const response = await fetch(host.url("primary", path.replace("{id}", id) + query), {
+  const real = path.replace("{owner}/{repo}", "acme/site").replace(/\{(id|name)\}/, id);
+  const response = await fetch(host.url("primary", real + query), {
     method,
     headers: { ...(text === undefined ? {} : JSON_TYPE), ...headers },
     ...(text === undefined ? {} : { body: text }),
@@ -81,6 +82,8 @@ const ended = (id: string) => host.deployment("primary", id, ({ status }) => !/q
 describe("every answer is as the description says", () => {
   test("to requests for deployments", async () => {
     const body = wanted();
+    const own = { repository: body.repository, runId: body.run_id };
+    github.completeRun({ ...own, action: "in_progress", send: false });
     const text = JSON.stringify(body);
     const signed = { ...JSON_TYPE, ...signDelivery(DELIVERY_SECRET, text) };
     expect((await call(POST, { body: text, headers: signed })).status).toBe(202);
@@ -192,6 +195,12 @@ describe("every answer is as the description says", () => {
       expect((await call(operation)).status).toBe(200);
       expect((await call(operation, { headers: {} })).status).toBe(401);
     }
+    const MARK = "POST /api/targets/{owner}/{repo}/{name}/mark";
+    const mark = { run_id: 1, reason: "a test" };
+    expect((await call(MARK, { id: "staging-none", body: mark })).status).toBe(404);
+    expect((await call(MARK, { id: "web", body: mark })).status).toBe(202);
+    expect((await call(MARK, { id: "web", body: {} })).status).toBe(422);
+    expect((await call(MARK, { id: "web", body: mark, headers: {} })).status).toBe(401);
     const SWITCH = "POST /api/switchover";
     const to = { to: "primary", reason: "a test", force: true };
     await expect.poll(async () => (await call(SWITCH, { body: to })).status).toBe(202);

@@ -11,6 +11,7 @@ import { RecurringLooks } from "../../app/failover/recurring-looks.ts";
 import { githubApp } from "../../app/github/app.ts";
 import { DeliveryLogClient } from "../../app/github/delivery-log.ts";
 import { RepositoryAccess } from "../../app/github/repository-access.ts";
+import { KnownRuns } from "../../app/web/known-runs.ts";
 import { leftProofJudge } from "../../app/web/left-proof.ts";
 import { JobRights } from "../../app/web/oidc/job-rights.ts";
 import { TokenVerifier } from "../../app/web/oidc/token-verifier.ts";
@@ -68,6 +69,7 @@ export async function setLooks(
         tokens: new TokenVerifier({ issuer: github.oidc.issuer, audience: "twinhook", clock }),
         audience: "twinhook",
         jobs: new JobRights({ access, clock }),
+        runs: new KnownRuns(store, { access, clock }),
       }),
       deliveries: new DeliveryLogClient(newApp(), clock),
       health: new DeliveryHealth({

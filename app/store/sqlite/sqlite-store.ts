@@ -47,6 +47,7 @@ export class SqliteStore implements Store {
   #listeners = new Set<() => void>();
   /** When a commit was last proven possible, on the monotonic clock; undefined after one that failed. */
   #provenAt: number | undefined;
+  #doubted = false;
   /** Why the last commit failed; undefined after one that succeeded. */
   #failure: UnavailableCause | undefined;
 
@@ -161,15 +162,22 @@ export class SqliteStore implements Store {
 
   async probe(limitMs: number): Promise<void> {
     const { clock, path } = this.#options;
-    if (this.#provenAt !== undefined && clock.monotonic() - this.#provenAt < PROOF_MS) return;
+    const isProven = this.#provenAt !== undefined && clock.monotonic() - this.#provenAt < PROOF_MS;
+    const doubted = this.#doubted;
+    if (isProven && !doubted) return;
+    this.#doubted = false;
     // On a full disk a commit as small as the one below may still fit where an accept does not.
-    if (this.#failure === "full") {
+    if (this.#failure === "full" || doubted) {
       const { bavail, bsize } = await statfs(dirname(path));
       if (bavail * bsize < SPARE_BYTES)
         throw new StoreUnavailableError("full", `${bavail * bsize} bytes are free`);
     }
     await withLimit(proveCommit(this, clock.now()), limitMs, "locked");
     this.#provenAt = clock.monotonic();
+  }
+
+  doubt(): void {
+    this.#doubted = true;
   }
 
   async close(): Promise<void> {

@@ -157,6 +157,15 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     method: "post",
+    path: "/api/targets/{owner}/{repo}/{name}/mark",
+    summary: "Sets the run below which a target deploys nothing any more, higher or lower than it is",
+    proofs: PEOPLE,
+    request: ["MarkRequest"],
+    answers: { 202: "TargetMark" },
+    problems: [401, 403, 404, 422],
+  },
+  {
+    method: "post",
     path: "/api/alerts/test",
     summary: "Sends a test alert to every channel",
     proofs: PEOPLE,

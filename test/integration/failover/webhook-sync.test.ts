@@ -70,7 +70,7 @@ it("a new wish makes one void that GitHub has not taken yet", async () => {
   expect(github.hook.config.url).toBe(wish("third").url);
 });
 
-it("GitHub's answer that was lost is no harm: the URL is written again and read back", async () => {
+it("GitHub's answer that was lost is no harm: the URL is read back", async () => {
   const { github, sync, steps } = await scene();
   github.faults.add({ kind: "lost-answer" }, { route: PATCH, times: 1 });
   sync.want(wish("backup"));
