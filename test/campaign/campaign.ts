@@ -5,16 +5,15 @@ import type { StoreAddress } from "../../app/config/store-address.ts";
 import { openStore } from "../../app/store/open-store.ts";
 import type { FaultKind } from "../helpers/github/faults.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
-import { TestHost } from "../helpers/test-host.ts";
-import { DEPLOY_SCRIPT } from "./deploy-script.ts";
+import type { TestHost } from "../helpers/test-host.ts";
 import { collect, type Evidence, untilTidy } from "./evidence.ts";
 import { Instances } from "./instances.ts";
 import { Killer } from "./killer.ts";
 import { Observer } from "./observer.ts";
 import { drawPlan, type PlannedFault } from "./plan.ts";
+import { prepareHost } from "./prepare-host.ts";
 import { Progress } from "./progress.ts";
 import { type Answer, sendAll } from "./sender.ts";
-import { SOURCES, targetConfigs } from "./targets.ts";
 import { judge, type Violation } from "./verdict.ts";
 
 /** How one campaign is run. */
@@ -111,27 +110,6 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     await host.close();
     await github.close();
   }
-}
-
-async function prepareHost(github: GitHub, postgresUrl: string | undefined) {
-  const repositories = new Map(
-    Object.keys(SOURCES).map((source) => {
-      const name = source.split(" ")[0] as string;
-      return [name, github.addRepository(name)] as const;
-    }),
-  );
-  const host = await TestHost.create({
-    github,
-    ...(postgresUrl && { store: postgresUrl }),
-    script: DEPLOY_SCRIPT,
-    targets: targetConfigs(),
-    config: {
-      // GitHub's troubles are short here, and so is the patience with them.
-      retry: { base_delay: "100ms", max_delay: "1s" },
-      circuit_breaker: { timeout: "1s" },
-    },
-  });
-  return { host, repositories };
 }
 
 function addressOf(host: TestHost, postgresUrl: string | undefined): StoreAddress {

@@ -54,7 +54,11 @@ export class DeliveryLog {
    * from 400 to 599, so that a delivery without any answer (code 0) is under neither.
    * @throws {GitHubError} 422 for a status or cursor that GitHub did not hand out.
    */
-  page(hook: Hook, query: URLSearchParams): { records: DeliveryRecord[]; nextCursor: string | null } {
+  page(
+    hook: Hook,
+    query: URLSearchParams,
+    listedAfterMs: (record: DeliveryRecord) => number,
+  ): { records: DeliveryRecord[]; nextCursor: string | null } {
     const status = query.get("status");
     if (status !== null && status !== "success" && status !== "failure")
       throw new GitHubError(422, "status must be success or failure");
@@ -66,6 +70,7 @@ export class DeliveryLog {
     const matching = this.all().filter(
       (record) =>
         isOf(record, hook) &&
+        record.sentAt + listedAfterMs(record) <= this.#now() &&
         (before === null || record.id < BigInt(before)) &&
         (status === null || inStatus(record.status_code, status)),
     );

@@ -35,7 +35,7 @@ export const workflowRunRoutes: Route[] = [
 ];
 
 function list(context: RouteContext): Answer {
-  const { repository, query, params } = context;
+  const { repository, query, params, world } = context;
   const filters = ["actor", "branch", "created", "event", "head_sha", "status"].filter((name) =>
     query.has(name),
   );
@@ -45,6 +45,7 @@ function list(context: RouteContext): Answer {
     .map(newest)
     .filter(
       (run) =>
+        Date.parse(run.created_at) + world.settings.runListedAfterMs(run) <= world.clock.now() &&
         is("branch", run.head_branch) &&
         is("event", run.event) &&
         is("head_sha", run.head_sha) &&

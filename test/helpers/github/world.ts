@@ -1,8 +1,9 @@
-import type { WorkflowRunEvent } from "@octokit/webhooks-types";
+import type { WorkflowRun, WorkflowRunEvent } from "@octokit/webhooks-types";
 import type { AppIdentity } from "./app-identity.ts";
 import type { Changes } from "./changes.ts";
 import type { Clock } from "./clock.ts";
 import type { Deliveries } from "./deliveries.ts";
+import type { DeliveryRecord } from "./delivery-log.ts";
 import type { DeploymentRecord } from "./deployment-object.ts";
 import type { Hook } from "./hook.ts";
 import type { IssueRecord } from "./issue-routes.ts";
@@ -62,6 +63,10 @@ export interface Settings {
   deploymentEvents: ("app" | "github_token")[];
   /** Who signs in at the authorize page. */
   signedInAs: string;
+  /** How long after it was sent a delivery shows in the log's lists (ms). Default: as soon as it has ended. */
+  deliveryListedAfterMs: (record: DeliveryRecord) => number;
+  /** How long after it was created a run shows in lists (ms). Default: at once. */
+  runListedAfterMs: (run: WorkflowRun) => number;
 }
 
 /** The repositories of one installation, in the order in which they were added. */
