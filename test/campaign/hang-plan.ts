@@ -6,7 +6,7 @@ import { SOURCES, TARGETS } from "./targets.ts";
 export interface HangPlanOptions {
   seed: number;
   hangs: number;
-  /** The longest hang, the longest pause after it, and how late a row or a run shows in GitHub's lists at most. */
+  /** The longest hang, the longest pause after it, and how late GitHub's lists are at most. */
   longestHangMs: number;
   longestPauseMs: number;
   longestLateMs: number;
@@ -31,9 +31,6 @@ export interface PlannedRun {
   kind: "success" | "failure" | "fork" | "other_branch";
   /** The targets that the rules let it deploy to. */
   targets: string[];
-  /** How late GitHub's delivery log, and GitHub's list of runs, show it. */
-  loggedLateMs: number;
-  listedLateMs: number;
 }
 
 /** An instance, by its part at the moment when it is meant: GitHub's webhook URL names the active one. */
@@ -50,6 +47,7 @@ export type Step =
   | { what: "unpin" }
   | { what: "lose_patch_answers"; forMs: number }
   | { what: "fail_log"; times: number }
+  | { what: "lag"; logMs: number; runsMs: number }
   | { what: "break_store"; at: BreakAt; heldMs: number };
 
 export type PlannedStep = Step & { atMs: number };
@@ -80,11 +78,12 @@ export function drawHangPlan(options: HangPlanOptions): HangPlan {
   for (let number = 1; number <= options.hangs; number++) {
     const { steps, endMs } = drawHang(random, number, now + DENSE_BEFORE_MS, options);
     plan.steps.push(...steps);
-    drawRuns(runs, plan, steps[0] as HangStep, { fromMs: now, toMs: endMs }, options);
+    drawRuns(runs, plan, steps[0] as HangStep, { fromMs: now, toMs: endMs });
     now = endMs;
   }
+  plan.steps.push({ what: "lag", logMs: 0, runsMs: 0, atMs: now + options.longestLateMs });
   // The controller looks at GitHub's log after a switchover, and else once a minute.
-  plan.steps.push({ what: "switchover", to: "other", atMs: Math.round(now + options.longestLateMs) });
+  plan.steps.push({ what: "switchover", to: "other", atMs: now + options.longestLateMs });
   plan.steps.sort((a, b) => a.atMs - b.atMs);
   return plan;
 }
@@ -123,6 +122,10 @@ function drawHang(random: Random, number: number, atMs: number, options: HangPla
     forMs: random.integer(1_000, 10_000),
   }));
   sometimes(0.1, atMs, atMs + 3_000, () => ({ what: "fail_log", times: 8 }));
+  // Lists of GitHub's come from several copies: what one has shown, another one may not show yet.
+  const lateMs = () => Math.round(random.pick([0, 0.1, 1]) * random.next() * options.longestLateMs);
+  for (const fromMs of [atMs - DENSE_BEFORE_MS, wakesMs])
+    sometimes(1, fromMs, fromMs + 3_000, () => ({ what: "lag", logMs: lateMs(), runsMs: lateMs() }));
   for (let count = 0; count < 2; count++)
     sometimes(0.4, atMs - DENSE_BEFORE_MS, endMs, () => ({
       what: "break_store",
@@ -137,12 +140,8 @@ function drawRuns(
   plan: HangPlan,
   hang: HangStep,
   { fromMs, toMs }: { fromMs: number; toMs: number },
-  options: HangPlanOptions,
 ): void {
   const wakesMs = hang.atMs + hang.forMs;
-  // GitHub is late by the hour, not by the run.
-  const lateMs = () => random.pick([0, options.longestLateMs / 10, options.longestLateMs]);
-  const [logMs, listMs] = [lateMs(), lateMs()];
   for (let atMs = fromMs; atMs < toMs; ) {
     const [repository = "", branch = ""] = random.weighted(SOURCES).split(" ");
     const kind = random.weighted(KINDS);
@@ -156,8 +155,6 @@ function drawRuns(
         kind === "success"
           ? TARGETS.filter((t) => t.repository === repository && t.branch === branch).map(({ name }) => name)
           : [],
-      loggedLateMs: Math.round(random.next() * logMs),
-      listedLateMs: Math.round(random.next() * listMs),
     };
     plan.runs.push(run);
     if (random.chance(0.2))
@@ -183,9 +180,8 @@ export function describeStep(step: Step): string {
   if (what === "fail_log") return `the delivery log answers 502, ${step.times} times`;
   if (what === "break_store")
     return `the store breaks: PostgreSQL at ${step.at}, SQLite locked for ${seconds(step.heldMs)}`;
-  const { id, repository, branch, kind, loggedLateMs, listedLateMs } = step.run;
-  return (
-    `run ${id} of ${repository} ${branch} (${kind}) is ${step.action}; ` +
-    `logged ${seconds(loggedLateMs)} late, listed ${seconds(listedLateMs)} late`
-  );
+  if (what === "lag")
+    return `GitHub's log is ${seconds(step.logMs)} late, its list of runs ${seconds(step.runsMs)}`;
+  const { id, repository, branch, kind } = step.run;
+  return `run ${id} of ${repository} ${branch} (${kind}) is ${step.action}`;
 }

@@ -70,7 +70,7 @@ class Facts {
     const sent =
       delivery &&
       `GitHub sent it at ${new Date(delivery.sentAt).toISOString()} to ${delivery.url} and got ` +
-        `${delivery.status_code} after ${delivery.duration} s, logged ${run.loggedLateMs} ms and listed ${run.listedLateMs} ms late`;
+        `${delivery.status_code} after ${delivery.duration} s`;
     const before = this.evidence.happened
       .filter(({ at }) => delivery && at <= delivery.sentAt + LOOK_AHEAD_MS)
       .slice(-SHOWN_BEFORE)

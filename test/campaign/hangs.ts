@@ -54,8 +54,10 @@ export const FIGURES = [
 /** As long as a request takes at GitHub, roughly. */
 const GITHUB_LATENCY_MS = 20;
 const LOOK_MS = 1_000;
-/** When nothing has changed for so long, nothing will: the queue waits 60 s for GitHub's lists, looks come each minute. */
-const SETTLED_AFTER_MS = 180_000;
+/** Something is lost, or stuck, when nothing has changed for so long and GitHub's log was read so often meanwhile. */
+const STUCK = { quietMs: 120_000, looks: 5 };
+/** A busy machine may not have looked so often within this time: the last resort. */
+const LONGEST_QUIET_MS = 900_000;
 
 /** Runs the schedule of a seed against both twins, and judges from outside whether the order was kept. */
 export async function runHangs(options: HangOptions): Promise<HangReport> {
@@ -66,7 +68,6 @@ export async function runHangs(options: HangOptions): Promise<HangReport> {
   const proxy = options.postgresUrl ? await StoreProxy.open(options.postgresUrl) : undefined;
   const { host } = await prepareHost(github, proxy?.url, { failover: plan.failover });
   github.hook.config.url = host.url("primary", WEBHOOK_PATH);
-  showLate(github, plan);
   const instances = new Instances(host);
   const stage: Stage = {
     github,
@@ -119,15 +120,6 @@ interface Stage {
   troubles: Error[];
   /** Lets the frozen instance go on. */
   wake: () => void;
-}
-
-/** Rows of the delivery log, and runs in lists, show as late as the plan says. */
-function showLate({ settings }: GitHub, { runs }: HangPlan): void {
-  const byGuid = new Map(runs.map((run) => [run.guid, run]));
-  const byId = new Map(runs.map((run) => [run.id, run]));
-  settings.deliveryListedAfterMs = ({ guid, duration, action }) =>
-    duration * 1000 + (action === "completed" ? (byGuid.get(guid)?.loggedLateMs ?? 0) : 0);
-  settings.runListedAfterMs = ({ id }) => byId.get(id)?.listedLateMs ?? 0;
 }
 
 /** Carries out the steps, each at its time. */
@@ -195,6 +187,9 @@ async function act(stage: Stage, step: Exclude<Step, { what: "run" }>, named: (w
         { route: "GET /app/hook/deliveries", times: step.times },
       );
       return;
+    case "lag":
+      Object.assign(github.settings, { deliveryListLagMs: step.logMs, runListLagMs: step.runsMs });
+      return;
     case "break_store":
       return breakStore(host, proxy, step);
   }
@@ -219,15 +214,30 @@ async function settle(stage: Stage, plan: HangPlan, signal?: AbortSignal): Promi
   const wanted = plan.runs.reduce((sum, { targets }) => sum + targets.length, 0);
   let seen: Deployment[] = [];
   let before = "";
-  for (let changedAt = Date.now(); Date.now() - changedAt < SETTLED_AFTER_MS; ) {
+  let changedAt = Date.now();
+  let looks = looksAtLog(stage);
+  const isStuck = () => {
+    const quietMs = Date.now() - changedAt;
+    return (
+      quietMs > LONGEST_QUIET_MS || (quietMs > STUCK.quietMs && looksAtLog(stage) - looks >= STUCK.looks)
+    );
+  };
+  while (!isStuck()) {
     await sleep(LOOK_MS, undefined, { signal });
     seen = await stage.host.deployments(activeOf(stage)).catch(() => seen);
     if (seen.length >= wanted && seen.every(({ status }) => isFinal(status))) break;
     const now = seen.map(({ status }) => status).join();
-    if (now !== before) changedAt = Date.now();
+    if (now === before) continue;
     before = now;
+    changedAt = Date.now();
+    looks = looksAtLog(stage);
   }
   return seen;
+}
+
+function looksAtLog({ github }: Stage): number {
+  return github.requests.filter(({ path, status }) => path === "/app/hook/deliveries" && status === 200)
+    .length;
 }
 
 function figuresOf({ happened, plan, deliveries, deployments }: HangEvidence): HangReport["figures"] {

@@ -25,9 +25,8 @@ function allDeployed(): HangEvidence {
 }
 
 function run(id: number): PlannedRun {
-  const late = { loggedLateMs: 0, listedLateMs: 0 };
-  const source = { repository: "acme/shop", branch: "main", kind: "success", targets: ["shop"] } as const;
-  return { id, guid: `guid-${id}`, ...source, targets: [...source.targets], ...late };
+  const targets = ["shop"];
+  return { id, guid: `guid-${id}`, repository: "acme/shop", branch: "main", kind: "success", targets };
 }
 
 function deployment(id: number, changed: Partial<Deployment> = {}): Deployment {

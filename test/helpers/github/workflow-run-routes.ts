@@ -36,16 +36,16 @@ export const workflowRunRoutes: Route[] = [
 
 function list(context: RouteContext): Answer {
   const { repository, query, params, world } = context;
+  const shownUntil = world.clock.now() - world.settings.runListLagMs;
   const filters = ["actor", "branch", "created", "event", "head_sha", "status"].filter((name) =>
     query.has(name),
   );
   const created = periodOf(query.get("created"));
   const is = (name: string, ...values: unknown[]) => !query.has(name) || values.includes(query.get(name));
   const found = repository.runs
-    .map(newest)
+    .flatMap(({ history }) => history.findLast(({ at }) => at <= shownUntil)?.run ?? [])
     .filter(
       (run) =>
-        Date.parse(run.created_at) + world.settings.runListedAfterMs(run) <= world.clock.now() &&
         is("branch", run.head_branch) &&
         is("event", run.event) &&
         is("head_sha", run.head_sha) &&

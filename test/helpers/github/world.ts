@@ -1,9 +1,8 @@
-import type { WorkflowRun, WorkflowRunEvent } from "@octokit/webhooks-types";
+import type { WorkflowRunEvent } from "@octokit/webhooks-types";
 import type { AppIdentity } from "./app-identity.ts";
 import type { Changes } from "./changes.ts";
 import type { Clock } from "./clock.ts";
 import type { Deliveries } from "./deliveries.ts";
-import type { DeliveryRecord } from "./delivery-log.ts";
 import type { DeploymentRecord } from "./deployment-object.ts";
 import type { Hook } from "./hook.ts";
 import type { IssueRecord } from "./issue-routes.ts";
@@ -14,6 +13,8 @@ import type { Tokens } from "./tokens.ts";
 export interface RunRecord {
   id: number;
   attempts: { attempt: number; event: WorkflowRunEvent }[];
+  /** Everything that it has been, with the time of each change; lists may show it late. */
+  history: { at: number; run: WorkflowRunEvent["workflow_run"] }[];
 }
 
 /** A repository and all that happened in it. */
@@ -63,10 +64,9 @@ export interface Settings {
   deploymentEvents: ("app" | "github_token")[];
   /** Who signs in at the authorize page. */
   signedInAs: string;
-  /** How long after it was sent a delivery shows in the log's lists (ms). Default: as soon as it has ended. */
-  deliveryListedAfterMs: (record: DeliveryRecord) => number;
-  /** How long after it was created a run shows in lists (ms). Default: at once. */
-  runListedAfterMs: (run: WorkflowRun) => number;
+  /** How late a delivery shows in the list of deliveries, and a change of a run in the list of runs (ms). */
+  deliveryListLagMs: number;
+  runListLagMs: number;
 }
 
 /** The repositories of one installation, in the order in which they were added. */
