@@ -12,6 +12,7 @@ import { GitHubReach } from "./failover/github-reach.ts";
 import { Notices } from "./failover/notices.ts";
 import { RecurringLooks } from "./failover/recurring-looks.ts";
 import { Retention } from "./failover/retention.ts";
+import { RunGaps } from "./failover/run-gaps.ts";
 import { githubApp } from "./github/app.ts";
 import { DeliveryLogClient } from "./github/delivery-log.ts";
 import { GitHubDeployments } from "./github/deployments.ts";
@@ -160,11 +161,10 @@ export async function startInstance(options: {
     reach,
     notices,
     onTakeOver: () => {
-      const looked = looks.everywhere();
+      void looks.everywhere();
       broadcast.now();
-      return looked;
     },
-    onSwitched: () => looks.catchUp(),
+    onSwitched: () => void looks.catchUp(),
     onChecked: (...check) => metrics.checked(...check),
     storeFails: () => alerts.storeFails,
     log,
@@ -194,6 +194,17 @@ export async function startInstance(options: {
       // Through a shared door anyone answers, and a failure says nothing of the active endpoint.
       delivered: (...sample) => config.door ?? failover.checker.delivered(...sample),
     }),
+  });
+
+  const gaps = new RunGaps({
+    store,
+    clock,
+    log,
+    targets,
+    acceptor,
+    access,
+    lease: failover.controller.lease,
+    waitMs: config.failover.order_wait,
   });
 
   const retention = new Retention({
@@ -265,6 +276,7 @@ export async function startInstance(options: {
   outbox.start();
   reach.start();
   failover.start(server);
+  gaps.start();
   live.attach(server);
   live.attach(door);
   retention.start();
@@ -282,7 +294,7 @@ export async function startInstance(options: {
       await failover.handOver();
       draining = true;
       live.close();
-      await Promise.all([looks.close(), broadcast.close(), retention.close()]);
+      await Promise.all([looks.close(), gaps.close(), broadcast.close(), retention.close()]);
       reach.close();
       await Promise.all([failover.close(), alerts.close()]);
       const closed = stopListening(server);

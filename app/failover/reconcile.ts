@@ -1,15 +1,13 @@
 import type { Logger } from "pino";
-import type { Arrival } from "../accept/arrival.ts";
-import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
-import { RUN_KEY } from "../store/delivery-key.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import { type Collected, type Look, recordLook, watchedSince } from "./look.ts";
 import { lookAtEach } from "./look-at-each.ts";
+import { type CompletedRun, completedRun, unrecordedRuns } from "./unrecorded-runs.ts";
 
 /** How far back completed runs are compared. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
@@ -72,11 +70,8 @@ export class Reconcile implements Look {
           created: begun - (late ? MAY_COMPLETE_MS : LOOK_BACK_MS),
           completed: begun - LOOK_BACK_MS,
         };
-        const missing = await this.#missing(
-          place.repository,
-          await this.#successfulRuns(place, since, signal),
-          watched,
-        );
+        const runs = await this.#successfulRuns(place, since, signal);
+        const missing = await unrecordedRuns(store, place.repository, runs, watched);
         if (late) lookedLate.push(place);
         return missing;
       },
@@ -103,7 +98,7 @@ export class Reconcile implements Look {
   ) {
     const octokit = await this.#o.access.octokit(repository);
     const created = new Date(since.created).toISOString();
-    const runs: Run[] = [];
+    const runs: CompletedRun[] = [];
     for (let page = 1; page <= MAX_PAGES; page++) {
       const { data } = await octokit.request(
         "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
@@ -119,68 +114,11 @@ export class Reconcile implements Look {
         },
       );
       for (const run of data.workflow_runs) {
-        const completedAt = Date.parse(run.updated_at);
-        if (completedAt < since.completed) continue;
-        const event = { action: "completed", workflow_run: run, repository: run.repository };
-        const judged = judgeWorkflowRun(parseWorkflowRun(event), this.#o.targets);
-        runs.push({ ...judged, completedAt });
+        if (Date.parse(run.updated_at) >= since.completed) runs.push(completedRun(run, this.#o.targets));
       }
       if (data.workflow_runs.length < PER_PAGE) break;
     }
     return runs.filter(({ targets }) => targets.length > 0);
-  }
-
-  /** Those that were completed since their target is watched, and of which neither event nor deployment is known. */
-  async #missing(
-    repository: string,
-    runs: readonly Run[],
-    watched: ReadonlyMap<TargetConfig, number>,
-  ): Promise<Arrival[]> {
-    const isKnown = await this.#onRecord(
-      repository,
-      runs.map(({ facts }) => facts.runId as number),
-    );
-    return runs
-      .map(({ completedAt, ...run }) => ({
-        ...run,
-        targets: run.targets.filter(
-          (target) =>
-            completedAt >= (watched.get(target) ?? Number.POSITIVE_INFINITY) && !isKnown(run.facts, target),
-        ),
-        source: "reconcile" as const,
-        guid: null,
-        event: "workflow_run",
-        payload: null,
-        viaRunAttempt: null,
-      }))
-      .filter(({ targets }) => targets.length > 0);
-  }
-
-  /** Of which of these runs an event has arrived, whatever came of it, or a deployment was asked for otherwise. */
-  async #onRecord(repository: string, runIds: number[]) {
-    const { store } = this.#o;
-    if (runIds.length === 0) return () => false;
-    const key = repositoryKey(repository);
-    const events = await store.read
-      .selectFrom("deliveries")
-      .select(["run_id", "run_attempt"])
-      .where(RUN_KEY, "in", runIds)
-      .where("repository", "=", key)
-      .where("event", "=", "workflow_run")
-      .where("action", "=", "completed")
-      .execute();
-    const deployments = await store.read
-      .selectFrom("deployments")
-      .select(["target", "run_id", "run_attempt"])
-      .where("repository_key", "=", key)
-      .where("run_id", "in", runIds)
-      .execute();
-    const known = new Set([
-      ...events.map(({ run_id, run_attempt }) => `${run_id} ${run_attempt}`),
-      ...deployments.map(({ target, run_id, run_attempt }) => `${run_id} ${run_attempt} ${target}`),
-    ]);
-    return ({ runId, runAttempt }: Run["facts"], { name }: TargetConfig) =>
-      known.has(`${runId} ${runAttempt}`) || known.has(`${runId} ${runAttempt} ${name}`);
   }
 }
 
@@ -192,5 +130,3 @@ interface Place {
   /** When runs that complete late are to be looked for (ms, monotonic); null before the first look. */
   lateDueAt: number | null;
 }
-
-type Run = JudgedRun & { completedAt: number };

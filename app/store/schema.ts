@@ -48,6 +48,9 @@ export interface TargetRow {
   /** When the run of the mark began at GitHub. */
   mark_run_started_at: number;
   mark_deployment_id: string | null;
+  /** The number of the newest run of the target's workflow that began, and which workflow that was. */
+  mark_run_number?: number | null;
+  mark_workflow?: string | null;
 }
 
 /** What became of a delivery. */
@@ -71,6 +74,11 @@ export interface DeliveryRow {
   reason: string | null;
   /** JSON array of the deployments that it stands for. */
   deployment_ids: string;
+  /** The number of its run among the runs of this workflow. */
+  run_number: number | null;
+  run_workflow: string | null;
+  /** 1 where nothing more is to come of this number that a target waits for. */
+  settles: 1 | null;
 }
 
 /** One target's command for one workflow run attempt. */
@@ -121,6 +129,15 @@ export interface DeploymentRow {
   lock: string | null;
   /** The GitHub Deployment that shows it. */
   github_deployment_id: string | null;
+  /** The number of its run among the runs of this workflow. */
+  run_number: number | null;
+  run_workflow: string | null;
+  /** The earlier runs that it waits for, such as `run #41`; null when it waits for none. */
+  order_gap: string | null;
+  /** When GitHub last showed that none of them is to be deployed before it. */
+  order_cleared_at: number | null;
+  /** Which earlier runs it began without, because GitHub did not tell of them in time. */
+  order_note: string | null;
 }
 
 /** A piece of a command's output, in the order in which it was written. */
@@ -170,8 +187,6 @@ export interface SwitchboardRow {
   pinned_forced: number;
   webhook_url: string | null;
   webhook_verified_at: number | null;
-  /** Targets with `queue: all` begin nothing before then. */
-  queues_held_until: number | null;
 }
 
 /** A change of the active endpoint, step by step. */

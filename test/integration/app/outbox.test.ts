@@ -67,6 +67,7 @@ function steps(store: Store) {
       const claimed = await claim(store, {
         repositoryKey: "acme/site",
         target: target.name,
+        workflow: target.workflow,
         queue: "all",
         lock: null,
         holder: `run_${Math.random()}`,
