@@ -1,5 +1,3 @@
-import { cpSync, mkdirSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { systemClock } from "../../app/clock.ts";
 import type { StoreAddress } from "../../app/config/store-address.ts";
 import { openStore } from "../../app/store/open-store.ts";
@@ -8,6 +6,7 @@ import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import type { TestHost } from "../helpers/test-host.ts";
 import { collect, type Evidence, untilTidy } from "./evidence.ts";
 import { Instances } from "./instances.ts";
+import { keepHost } from "./keep-host.ts";
 import { Killer } from "./killer.ts";
 import { Observer } from "./observer.ts";
 import { drawPlan, type PlannedFault } from "./plan.ts";
@@ -98,7 +97,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     const evidence = await collect(host, store, github, { answers, kills: killer.kills, observed });
     await store.close();
     const violations = judge(evidence);
-    if (options.keepIn && violations.length > 0) keep(host, killer, options.keepIn);
+    if (options.keepIn && violations.length > 0) keepHost(host, options.keepIn, { kills: killer.kills });
     return {
       violations,
       seconds: (performance.now() - began) / 1000,
@@ -116,15 +115,6 @@ function addressOf(host: TestHost, postgresUrl: string | undefined): StoreAddres
   return postgresUrl
     ? { engine: "postgres", url: postgresUrl }
     : { engine: "sqlite", path: `${host.stateDirectory}/twinhook.db` };
-}
-
-function keep(host: TestHost, { kills }: Killer, into: string): void {
-  mkdirSync(into, { recursive: true });
-  // A named pipe cannot be copied; it shows in the evidence.
-  cpSync(host.directory, into, { recursive: true, filter: (path) => !statSync(path).isFIFO() });
-  writeFileSync(join(into, "kills.json"), JSON.stringify(kills, null, 2));
-  for (const [index, { pid, output }] of host.processes.entries())
-    writeFileSync(join(into, `instance-${index}-${pid}.log`), output);
 }
 
 async function setFaults(github: GitHub, faults: readonly PlannedFault[], progress: Progress): Promise<void> {

@@ -1,3 +1,6 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { table } from "../bench/table.ts";
 import { type PostgresServer, startPostgres } from "../helpers/postgres.ts";
 import { describeStep, drawHangPlan } from "./hang-plan.ts";
@@ -12,6 +15,8 @@ export interface HangRoundsOptions {
   hangs: number;
   /** How many rounds run at the same time. */
   atOnce: number;
+  /** Whether to keep the hosts on which a rule did not hold. */
+  keep: boolean;
   signal: AbortSignal;
 }
 
@@ -40,7 +45,7 @@ export function printHangPlans(options: Pick<HangRoundsOptions, "seed" | "hangs"
 
 /** Runs all rounds, says how they go, and prints a table. Resolves with whether all promises were kept. */
 export async function runHangRounds(options: HangRoundsOptions): Promise<boolean> {
-  const { stores, atOnce, signal } = options;
+  const { stores, atOnce, keep, signal } = options;
   const rounds = stores.flatMap((store) => roundsOf(options).map((round) => ({ store, ...round })));
   const reports: { store: string; seed: number; report: HangReport }[] = [];
   let postgres: PostgresServer | undefined;
@@ -50,11 +55,13 @@ export async function runHangRounds(options: HangRoundsOptions): Promise<boolean
     const runner = async () => {
       for (const { store, ...round } of queue) {
         const name = `${store}, seed ${round.seed}`;
+        const keepIn = keep ? mkdtempSync(join(tmpdir(), "twinhook-hangs-")) : undefined;
         const report = await runHangs({
           ...round,
           ...(store === "postgres" && postgres && { postgresUrl: await postgres.createDatabase() }),
           onProgress: (line) => console.log(`${name}  ${line}`),
           signal,
+          ...(keepIn && { keepIn }),
         });
         reports.push({ store, seed: round.seed, report });
         const { violations, seconds } = report;
@@ -63,6 +70,7 @@ export async function runHangRounds(options: HangRoundsOptions): Promise<boolean
         if (violations.length > 0)
           console.log(
             `  again: npm run campaign -- --hangs ${round.hangs} --store ${store} --seed ${round.seed}`,
+            keepIn ? `\n  kept in ${keepIn}` : "",
           );
       }
     };

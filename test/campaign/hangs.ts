@@ -16,6 +16,7 @@ import {
 } from "./hang-plan.ts";
 import { type HangEvidence, type Happened, judgeHangs } from "./hang-verdict.ts";
 import { type InstanceName, Instances } from "./instances.ts";
+import { keepHost } from "./keep-host.ts";
 import { prepareHost } from "./prepare-host.ts";
 import { breakStore } from "./store-breaker.ts";
 import { StoreProxy } from "./store-proxy.ts";
@@ -30,6 +31,8 @@ export interface HangOptions extends HangPlanOptions {
   onProgress?: (line: string) => void;
   /** Ends it early: everything that was started is ended, and the promise is rejected. */
   signal?: AbortSignal;
+  /** A folder into which the host's is copied when a rule does not hold: store, journal, logs. */
+  keepIn?: string;
 }
 
 /** What happened on one host. */
@@ -94,8 +97,11 @@ export async function runHangs(options: HangOptions): Promise<HangReport> {
       journal: readScriptTrace(host.traceFile),
       observed: instances.diedByThemselves,
     };
+    const violations = judgeHangs(evidence);
+    if (options.keepIn && violations.length > 0)
+      keepHost(host, options.keepIn, { happened: stage.happened, deployments, violations });
     return {
-      violations: judgeHangs(evidence),
+      violations,
       seconds: (performance.now() - began) / 1000,
       figures: figuresOf(evidence),
     };

@@ -87,7 +87,9 @@ async function main(): Promise<number> {
     }
     console.log(`${stores.join(" and ")}, seed ${seed}: ${hangs} hangs`);
     const atOnce = whole("at-once", values["at-once"], 1);
-    return (await runHangRounds({ stores, seed, hangs, atOnce, signal: abort.signal })) ? 0 : 1;
+    return (await runHangRounds({ stores, seed, hangs, atOnce, keep: values.keep, signal: abort.signal }))
+      ? 0
+      : 1;
   }
   let failed = 0;
   for (const store of stores) {
