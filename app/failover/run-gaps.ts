@@ -93,8 +93,10 @@ export class RunGaps {
   #closing = new AbortController();
   #nap: AbortController | undefined;
   #unwatch: (() => void) | undefined;
-  #reviewing = false;
+  #reviewing: Promise<void> | undefined;
   #again = false;
+  /** What keeps it from working, once that was said. */
+  #trouble = "";
   #asks = new Set<Promise<void>>();
 
   constructor(options: RunGapsOptions) {
@@ -109,26 +111,32 @@ export class RunGaps {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#unwatch?.();
-    await Promise.all(this.#asks);
+    await Promise.all([this.#reviewing, ...this.#asks]);
   }
 
   /** Looks at what waits: something about it has changed, or may have. */
   wake(): void {
     if (this.#closing.signal.aborted) return;
-    this.#again = this.#reviewing;
+    this.#again = this.#reviewing !== undefined;
     if (this.#reviewing) return;
-    this.#reviewing = true;
     this.#nap?.abort();
-    void this.#review()
+    this.#reviewing = this.#review()
       .catch((error: Error) => {
-        this.#o.log.warn(`cannot look for missing runs; trying again: ${error.message}`);
+        this.#say(error);
         return FIRST_PAUSE_MS;
       })
       .then((pause) => {
-        this.#reviewing = false;
+        this.#reviewing = undefined;
         if (this.#again) this.wake();
         else if (pause !== null) this.#wakeIn(pause);
       });
+  }
+
+  /** Logs an error, unless it is the one that was logged last. */
+  #say({ message }: Error): void {
+    if (this.#closing.signal.aborted || message === this.#trouble) return;
+    this.#trouble = message;
+    this.#o.log.warn(`cannot look for missing runs; trying again: ${message}`);
   }
 
   #wakeIn(ms: number): void {
@@ -170,8 +178,7 @@ export class RunGaps {
     const ask = this.#ask(place, here)
       .catch((error: Error) => {
         place.dueAt = this.#o.clock.monotonic() + FIRST_PAUSE_MS;
-        if (!(error instanceof NotControllerError))
-          this.#o.log.warn(`cannot look for missing runs; trying again: ${error.message}`);
+        if (!(error instanceof NotControllerError)) this.#say(error);
       })
       .finally(() => {
         place.asking = false;
@@ -211,6 +218,7 @@ export class RunGaps {
     place.failures += 1;
     place.dueAt = Math.min(now + Math.max(pause, facts.restMs), ...over);
     await this.#settle(waiting, facts, now);
+    this.#trouble = "";
   }
 
   /** When a deployment is no longer held up for what GitHub does not tell. */

@@ -93,14 +93,14 @@ export async function claimInTransaction(
     return { kind: "nothing" };
   }
   const now = await store.now(trx);
-  if (request.queue === "all" && !isCleared(next, now)) {
-    const gap = await findGap(trx, request.workflow, mark, next);
-    if (gap) {
-      await supersede(trx, store, late, mark.mark_deployment_id);
-      await hold(trx, store, next, describeGap(gap, gap.number), request.workflow);
-      return { kind: "held", deploymentId: next.id };
-    }
+  const gap = request.queue === "all" ? await findGap(trx, request.workflow, mark, next) : null;
+  if (gap && !isCleared(next, now)) {
+    await supersede(trx, store, late, mark.mark_deployment_id);
+    await hold(trx, store, next, describeGap(gap, gap.number), request.workflow);
+    return { kind: "held", deploymentId: next.id };
   }
+  // What it was to begin without may have come after all.
+  const order_note = gap && next.order_note;
   const claimed = {
     status: "running" as const,
     run_by: request.instance,
@@ -111,7 +111,8 @@ export async function claimInTransaction(
     lock: request.lock,
     started_at: now,
     order_gap: null,
-    ...(next.order_gap !== null && { reason: null }),
+    order_note,
+    ...(next.order_gap !== null && { reason: order_note }),
   };
   const taken = await trx
     .updateTable("deployments")
@@ -157,7 +158,7 @@ async function hold(
   const reason = describeWait(gap, workflow, "it is being looked up");
   await trx
     .updateTable("deployments")
-    .set({ order_gap: gap, order_cleared_at: null, reason })
+    .set({ order_gap: gap, order_cleared_at: null, order_note: null, reason })
     .where("id", "=", id)
     .where("status", "=", "queued")
     .execute();
