@@ -27,6 +27,8 @@ import type { Violation } from "./verdict.ts";
 export interface HangOptions extends HangPlanOptions {
   /** The URL of an empty PostgreSQL database; without it the store is SQLite, in the host's own folder. */
   postgresUrl?: string;
+  /** `failover.order_wait`, where the machine may be too busy for the default. */
+  orderWait?: string;
   /** Called with a line for everything that happens but runs. */
   onProgress?: (line: string) => void;
   /** Ends it early: everything that was started is ended, and the promise is rejected. */
@@ -69,7 +71,9 @@ export async function runHangs(options: HangOptions): Promise<HangReport> {
   const plenty = { app: 1_000_000, installation: 1_000_000 };
   const github = await startGitHub({ latencyMs: GITHUB_LATENCY_MS, rateLimits: plenty });
   const proxy = options.postgresUrl ? await StoreProxy.open(options.postgresUrl) : undefined;
-  const { host } = await prepareHost(github, proxy?.url, { failover: plan.failover });
+  const { host } = await prepareHost(github, proxy?.url, {
+    failover: { ...plan.failover, ...(options.orderWait && { order_wait: options.orderWait }) },
+  });
   github.hook.config.url = host.url("primary", WEBHOOK_PATH);
   const instances = new Instances(host);
   const stage: Stage = {
@@ -86,7 +90,7 @@ export async function runHangs(options: HangOptions): Promise<HangReport> {
     await instances.start();
     await perform(stage, plan, options);
     github.faults.clear();
-    await github.waitFor(() => github.deliveriesInFlight === 0, 30_000);
+    await github.waitFor(() => github.deliveriesInFlight === 0, 60_000);
     const deployments = await settle(stage, plan, options.signal);
     await instances.stop();
     const evidence: HangEvidence = {

@@ -14,6 +14,7 @@ describe("every run is deployed once and in order while instances hang and GitHu
       const { violations, figures } = await runHangs({
         seed: SEED,
         ...SIZE,
+        orderWait: "10m",
         ...(engine === "postgres" && { postgresUrl: await createDatabase(inject("postgresUrl")) }),
       });
       expect(violations).toEqual([]);
