@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { Acceptor } from "./accept/acceptor.ts";
+import { watchTargets } from "./accept/watch-targets.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/load.ts";
@@ -34,7 +35,6 @@ import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
 import { openStore } from "./store/open-store.ts";
 import { repositoryKey } from "./store/repository-key.ts";
-import { watchTargets } from "./watch-targets.ts";
 import { KnownRuns } from "./web/known-runs.ts";
 import { leftProofJudge } from "./web/left-proof.ts";
 import { listen, stopListening } from "./web/listen.ts";

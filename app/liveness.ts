@@ -4,8 +4,6 @@ import type { Clock } from "./clock.ts";
 
 const INTERVAL_MS = 700;
 const ANSWER_LIMIT_MS = 700;
-/** One check never takes this long. */
-const STOOD_STILL_MS = 10_000;
 /** So many checks in a row without a word, and a process that was up counts as frozen if it is stopped. */
 const SILENT_CHECKS = 3;
 /** One that is not may only have no time, on a machine so busy that starting it anew would make things worse. */
@@ -35,15 +33,12 @@ export async function untilFrozen(
     const heard = await ask(`${url}/livez`);
     signal.throwIfAborted();
     const now = clock.monotonic();
-    // Who stood still itself meanwhile knows nothing of others.
-    const stoodStill = now - askedAt > STOOD_STILL_MS;
-    if (stoodStill) answeredAt += now - askedAt;
     if (heard === "answer") {
       if (!wasUp) onUp();
       wasUp = true;
       answeredAt = now;
     }
-    silent = heard === "silence" && wasUp && !stoodStill ? silent + 1 : 0;
+    silent = heard === "silence" && wasUp ? silent + 1 : 0;
     if (silent >= MOST_SILENT_CHECKS || (silent >= SILENT_CHECKS && isStopped()))
       return `it left ${silent} checks in a row without an answer`;
     if (now - answeredAt > START_LIMIT_MS)

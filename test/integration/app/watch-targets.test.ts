@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import { watchTargets } from "../../../app/accept/watch-targets.ts";
 import type { Clock } from "../../../app/clock.ts";
-import { watchTargets } from "../../../app/watch-targets.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
 import { SleepersClock } from "../../helpers/sleepers-clock.ts";
 import { ENGINES, newStore } from "../../helpers/stores.ts";

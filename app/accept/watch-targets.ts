@@ -1,7 +1,7 @@
-import { registerTargets } from "./accept/register-targets.ts";
-import type { Clock } from "./clock.ts";
-import type { TargetConfig } from "./config/schema.ts";
-import type { Store } from "./store/store.ts";
+import type { Clock } from "../clock.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import type { Store } from "../store/store.ts";
+import { registerTargets } from "./register-targets.ts";
 
 /** How soon GitHub is asked for the time again. */
 const AGAIN_MS = 5_000;
