@@ -10,6 +10,7 @@ import * as deliveryRuns from "./migrations/0008-delivery-runs.ts";
 import * as deliveriesByRun from "./migrations/0009-deliveries-by-run.ts";
 import * as commitTitles from "./migrations/0010-commit-titles.ts";
 import * as askedFor from "./migrations/0011-asked-for.ts";
+import * as storeCopies from "./migrations/0014-store-copies.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 
@@ -28,6 +29,7 @@ const MIGRATIONS = [
   deliveriesByRun.up,
   commitTitles.up,
   askedFor.up,
+  storeCopies.up,
 ] as unknown as EngineMigration[];
 
 /**
