@@ -1,6 +1,6 @@
-import { constants as access, accessSync, rmSync, writeFileSync } from "node:fs";
+import { constants as access, accessSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
@@ -37,6 +37,7 @@ export function execute(options: {
 }): Execution {
   const { deployment, target, inherited, launcher, payloadFile, log, clock } = options;
   const argv = target.run as [string, ...string[]];
+  mkdirSync(dirname(payloadFile), { recursive: true, mode: 0o700 });
   writeFileSync(payloadFile, deployment.payload ?? "null", { mode: 0o600 });
   // A path is looked at here, where its fault can be named; other names are looked for along the PATH.
   if (argv[0].includes("/")) accessSync(resolve(target.directory, argv[0]), access.X_OK);

@@ -182,7 +182,9 @@ export class SqliteStore implements Store {
   async close(): Promise<void> {
     this.#listeners.clear();
     // A file that has lost its name would be gone for good once the last process closes it.
-    await this.#connection.checkName().catch(() => this.#onceUnlocked(() => this.#connection.reopen()).catch(() => {}));
+    await this.#connection
+      .checkName()
+      .catch(() => this.#onceUnlocked(() => this.#connection.reopen()).catch(() => {}));
     // Kysely ends only those that were ever used. The last one clears the log away, which a reader cannot.
     await this.read.destroy();
     await this.#reading.close();

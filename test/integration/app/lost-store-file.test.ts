@@ -49,18 +49,21 @@ it.each([
   ["its log and its shared memory", ["-wal", "-shm"]],
   ["its log alone", ["-wal"]],
   ["its shared memory alone", ["-shm"]],
-])("a store of which %s is deleted accepts nothing into it, and then puts back all that it holds", async (_, endings) => {
-  const path = await newPath();
-  const { store, accept } = await open(path);
-  await accept(1);
-  remove(path, endings);
-  await expect(accept(2)).rejects.toMatchObject(MOVED);
-  await becomesReady(store);
-  await accept(3);
-  expect(await runs(store)).toEqual(expect.arrayContaining([1, 3]));
-  expect(await runsOnDisk(path)).toEqual(await runs(store));
-  expect(readdirSync(dirname(path)).filter((name) => name.includes(".kept-"))).toEqual([]);
-});
+])(
+  "a store of which %s is deleted accepts nothing into it, and then puts back all that it holds",
+  async (_, endings) => {
+    const path = await newPath();
+    const { store, accept } = await open(path);
+    await accept(1);
+    remove(path, endings);
+    await expect(accept(2)).rejects.toMatchObject(MOVED);
+    await becomesReady(store);
+    await accept(3);
+    expect(await runs(store)).toEqual(expect.arrayContaining([1, 3]));
+    expect(await runsOnDisk(path)).toEqual(await runs(store));
+    expect(readdirSync(dirname(path)).filter((name) => name.includes(".kept-"))).toEqual([]);
+  },
+);
 
 it("a store whose file is deleted is not ready, even right after a commit", async () => {
   const path = await newPath();
