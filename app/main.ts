@@ -8,6 +8,7 @@ import { configWarnings, loadConfig } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createLog } from "./log.ts";
+import { keepFilesPrivate } from "./run/private-files.ts";
 import { firstRun, isFirstRun } from "./setup/first-run.ts";
 import { startAll } from "./start.ts";
 import { VERSION } from "./version.ts";
@@ -25,6 +26,7 @@ The configuration is twinhook.yml, or the file that TWINHOOK_CONFIG names.`;
 const UNUSABLE = 78;
 
 async function main(): Promise<void> {
+  keepFilesPrivate(process.env);
   const { values } = parseArgs({
     options: {
       instance: { type: "string" },

@@ -9,6 +9,7 @@ import { commandEnvironment } from "./command-environment.ts";
 import { endGroup } from "./interrupted.ts";
 import type { Launcher, ProcessEnd } from "./launcher.ts";
 import type { OutputLog } from "./output-log.ts";
+import { commandUmask } from "./private-files.ts";
 
 /** Why a command was ended before it ended by itself. */
 export type EndedBy = "time_limit" | "cancel" | "lease_lost";
@@ -43,7 +44,8 @@ export function execute(options: {
   if (argv[0].includes("/")) accessSync(resolve(target.directory, argv[0]), access.X_OK);
   const environment = commandEnvironment(deployment, target, inherited, payloadFile);
   const secret = new Set([...Object.keys(target.env), ...target.pass_env]);
-  launcher.launch({ argv, directory: target.directory, environment, secret });
+  const umask = commandUmask(process.env);
+  launcher.launch({ argv, directory: target.directory, environment, secret, umask });
 
   let endedBy: EndedBy | null = null;
   let ending: Promise<void> | undefined;

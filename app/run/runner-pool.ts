@@ -2,6 +2,7 @@ import { execaNode } from "execa";
 import type { Logger } from "pino";
 import { inheritedEnvironment } from "./command-environment.ts";
 import type { FromRunner, Job, JobResult, Preparation, RunProgress } from "./messages.ts";
+import { UMASK_VARIABLE } from "./private-files.ts";
 
 /** An idle runner is kept this long for the next deployment; one is always kept. */
 const IDLE_MS = 60_000;
@@ -89,7 +90,10 @@ export class RunnerPool {
     const cache = process.env.NODE_COMPILE_CACHE;
     const child = execaNode(new URL("./runner.ts", import.meta.url), {
       // No secret of the App's: whoever may read the runner's environment finds none.
-      env: { ...inheritedEnvironment(process.env), ...(cache && { NODE_COMPILE_CACHE: cache }) },
+      env: {
+        ...inheritedEnvironment(process.env, [UMASK_VARIABLE]),
+        ...(cache && { NODE_COMPILE_CACHE: cache }),
+      },
       extendEnv: false,
       detached: true,
       cleanup: false,
