@@ -103,7 +103,9 @@ export function scriptOf({ argv, directory, environment, secret, umask }: Launch
     .map(([name, value]) => quote(`${name}=${value}`));
   const removed = ADDED_BY_SHELLS.map((name) => `-u ${name}`);
   const command = ["exec", "/usr/bin/env", ...removed, ...assigned, ...argv.map(quote), "</dev/null"];
-  return [`umask ${umask}`, `cd ${quote(directory)} || exit 127`, ...exported, command.join(" "), ""].join("\n");
+  return [`umask ${umask}`, `cd ${quote(directory)} || exit 127`, ...exported, command.join(" "), ""].join(
+    "\n",
+  );
 }
 
 /** One word for a POSIX shell, whatever it holds. */

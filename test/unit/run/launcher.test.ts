@@ -8,7 +8,13 @@ const SECRET = 'it\'s a $SECRET `of`\n"mine" \\';
 describe("the shell that becomes a command", () => {
   it("names no value that may be secret on a command line", () => {
     const environment = { PATH: "/bin", TOKEN: SECRET, TWINHOOK_SHA: "abc" };
-    const script = scriptOf({ argv: ARGV, directory: "/", environment, secret: new Set(["TOKEN"]), umask: "0022" });
+    const script = scriptOf({
+      argv: ARGV,
+      directory: "/",
+      environment,
+      secret: new Set(["TOKEN"]),
+      umask: "0022",
+    });
     const line = script.slice(script.lastIndexOf("\nexec "));
     expect(line).toContain("'PATH=/bin' 'TWINHOOK_SHA=abc'");
     expect(line).not.toMatch(/TOKEN|SECRET/);
