@@ -93,7 +93,7 @@ describe("what bodies hold that nobody has proven to have sent", () => {
     const bodies = new BodyReader();
     const { port, held } = await serve(bodies);
     const sent = send(port, "transfer-encoding: chunked");
-    sent.socket.write("1\r\na\r\n".repeat(3_999) + "0\r\n\r\n");
+    sent.socket.write(`${"1\r\na\r\n".repeat(3_999)}0\r\n\r\n`);
     await answered(sent, 200);
     expect(sent.answer()).toContain("3999 aaaaaaaaaa");
     expect(bodies.heldBytes).toBeLessThanOrEqual(MAX_BYTES);
