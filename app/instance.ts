@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import type { Logger } from "pino";
 import { Acceptor } from "./accept/acceptor.ts";
 import { watchTargets } from "./accept/watch-targets.ts";
@@ -31,10 +32,12 @@ import { endFrozenHolder } from "./run/frozen-lock.ts";
 import { hostId } from "./run/host-id.ts";
 import { takeInstanceName } from "./run/instance-lock.ts";
 import { lockDirectory } from "./run/os-lock.ts";
+import { narrow } from "./run/private-files.ts";
 import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
 import { openStore } from "./store/open-store.ts";
 import { repositoryKey } from "./store/repository-key.ts";
+import { namesOf } from "./store/sqlite/put-back.ts";
 import { KnownRuns } from "./web/known-runs.ts";
 import { leftProofJudge } from "./web/left-proof.ts";
 import { listen, stopListening } from "./web/listen.ts";
@@ -73,6 +76,9 @@ export async function startInstance(options: {
   if (!self) throw new Error(`there is no instance named ${name} in ${config.file}`);
 
   const identity = takeInstanceName(stateDirectory, name);
+  const files = ["host-id", "locks", "runs", "compile-cache"].map((file) => join(stateDirectory, file));
+  if (config.store.engine === "sqlite") files.push(...namesOf(config.store.path));
+  narrow(files, (path, error) => log.warn(`other users may read ${path}: ${error.message}`));
   const host = hostId(stateDirectory);
   const registry = new RunRegistry(stateDirectory);
   const metrics = new Metrics({ instance: name, targets });

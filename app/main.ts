@@ -9,6 +9,7 @@ import { configWarnings, loadConfig } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import type { Instance } from "./instance.ts";
 import { createLog } from "./log.ts";
+import { keepFilesPrivate } from "./run/private-files.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `Usage: node app/main.ts [--instance NAME] [--check] [--help] [--version]
@@ -24,6 +25,7 @@ The configuration is twinhook.yml, or the file that TWINHOOK_CONFIG names.`;
 const UNUSABLE = 78;
 
 async function main(): Promise<void> {
+  keepFilesPrivate(process.env);
   const { values } = parseArgs({
     options: {
       instance: { type: "string" },

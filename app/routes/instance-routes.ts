@@ -11,6 +11,7 @@ import { Sessions } from "../sign-in/sessions.ts";
 import { SignIn } from "../sign-in/sign-in.ts";
 import { Audit } from "../web/audit.ts";
 import type { Credentials } from "../web/authenticate.ts";
+import { BodyReader } from "../web/body-reader.ts";
 import { lazyRoutes } from "../web/lazy-routes.ts";
 import { type RequestHandler, requestHandler } from "../web/server.ts";
 import { webhookEntrance } from "../web/webhook-entrance.ts";
@@ -61,9 +62,12 @@ export async function instanceRoutes(
   const pages: PageOptions = { config, self, store, failover: parts.failover, now: () => clock.now() };
   const audit = new Audit({ store, clock, instance: self.name, log });
   const all: RouteParts = { ...parts, signIn, credentials, audit, pages, codes, key };
+  const bodies = new BodyReader();
   const handle = requestHandler({
+    bodies,
     webhook: webhookEntrance({
       acceptor,
+      bodies,
       targets,
       verify: signatureCheck(await Promise.all(parts.apps)),
       onCounted: (event) => metrics.counted(event),

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import type { Logger } from "pino";
 import { inheritedEnvironment } from "./command-environment.ts";
 import type { FromRunner, Job, JobResult, Preparation, RunProgress } from "./messages.ts";
+import { UMASK_VARIABLE } from "./private-files.ts";
 
 /** An idle runner is kept this long for the next deployment; one is always kept. */
 const IDLE_MS = 60_000;
@@ -102,7 +103,10 @@ export class RunnerPool {
     try {
       child = fork(new URL("./runner.ts", import.meta.url), {
         // No secret of the App's: whoever may read the runner's environment finds none.
-        env: { ...inheritedEnvironment(process.env), ...(cache && { NODE_COMPILE_CACHE: cache }) },
+        env: {
+          ...inheritedEnvironment(process.env, [UMASK_VARIABLE]),
+          ...(cache && { NODE_COMPILE_CACHE: cache }),
+        },
         detached: true,
         stdio: ["ignore", "ignore", "ignore", "ipc"],
         execArgv: ["--disable-warning=ExperimentalWarning"],

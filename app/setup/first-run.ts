@@ -9,6 +9,7 @@ import { DEFAULT_FILE, loadConfig } from "../config/load.ts";
 import { assetRoutes } from "../pages/assets.ts";
 import { pageHeaders } from "../pages/page-headers.ts";
 import { problemPage } from "../pages/problem-page.ts";
+import { BodyReader } from "../web/body-reader.ts";
 import { listen, stopListening } from "../web/listen.ts";
 import { createWebServer, requestHandler } from "../web/server.ts";
 import { FIRST_LISTENS, firstRunRoutes } from "./first-run-routes.ts";
@@ -65,6 +66,7 @@ export async function firstRun({
       },
     });
     const handle = requestHandler({
+      bodies: new BodyReader(),
       // GitHub has nobody to send anything to yet.
       webhook: (_request, response) => response.writeHead(503).end(),
       routes: [

@@ -11,6 +11,7 @@ import * as deliveriesByRun from "./migrations/0009-deliveries-by-run.ts";
 import * as commitTitles from "./migrations/0010-commit-titles.ts";
 import * as askedFor from "./migrations/0011-asked-for.ts";
 import * as runNumbers from "./migrations/0012-run-numbers.ts";
+import * as storeCopies from "./migrations/0013-store-copies.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 
@@ -30,6 +31,7 @@ const MIGRATIONS = [
   commitTitles.up,
   askedFor.up,
   runNumbers.up,
+  storeCopies.up,
 ] as unknown as EngineMigration[];
 
 /**

@@ -26,6 +26,7 @@ export interface Database {
   setup_codes: SetupCodeRow;
   endpoint_health: EndpointHealthRow;
   health_samples: HealthSampleRow;
+  store_copies: StoreCopyRow;
 }
 
 /** One row: the schema's version, and the lowest version of the code that may work with it. */
@@ -299,4 +300,14 @@ export interface AlertOutboxRow extends Omit<OutboxRow, "deployment_id"> {
 export interface SetupCodeRow {
   instance: string;
   digest: string;
+}
+
+/** A copy by which SQLite's file was put back: see sqlite/put-back.ts. */
+export interface StoreCopyRow {
+  id: string;
+  made_at: number;
+  /** 1 in the original, whose place the copy takes; 0 in the copy. */
+  replaced: 0 | 1;
+  /** When an alert was raised about it. */
+  told_at: number | null;
 }

@@ -9,14 +9,15 @@ import type { SignatureCheck } from "../github/signature.ts";
 import { storableText } from "../store/storable-text.ts";
 import type { WebhookAnswer } from "./answers/delivery.ts";
 import { asProblem } from "./as-problem.ts";
+import type { BodyReader } from "./body-reader.ts";
 import { HttpProblem } from "./problem.ts";
-import { readBody } from "./read-body.ts";
 
 /** GitHub sends no larger payload: https://docs.github.com/en/webhooks/webhook-events-and-payloads */
 const MAX_PAYLOAD_BYTES = 25 * 1024 * 1024;
 
 export interface WebhookEntranceOptions {
   acceptor: Acceptor;
+  bodies: BodyReader;
   targets: readonly TargetConfig[];
   verify: SignatureCheck;
   /** Called with the name of every event that deploys nothing. */
@@ -32,6 +33,7 @@ export interface WebhookEntranceOptions {
  */
 export function webhookEntrance({
   acceptor,
+  bodies,
   targets,
   verify,
   onCounted,
@@ -110,19 +112,28 @@ export function webhookEntrance({
         401,
         "the header X-Hub-Signature-256 is missing; set the webhook's secret at GitHub",
       );
-    const body = await readBody(request, MAX_PAYLOAD_BYTES);
-    const text = body.toString("utf8");
-    if (!(await verify(text, signature)))
-      throw new HttpProblem(
-        401,
-        "the signature does not match; WEBHOOK_SECRET and the webhook's secret at GitHub must be the same",
-      );
+    const text = await proven(request, signature);
     if (!event || !guid)
       throw new HttpProblem(400, "the headers X-GitHub-Event and X-GitHub-Delivery are needed");
     const payload = parse(text, header(request, "content-type"));
 
     if (event !== "workflow_run" && event !== "deployment") return { event, arrival: null };
     return { event, arrival: judge(event, guid, payload) };
+  }
+
+  /** The body, if GitHub sent it. */
+  async function proven(request: IncomingMessage, signature: string): Promise<string> {
+    const body = await bodies.read(request, MAX_PAYLOAD_BYTES);
+    try {
+      const text = body.bytes.toString("utf8");
+      if (await verify(text, signature)) return text;
+    } finally {
+      body.release();
+    }
+    throw new HttpProblem(
+      401,
+      "the signature does not match; WEBHOOK_SECRET and the webhook's secret at GitHub must be the same",
+    );
   }
 
   function judge(event: string, guid: string, payload: unknown): Arrival {
