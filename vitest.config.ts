@@ -1,20 +1,55 @@
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
+// Hundreds of instances, runners and threads are started: what Node compiles is kept for the next one, as
+// `npm start` keeps it.
+process.env.NODE_COMPILE_CACHE ??= resolve("node_modules/.cache/node-compile-cache");
+
+const cores = availableParallelism();
+/** Tests that start processes of the App or the Action, browsers or database servers. */
+const PROCESSES = [
+  "test/e2e/**/*.test.ts",
+  "test/integration/action/*.test.ts",
+  "test/**/*.processes.test.ts",
+];
+
+const project = (
+  name: string,
+  groupOrder: number,
+  more: { include: string[]; exclude?: string[]; isolate: boolean; env?: Record<string, string> },
+) => ({
+  test: {
+    name,
+    // One group after the other.
+    sequence: { groupOrder },
+    maxWorkers: cores,
+    setupFiles: ["./test/helpers/setup.ts"],
+    // Last resorts, see test/helpers/patience.ts.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
+    ...more,
+  },
+});
+
 export default defineConfig({
   test: {
-    include: ["test/{unit,integration,e2e,contract}/**/*.test.ts"],
     pool: "forks",
-    maxWorkers: 3,
     globalSetup: ["./test/helpers/global-setup.ts"],
-    // Many tests run whole systems of processes; on a busy shared machine one may run out of time for once.
-    retry: process.env.CI ? 1 : 0,
-    // Hundreds of instances are started: what Node compiles is kept for the next one, as `npm start` keeps it.
-    env: { NODE_COMPILE_CACHE: resolve("node_modules/.cache/node-compile-cache") },
-    testTimeout: 60_000,
-    // What is polled for may take its time on a busy machine.
-    expect: { poll: { timeout: 20_000 } },
-    hookTimeout: 60_000,
-    reporters: ["default", "./test/helpers/count-reporter.ts"],
+    reporters: ["./test/helpers/progress-reporter.ts"],
+    projects: [
+      project("processes", 0, {
+        include: PROCESSES,
+        isolate: true,
+        env: { TEST_MAY_START_PROCESSES: "yes" },
+      }),
+      // What they import is loaded once for all files of a worker.
+      project("in process", 1, {
+        include: ["test/{unit,integration,contract}/**/*.test.ts"],
+        exclude: PROCESSES,
+        isolate: false,
+      }),
+    ],
   },
 });

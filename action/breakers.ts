@@ -6,6 +6,7 @@ import {
   handleWhenResult,
   isBrokenCircuitError,
 } from "cockatiel";
+import { monotonicPause } from "../shared/monotonic-pause.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Judgement } from "./judge.ts";
 
@@ -16,7 +17,15 @@ export const OPEN_MS = 15_000;
 
 /** One circuit breaker per route, for the whole step. Only transient failures count. */
 export class Breakers {
+  readonly #now: () => number;
   readonly #policies = new Map<Endpoint, CircuitBreakerPolicy>();
+  /** When each route's breaker opened last. */
+  readonly #openedAt = new Map<Endpoint, number>();
+
+  /** `now` tells milliseconds that only grow. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   /** Makes the call, or returns null without it while the breaker of this route is open. */
   async call(endpoint: Endpoint, call: () => Promise<Judgement>): Promise<Judgement | null> {
@@ -28,12 +37,10 @@ export class Breakers {
     }
   }
 
-  /** When the route may be tried again, in milliseconds since 1970; 0 when it may be now. */
+  /** When the route may be tried again, by the clock of `now`; 0 when it may be now. */
   openUntil(endpoint: Endpoint): number {
-    const policy = this.#policy(endpoint);
-    if (policy.state !== CircuitState.Open) return 0;
-    const { ownState } = policy.toJSON() as { ownState: { openedAt: number } };
-    return ownState.openedAt + OPEN_MS;
+    if (this.#policy(endpoint).state !== CircuitState.Open) return 0;
+    return (this.#openedAt.get(endpoint) ?? 0) + OPEN_MS;
   }
 
   #policy(endpoint: Endpoint): CircuitBreakerPolicy {
@@ -41,8 +48,12 @@ export class Breakers {
     if (known) return known;
     const policy = circuitBreaker(
       handleWhenResult((result) => (result as Judgement).kind === "transient"),
-      { halfOpenAfter: OPEN_MS, breaker: new ConsecutiveBreaker(FAILURE_THRESHOLD) },
+      {
+        halfOpenAfter: monotonicPause(OPEN_MS, this.#now),
+        breaker: new ConsecutiveBreaker(FAILURE_THRESHOLD),
+      },
     );
+    policy.onBreak(() => this.#openedAt.set(endpoint, this.#now()));
     this.#policies.set(endpoint, policy);
     return policy;
   }

@@ -57,6 +57,7 @@ export function buildRequest(
     environment: inputs.environment,
     ...(inputs.target !== undefined && { target: inputs.target }),
     ...(started ? { run_id: started.run_id, run_attempt: started.run_attempt } : via),
+    ...(started ? started.numbered : ownNumber(env.GITHUB_RUN_NUMBER)),
     via,
     sha: sha.toLowerCase(),
     ref,
@@ -78,10 +79,19 @@ export function workflowPath(workflowRef: string): string | null {
   return /^[^/]+\/[^/]+\/(.+?)@(?:refs\/.+|[^@]+)$/.exec(workflowRef)?.[1] ?? null;
 }
 
-function startingRun(event: unknown): (RunReference & { sha: string; ref: string }) | null {
+type Numbered = Pick<DeploymentRequest, "run_number" | "run_workflow">;
+
+/** By its number the App sees whether an earlier run is missing; it can do without. */
+function ownNumber(number = ""): Numbered {
+  return /^[1-9]\d{0,15}$/.test(number) ? { run_number: Number(number) } : {};
+}
+
+function startingRun(
+  event: unknown,
+): (RunReference & { sha: string; ref: string; numbered: Numbered }) | null {
   const run = (event as { workflow_run?: Record<string, unknown> } | null)?.workflow_run;
   if (typeof run !== "object" || run === null) return null;
-  const { id, run_attempt, head_sha, head_branch } = run;
+  const { id, run_attempt, run_number, path, head_sha, head_branch } = run;
   if (!Number.isSafeInteger(id) || !Number.isSafeInteger(run_attempt)) return null;
   if (typeof head_sha !== "string" || !/^[0-9a-f]{40}$/i.test(head_sha)) return null;
   if (typeof head_branch !== "string" || head_branch === "") return null;
@@ -90,6 +100,11 @@ function startingRun(event: unknown): (RunReference & { sha: string; ref: string
     run_attempt: run_attempt as number,
     sha: head_sha,
     ref: `refs/heads/${head_branch}`,
+    // Without its workflow the number would be taken for that of this one's.
+    numbered:
+      Number.isSafeInteger(run_number) && typeof path === "string" && path !== ""
+        ? { run_number: run_number as number, run_workflow: path.replace(/@.*$/, "") }
+        : {},
   };
 }
 

@@ -35,9 +35,12 @@ export interface RunOptions extends Pick<RoutesOptions, "env" | "getToken" | "re
   now?: () => number;
 }
 
+/** Milliseconds since 1970 as the step began to count them: a wall clock that is set meanwhile moves no limit. */
+const steadyNow = () => Math.round(performance.timeOrigin + performance.now());
+
 /** The whole step: reads the inputs, delivers, reads back. Never throws: every end is a verdict. */
 export async function run(options: RunOptions): Promise<StepReport> {
-  const { end, now = Date.now } = options;
+  const { end, now = steadyNow } = options;
   const started = now();
   const journal = new Journal(now, options.onEntry);
   let inputs: Inputs | null = null;
@@ -88,7 +91,7 @@ async function pursue({
     return { kind: "dry run", ...(await checkRoutes({ client, endpoints, github, journal })) };
 
   const { now } = rest;
-  const breakers = new Breakers();
+  const breakers = new Breakers(now);
   const patience = new Patience(breakers, now);
   const common = { ...inputs, client, breakers, patience, journal, now, deadline, signal };
   const keptMs = github ? Math.min(MOST_KEPT_FOR_GITHUB_MS, inputs.timeoutMs / 2) : 0;

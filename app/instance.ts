@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import type { Logger } from "pino";
 import { Acceptor } from "./accept/acceptor.ts";
-import { registerTargets } from "./accept/register-targets.ts";
+import { watchTargets } from "./accept/watch-targets.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/load.ts";
@@ -12,6 +13,7 @@ import { GitHubReach } from "./failover/github-reach.ts";
 import { Notices } from "./failover/notices.ts";
 import { RecurringLooks } from "./failover/recurring-looks.ts";
 import { Retention } from "./failover/retention.ts";
+import { RunGaps } from "./failover/run-gaps.ts";
 import { githubApp } from "./github/app.ts";
 import { CallBudget } from "./github/call-budget.ts";
 import { DeliveryLogClient } from "./github/delivery-log.ts";
@@ -32,10 +34,13 @@ import { endFrozenHolder } from "./run/frozen-lock.ts";
 import { hostId } from "./run/host-id.ts";
 import { takeInstanceName } from "./run/instance-lock.ts";
 import { lockDirectory } from "./run/os-lock.ts";
+import { narrow } from "./run/private-files.ts";
 import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
 import { openStore } from "./store/open-store.ts";
 import { repositoryKey } from "./store/repository-key.ts";
+import { namesOf } from "./store/sqlite/put-back.ts";
+import { KnownRuns } from "./web/known-runs.ts";
 import { leftProofJudge } from "./web/left-proof.ts";
 import { listen, stopListening } from "./web/listen.ts";
 import { JobRights } from "./web/oidc/job-rights.ts";
@@ -73,6 +78,9 @@ export async function startInstance(options: {
   if (!self) throw new Error(`there is no instance named ${name} in ${config.file}`);
 
   const identity = takeInstanceName(stateDirectory, name);
+  const files = ["host-id", "locks", "runs", "compile-cache"].map((file) => join(stateDirectory, file));
+  if (config.store.engine === "sqlite") files.push(...namesOf(config.store.path));
+  narrow(files, (path, error) => log.warn(`other users may read ${path}: ${error.message}`));
   const host = hostId(stateDirectory);
   const registry = new RunRegistry(stateDirectory);
   const metrics = new Metrics({ instance: name, targets });
@@ -101,7 +109,11 @@ export async function startInstance(options: {
   const apps = previous ? ([app, newApp(previous)] as const) : ([app] as const);
   const webhook = new WebhookConfigClient(app, secret);
   const deliveries = new DeliveryLogClient(app, clock, budget);
-  await registerTargets(store, targets, await githubTime(environment.githubApiUrl, clock));
+  const stopping = new AbortController();
+  const { timed } = await watchTargets({
+    ...{ store, targets, clock, signal: stopping.signal },
+    githubTime: () => githubTime(environment.githubApiUrl),
+  });
 
   const pageUrl = (id: string) => `${config.public_url ?? config.door?.url ?? self.url}/deployments/${id}`;
   const pool = new RunnerPool(
@@ -165,22 +177,23 @@ export async function startInstance(options: {
     reach,
     notices,
     onTakeOver: () => {
-      const looked = looks.everywhere();
+      void looks.everywhere();
       broadcast.now();
-      return looked;
     },
-    onSwitched: () => looks.catchUp(),
+    onSwitched: () => void looks.catchUp(),
     onChecked: (...check) => metrics.checked(...check),
     storeFails: () => alerts.storeFails,
     log,
   });
   const tokens = new TokenVerifier({ ...config.oidc, clock });
   const jobs = new JobRights({ access, clock });
+  const runs = new KnownRuns(store, { access, clock });
   const judgeProof = leftProofJudge({
     secret: (variable) => env[variable],
     tokens,
     audience: config.oidc.audience,
     jobs,
+    runs,
   });
   const looks = new RecurringLooks({
     store,
@@ -200,6 +213,17 @@ export async function startInstance(options: {
       // Through a shared door anyone answers, and a failure says nothing of the active endpoint.
       delivered: (...sample) => config.door ?? failover.checker.delivered(...sample),
     }),
+  });
+
+  const gaps = new RunGaps({
+    store,
+    clock,
+    log,
+    targets,
+    acceptor,
+    access,
+    lease: failover.controller.lease,
+    waitMs: config.failover.order_wait,
   });
 
   const retention = new Retention({
@@ -258,6 +282,7 @@ export async function startInstance(options: {
     deliveries,
     tokens,
     jobs,
+    runs,
     judgeProof,
     pageUrl,
     draining: () => draining,
@@ -266,11 +291,13 @@ export async function startInstance(options: {
   const server = createWebServer(handle, { tls, log });
   const door = createWebServer(handle, { tls, log });
   const address = await listen(server, self.listen);
+  pool.warm();
   dispatcher.start();
   await releaseOutbox(store, GITHUB_OUTBOX, name);
   outbox.start();
   reach.start();
   failover.start(server);
+  gaps.start();
   live.attach(server);
   live.attach(door);
   retention.start();
@@ -284,11 +311,12 @@ export async function startInstance(options: {
     address,
     routes: handle.routes,
     async stop() {
+      stopping.abort();
       const doorClosed = stopListening(door);
       await failover.handOver();
       draining = true;
       live.close();
-      await Promise.all([looks.close(), broadcast.close(), retention.close()]);
+      await Promise.all([looks.close(), gaps.close(), broadcast.close(), retention.close()]);
       reach.close();
       await Promise.all([failover.close(), alerts.close()]);
       const closed = stopListening(server);
@@ -301,6 +329,7 @@ export async function startInstance(options: {
         for (const one of [server, door]) one.closeAllConnections();
       }, DRAIN_MS).unref();
       await Promise.all([closed, doorClosed]);
+      await timed;
       await store.close();
       identity.lock.release();
       log.info("stopped");

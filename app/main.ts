@@ -1,15 +1,15 @@
 /** The command line: one instance (`--instance NAME`), all of this host's (no argument), or a check (`--check`). */
-import { flushCompileCache } from "node:module";
+import { enableCompileCache, flushCompileCache } from "node:module";
 import { parseArgs } from "node:util";
 import { systemClock } from "./clock.ts";
+import { compileCache } from "./config/compile-cache.ts";
 import { addEnvFile, ENV_FILE } from "./config/env-file.ts";
-import { missingCredentials } from "./config/environment.ts";
+import { isFirstRun, missingCredentials } from "./config/environment.ts";
 import { configWarnings, loadConfig } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
-import { type Instance, startInstance } from "./instance.ts";
+import type { Instance } from "./instance.ts";
 import { createLog } from "./log.ts";
-import { firstRun, isFirstRun } from "./setup/first-run.ts";
-import { startAll } from "./start.ts";
+import { keepFilesPrivate } from "./run/private-files.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `Usage: node app/main.ts [--instance NAME] [--check] [--help] [--version]
@@ -25,6 +25,7 @@ The configuration is twinhook.yml, or the file that TWINHOOK_CONFIG names.`;
 const UNUSABLE = 78;
 
 async function main(): Promise<void> {
+  keepFilesPrivate(process.env);
   const { values } = parseArgs({
     options: {
       instance: { type: "string" },
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
   const name = values.instance ?? process.env.TWINHOOK_INSTANCE;
   if (name === undefined && !values.check && isFirstRun(process.env)) {
     const log = createLog(process.env.LOG_LEVEL || "info", null);
+    const { firstRun } = await import("./setup/first-run.ts");
     await firstRun({ env: process.env, clock: systemClock, log, print: (line) => console.log(line) });
     addEnvFile(process.env, ENV_FILE);
   }
@@ -55,7 +57,11 @@ async function main(): Promise<void> {
   }
 
   const log = createLog(config.environment.logLevel, name ?? null);
-  if (name === undefined) return startAll({ config, env: handedOn, log, clock: systemClock });
+  // Each kind of process loads only its own modules: most of the cost of a start is loading.
+  if (name === undefined) {
+    const { startAll } = await import("./start.ts");
+    return startAll({ config, env: handedOn, log, clock: systemClock });
+  }
   if (!config.instances.some((instance) => instance.name === name))
     throw new ConfigError([
       {
@@ -86,6 +92,10 @@ async function main(): Promise<void> {
   // The supervisor went without a word, perhaps before this was loaded: its instances must not stay behind unwatched.
   process.on("disconnect", () => stop("disconnect"));
   if (process.connected === false) stop("disconnect");
+  // Its runners use it as well.
+  process.env.NODE_COMPILE_CACHE ||= compileCache(config.stateDirectory);
+  enableCompileCache(process.env.NODE_COMPILE_CACHE);
+  const { startInstance } = await import("./instance.ts");
   instance = await startInstance({ config, name, clock: systemClock, log, env: process.env });
   // Now, since an instance may be killed.
   flushCompileCache();

@@ -1,8 +1,9 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { hostname } from "node:os";
-import { join } from "node:path";
-import { execaNode } from "execa";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
+import { compileCache } from "./config/compile-cache.ts";
 import { localUrl } from "./config/listen-address.ts";
 import { type Config, configWarnings } from "./config/load.ts";
 import type { InstanceConfig } from "./config/schema.ts";
@@ -56,8 +57,8 @@ export async function startAll({
       abort.abort();
     });
   const cached = {
-    // What Node has compiled once: an instance that is started again is there in half the time.
-    NODE_COMPILE_CACHE: join(config.stateDirectory, "compile-cache"),
+    // Here, and not by the instance alone, so that the cache also holds what it loads first.
+    NODE_COMPILE_CACHE: compileCache(config.stateDirectory),
     ...env,
   };
   await Promise.all(
@@ -71,23 +72,26 @@ async function keepRunning(
 ): Promise<void> {
   const { name } = instance;
   let pause = FIRST_PAUSE_MS;
+  const rest = async () => {
+    await clock.sleep(pause, signal).catch(() => {});
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+  };
   while (!signal.aborted) {
     const startedAt = clock.monotonic();
-    const child = execaNode(new URL("./main.ts", import.meta.url), ["--instance", name], {
-      // Its own session, so that Ctrl-C reaches it once, through us.
-      detached: true,
-      stdin: "ignore",
-      stdout: "inherit",
-      stderr: "inherit",
-      ipc: true,
-      env,
-      extendEnv: false,
-      buffer: false,
-      reject: false,
-      nodeOptions: [...INSTANCE_OPTIONS],
-      // Execa would kill after 5 s what may take STOP_LIMIT_MS to hand over and to finish.
-      forceKillAfterDelay: false,
-    });
+    let child: ChildProcess;
+    try {
+      child = fork(new URL("./main.ts", import.meta.url), ["--instance", name], {
+        // Its own session, so that Ctrl-C reaches it once, through us.
+        detached: true,
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+        env,
+        execArgv: [...INSTANCE_OPTIONS],
+      });
+    } catch (error) {
+      log.error({ name, err: error, pauseMs: pause }, "no process can be made; retry after the pause");
+      await rest();
+      continue;
+    }
     const identity = identify(child.pid as number);
     log.info({ name, pid: child.pid }, "instance started");
     const stop = () => {
@@ -109,7 +113,8 @@ async function keepRunning(
       },
       () => {},
     );
-    const { exitCode, signal: endedBy } = await child;
+    // Where no process can be made, none exits: then the error is the reason.
+    const [exitCode, endedBy] = await once(child, "exit").catch((error) => [error.code, null]);
     watch.abort();
     signal.removeEventListener("abort", stop);
     if (signal.aborted) break;
@@ -119,8 +124,7 @@ async function keepRunning(
       { name, exitCode, signal: endedBy, pauseMs: pause },
       "instance died; it is started again after the pause",
     );
-    await clock.sleep(pause, signal).catch(() => {});
-    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+    await rest();
   }
   log.info({ name }, "instance stopped");
 }

@@ -10,12 +10,15 @@ export interface RunReference {
  * The body of `POST /api/deployments`, as the Action sends it.
  * `repository` is `owner/name`, `sha` 40 hexadecimal digits, `ref` a full ref (`refs/heads/main`),
  * `workflow` the path of the workflow file. `via` is the run that sends the request (default: the run itself).
+ * `run_number` is the number of the run among the runs of `run_workflow` (default: of `workflow`).
  */
 export interface DeploymentRequest extends RunReference {
   repository: string;
   environment: string;
   /** Needed where the environment has several targets. */
   target?: string;
+  run_number?: number;
+  run_workflow?: string;
   via?: RunReference;
   sha: string;
   ref: string;

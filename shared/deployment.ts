@@ -46,7 +46,7 @@ export interface Deployment {
   run_by: string | null;
   attempt: number;
   exit_code: number | null;
-  /** Why it ended as it did, in words; null while nothing needs saying. */
+  /** Why it ended as it did, or what it waits for, in words; null while nothing needs saying. */
   reason: string | null;
   accepted_at: string;
   started_at: string | null;

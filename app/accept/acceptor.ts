@@ -8,8 +8,11 @@ import { commit } from "./commit.ts";
 
 /** The largest number of arrivals that share one commit. */
 const MAX_BATCH = 128;
-/** GitHub gives up after 10 s; an honest 503 well before that shows as failed in its log, and is caught up. */
-const COMMIT_LIMIT_MS = 5_000;
+/**
+ * How long an arrival waits for its commit before it is refused. GitHub gives up after 10 s, and the proxy of
+ * app/setup/README.md after 4 s: only a 503 that comes before makes the proxy ask the other instance at once.
+ */
+export const COMMIT_LIMIT_MS = 3_000;
 
 interface Waiting {
   arrival: Arrival;
@@ -51,7 +54,7 @@ export class Acceptor {
 
   /**
    * Resolves once the arrival is on disk.
-   * @throws {StoreUnavailableError} when it could not be committed within 5 s. It may be committed yet, which
+   * @throws {StoreUnavailableError} when it could not be committed within {@link COMMIT_LIMIT_MS}. It may be committed yet, which
    * does no harm: the same event or request, sent again, finds it.
    */
   accept(arrival: Arrival): Promise<Accepted> {

@@ -16,6 +16,8 @@ export interface RunFacts {
   actor: string | null;
   /** The first line of the commit's message; null where the route does not say. */
   commitTitle: string | null;
+  /** The run's number among the runs of its workflow (a path); null where the route does not say. */
+  numbered: { workflow: string; number: number } | null;
 }
 
 /** One message that arrived, judged against the configuration but not yet against the store. */
@@ -36,6 +38,8 @@ export interface Arrival {
   payload: string | null;
   /** The attempt of the run that sent the request: a higher one asks for a retry. */
   viaRunAttempt: number | null;
+  /** Whether nothing more is to come of the run's number that a target waits for. */
+  settles?: boolean;
   /** The GitHub Deployment that the request lay in; the App reports on it, and makes none of its own. */
   githubDeploymentId?: string;
 }

@@ -133,7 +133,7 @@ class Batch {
       .execute();
   }
 
-  /** Adds what is new to a known deployment: the event tells the commit's title, a request that an Action asked. */
+  /** Adds what is new to a known deployment: the event tells title and number, a request that an Action asked. */
   async #complete(
     existing: ExistingDeployment,
     { facts, viaRunAttempt }: Arrival & { facts: RunFacts },
@@ -141,13 +141,17 @@ class Batch {
     const commit_title = existing.commit_title ?? facts.commitTitle;
     // A higher attempt than the first is for the retry to note, which it may ask for.
     const via_run_attempt = existing.via_run_attempt ?? (viaRunAttempt === null ? null : 1);
-    if (commit_title === existing.commit_title && via_run_attempt === existing.via_run_attempt) return;
-    Object.assign(existing, { commit_title, via_run_attempt });
-    await this.#trx
-      .updateTable("deployments")
-      .set({ commit_title, via_run_attempt })
-      .where("id", "=", existing.id)
-      .execute();
+    const number = existing.run_number ?? facts.numbered?.number ?? null;
+    if (
+      commit_title === existing.commit_title &&
+      via_run_attempt === existing.via_run_attempt &&
+      number === (existing.run_number ?? null)
+    )
+      return;
+    const run_workflow = existing.run_workflow ?? facts.numbered?.workflow ?? null;
+    const added = { commit_title, via_run_attempt, run_number: number, run_workflow };
+    Object.assign(existing, added);
+    await this.#trx.updateTable("deployments").set(added).where("id", "=", existing.id).execute();
   }
 
   async write(): Promise<void> {

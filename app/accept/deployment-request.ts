@@ -17,6 +17,8 @@ export const requestByAction = z.object({
   environment: text(255),
   target: text(100).optional(),
   ...runReference,
+  run_number: z.int().positive().optional(),
+  run_workflow: text(300).optional(),
   via: z.object(runReference).optional(),
   sha: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, { message: "a full commit sha in lower case" }),
   ref: text(300),
@@ -123,6 +125,10 @@ export function requestFacts(request: ParsedRequest): RunFacts {
     workflow: request.workflow ?? null,
     actor: request.actor ?? null,
     commitTitle: null,
+    numbered:
+      request.run_number === undefined
+        ? null
+        : { workflow: request.run_workflow ?? request.workflow ?? "", number: request.run_number },
   };
 }
 

@@ -27,6 +27,9 @@ export function deliveryRow(arrival: Arrival, result: Accepted, by: AcceptedBy):
     outcome: result.outcome,
     reason: result.reason,
     deployment_ids: JSON.stringify(result.deployments.map(({ id }) => id)),
+    run_number: arrival.facts?.numbered?.number ?? null,
+    run_workflow: arrival.facts?.numbered?.workflow ?? null,
+    settles: arrival.settles ? 1 : null,
   };
 }
 
@@ -82,5 +85,10 @@ export function deploymentRow(
     lease_until: null,
     lock: null,
     github_deployment_id: arrival.githubDeploymentId ?? null,
+    run_number: facts.numbered?.number ?? null,
+    run_workflow: facts.numbered?.workflow ?? null,
+    order_gap: null,
+    order_cleared_at: null,
+    order_note: null,
   } satisfies Insertable<DeploymentRow>;
 }

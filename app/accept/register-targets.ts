@@ -3,11 +3,16 @@ import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 
 /**
- * Notes since when each configured target is watched (`now`, in ms, cut to whole seconds as GitHub's times are),
- * unless it is on record already, and forgets it for targets that are gone, so that one that comes back is new.
+ * Notes since when each configured target is watched (`now`, in ms, cut to whole seconds as GitHub's times are; null
+ * while that is not known), unless it is on record already, and forgets it for targets that are gone, so that one that
+ * comes back is new.
  */
-export function registerTargets(store: Store, targets: readonly TargetConfig[], now: number): Promise<void> {
-  const watch_from = Math.floor(now / 1000) * 1000;
+export function registerTargets(
+  store: Store,
+  targets: readonly TargetConfig[],
+  now: number | null,
+): Promise<void> {
+  const watch_from = now === null ? null : Math.floor(now / 1000) * 1000;
   const configured = new Set(targets.map((t) => `${repositoryKey(t.repository)}\n${t.name}`));
   return store.write(async (trx) => {
     const known = await trx.selectFrom("targets").select(["repository", "target", "watch_from"]).execute();

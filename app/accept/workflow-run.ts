@@ -16,6 +16,7 @@ const workflowRunEvent = z.object({
   workflow_run: z.object({
     id,
     run_attempt: id.nullish().transform((value) => value ?? 1),
+    run_number: id.nullish().catch(null),
     path: text.nullish(),
     event: text,
     head_branch: text.nullish(),
@@ -44,6 +45,8 @@ export function parseWorkflowRun(payload: unknown): WorkflowRunEvent {
 export interface JudgedRun extends Pick<Arrival, "ignored" | "repository" | "action"> {
   facts: RunFacts;
   targets: TargetConfig[];
+  /** Whether a target names the workflow, and the run has ended or is none that any target waits for. */
+  settles: boolean;
 }
 
 /**
@@ -63,41 +66,61 @@ export function judgeWorkflowRun(event: WorkflowRunEvent, configured: readonly T
     workflow: run.path ?? null,
     actor: run.actor?.login ?? null,
     commitTitle: run.head_commit ? titleOf(run.head_commit.message) : null,
+    numbered: run.run_number ? { workflow: pathOf(run.path), number: run.run_number } : null,
   } satisfies RunFacts;
   const here = configured.filter((t) => repositoryKey(t.repository) === repositoryKey(repository.full_name));
   const { targets, ignored } = choose(event, here);
-  return { facts, targets, ignored, repository: repositoryKey(repository.full_name), action: event.action };
+  const settles =
+    here.some(({ workflow }) => workflow === pathOf(run.path)) &&
+    (event.action === "completed" || whyNever(event, here) !== null);
+  const key = repositoryKey(repository.full_name);
+  return { facts, targets, ignored, settles, repository: key, action: event.action };
 }
 
 function choose(
-  { action, workflow_run: run, repository }: WorkflowRunEvent,
+  event: WorkflowRunEvent,
   here: TargetConfig[],
 ): { targets: TargetConfig[]; ignored: string | null } {
+  const { action, workflow_run: run } = event;
   const ignore = (ignored: string) => ({ targets: [], ignored });
   if (action !== "completed") return ignore(`the run is not completed (action ${action})`);
   if (run.conclusion !== "success")
     return ignore(`the run did not succeed (conclusion ${run.conclusion ?? "none"})`);
-  if (run.head_repository?.id !== repository.id)
-    return ignore("the run's code is another repository's (a fork)");
-  if (here.length === 0) return ignore(`no target is configured for ${repository.full_name}`);
-  const rules: [string, (target: TargetConfig) => boolean][] = [
-    [`no target names the workflow ${pathOf(run.path) || "(none)"}`, (t) => t.workflow === pathOf(run.path)],
+  const never = whyNever(event, here);
+  if (never !== null) return ignore(never);
+  return {
+    targets: here.filter((target) => rulesFor(run).every(([, allows]) => allows(target))),
+    ignored: null,
+  };
+}
+
+/** Why no target wants this run, however it ends; null where one may. */
+function whyNever({ workflow_run: run, repository }: WorkflowRunEvent, here: TargetConfig[]): string | null {
+  if (run.head_repository?.id !== repository.id) return "the run's code is another repository's (a fork)";
+  if (here.length === 0) return `no target is configured for ${repository.full_name}`;
+  let left = here;
+  for (const [reason, allows] of rulesFor(run)) {
+    left = left.filter(allows);
+    if (left.length === 0) return reason;
+  }
+  return null;
+}
+
+/** What a target asks of a run, each with what is said where none is left that allows it. */
+function rulesFor(run: WorkflowRunEvent["workflow_run"]): [string, (target: TargetConfig) => boolean][] {
+  const path = pathOf(run.path);
+  return [
+    [`no target names the workflow ${path || "(none)"}`, (t) => t.workflow === path],
     [
       `no target of it allows the branch ${run.head_branch}`,
       (t) => t.branches.includes(run.head_branch ?? ""),
     ],
     [`no target of it allows runs started by ${run.event}`, (t) => t.events.includes(run.event)],
   ];
-  let left = here;
-  for (const [reason, allows] of rules) {
-    left = left.filter(allows);
-    if (left.length === 0) return ignore(reason);
-  }
-  return { targets: left, ignored: null };
 }
 
 /** GitHub appends `@ref` to the path of a workflow in some events. */
-function pathOf(path: string | null | undefined): string {
+export function pathOf(path: string | null | undefined): string {
   return (path ?? "").replace(/@.*$/, "");
 }
 

@@ -100,10 +100,11 @@ export class AlertSender {
   }
 
   async #look(): Promise<void> {
-    const { store, clock, channels } = this.#o;
+    const { store, channels } = this.#o;
     const at = await nextDigest(store);
-    if (at !== null && at <= clock.now()) await makeMessages(store, channels);
-    else if (at !== null) this.#lookIn(Math.min(at - clock.now(), IDLE_LOOK_MS));
+    const now = at === null ? 0 : await store.now(store.read);
+    if (at !== null && at <= now) await makeMessages(store, channels);
+    else if (at !== null) this.#lookIn(Math.min(at - now, IDLE_LOOK_MS));
     // Changes wake only those who have someone to tell.
     if (channels.length === 0) this.#lookIn(IDLE_LOOK_MS);
     // Another instance may have made messages, or a channel that is gone have left some.

@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { AlertKind } from "../config/alert-kinds.ts";
 import { NotControllerError } from "../failover/controller-lease.ts";
 import type { Failover } from "../failover/failover.ts";
-import type { HealthStatus } from "../failover/health-window.ts";
+import type { Health } from "../failover/health-window.ts";
 import type { Notice, Notices } from "../failover/notices.ts";
 import { readSwitchboard } from "../failover/switchboard.ts";
 import type { AlertFacts } from "../queue/alert-facts.ts";
@@ -48,7 +48,8 @@ export class ConditionWatch {
   #startedAt = 0;
   /** Until when an endpoint that shut down is expected back (monotonic). */
   #planned = new Map<string, number>();
-  #outOfSyncSince: number | undefined;
+  /** Wall clock to tell, monotonic to measure. */
+  #outOfSync: { since: number; sinceMonotonic: number } | undefined;
   #deviation: (Extract<Notice, { type: "webhook_deviated" }> & { at: number }) | undefined;
 
   constructor(options: ConditionWatchOptions) {
@@ -87,7 +88,7 @@ export class ConditionWatch {
     const { store, failover } = this.#o;
     this.#notePlanned();
     if (!failover.controller.held) {
-      this.#outOfSyncSince = undefined;
+      this.#outOfSync = undefined;
       return;
     }
     const conditions = await store.read
@@ -117,8 +118,9 @@ export class ConditionWatch {
       if (failover.checker.isLeaving(name)) this.#planned.set(name, clock.monotonic() + PLANNED_MS);
   }
 
-  #isLost(name: string, status: HealthStatus): boolean {
+  #isLost(name: string, { status, stale }: Health): boolean {
     const now = this.#o.clock.monotonic();
+    if (stale) return false;
     if (status === "unknown") return now - this.#startedAt > START_MS;
     return status === "unhealthy" && now > (this.#planned.get(name) ?? Number.NEGATIVE_INFINITY);
   }
@@ -126,7 +128,7 @@ export class ConditionWatch {
   #lost(): Opening[] {
     const { clock, failover } = this.#o;
     const endpoints = failover.checker.observe();
-    const lost = endpoints.filter(({ name, health }) => this.#isLost(name, health.status));
+    const lost = endpoints.filter(({ name, health }) => this.#isLost(name, health));
     const sinceOf = (monotonic: number | null) =>
       Math.round(clock.now() - (monotonic === null ? 0 : clock.monotonic() - monotonic));
     const each = lost.map(
@@ -177,11 +179,16 @@ export class ConditionWatch {
         facts: { found: this.#deviation.found, wanted: this.#deviation.wanted, cause: "changed" },
         since: this.#deviation.at,
       });
-    if (found === wanted) this.#outOfSyncSince = undefined;
-    else this.#outOfSyncSince ??= clock.now();
-    const since = this.#outOfSyncSince;
-    if (since !== undefined && clock.now() - since >= SYNC_MS && openings.length === 0)
-      openings.push({ kind, subject: "", facts: { found, wanted, cause: "not_taken" }, since });
+    if (found === wanted) this.#outOfSync = undefined;
+    else this.#outOfSync ??= { since: clock.now(), sinceMonotonic: clock.monotonic() };
+    const lasting = this.#outOfSync;
+    if (lasting && clock.monotonic() - lasting.sinceMonotonic >= SYNC_MS && openings.length === 0)
+      openings.push({
+        kind,
+        subject: "",
+        facts: { found, wanted, cause: "not_taken" },
+        since: lasting.since,
+      });
     const open = conditions.find((one) => one.kind === kind);
     const settled = open && found === wanted && (board.webhook_verified_at ?? 0) > open.since;
     const facts = { found, wanted, cause: "changed" as const };

@@ -159,8 +159,17 @@ const WRITERS: Writers = {
       "Nothing for these. If no instance was down at that time, look at GitHub's list of deliveries (App settings, Advanced) for what it saw.",
   }),
 
-  store_not_writable: ({ instance, reason }, { state }) =>
-    state === "resolved"
+  store_not_writable: ({ instance, reason }, { state }) => {
+    if (state === "event")
+      return {
+        title: "The store's file was lost, and is back",
+        cause: `${instance}: ${reason}.`,
+        effect:
+          "Nothing that was accepted is lost. Nothing was accepted while it was away; what GitHub could not deliver then is fetched from its log.",
+        remedy:
+          "Find out what removed it (a cleaner, a restore, a person), and keep that away from the store's folder.",
+      };
+    return state === "resolved"
       ? {
           title: "The store can be written to again",
           cause: `${instance} can commit again. Before: ${reason}`,
@@ -175,7 +184,8 @@ const WRITERS: Writers = {
             "Nothing is accepted or begun. Commands that run go on, and their results are kept until they can be recorded.",
           remedy:
             "Mend what the cause says (such as a full disk or a lost database). Service resumes by itself.",
-        },
+        };
+  },
 
   test: ({ who }) => ({
     title: "This is a test alert",

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
+import { type Clock, isoTime } from "../clock.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
 import type { Store } from "../store/store.ts";
 import type { Channel } from "./channels/channel.ts";
@@ -74,6 +74,7 @@ export class StoreWatch {
       await store.probe(PROBE_LIMIT_MS);
       this.#failing = undefined;
       if (this.#told) await this.#over(this.#told);
+      if (store.engine === "sqlite") await this.#tellOfCopies();
     } catch (error) {
       const reason = (error as Error).message;
       this.#failing ??= { since: clock.now(), sinceMonotonic: clock.monotonic(), reason };
@@ -82,6 +83,38 @@ export class StoreWatch {
       const others = failingPeers();
       if (this.#told || !lasts || preferred.some((name) => others.includes(name))) return;
       this.#tell({ since, reason });
+    }
+  }
+
+  /** A file that was deleted and put back may have been away too shortly for anybody to notice. */
+  async #tellOfCopies(): Promise<void> {
+    const { store, clock, instance, log } = this.#o;
+    const copies = await store.read
+      .selectFrom("store_copies")
+      .select(["id", "made_at"])
+      .where("replaced", "=", 0)
+      .where("told_at", "is", null)
+      .execute();
+    for (const { id, made_at } of copies) {
+      const first = await store.write(async (trx) => {
+        const { numUpdatedRows } = await trx
+          .updateTable("store_copies")
+          .set({ told_at: clock.now() })
+          .where("id", "=", id)
+          .where("told_at", "is", null)
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) return false;
+        const reason =
+          "its file was deleted or replaced while it was in use, and was put back with all that it held";
+        const alert = { kind: "store_not_writable", state: "event", subject: "", since: made_at } as const;
+        await raiseAlert(trx, store, { ...alert, facts: { instance, reason } });
+        return true;
+      });
+      if (first)
+        log.error(
+          { copy: id, at: isoTime(made_at) },
+          "the store's file was deleted while it was in use, and was put back; find out what deleted it",
+        );
     }
   }
 

@@ -153,6 +153,12 @@ function readPrivateKey(value: string | null, path: string | null, problem: Repo
   }
 }
 
+/** Whether nothing at all is said of a GitHub App, so that one is to be made. */
+export function isFirstRun(env: NodeJS.ProcessEnv): boolean {
+  const { environment, problems } = readEnvironment(env);
+  return environment.appId === null && environment.privateKey === null && problems.length === 0;
+}
+
 /** What an instance cannot start without, each with where to get it. */
 export function missingCredentials(environment: Environment): ConfigProblem[] {
   const problems: ConfigProblem[] = [];

@@ -103,6 +103,7 @@ const failover = z.strictObject({
   // Every sample in it is looked at several times a second.
   window: durationFrom("10s", "10m").default(parseDuration("60s")),
   lease_ttl: durationAbove("500ms", "2s"),
+  order_wait: durationOf("60s"),
 });
 
 const retry = z.strictObject({

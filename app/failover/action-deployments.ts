@@ -102,26 +102,29 @@ export class ActionDeployments implements Look {
   async collect(signal: AbortSignal): Promise<Collected> {
     const { store, clock, targets, lease, log } = this.#o;
     const begun = clock.now();
+    /** When GitHub gave the first list, by its clock. */
+    let told = Number.POSITIVE_INFINITY;
     const due = await this.#scan.next();
-    const seen = new Set<{ repository: string }>();
+    const seen = new Map<{ repository: string }, number | null>();
     const watched = await watchedSince(store, targets);
     const left: LeftDeployment[] = [];
     const { found, failure } = await lookAtEach(
       due,
-      async ({ place, scannedAt }) => {
+      async ({ place, seenAt }) => {
         const { repository } = place;
         const octokit = await this.#o.access.octokit(repository);
-        const since = (scannedAt ?? begun - LOOK_BACK_MS) - OVERLAP_MS;
-        const leftHere = await this.#list(octokit, repository, since, signal);
+        const since = (seenAt ?? begun - LOOK_BACK_MS) - OVERLAP_MS;
+        const { left: leftHere, at } = await this.#list(octokit, repository, since, signal);
+        told = Math.min(told, at ?? told);
         left.push(...leftHere);
         const { arrivals, open } = await this.#judgeNew(octokit, leftHere, watched, signal);
         // Whose run has not ended yet is looked at again the next time, and not in its turn.
-        if (open.every(({ createdAt }) => createdAt < begun - SAY_FOR_MS)) seen.add(place);
+        if (open.every(({ createdAt }) => createdAt < (at ?? begun) - SAY_FOR_MS)) seen.set(place, at);
         return arrivals;
       },
       ({ place }, problem) => {
         const { repository } = place;
-        seen.add(place);
+        seen.set(place, null);
         this.#o.access.forget(repository);
         // Once is enough for something that is looked at every minute.
         if (!this.#refused.has(repository))
@@ -130,17 +133,18 @@ export class ActionDeployments implements Look {
       },
       "Deployments: write",
     );
+    const by = Number.isFinite(told) ? told : begun;
     return {
       arrivals: found,
       failure,
       done: async (results) => {
-        await this.#scan.done(due, (place) => seen.has(place), begun);
-        if (failure === undefined) await recordLook(lease, PARKED_SCAN, begun, results);
+        await this.#scan.done(due, seen, begun);
+        if (failure === undefined) await recordLook(lease, PARKED_SCAN, by, results);
         const listed = new Set(left.map(({ guid }) => guid));
         const known = new Set([...this.#lists.values()].flatMap((list) => list.left.map(({ guid }) => guid)));
         for (const guid of this.#answered) if (!known.has(guid)) this.#answered.delete(guid);
         const older = this.#open.filter(
-          ({ guid, createdAt }) => !listed.has(guid) && createdAt > begun - SAY_FOR_MS,
+          ({ guid, createdAt }) => !listed.has(guid) && createdAt > by - SAY_FOR_MS,
         );
         const all = [...older, ...left];
         try {
@@ -152,15 +156,15 @@ export class ActionDeployments implements Look {
     };
   }
 
-  /** The requests that were left in a repository since then (ms). */
+  /** The requests that were left in a repository since then (ms), and when GitHub began to tell them, by its clock. */
   async #list(octokit: Octokit, repository: string, since: number, signal: AbortSignal) {
     const before = this.#lists.get(repository);
     const etag = before && before.since <= since ? before.etag : null;
-    const listed = await leftDeployments(octokit, repository, { since, etag }, signal);
+    const { listed, at } = await leftDeployments(octokit, repository, { since, etag }, signal);
     const { left } = listed ?? (before as Listed);
     const recent = left.filter(({ createdAt }) => createdAt >= since);
     this.#lists.set(repository, { etag, since, ...listed, left: recent });
-    return recent;
+    return { left: recent, at };
   }
 
   /** What arrives by those that no look has accepted or refused yet, and which of them cannot be judged yet. */
@@ -190,18 +194,19 @@ export class ActionDeployments implements Look {
 }
 
 /**
- * The GitHub Deployments since then (ms) that hold a request; those that the App made hold a deployment's id. Null
- * when nothing has changed since GitHub gave the ETag.
+ * The GitHub Deployments since then (ms) that hold a request; those that the App made hold a deployment's id. No list
+ * when nothing has changed since GitHub gave the ETag. `at` is when GitHub began to tell them, by its clock.
  */
 async function leftDeployments(
   octokit: Octokit,
   repository: string,
   { since, etag }: { since: number; etag: string | null },
   signal: AbortSignal,
-): Promise<Pick<Listed, "etag" | "left"> | null> {
+): Promise<{ listed: Pick<Listed, "etag" | "left"> | null; at: number | null }> {
   const left: LeftDeployment[] = [];
+  let at: number | null = null;
   for (let page = 1; ; page++) {
-    const answer = await ifChanged(() =>
+    const { answer, at: answeredAt } = await ifChanged(() =>
       octokit.request("GET /repos/{owner}/{repo}/deployments", {
         ...ownerAndName(repository),
         task: GITHUB_TASK,
@@ -211,7 +216,8 @@ async function leftDeployments(
         request: callLimit(signal),
       }),
     );
-    if (!answer) return null;
+    at ??= answeredAt;
+    if (!answer) return { listed: null, at };
     const { data, headers } = answer;
     for (const { id, payload, created_at } of data) {
       const createdAt = Date.parse(created_at);
@@ -227,6 +233,6 @@ async function leftDeployments(
         });
     }
     if (data.length < PER_PAGE || Date.parse(data.at(-1)?.created_at ?? "") < since)
-      return { left, etag: page === 1 ? (headers.etag ?? null) : null };
+      return { listed: { left, etag: page === 1 ? (headers.etag ?? null) : null }, at };
   }
 }

@@ -41,13 +41,10 @@ export interface ActiveEndpointOptions {
   /** Whether the webhook secret is being changed, and the previous one still counts. */
   secretChanges: boolean;
   notices: Notices;
-  /** Called when this instance has become the controller. Resolves when all was looked at that may have been missed. */
-  onTakeOver: () => Promise<void>;
-  /**
-   * Called when GitHub has taken another URL, and again when all it sent to the old one has ended. Resolves when
-   * what it could not deliver until then has been accepted.
-   */
-  onSwitched: () => Promise<void>;
+  /** Called when this instance has become the controller. */
+  onTakeOver: () => void;
+  /** Called when GitHub has taken another URL, and again when all it sent to the old one has ended. */
+  onSwitched: () => void;
   log: Logger;
 }
 
@@ -67,8 +64,8 @@ export class ActiveEndpoint {
 
   constructor(options: ActiveEndpointOptions) {
     this.#o = options;
-    const { store, clock, lease, github, notices, log } = options;
-    this.#missed = new MissedDeliveries({ store, lease, look: options.onSwitched });
+    const { clock, lease, github, notices, log } = options;
+    this.#missed = new MissedDeliveries(options.onSwitched);
     this.#sync = new WebhookSync({
       github,
       clock,
@@ -86,11 +83,11 @@ export class ActiveEndpoint {
   }
 
   /** This instance has become the controller. */
-  async tookOver(): Promise<void> {
+  tookOver(): void {
     this.#tookOverAt = this.#o.clock.monotonic();
     this.#repairDueAt = 0;
     this.#secretDue = this.#o.secretChanges;
-    await this.#missed.tookOver(this.#o.onTakeOver());
+    this.#o.onTakeOver();
   }
 
   /**
@@ -116,11 +113,6 @@ export class ActiveEndpoint {
     });
     if (decision.kind === "stay") await this.#stay(decision, active);
     else await this.#move(decision, active);
-  }
-
-  /** An endpoint's process is gone, and with it the deliveries that hung there. */
-  gone(endpoint: string): void {
-    this.#missed.gone(endpoint);
   }
 
   /** Where GitHub delivers to when this endpoint is active; undefined where it is not configured (any more). */
@@ -160,7 +152,7 @@ export class ActiveEndpoint {
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
     const wish = this.#wish(active);
     if (!wish) return;
-    if (this.#secretDue) this.#sync.want(wish);
+    if (this.#secretDue) this.#sync.want(wish, { newSecret: true });
     else this.#sync.repair(wish);
   }
 
@@ -175,7 +167,6 @@ export class ActiveEndpoint {
     const change = { from_endpoint: from, to_endpoint: to, kind, reason, decided_at: decidedAt };
     await this.#o.lease.write(async (trx) => {
       await recordDecision(trx, { ...change, decided_by: instance, detected_at: detectedAt });
-      if (kind === "failover") await this.#missed.decided(trx);
       await alertOfChange(trx, store, {
         ...change,
         preferred: this.#o.endpoints[0]?.name === to,
@@ -212,7 +203,7 @@ export class ActiveEndpoint {
     const at = clock.now();
     const done = await lease.write((trx) => recordStep(trx, "switched_at", { ...wish, at }));
     // It was put right, or found done: what went elsewhere meanwhile is looked for as ever.
-    if (!done) return void this.#o.onSwitched();
+    if (!done) return this.#o.onSwitched();
     const { kind, from_endpoint: from, to_endpoint: to, detected_at } = done;
     notices.publish({
       type: "webhook_switched",
@@ -222,7 +213,7 @@ export class ActiveEndpoint {
       url: wish.url,
       durationMs: at - detected_at,
     });
-    this.#missed.switched({ from, kind, gone: this.#healthOf(from)?.gone ?? false });
+    this.#missed.switched();
   }
 
   async #onVerified(wish: Wish): Promise<void> {

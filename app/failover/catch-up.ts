@@ -128,7 +128,7 @@ export class CatchUp implements Look {
     while (!progress.listed) {
       const { rows, next, at } = await this.#page(progress, signal);
       progress.startedAt ??= at;
-      await this.#o.health.report(rows);
+      await this.#o.health.report(rows, at);
       for (const row of rows) if (isWanted(row, progress)) progress.rows.set(row.guid, row);
       const oldest = rows.at(-1)?.deliveredAt ?? 0;
       progress.listed = next === null || next === progress.cursor || oldest < progress.since;

@@ -56,11 +56,6 @@ export class Controller {
     return this.#active.urlOf(name);
   }
 
-  /** An endpoint's process is gone, and with it the deliveries that hung there. */
-  gone(endpoint: string): void {
-    this.#active.gone(endpoint);
-  }
-
   start(): void {
     this.#unwatch = this.#o.store.onChange(() => this.wake());
     this.wake();
@@ -117,7 +112,7 @@ export class Controller {
       this.#leaseDueAt = held
         ? now + thresholds.lease_ttl / 3
         : Math.min(now + thresholds.lease_ttl / 10, Math.max(now, this.#lease.freeAt));
-      if (taken) await this.#takeOver();
+      if (taken) this.#takeOver();
     }
     if (this.#lease.held) await this.#active.review();
   }
@@ -131,10 +126,10 @@ export class Controller {
     await this.#lease.release();
   }
 
-  async #takeOver(): Promise<void> {
+  #takeOver(): void {
     const { candidate, notices, log } = this.#o;
     log.info({ token: this.#lease.token }, `${candidate.instance} controls the webhook now`);
     notices.publish({ type: "controller", instance: candidate.instance, token: this.#lease.token });
-    await this.#active.tookOver();
+    this.#active.tookOver();
   }
 }

@@ -31,17 +31,23 @@ export const RECOVERY_PAUSE_MS = 10_000;
 
 /**
  * Decides which endpoint is to be active. A pure function of what is known: it moves only to a strictly better
- * endpoint, or back to a preferred one that has recovered; when all are down it stays.
+ * endpoint, or back to a preferred one that has recovered; when all are down it stays. It stays as well while the
+ * observer has not looked again after it stood still.
  */
 export function decide(situation: Situation): Decision {
   const { endpoints, active, pinned, forced, grace } = situation;
   const find = (name: string) => endpoints.find((endpoint) => endpoint.name === name);
   const current = find(active);
   const pin = pinned === null ? undefined : find(pinned);
-  const healthyElsewhere = endpoints.some((e) => e.name !== pin?.name && e.health.status === "healthy");
+  const isLost = (pin: ObservedEndpoint) =>
+    rank(pin, grace) === DOWN &&
+    endpoints.some((e) => e !== pin && e.health.status === "healthy" && !mayShare(pin, e, situation));
   const allDown = endpoints.every((endpoint) => rank(endpoint, grace) === DOWN);
   const stay = (reason: string, dropPin: boolean): Decision => ({ kind: "stay", reason, allDown, dropPin });
-  if (pin && (forced || rank(pin, grace) !== DOWN || !healthyElsewhere)) {
+  const stale = endpoints.filter(({ health }) => health.stale);
+  if (stale.length > 0)
+    return stay(`this instance stood still, and looks anew at ${stale.map((e) => e.name).join(", ")}`, false);
+  if (pin && (forced || !isLost(pin))) {
     if (pin.name === active) return stay(`${pin.name} is pinned`, false);
     return { kind: "switchover", to: pin.name, reason: `${pin.name} was pinned`, dropPin: false };
   }
@@ -66,7 +72,9 @@ export function decide(situation: Situation): Decision {
     ),
   );
   const recovered = preferred.find((endpoint) => hasRecovered(endpoint.health, situation));
-  if (recovered) return move("recovery", recovered.name, `${recovered.name} has recovered and is preferred`);
+  // By choice nobody leaves an endpoint whose last check failed: it may hang, and its next checks will tell.
+  if (recovered && !current?.health.consecutiveFailures)
+    return move("recovery", recovered.name, `${recovered.name} has recovered and is preferred`);
   if (allDown) return stay("no endpoint is up; the URL stays", dropPin);
   return stay(`${active} is ${current?.health.status ?? "unknown"}`, dropPin);
 }
@@ -81,17 +89,32 @@ function rank({ health: { status } }: ObservedEndpoint, grace: boolean): number 
 }
 
 /** The best endpoint that is strictly better than the current one, if any. */
-function best({ endpoints, grace, now }: Situation, current: ObservedEndpoint | undefined) {
+function best(situation: Situation, current: ObservedEndpoint | undefined) {
+  const { endpoints, grace, now } = situation;
   const limit = current ? rank(current, grace) : DOWN + 1;
   const candidates = endpoints.filter((endpoint) => {
     const { status, lastUnhealthyAt } = endpoint.health;
     if (endpoint === current || status === "unknown" || status === "unhealthy") return false;
     if (rank(endpoint, grace) >= limit) return false;
+    if (current && mayShare(current, endpoint, situation)) return false;
     // From one that still serves, nobody moves to one that was down a moment ago.
     const shaky = lastUnhealthyAt !== null && now - lastUnhealthyAt < RECOVERY_PAUSE_MS;
     return limit === DOWN || !shaky;
   });
   return candidates.sort((a, b) => rank(a, grace) - rank(b, grace))[0];
+}
+
+/**
+ * Whether `one` fails by its store alone, and `other` may have the same store. Instances notice at different times
+ * that a store fails, and that it is back. So `other` must prove again and again that it commits meanwhile.
+ */
+function mayShare(
+  one: ObservedEndpoint,
+  other: ObservedEndpoint,
+  { thresholds: { failover_threshold: enough } }: Situation,
+): boolean {
+  const proven = one.health.consecutiveFailures >= 2 * enough && other.health.consecutiveSuccesses > enough;
+  return one.health.storeFails && !proven;
 }
 
 function hasRecovered(health: Health, { thresholds: t, now }: Situation): boolean {

@@ -29,15 +29,18 @@ export class DeliveryHealth {
     this.#delivered = options.delivered;
   }
 
-  /** Takes note of rows of GitHub's log. The first ones are only where it begins. */
-  async report(rows: readonly LoggedDelivery[]): Promise<void> {
+  /**
+   * Takes note of rows of GitHub's log, which were read at `at` by its clock. The first ones are only where it begins.
+   */
+  async report(rows: readonly LoggedDelivery[], at: number): Promise<void> {
     const before = this.#newest;
     const ids = rows.map(({ id }) => BigInt(id));
     this.#newest = ids.reduce((newest, id) => (id > newest ? id : newest), before ?? 0n);
     if (before === undefined || !ids.some((id) => id > before)) return;
     const [board, last] = [await readSwitchboard(this.#store), await lastFailover(this.#store)];
     if (!board || (last && last.switched_at === null)) return;
-    const from = Math.max(this.#clock.now() - RECENT_MS, (last?.switched_at ?? 0) + LINGER_MS);
+    const ahead = at - this.#clock.now();
+    const from = Math.max(at - RECENT_MS, (last?.switched_at ?? 0) + ahead + LINGER_MS);
     for (const { id, deliveredAt, statusCode, durationMs } of rows)
       if (BigInt(id) > before && deliveredAt >= from)
         this.#delivered(board.active, statusCode >= 200 && statusCode < 400, durationMs);

@@ -37,8 +37,8 @@ export interface FailoverOptions {
   reach: GitHubReach;
   notices: Notices;
   /** Called when this instance has become the controller, and when GitHub has taken another URL. */
-  onTakeOver: () => Promise<void>;
-  onSwitched: () => Promise<void>;
+  onTakeOver: () => void;
+  onSwitched: () => void;
   /** Whether this instance cannot write to the store, to be told to the others. */
   storeFails: () => boolean;
   /** Called with the result of every check of an endpoint. */
@@ -77,6 +77,7 @@ export class Failover {
         this.#record.checked(name, ok, ms);
         options.onChecked(name, ok, ms);
       },
+      onStoreFailure: () => store.doubt(),
       onStatus: (name, was, { status, reason }) => {
         log[status === "healthy" ? "info" : "warn"](`${name} is ${status}: ${reason}`);
         notices.publish({ type: "endpoint", name, status, was, reason });
@@ -98,7 +99,7 @@ export class Failover {
       notices,
       onTakeOver: () => {
         this.#record.changed();
-        return options.onTakeOver();
+        options.onTakeOver();
       },
       onSwitched: options.onSwitched,
       log,
@@ -121,10 +122,7 @@ export class Failover {
         github: options.reach.own,
       }),
       events: {
-        onDied: (name) => {
-          this.checker.died(name, "its process is gone");
-          this.controller.gone(name);
-        },
+        onDied: (name) => this.checker.died(name, "its process is gone"),
         onBeat: (name, { leaving, sees, storeFails = false, github }) => {
           options.reach.heard(name, github);
           this.#views.set(name, sees);

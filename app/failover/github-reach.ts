@@ -70,7 +70,9 @@ export class GitHubReach {
     if (now - this.#triedAt < TRY_MS) return;
     this.#triedAt = now;
     void this.#probe().then((reached) => {
-      this.#own = reached ? "reached" : "away";
+      // Who stood still meanwhile has waited for nothing, and does not know.
+      const stoodStill = this.#clock.monotonic() - now > COUNTS_MS;
+      if (reached || !stoodStill) this.#own = reached ? "reached" : "away";
     });
   }
 

@@ -3,6 +3,9 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
 import { type Health, type HealthStatus, HealthWindow, type Thresholds } from "./health-window.ts";
 
+/** Longer answers are no instance's. */
+const MAX_ANSWER_LENGTH = 4_096;
+
 export interface CheckedEndpoint {
   name: string;
   url: string;
@@ -22,12 +25,16 @@ export class HealthChecker {
   #statuses = new Map<string, HealthStatus>();
   #windows = new Map<string, HealthWindow>();
   #checkedAt = new Map<string, number>();
+  #onStoreFailure: (name: string) => void;
+  /** When checks were begun last, and when this process last noticed that it had stood still (monotonic). */
+  #begunAt: number;
+  #resumedAt = Number.NEGATIVE_INFINITY;
   #agents = { "http:": new HttpAgent({ keepAlive: true }), "https:": new HttpsAgent({ keepAlive: true }) };
   #timer: NodeJS.Timeout | undefined;
 
   /**
    * `onChange` is called after every check and other news, `onStatus` before it where a status has changed,
-   * `onChecked` with the result of every check.
+   * `onChecked` with the result of every check, `onStoreFailure` when an endpoint says that it cannot commit.
    */
   constructor(options: {
     endpoints: readonly CheckedEndpoint[];
@@ -36,6 +43,7 @@ export class HealthChecker {
     onChange: () => void;
     onStatus: (name: string, was: HealthStatus, health: Health) => void;
     onChecked?: (name: string, ok: boolean, ms: number) => void;
+    onStoreFailure?: (name: string) => void;
   }) {
     this.#endpoints = options.endpoints;
     this.#thresholds = options.thresholds;
@@ -43,11 +51,15 @@ export class HealthChecker {
     this.#onChange = options.onChange;
     this.#onStatus = options.onStatus;
     this.#onChecked = options.onChecked ?? (() => {});
+    this.#onStoreFailure = options.onStoreFailure ?? (() => {});
+    this.#begunAt = this.#clock.monotonic();
     for (const { name } of this.#endpoints) this.#windows.set(name, new HealthWindow(this.#thresholds));
   }
 
   start(): void {
     const checkAll = () => {
+      this.#noticeStandstill();
+      this.#begunAt = this.#clock.monotonic();
       for (const endpoint of this.#endpoints) this.#check(endpoint);
     };
     this.#timer = setInterval(checkAll, this.#thresholds.health_check_interval);
@@ -61,6 +73,7 @@ export class HealthChecker {
 
   /** How each endpoint does, in order of preference; `checkedAt` is wall clock (ms), null before the first. */
   observe(): { name: string; health: Health; checkedAt: number | null }[] {
+    this.#noticeStandstill();
     const now = this.#clock.monotonic();
     return this.#endpoints.map(({ name }) => ({
       name,
@@ -101,6 +114,19 @@ export class HealthChecker {
     this.#onChange();
   }
 
+  /**
+   * Notices that this process itself had no time: its checks are late by more than one may take. What it knew may be
+   * otherwise by now, and what it waited for meanwhile says nothing of others.
+   */
+  #noticeStandstill(): void {
+    const now = this.#clock.monotonic();
+    const { health_check_interval, health_check_timeout } = this.#thresholds;
+    if (now - this.#begunAt <= health_check_interval + health_check_timeout) return;
+    this.#begunAt = now;
+    this.#resumedAt = now;
+    for (const window of this.#windows.values()) window.interrupted(now);
+  }
+
   #window(name: string): HealthWindow {
     return this.#windows.get(name) as HealthWindow;
   }
@@ -110,25 +136,32 @@ export class HealthChecker {
     const secure = target.protocol === "https:";
     const begun = this.#clock.monotonic();
     let settled = false;
-    const settle = (failure: string | null) => {
+    const settle = (failure: string | null, storeFails = false) => {
       if (settled) return;
       settled = true;
       clearTimeout(limit);
+      this.#noticeStandstill();
+      if (begun < this.#resumedAt) return;
       const now = this.#clock.monotonic();
       this.#checkedAt.set(name, this.#clock.now());
       if (failure === null) this.#window(name).succeeded(now, now - begun);
-      else this.#window(name).failed(now, now - begun, failure);
+      else this.#window(name).failed(now, now - begun, failure, { storeFails });
       this.#onChecked(name, failure === null, now - begun);
+      if (storeFails) this.#onStoreFailure(name);
       this.#changed(name);
     };
     const request = (secure ? httpsRequest : httpRequest)(
       target,
       { agent: this.#agents[secure ? "https:" : "http:"] },
       (response) => {
-        response.resume();
-        response.on("end", () =>
-          settle(response.statusCode === 200 ? null : `/readyz answered ${response.statusCode}`),
-        );
+        let text = "";
+        response.setEncoding("utf8").on("data", (part: string) => {
+          if (text.length < MAX_ANSWER_LENGTH) text += part;
+        });
+        response.on("end", () => {
+          if (response.statusCode === 200) settle(null);
+          else settle(`/readyz answered ${response.statusCode}`, saysNotReady(text));
+        });
         response.on("error", (error) => settle(error.message));
       },
     );
@@ -141,5 +174,14 @@ export class HealthChecker {
       });
     }, this.#thresholds.health_check_timeout);
     request.end();
+  }
+}
+
+/** Whether an instance itself answered that it cannot commit; a proxy in front of it says nothing of the kind. */
+function saysNotReady(text: string): boolean {
+  try {
+    return (JSON.parse(text) as { status?: unknown } | null)?.status === "not ready";
+  } catch {
+    return false;
   }
 }

@@ -23,6 +23,10 @@ export interface Health {
   outOfReachUntil: number | null;
   /** Whether its process is proven to be gone. */
   gone: boolean;
+  /** Whether it is unhealthy because it says that it cannot commit, and for nothing else. */
+  storeFails: boolean;
+  /** Whether the observer stood still, and has not seen since how it does. */
+  stale: boolean;
   /** Why it counts as it does, in words. */
   reason: string;
 }
@@ -49,6 +53,8 @@ export class HealthWindow {
   #thresholds: Thresholds;
   #samples: Sample[] = [];
   #failures = 0;
+  /** How many checks in a row it left without any answer. */
+  #unanswered = 0;
   #successes = 0;
   #failureReason = "";
   #seenUp = false;
@@ -62,6 +68,7 @@ export class HealthWindow {
   #dead: string | null = null;
   /** It answers, and has said that it will not for long. */
   #leaving = false;
+  #stale = false;
 
   constructor(thresholds: Thresholds) {
     this.#thresholds = thresholds;
@@ -73,24 +80,42 @@ export class HealthWindow {
     if (!this.#seenUp || this.#dead !== null) this.#samples = [];
     this.#add({ at, ok: true, ms, delivery: false });
     this.#failures = 0;
+    this.#unanswered = 0;
     this.#successes += 1;
     this.#seenUp = true;
     this.#dead = null;
+    this.#stale = false;
     this.#note(at);
   }
 
-  failed(at: number, ms: number, reason: string): void {
-    this.#add({ at, ok: false, ms, delivery: false });
+  /**
+   * A check that failed. With `storeFails` the endpoint answered that it cannot commit: the store may be every
+   * endpoint's, so that this counts in the row, and not in the rate.
+   */
+  failed(at: number, ms: number, reason: string, { storeFails = false } = {}): void {
+    if (!storeFails) this.#add({ at, ok: false, ms, delivery: false });
     this.#failures += 1;
+    this.#unanswered = storeFails ? 0 : this.#unanswered + 1;
     this.#successes = 0;
     this.#failureReason = reason;
+    this.#stale = false;
     this.#note(at);
+  }
+
+  /** The observer stood still: rows begin anew, and how the endpoint does is not known before its next check. */
+  interrupted(at: number): void {
+    this.#stale = true;
+    this.#successes = 0;
+    if (this.health(at).status === "unhealthy") return;
+    this.#failures = 0;
+    this.#unanswered = 0;
   }
 
   /** Its process is proven gone: that needs no further failures. */
   died(at: number, reason: string): void {
     this.#dead = reason;
     this.#successes = 0;
+    this.#stale = false;
     this.#note(at);
   }
 
@@ -119,8 +144,9 @@ export class HealthWindow {
     const samples = this.#samples.length;
     const averageMs = times.length > 0 ? times.reduce((sum, ms) => sum + ms, 0) / times.length : null;
     const successRate = samples > 0 ? (100 * times.length) / samples : null;
+    const judged = this.#judge(samples, averageMs, successRate);
     return {
-      ...this.#judge(samples, averageMs, successRate),
+      ...judged,
       consecutiveFailures: this.#failures,
       consecutiveSuccesses: this.#successes,
       averageMs,
@@ -131,6 +157,12 @@ export class HealthWindow {
       unhealthySince: this.#unhealthySince,
       outOfReachUntil: this.#outOfReachUntil,
       gone: this.#dead !== null,
+      storeFails:
+        judged.status === "unhealthy" &&
+        !this.#leaving &&
+        this.#dead === null &&
+        this.#unanswered < this.#thresholds.failover_threshold,
+      stale: this.#stale,
     };
   }
 

@@ -1,18 +1,17 @@
 import type { Logger } from "pino";
 import type { Arrival } from "../accept/arrival.ts";
-import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { CallBudget } from "../github/call-budget.ts";
 import { ifChanged } from "../github/github-error.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
-import { RUN_KEY } from "../store/delivery-key.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import { type Collected, type Look, recordLook, watchedSince } from "./look.ts";
 import { lookAtEach } from "./look-at-each.ts";
 import { Scan } from "./scan.ts";
+import { type CompletedRun, completedRun, unrecordedRuns } from "./unrecorded-runs.ts";
 
 /** How far back completed runs are compared. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
@@ -80,7 +79,7 @@ export class Reconcile implements Look {
     const monotonic = clock.monotonic();
     const lookedLate: Place[] = [];
     const due = await this.#scan.next();
-    const seen = new Set<Place>();
+    const seen = new Map<Place, number | null>();
     const watched = await watchedSince(store, targets);
     const { found, failure } = await lookAtEach(
       due,
@@ -94,11 +93,11 @@ export class Reconcile implements Look {
         };
         const missing = await this.#missing(place, `${key} ${late}`, since, watched, signal);
         if (late) lookedLate.push(place);
-        seen.add(place);
+        seen.set(place, null);
         return missing;
       },
       ({ place }, problem) => {
-        seen.add(place);
+        seen.set(place, null);
         log.warn(`${place.workflow} of ${place.repository} is not compared with GitHub's runs: ${problem}`);
         access.forget(place.repository);
       },
@@ -108,7 +107,7 @@ export class Reconcile implements Look {
       arrivals: found,
       failure,
       done: async (results) => {
-        await this.#scan.done(due, (place) => seen.has(place), begun);
+        await this.#scan.done(due, seen, begun);
         for (const place of lookedLate) place.lateDueAt = monotonic + LATE_EVERY_MS;
         await recordLook(lease, "reconcile", begun, results);
       },
@@ -129,7 +128,7 @@ export class Reconcile implements Look {
     const etag = settled?.created === created ? settled.etag : null;
     const listed = await this.#successfulRuns(place, { created, etag, completed: since.completed }, signal);
     if (!listed) return [];
-    const missing = await this.#notOnRecord(place.repository, listed.runs, watched);
+    const missing = await unrecordedRuns(this.#o.store, place.repository, listed.runs, watched);
     if (missing.length === 0 && listed.etag !== null) this.#settled.set(list, { created, etag: listed.etag });
     else this.#settled.delete(list);
     return missing;
@@ -140,12 +139,12 @@ export class Reconcile implements Look {
     { repository, workflow, branch }: Place,
     since: { created: string; etag: string | null; completed: number },
     signal: AbortSignal,
-  ): Promise<{ runs: Run[]; etag: string | null } | null> {
+  ): Promise<{ runs: CompletedRun[]; etag: string | null } | null> {
     const octokit = await this.#o.access.octokit(repository);
-    const runs: Run[] = [];
+    const runs: CompletedRun[] = [];
     let etag: string | null = null;
     for (let page = 1; page <= MAX_PAGES; page++) {
-      const answer = await ifChanged(() =>
+      const { answer } = await ifChanged(() =>
         octokit.request("GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs", {
           ...ownerAndName(repository),
           workflow_id: workflow.replace(/^.*\//, ""),
@@ -162,68 +161,11 @@ export class Reconcile implements Look {
       const { data, headers } = answer;
       etag = page === 1 && data.workflow_runs.length < PER_PAGE ? (headers.etag ?? null) : null;
       for (const run of data.workflow_runs) {
-        const completedAt = Date.parse(run.updated_at);
-        if (completedAt < since.completed) continue;
-        const event = { action: "completed", workflow_run: run, repository: run.repository };
-        const judged = judgeWorkflowRun(parseWorkflowRun(event), this.#o.targets);
-        runs.push({ ...judged, completedAt });
+        if (Date.parse(run.updated_at) >= since.completed) runs.push(completedRun(run, this.#o.targets));
       }
       if (data.workflow_runs.length < PER_PAGE) break;
     }
     return { runs: runs.filter(({ targets }) => targets.length > 0), etag };
-  }
-
-  /** Those that were completed since their target is watched, and of which neither event nor deployment is known. */
-  async #notOnRecord(
-    repository: string,
-    runs: readonly Run[],
-    watched: ReadonlyMap<TargetConfig, number>,
-  ): Promise<Arrival[]> {
-    const isKnown = await this.#onRecord(
-      repository,
-      runs.map(({ facts }) => facts.runId as number),
-    );
-    return runs
-      .map(({ completedAt, ...run }) => ({
-        ...run,
-        targets: run.targets.filter(
-          (target) =>
-            completedAt >= (watched.get(target) ?? Number.POSITIVE_INFINITY) && !isKnown(run.facts, target),
-        ),
-        source: "reconcile" as const,
-        guid: null,
-        event: "workflow_run",
-        payload: null,
-        viaRunAttempt: null,
-      }))
-      .filter(({ targets }) => targets.length > 0);
-  }
-
-  /** Of which of these runs an event has arrived, whatever came of it, or a deployment was asked for otherwise. */
-  async #onRecord(repository: string, runIds: number[]) {
-    const { store } = this.#o;
-    if (runIds.length === 0) return () => false;
-    const key = repositoryKey(repository);
-    const events = await store.read
-      .selectFrom("deliveries")
-      .select(["run_id", "run_attempt"])
-      .where(RUN_KEY, "in", runIds)
-      .where("repository", "=", key)
-      .where("event", "=", "workflow_run")
-      .where("action", "=", "completed")
-      .execute();
-    const deployments = await store.read
-      .selectFrom("deployments")
-      .select(["target", "run_id", "run_attempt"])
-      .where("repository_key", "=", key)
-      .where("run_id", "in", runIds)
-      .execute();
-    const known = new Set([
-      ...events.map(({ run_id, run_attempt }) => `${run_id} ${run_attempt}`),
-      ...deployments.map(({ target, run_id, run_attempt }) => `${run_id} ${run_attempt} ${target}`),
-    ]);
-    return ({ runId, runAttempt }: Run["facts"], { name }: TargetConfig) =>
-      known.has(`${runId} ${runAttempt}`) || known.has(`${runId} ${runAttempt} ${name}`);
   }
 }
 
@@ -235,5 +177,3 @@ interface Place {
   /** When runs that complete late are to be looked for (ms, monotonic); null before the first look. */
   lateDueAt: number | null;
 }
-
-type Run = JudgedRun & { completedAt: number };

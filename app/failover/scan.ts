@@ -26,8 +26,8 @@ export interface ScanOptions<P> {
 export interface DuePlace<P> {
   key: string;
   place: P;
-  /** When it was last scanned (ms); null when it never was. */
-  scannedAt: number | null;
+  /** When GitHub began to show it the last time it did, by its clock (ms); null when it never did, or did not say. */
+  seenAt: number | null;
   /** The last event that asked for it. */
   asked: number;
 }
@@ -37,7 +37,7 @@ export function askForScan(store: Store, scan: string, place: string): Promise<v
   return store.write(async (trx) => {
     await trx
       .insertInto("scans")
-      .values({ scan, place, scanned_at: null, asked: 1, served: 0 })
+      .values({ scan, place, scanned_at: null, seen_at: null, asked: 1, served: 0 })
       .onConflict((c) =>
         c.columns(["scan", "place"]).doUpdateSet((e) => ({ asked: e("scans.asked", "+", 1) })),
       )
@@ -101,7 +101,7 @@ export class Scan<P extends { repository: string }> {
     return [...new Set([...asked, ...planned])].flatMap((key) => {
       const place = places.get(key);
       const row = known.get(key);
-      return place ? [{ key, place, scannedAt: row?.scanned_at ?? null, asked: row?.asked ?? 0 }] : [];
+      return place ? [{ key, place, seenAt: row?.seen_at ?? null, asked: row?.asked ?? 0 }] : [];
     });
   }
 
@@ -137,31 +137,34 @@ export class Scan<P extends { repository: string }> {
   }
 
   /**
-   * Notes which of the due places were seen by a scan that began then (ms). Those that were not are due again the
-   * next time.
+   * Notes which of the due places a scan that began then (ms) is done with, each with the time that GitHub gave, if it
+   * showed it. The others are due again the next time.
    * @throws {NotControllerError} when another instance has become the controller.
    */
-  async done(due: readonly DuePlace<P>[], isSeen: (place: P) => boolean, begun: number): Promise<void> {
+  async done(due: readonly DuePlace<P>[], seen: ReadonlyMap<P, number | null>, begun: number): Promise<void> {
     for (const { key, place } of due)
-      if (isSeen(place)) this.#failed.delete(key);
+      if (seen.has(place)) this.#failed.delete(key);
       else this.#failed.add(key);
-    const seen = due.filter(({ place }) => isSeen(place));
-    if (seen.length === 0) return;
-    const rows = seen.map(({ key, asked }) => ({
-      scan: this.#o.name,
-      place: key,
-      scanned_at: begun,
-      asked,
-      served: asked,
-    }));
+    if (seen.size === 0) return;
+    const rows = due
+      .filter(({ place }) => seen.has(place))
+      .map(({ key, place, asked }) => ({
+        scan: this.#o.name,
+        place: key,
+        scanned_at: begun,
+        seen_at: seen.get(place) ?? null,
+        asked,
+        served: asked,
+      }));
     await this.#o.lease.write((trx) =>
       inSlices(rows, (slice) =>
         trx
           .insertInto("scans")
           .values(slice)
           .onConflict((c) =>
-            c.columns(["scan", "place"]).doUpdateSet(({ ref }) => ({
+            c.columns(["scan", "place"]).doUpdateSet(({ ref, fn }) => ({
               scanned_at: ref("excluded.scanned_at"),
+              seen_at: fn.coalesce("excluded.seen_at", "scans.seen_at"),
               served: ref("excluded.served"),
             })),
           )

@@ -24,7 +24,6 @@ export async function initializeSwitchboard(trx: Writer, active: string): Promis
       pinned_forced: 0,
       webhook_url: null,
       webhook_verified_at: null,
-      queues_held_until: null,
     })
     .onConflict((c) => c.doNothing())
     .execute();

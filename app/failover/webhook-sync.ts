@@ -2,7 +2,7 @@ import pRetry from "p-retry";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
-import type { WebhookConfigClient } from "../github/webhook-config.ts";
+import type { WebhookConfig, WebhookConfigClient } from "../github/webhook-config.ts";
 
 /** Pauses between tries to set the URL: GitHub being away must cost as little time as it can. */
 const FIRST_PAUSE_MS = 250;
@@ -44,14 +44,17 @@ export class WebhookSync {
     this.#options = options;
   }
 
-  /** Sets the URL, without asking first what it is; tries until GitHub has it, or until something else is wanted. */
-  want(wish: Wish): void {
-    this.#begin(wish, { look: false });
+  /**
+   * Sets the URL, without asking first what it is; tries until GitHub has it, or until something else is wanted.
+   * With `newSecret` only GitHub's answer counts: what GitHub shows does not tell which secret it has.
+   */
+  want(wish: Wish, { newSecret = false } = {}): void {
+    this.#begin(wish, { look: false, newSecret });
   }
 
   /** Reads the URL, and sets it where it is not the wanted one (any more). Leaves a try that is under way alone. */
   repair(wish: Wish): void {
-    if (!this.#abort) this.#begin(wish, { look: true });
+    if (!this.#abort) this.#begin(wish, { look: true, newSecret: false });
   }
 
   /** Wants nothing any more. Resolves when no try is under way. */
@@ -60,7 +63,7 @@ export class WebhookSync {
     await this.#work;
   }
 
-  #begin(wish: Wish, how: { look: boolean }): void {
+  #begin(wish: Wish, how: { look: boolean; newSecret: boolean }): void {
     this.#abort?.abort();
     const abort = new AbortController();
     this.#abort = abort;
@@ -75,24 +78,39 @@ export class WebhookSync {
       });
   }
 
-  async #pursue(wish: Wish, { look }: { look: boolean }, signal: AbortSignal): Promise<void> {
+  async #pursue(
+    wish: Wish,
+    { look, newSecret }: { look: boolean; newSecret: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     const { github, mayWrite, onSwitched, onVerified, onDeviation, log } = this.#options;
     const { url } = wish;
     const checkRight = () => {
       if (!mayWrite()) throw new Error("this instance is not the controller any more");
     };
     let looking = look;
+    let mayBeTaken = false;
     await pRetry(
       async () => {
         if (looking) {
           const found = await github.read(signal);
-          if (found.url === url && found.contentType === "json" && !found.insecureSsl)
-            return await onVerified(wish);
+          if (isRight(found, url)) return await onVerified(wish);
           looking = false;
           onDeviation(wish, found.url);
         }
-        // GitHub knows no fencing token, so the right to write is checked right before the write.
-        await github.write(url, signal, checkRight);
+        // GitHub may have taken the URL although its answer was lost. Where it does not say, it is told again.
+        if (mayBeTaken && isRight(await github.read(signal).catch(() => undefined), url)) {
+          await onSwitched(wish);
+          return await onVerified(wish);
+        }
+        try {
+          // GitHub knows no fencing token, so the right to write is checked right before the write.
+          await github.write(url, signal, checkRight);
+          mayBeTaken = true;
+        } catch (error) {
+          mayBeTaken = !newSecret && !isRefusal(error);
+          throw error;
+        }
         await onSwitched(wish);
         const { url: found } = await github.read(signal);
         if (found !== url) throw new Error(`GitHub took the URL and then named ${found}`);
@@ -122,4 +140,14 @@ export class WebhookSync {
     if (failure.kind === "rate_limited") return failure.delayMs;
     return failure.kind === "refused" ? REFUSED_PAUSE_MS : 0;
   }
+}
+
+function isRight(found: WebhookConfig | undefined, url: string): boolean {
+  return found?.url === url && found.contentType === "json" && !found.insecureSsl;
+}
+
+/** Whether GitHub itself answered that it did nothing: a gateway's answer, or none, does not say so. */
+function isRefusal(error: unknown): boolean {
+  const { status = 0, response } = error as { status?: number; response?: unknown };
+  return response !== undefined && status >= 400 && status < 500;
 }

@@ -1,6 +1,7 @@
 import type { Probot } from "probot";
 import type { Clock } from "../clock.ts";
 import type { CallBudget } from "./call-budget.ts";
+import { timeOf } from "./github-time.ts";
 import { callLimit } from "./repository-access.ts";
 
 /** The delivery log's largest page. */
@@ -79,13 +80,6 @@ export class DeliveryLogClient {
     this.#budget.checkRest("app");
     return (await this.#app).auth();
   }
-}
-
-type Headers = Record<string, string | number | undefined>;
-
-function timeOf(headers: Headers): number | null {
-  const time = Date.parse(String(headers.date));
-  return Number.isNaN(time) ? null : time;
 }
 
 /** The event itself, also where the webhook was set to send it as a form. */

@@ -1,3 +1,5 @@
+import { type Headers, timeOf } from "./github-time.ts";
+
 /** What a failed call to GitHub means for the next one. */
 export type GitHubFailure =
   /** GitHub asks to wait this long; `unsaid` where it asks to wait, and does not say how long. */
@@ -10,12 +12,19 @@ export type GitHubFailure =
 /** GitHub's answer to a call with an ETag when nothing has changed; Octokit makes an error of it. */
 export const NOT_MODIFIED = 304;
 
-/** Makes a call with the ETag of an earlier answer; null when nothing has changed since. GitHub does not count it then. */
-export async function ifChanged<T>(call: () => Promise<T>): Promise<T | null> {
+/**
+ * Makes a call with the ETag of an earlier answer. The answer is null when nothing has changed since; GitHub does not
+ * count the call then. `at` is when GitHub answered, by its clock.
+ */
+export async function ifChanged<T extends { headers: Headers }>(
+  call: () => Promise<T>,
+): Promise<{ answer: T | null; at: number | null }> {
   try {
-    return await call();
+    const answer = await call();
+    return { answer, at: timeOf(answer.headers) };
   } catch (error) {
-    if ((error as { status?: number }).status === NOT_MODIFIED) return null;
+    const { status, response } = error as ErrorWithResponse;
+    if (status === NOT_MODIFIED) return { answer: null, at: timeOf(response?.headers ?? {}) };
     throw error;
   }
 }
@@ -27,7 +36,8 @@ interface ErrorWithResponse {
 }
 
 /**
- * Reads what an error of Octokit's means.
+ * Reads what an error of Octokit's means. When a limit ends is told by GitHub's clock, and so measured by it: `now`
+ * counts only where the answer does not say when it was made.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
  */
 export function classifyGitHubError(error: unknown, now: number): GitHubFailure {
@@ -39,7 +49,7 @@ export function classifyGitHubError(error: unknown, now: number): GitHubFailure 
       return { kind: "rate_limited", delayMs: retryAfter * 1000 };
     const reset = Number(headers["x-ratelimit-reset"]);
     if (headers["x-ratelimit-remaining"] === "0" && Number.isFinite(reset))
-      return { kind: "rate_limited", delayMs: Math.max(1_000, reset * 1000 - now) };
+      return { kind: "rate_limited", delayMs: Math.max(1_000, reset * 1000 - (timeOf(headers) ?? now)) };
     if (status === 429 || /secondary rate limit/i.test(message))
       return { kind: "rate_limited", delayMs: 60_000, unsaid: true };
     if (/suspended/i.test(message))

@@ -8,6 +8,7 @@ import {
 import pRetry, { AbortError } from "p-retry";
 import type { Logger } from "pino";
 import { backoffDelay } from "../../shared/backoff.ts";
+import { monotonicPause } from "../../shared/monotonic-pause.ts";
 import type { Clock } from "../clock.ts";
 import type { CircuitBreakerConfig, RetryConfig } from "../config/schema.ts";
 import {
@@ -68,7 +69,7 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#breaker = circuitBreaker(handleAll, {
-      halfOpenAfter: options.breaker.timeout,
+      halfOpenAfter: monotonicPause(options.breaker.timeout, () => options.clock.monotonic()),
       breaker: new QuietBreaker({
         failures: options.breaker.failure_threshold,
         quietMs: options.breaker.reset_timeout,

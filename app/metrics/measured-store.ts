@@ -24,8 +24,8 @@ export class MeasuredStore implements Store {
     return this.#measure(() => this.#store.perform<O>(task, input));
   }
 
-  now(trx: Writer): Promise<number> {
-    return this.#store.now(trx);
+  now(db: Reader): Promise<number> {
+    return this.#store.now(db);
   }
 
   notify(trx: Writer): Promise<void> {
@@ -43,6 +43,10 @@ export class MeasuredStore implements Store {
       this.#failed(error);
       throw error;
     }
+  }
+
+  doubt(): void {
+    this.#store.doubt();
   }
 
   close(): Promise<void> {

@@ -1,34 +1,12 @@
-import { createHash } from "node:crypto";
-import { globSync, readFileSync } from "node:fs";
-import { findPackageJSON, stripTypeScriptTypes } from "node:module";
-import { dirname, extname, join } from "node:path";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { Hono } from "hono";
-
-const ROOM = import.meta.dirname;
 
 /** Where the assets are served. */
 export const ASSETS_PATH = "/assets";
 
-const TYPES: Record<string, string> = {
-  ".css": "text/css; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".svg": "image/svg+xml",
-  ".ts": "text/javascript; charset=utf-8",
-};
-
-/** Libraries for browsers: how modules import them, where they are served, and their file. */
-const LIBRARIES = [
-  library("idiomorph", "idiomorph", "dist/idiomorph.esm.js"),
-  library("uplot", "uplot", "dist/uPlot.esm.js"),
-  library(null, "uplot", "dist/uPlot.min.css"),
-];
-
-function library(name: string | null, inPackage: string, file: string) {
-  const folder = dirname(findPackageJSON(inPackage, import.meta.url) as string);
-  return { name, path: `vendor/${inPackage}/${file}`, file: join(folder, file) };
-}
-
-interface Asset {
+/** A file for browsers. */
+export interface Asset {
   body: string;
   type: string;
   etag: string;
@@ -45,10 +23,15 @@ export function assetUrl(path: string): string {
  * the current one, so that a page never mixes two releases.
  */
 export function assetRoutes(): Hono {
-  const assets = readAssets();
+  let assets: Promise<Map<string, Asset>> | undefined;
   const routes = new Hono();
-  routes.get("/:path{.+}", (c) => {
-    const asset = assets.get(c.req.param("path"));
+  routes.get("/:path{.+}", async (c) => {
+    // Nobody pays for them before someone looks at a page.
+    assets ??= readAssets().catch((error) => {
+      assets = undefined;
+      throw error;
+    });
+    const asset = (await assets).get(c.req.param("path"));
     if (!asset) return c.notFound();
     const headers = {
       etag: asset.etag,
@@ -62,29 +45,8 @@ export function assetRoutes(): Hono {
   return routes;
 }
 
-function readAssets(): Map<string, Asset> {
-  const own = globSync(["*.{css,svg}", "client/*.ts"], { cwd: ROOM }).map((path) => ({
-    path,
-    file: join(ROOM, path),
-  }));
-  return new Map([...own, ...LIBRARIES].map(({ path, file }) => [path, readAsset(file)]));
-}
-
-function readAsset(file: string): Asset {
-  const source = readFileSync(file, "utf8");
-  const extension = extname(file);
-  const body = extension === ".ts" ? withoutTypes(source) : source;
-  const digest = createHash("sha256").update(body).digest("base64url").slice(0, 22);
-  return { body, type: TYPES[extension] ?? "application/octet-stream", etag: `"${digest}"` };
-}
-
-/** A module as browsers understand it: they know no packages by name. */
-function withoutTypes(source: string): string {
-  return stripTypeScriptTypes(source).replaceAll(
-    /( from |\bimport\()"([^".][^"]*)"/g,
-    (whole, before: string, name: string) => {
-      const found = LIBRARIES.find((one) => one.name === name);
-      return found ? `${before}"${assetUrl(found.path)}"` : whole;
-    },
-  );
+async function readAssets(): Promise<Map<string, Asset>> {
+  const thread = new Worker(new URL("./read-assets.ts", import.meta.url), { workerData: ASSETS_PATH });
+  const [assets] = await once(thread, "message");
+  return assets;
 }

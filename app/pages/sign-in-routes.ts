@@ -52,13 +52,14 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
     const returnTo = returnPath(String(return_to ?? ""));
     try {
       signIn.checkOrigin(c.req.header());
-      const succeeded = await attempts.count("token", getCookie(c, DEVICE_COOKIE));
-      if (adminToken === null || typeof token !== "string" || !sameText(token.trim(), adminToken))
+      if (adminToken === null || typeof token !== "string" || !sameText(token.trim(), adminToken)) {
+        // Counted after the comparison: wrong tokens of strangers never keep out whoever has the right one.
+        await attempts.count("token", getCookie(c, DEVICE_COOKIE));
         throw new SignInRefusal(
           401,
           "this is not the admin token; it is TWINHOOK_ADMIN_TOKEN in the instances' environment",
         );
-      succeeded();
+      }
       await begin(c, { kind: "admin" });
       return c.redirect(returnTo, 303);
     } catch (error) {

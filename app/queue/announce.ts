@@ -1,4 +1,4 @@
-import type { DeploymentStatus } from "../../shared/deployment.ts";
+import { type DeploymentStatus, isFinal } from "../../shared/deployment.ts";
 import { inSlices } from "../store/in-slices.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import { unsent } from "./unsent.ts";
@@ -24,7 +24,7 @@ export async function announce(
   const rows = announcements.map(({ id, status, detail = null }) => ({
     deployment_id: id,
     body: JSON.stringify({ status, detail } satisfies Announcement),
-    final: Number(status !== "queued" && status !== "running"),
+    final: Number(isFinal(status)),
     ...unsent(now),
   }));
   await inSlices(rows, (slice) => trx.insertInto("outbox").values(slice).execute());

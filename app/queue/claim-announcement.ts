@@ -1,4 +1,5 @@
 import { type Selectable, sql } from "kysely";
+import { isFinal } from "../../shared/deployment.ts";
 import { accountOf } from "../store/repository-key.ts";
 import type { OutboxRow } from "../store/schema.ts";
 import type { Store, Writer } from "../store/store.ts";
@@ -142,7 +143,9 @@ async function mergedLine(trx: Writer, deploymentId: string) {
     .where("deployment_id", "=", deploymentId)
     .orderBy("id")
     .execute();
-  const place = rows.findIndex(({ final }, index) => final === 1 || index === rows.length - 1);
+  // By what it says itself: an instance of an older version does not mark the ends.
+  const isEnd = ({ body }: Pick<OutboxRow, "body">) => isFinal((JSON.parse(body) as Announcement).status);
+  const place = rows.findIndex((row, index) => isEnd(row) || index === rows.length - 1);
   const dropped = rows.slice(0, place);
   return {
     first: rows[place] as Selectable<OutboxRow>,

@@ -3,6 +3,8 @@ import { inSlices } from "../store/in-slices.ts";
 import type { DeploymentRow } from "../store/schema.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
+import { describeGap, describeWait } from "./barrier.ts";
+import { findGap, numberOf } from "./earlier-runs.ts";
 import { DEPLOYMENT_LEASE_MS } from "./lease.ts";
 import { compareOrder, type Order } from "./order.ts";
 
@@ -13,6 +15,8 @@ export interface ClaimRequest {
   repositoryKey: string;
   target: string;
   queue: "latest" | "all";
+  /** The workflow of which `all` deploys every run. */
+  workflow: string;
   /** The named lock that the target shares with others, if any. */
   lock: string | null;
   holder: string;
@@ -24,8 +28,8 @@ export interface ClaimRequest {
 export type Claim =
   /** The deployment is the caller's to run. */
   | { kind: "claimed"; deployment: DeploymentRecord }
-  /** The target deploys every run in order, and earlier ones may be on their way; a change of the store ends that. */
-  | { kind: "held" }
+  /** The target deploys every run in order, and earlier ones are missing; a change of the store ends that. */
+  | { kind: "held"; deploymentId: string }
   /** Another deployment stands as running, and must end, or be found interrupted, first. */
   | { kind: "occupied"; by: DeploymentRecord }
   | { kind: "nothing" };
@@ -39,13 +43,20 @@ export function claim(store: Store, request: ClaimRequest): Promise<Claim> {
 
 /** A claim of what does not exist, so that the first one in earnest finds everything loaded and compiled. */
 export async function rehearseClaim(store: Store): Promise<void> {
-  const nothing = { repositoryKey: "", target: "", holder: "", instance: "", host: "" };
+  const nothing = { repositoryKey: "", target: "", workflow: "", holder: "", instance: "", host: "" };
   await claim(store, { ...nothing, queue: "all", lock: null });
 }
 
 /**
+ * GitHub's word that no earlier run is to come counts for so long: one that runs then may end soon after. A target that
+ * was not free meanwhile has GitHub asked again.
+ */
+export const CLEARED_FOR_MS = 10_000;
+
+/**
  * Claims the next deployment of a target: the lowest in order, or under `latest` the newest, the older ones
  * then being superseded. What lies below the mark is superseded too. The claimed one raises the mark.
+ * Under `all` nothing is claimed while an earlier run is missing: the controller asks GitHub for it.
  */
 export async function claimInTransaction(
   trx: Writer,
@@ -59,13 +70,10 @@ export async function claimInTransaction(
   const mark = await trx
     .selectFrom("targets")
     .selectAll()
-    .select((e) => e.selectFrom("switchboard").select("queues_held_until").as("held_until"))
     .where("repository", "=", request.repositoryKey)
     .where("target", "=", request.target)
     .executeTakeFirst();
   if (!mark) return { kind: "nothing" };
-  const now = await store.now(trx);
-  if (request.queue === "all" && (mark.held_until ?? 0) > now) return { kind: "held" };
   const waiting = await trx
     .selectFrom("deployments")
     .selectAll()
@@ -84,6 +92,15 @@ export async function claimInTransaction(
     await supersede(trx, store, late, mark.mark_deployment_id);
     return { kind: "nothing" };
   }
+  const now = await store.now(trx);
+  const gap = request.queue === "all" ? await findGap(trx, request.workflow, mark, next) : null;
+  if (gap && !isCleared(next, now)) {
+    await supersede(trx, store, late, mark.mark_deployment_id);
+    await hold(trx, store, next, describeGap(gap, gap.number), request.workflow);
+    return { kind: "held", deploymentId: next.id };
+  }
+  // What it was to begin without may have come after all.
+  const order_note = gap && next.order_note;
   const claimed = {
     status: "running" as const,
     run_by: request.instance,
@@ -93,6 +110,9 @@ export async function claimInTransaction(
     lease_until: now + DEPLOYMENT_LEASE_MS,
     lock: request.lock,
     started_at: now,
+    order_gap: null,
+    order_note,
+    ...(next.order_gap !== null && { reason: order_note }),
   };
   const taken = await trx
     .updateTable("deployments")
@@ -112,12 +132,44 @@ export async function claimInTransaction(
       mark_run_attempt: next.order_run_attempt,
       mark_run_started_at: Math.max(next.run_started_at, mark.mark_run_started_at),
       mark_deployment_id: next.id,
+      ...(await newBase(trx, request, next)),
     })
     .where("repository", "=", request.repositoryKey)
     .where("target", "=", request.target)
     .execute();
   await announce(trx, store, [{ id: next.id, status: "running" }]);
   return { kind: "claimed", deployment: { ...next, ...claimed } };
+}
+
+/** Whether GitHub was asked a moment ago, by the store's clock. */
+function isCleared({ order_cleared_at }: DeploymentRecord, now: number): boolean {
+  return order_cleared_at !== null && Math.abs(now - order_cleared_at) <= CLEARED_FOR_MS;
+}
+
+/** Has the controller ask GitHub for the runs that are missing, unless it does already. */
+async function hold(
+  trx: Writer,
+  store: StoreContext,
+  { id, order_gap, order_cleared_at }: DeploymentRecord,
+  gap: string,
+  workflow: string,
+): Promise<void> {
+  if (order_gap === gap && order_cleared_at === null) return;
+  const reason = describeWait(gap, workflow, "it is being looked up");
+  await trx
+    .updateTable("deployments")
+    .set({ order_gap: gap, order_cleared_at: null, order_note: null, reason })
+    .where("id", "=", id)
+    .where("status", "=", "queued")
+    .execute();
+  await store.notify(trx);
+}
+
+/** The number from which later runs are counted on; a rollback's run is an old one, and changes nothing. */
+async function newBase(trx: Writer, { workflow }: ClaimRequest, next: DeploymentRecord) {
+  if (next.run_id !== next.order_run_id) return {};
+  const numbered = await numberOf(trx, next);
+  return numbered?.workflow === workflow ? { mark_run_number: numbered.number, mark_workflow: workflow } : {};
 }
 
 function orderOf(row: DeploymentRecord): Order {

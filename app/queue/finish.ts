@@ -17,17 +17,18 @@ export interface Ending {
  */
 export function finish(store: Store, lease: Lease, { status, exitCode, reason }: Ending): Promise<void> {
   return store.write(async (trx) => {
+    const now = await store.now(trx);
     const row = await trx
       .updateTable("deployments")
-      .set({
+      .set(({ ref }) => ({
         status,
         exit_code: exitCode,
-        reason,
-        finished_at: await store.now(trx),
+        reason: reason ?? ref("order_note"),
+        finished_at: now,
         holder: null,
         lease_until: null,
         lock: null,
-      })
+      }))
       .where("id", "=", lease.deploymentId)
       .where("status", "=", "running")
       .where("holder", "=", lease.holder)

@@ -106,13 +106,14 @@ export class OutboxLoop<I extends OutboxItem<unknown>> {
       // Looking first costs no write where there is nothing to do.
       const at = await nextInOutbox(store, table);
       if (at === null) return;
-      const item = at <= clock.now() ? await this.#claim() : null;
+      const now = await store.now(store.read);
+      const item = at <= now ? await this.#claim() : null;
       if (item && "waitMs" in item) {
         // Word of something else may be sent before: it is looked for now and then.
         this.#pausedUntil = clock.monotonic() + Math.min(item.waitMs, PAUSE_MS);
         return this.#schedule(Math.min(item.waitMs, 60_000));
       }
-      if (!item) return this.#schedule(Math.min(Math.max(at - clock.now(), 1_000), 60_000));
+      if (!item) return this.#schedule(Math.min(Math.max(at - now, 1_000), 60_000));
       if (this.#abort.signal.aborted)
         return postponeOutbox(store, table, item, { delayMs: 0, error: "shutting down" });
       await this.#send(item);

@@ -7,6 +7,7 @@ import { metricsRoutes } from "../web/metrics-routes.ts";
 import { openApiRoutes } from "../web/openapi-routes.ts";
 import type { MountedRoutes } from "../web/server.ts";
 import { statusRoutes } from "../web/status-routes.ts";
+import { targetRoutes } from "../web/target-routes.ts";
 import type { RouteParts } from "./instance-routes.ts";
 
 /** What programs ask: the API, health and metrics. */
@@ -33,6 +34,7 @@ export function apiRoutes(parts: RouteParts): MountedRoutes[] {
         credentials,
         audit,
         jobs: parts.jobs,
+        runs: parts.runs,
         pageUrl: parts.pageUrl,
         onQueued: () => parts.dispatcher.wake(),
         onVerified: () => metrics.verified(),
@@ -51,6 +53,16 @@ export function apiRoutes(parts: RouteParts): MountedRoutes[] {
       }),
     ],
     ["/api", statusRoutes({ config, instance, store, failover, credentials, audit })],
+    [
+      "/api/targets",
+      targetRoutes({
+        store,
+        targets: config.targets,
+        credentials,
+        audit,
+        onMoved: () => parts.dispatcher.wake(),
+      }),
+    ],
     ["/api/alerts", alertRoutes({ alerts: parts.alerts, credentials, audit })],
     ["/api", openApiRoutes(config.instances)],
   ];

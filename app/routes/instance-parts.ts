@@ -15,6 +15,7 @@ import type { WebhookConfigClient } from "../github/webhook-config.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Dispatcher } from "../run/dispatcher.ts";
 import type { Store } from "../store/store.ts";
+import type { KnownRuns } from "../web/known-runs.ts";
 import type { JobRights } from "../web/oidc/job-rights.ts";
 import type { TokenVerifier } from "../web/oidc/token-verifier.ts";
 
@@ -40,6 +41,7 @@ export interface InstanceParts {
   deliveries: DeliveryLogClient;
   tokens: TokenVerifier;
   jobs: JobRights;
+  runs: KnownRuns;
   judgeProof: JudgeProof;
   /** The page of a deployment. */
   pageUrl: (id: string) => string;

@@ -4,7 +4,6 @@ import { signatureCheck } from "../github/signature.ts";
 import { LiveSockets } from "../pages/live/live-sockets.ts";
 import { pageHeaders } from "../pages/page-headers.ts";
 import type { PageOptions } from "../pages/page-options.ts";
-import { problemPage } from "../pages/problem-page.ts";
 import { StoredCodes } from "../setup/setup-code.ts";
 import { placesOf } from "../sign-in/places.ts";
 import { RepositoryRights } from "../sign-in/repository-rights.ts";
@@ -13,11 +12,12 @@ import { Sessions } from "../sign-in/sessions.ts";
 import { SignIn } from "../sign-in/sign-in.ts";
 import { Audit } from "../web/audit.ts";
 import type { Credentials } from "../web/authenticate.ts";
+import { BodyReader } from "../web/body-reader.ts";
+import { lazyRoutes } from "../web/lazy-routes.ts";
 import { type RequestHandler, requestHandler } from "../web/server.ts";
 import { webhookEntrance } from "../web/webhook-entrance.ts";
 import { apiRoutes } from "./api-routes.ts";
 import type { InstanceParts } from "./instance-parts.ts";
-import { pageRoutes } from "./page-routes.ts";
 
 /** What the routes of an instance share: who may do what, and what is kept of it. */
 export interface RouteParts extends InstanceParts {
@@ -63,9 +63,12 @@ export async function instanceRoutes(
   const pages: PageOptions = { config, self, store, failover: parts.failover, now: () => clock.now() };
   const audit = new Audit({ store, clock, instance: self.name, log });
   const all: RouteParts = { ...parts, signIn, credentials, audit, pages, codes, key };
+  const bodies = new BodyReader();
   const handle = requestHandler({
+    bodies,
     webhook: webhookEntrance({
       acceptor,
+      bodies,
       targets,
       verify: signatureCheck(await Promise.all(parts.apps)),
       onCounted: (event) => metrics.counted(event),
@@ -77,9 +80,14 @@ export async function instanceRoutes(
       const isDeployment = method === "POST" && new URL(url).pathname === DEPLOYMENTS_PATH;
       metrics.refused(isDeployment ? "deployments" : "other", status);
     },
-    routes: [...apiRoutes(all), ...pageRoutes(all)],
+    // An instance that nobody looks at has no need of pages, nor of what they load.
+    routes: [
+      ...apiRoutes(all),
+      ["/", lazyRoutes(async () => (await import("./page-routes.ts")).pageRoutes(all))],
+    ],
     pageHeaders: pageHeaders({ origins: signIn.places.origins }),
     problemPage: async (problem, c) => {
+      const { problemPage } = await import("../pages/problem-page.ts");
       // The page is shown also where the store, or whoever else is asked, is what failed.
       const session = await signIn.sessionOf(c.req.header()).catch(() => null);
       const frame = session && { viewer: session.identity, csrfToken: signIn.sessions.csrfToken(session) };

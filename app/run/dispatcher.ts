@@ -127,7 +127,9 @@ export class Dispatcher {
   async #look(): Promise<void> {
     const { waiting, running } = await pending(this.#store);
     if (this.#closed) return;
-    const gone = running.filter((deployment) => this.#isGone(deployment));
+    const elsewhere = running.some(({ host }) => host !== this.#host);
+    const now = elsewhere ? await this.#store.now(this.#store.read) : 0;
+    const gone = running.filter((deployment) => this.#isGone(deployment, now));
     this.#occupied = running.filter((deployment) => !gone.includes(deployment));
     this.#giveUpOrphans(gone.filter((d) => d.host === this.#host && !this.#find(d.repository_key, d.target)));
     for (const { repositoryKey: key, target: name } of [
@@ -162,8 +164,9 @@ export class Dispatcher {
     return this.#targets.find((t) => repositoryKey(t.repository) === repository && t.name === name);
   }
 
-  #isGone(deployment: RunningDeployment): boolean {
-    if (deployment.host !== this.#host) return (deployment.lease_until ?? 0) < this.#clock.now();
+  /** `now` is the store's: by it the lease of another host was written. */
+  #isGone(deployment: RunningDeployment, now: number): boolean {
+    if (deployment.host !== this.#host) return (deployment.lease_until ?? 0) < now;
     const entry = this.#registry.read(deployment.holder ?? "");
     return !entry || !isAlive(entry.runner);
   }

@@ -1,6 +1,6 @@
-import { constants as access, accessSync, rmSync, writeFileSync } from "node:fs";
+import { constants as access, accessSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
@@ -9,6 +9,7 @@ import { commandEnvironment } from "./command-environment.ts";
 import { endGroup } from "./interrupted.ts";
 import type { Launcher, ProcessEnd } from "./launcher.ts";
 import type { OutputLog } from "./output-log.ts";
+import { commandUmask } from "./private-files.ts";
 
 /** Why a command was ended before it ended by itself. */
 export type EndedBy = "time_limit" | "cancel" | "lease_lost";
@@ -37,12 +38,14 @@ export function execute(options: {
 }): Execution {
   const { deployment, target, inherited, launcher, payloadFile, log, clock } = options;
   const argv = target.run as [string, ...string[]];
+  mkdirSync(dirname(payloadFile), { recursive: true, mode: 0o700 });
   writeFileSync(payloadFile, deployment.payload ?? "null", { mode: 0o600 });
   // A path is looked at here, where its fault can be named; other names are looked for along the PATH.
   if (argv[0].includes("/")) accessSync(resolve(target.directory, argv[0]), access.X_OK);
   const environment = commandEnvironment(deployment, target, inherited, payloadFile);
   const secret = new Set([...Object.keys(target.env), ...target.pass_env]);
-  launcher.launch({ argv, directory: target.directory, environment, secret });
+  const umask = commandUmask(process.env);
+  launcher.launch({ argv, directory: target.directory, environment, secret, umask });
 
   let endedBy: EndedBy | null = null;
   let ending: Promise<void> | undefined;

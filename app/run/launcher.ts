@@ -11,6 +11,8 @@ export interface Launch {
   environment: Record<string, string>;
   /** The variables whose values may be secrets. */
   secret: ReadonlySet<string>;
+  /** In octal, such as `0022`. */
+  umask: string;
 }
 
 /** How a process ended. */
@@ -92,7 +94,7 @@ const OF_SHELLS =
  * read a command line, and auditing may keep it. The rest is for the program `env`, since a shell adds variables of
  * its own, and has some that cannot be set.
  */
-export function scriptOf({ argv, directory, environment, secret }: Launch): string {
+export function scriptOf({ argv, directory, environment, secret, umask }: Launch): string {
   const isExported = ([name]: [string, string]) => secret.has(name) && !OF_SHELLS.test(name);
   const variables = Object.entries(environment);
   const exported = variables.filter(isExported).map(([name, value]) => `export ${name}=${quote(value)}`);
@@ -101,7 +103,9 @@ export function scriptOf({ argv, directory, environment, secret }: Launch): stri
     .map(([name, value]) => quote(`${name}=${value}`));
   const removed = ADDED_BY_SHELLS.map((name) => `-u ${name}`);
   const command = ["exec", "/usr/bin/env", ...removed, ...assigned, ...argv.map(quote), "</dev/null"];
-  return [`cd ${quote(directory)} || exit 127`, ...exported, command.join(" "), ""].join("\n");
+  return [`umask ${umask}`, `cd ${quote(directory)} || exit 127`, ...exported, command.join(" "), ""].join(
+    "\n",
+  );
 }
 
 /** One word for a POSIX shell, whatever it holds. */

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { holdersOfDeleted } from "../store/sqlite/open-files.ts";
 
 /**
  * A lock that the operating system holds for this process, and lets go of the moment it ends, however it ends.
@@ -22,7 +24,13 @@ export class OsLock {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     // Names hold characters that file names may not.
     const file = `${createHash("sha256").update(name).digest("hex").slice(0, 32)}.lock`;
-    const database = new DatabaseSync(join(directory, file), { timeout: 0 });
+    const path = join(realpathSync(directory), file);
+    const exists = existsSync(path);
+    // Whoever holds a lock whose file was deleted holds it still, and would not be met in a new file.
+    if (!exists && holdersOfDeleted(path).length > 0) return null;
+    const url = pathToFileURL(path);
+    url.search = exists ? "?mode=rw" : "?mode=rwc";
+    const database = new DatabaseSync(url, { timeout: 0 });
     try {
       database.exec("BEGIN EXCLUSIVE");
       return new OsLock(database);

@@ -10,7 +10,7 @@ export interface ProcessIdentity {
   pidNamespace: string;
 }
 
-/** What /proc/PID/stat says of a process. @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/** What /proc/PID/stat says of a process, or of one of its threads. @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 interface ProcessStat {
   state: string;
   processGroup: number;
@@ -18,9 +18,33 @@ interface ProcessStat {
   startTime: string;
 }
 
+/** What is known of the process; undefined where none of its threads lives any more. */
 function readStat(pid: number): ProcessStat | undefined {
+  const stat = readStatFile(`/proc/${pid}/stat`);
+  if (!stat || !hasEnded(stat)) return stat;
+  // A main thread that has ended shows as a zombie, although the other threads of the process work on.
+  const thread = threadIds(pid)
+    .map((id) => readStatFile(`/proc/${pid}/task/${id}/stat`))
+    .find((other) => other && !hasEnded(other));
+  return thread && { ...stat, state: thread.state };
+}
+
+/** Zombie or dead. */
+function hasEnded({ state }: ProcessStat): boolean {
+  return state === "Z" || state === "X";
+}
+
+function threadIds(pid: number): string[] {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+function readStatFile(file: string): ProcessStat | undefined {
+  try {
+    const text = readFileSync(file, "utf8");
     // The command's name, in parentheses, may itself hold spaces and parentheses.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
     return {
@@ -46,7 +70,7 @@ function thisMachine() {
 /** The identity of the process that has this pid now, or undefined where there is none (left). */
 export function identify(pid: number): ProcessIdentity | undefined {
   const stat = readStat(pid);
-  return stat && stat.state !== "Z" ? { pid, startTime: stat.startTime, ...thisMachine() } : undefined;
+  return stat && { pid, startTime: stat.startTime, ...thisMachine() };
 }
 
 /** Whether the pid of this identity can be looked up here: same boot, same namespace. */
@@ -55,7 +79,7 @@ function isLocal({ bootId, pidNamespace }: ProcessIdentity): boolean {
   return bootId === machine.bootId && pidNamespace === machine.pidNamespace;
 }
 
-/** Whether exactly this process still runs. A zombie does not. */
+/** Whether exactly this process still runs: one of its threads at least. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return isLocal(identity) && identify(identity.pid)?.startTime === identity.startTime;
 }
@@ -77,11 +101,11 @@ export function isStopped(identity: ProcessIdentity): boolean {
  */
 export function groupMembers(leader: ProcessIdentity): number[] {
   if (!isLocal(leader)) return [];
-  const now = readStat(leader.pid);
+  const now = readStatFile(`/proc/${leader.pid}/stat`);
   if (now && now.startTime !== leader.startTime) return [];
   return processIds().filter((pid) => {
     const stat = readStat(pid);
-    return stat?.processGroup === leader.pid && stat.session === leader.pid && stat.state !== "Z";
+    return stat?.processGroup === leader.pid && stat.session === leader.pid;
   });
 }
 

@@ -52,6 +52,7 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
       repositoryKey: repositoryKey(target.repository),
       target: target.name,
       queue: target.queue,
+      workflow: target.workflow,
       lock: target.lock,
       holder: attempt.holder,
       instance: place.instance,

@@ -35,6 +35,8 @@ export class RunRegistry {
   write(entry: RunEntry): void {
     const file = this.#file(entry.holder);
     const temporary = this.#unfinished(entry.holder);
+    // The folder may have been deleted since.
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     writeFileSync(temporary, JSON.stringify(entry), { mode: 0o600 });
     renameSync(temporary, file);
   }
@@ -72,9 +74,17 @@ export class RunRegistry {
 
   /** All entries; those of commands that were ended by a reboot included. */
   list(): RunEntry[] {
-    return readdirSync(this.#directory)
+    return this.#names()
       .filter((name) => name.endsWith(".json") && !name.endsWith(".payload.json"))
       .flatMap((name) => this.read(name.slice(0, -".json".length)) ?? []);
+  }
+
+  #names(): string[] {
+    try {
+      return readdirSync(this.#directory);
+    } catch {
+      return [];
+    }
   }
 
   /** The named pipe that a runner's command writes its output to. */

@@ -1,7 +1,8 @@
-import { execaNode } from "execa";
+import { type ChildProcess, fork } from "node:child_process";
 import type { Logger } from "pino";
 import { inheritedEnvironment } from "./command-environment.ts";
 import type { FromRunner, Job, JobResult, Preparation, RunProgress } from "./messages.ts";
+import { UMASK_VARIABLE } from "./private-files.ts";
 
 /** An idle runner is kept this long for the next deployment; one is always kept. */
 const IDLE_MS = 60_000;
@@ -29,12 +30,17 @@ export class RunnerPool {
     this.#preparation = preparation;
     this.#log = log;
     this.#onProgress = onProgress;
-    this.#spare.push(this.#spawn());
+  }
+
+  /** Begins to keep one ready. An instance that is starting has better uses for its processor. */
+  warm(): void {
+    this.#addSpare();
   }
 
   /** Has a runner run the next deployment of the job's target. Resolves when it is free again, or has died. */
   run(job: Job): Promise<JobResult | "died"> {
     const runner = this.#spare.pop() ?? this.#spawn();
+    if (!runner) return Promise.resolve("died");
     clearTimeout(runner.idleTimer);
     return new Promise((resolve) => {
       runner.onExit = () => resolve("died");
@@ -45,7 +51,7 @@ export class RunnerPool {
             { deployment: message.deploymentId, attempt: message.attempt },
             "deployment started",
           );
-          if (!this.#closed && this.#spare.length === 0) this.#spare.push(this.#spawn());
+          if (!this.#closed && this.#spare.length === 0) this.#addSpare();
         } else if (message.type === "ended")
           this.#log.info({ deployment: message.deploymentId, status: message.status }, "deployment ended");
         else if (message.type === "idle") {
@@ -85,24 +91,34 @@ export class RunnerPool {
     }, IDLE_MS);
   }
 
-  #spawn(): Runner {
+  #addSpare(): void {
+    const runner = this.#spawn();
+    if (runner) this.#spare.push(runner);
+  }
+
+  /** Undefined where no process can be made. */
+  #spawn(): Runner | undefined {
     const cache = process.env.NODE_COMPILE_CACHE;
-    const child = execaNode(new URL("./runner.ts", import.meta.url), {
-      // No secret of the App's: whoever may read the runner's environment finds none.
-      env: { ...inheritedEnvironment(process.env), ...(cache && { NODE_COMPILE_CACHE: cache }) },
-      extendEnv: false,
-      detached: true,
-      cleanup: false,
-      stdio: "ignore",
-      ipc: true,
-      buffer: false,
-      reject: false,
-      nodeOptions: ["--disable-warning=ExperimentalWarning"],
-    });
+    let child: ChildProcess;
+    try {
+      child = fork(new URL("./runner.ts", import.meta.url), {
+        // No secret of the App's: whoever may read the runner's environment finds none.
+        env: {
+          ...inheritedEnvironment(process.env, [UMASK_VARIABLE]),
+          ...(cache && { NODE_COMPILE_CACHE: cache }),
+        },
+        detached: true,
+        stdio: ["ignore", "ignore", "ignore", "ipc"],
+        execArgv: ["--disable-warning=ExperimentalWarning"],
+      });
+    } catch (error) {
+      this.#log.error(`no runner can be started: ${(error as Error).message}`);
+      return undefined;
+    }
     const runner: Runner = {
-      // Node's own function, since a message must cost no time. One to a runner that has died is lost.
+      // A message to a runner that has died is lost. Without a free descriptor a process gets no channel.
       send: (message) => void child.send?.(message, () => {}),
-      dismiss: () => child.disconnect?.(),
+      dismiss: () => child.connected && child.disconnect(),
       onMessage: undefined,
       onExit: undefined,
       idleTimer: undefined,
@@ -118,10 +134,10 @@ export class RunnerPool {
       runner.onExit?.();
     };
     child.on("exit", gone);
-    void child.then((result) => {
+    child.on("error", (error) => {
       if (child.pid !== undefined) return;
       // Where no process could be made, none exits.
-      this.#log.error(`no runner can be started: ${result.originalMessage}`);
+      this.#log.error(`no runner can be started: ${error.message}`);
       gone();
     });
     runner.send(this.#preparation);

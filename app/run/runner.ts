@@ -9,9 +9,12 @@ import { hostId } from "./host-id.ts";
 import { Launcher } from "./launcher.ts";
 import type { FromRunner, Job, Preparation, ToRunner } from "./messages.ts";
 import { lockDirectory } from "./os-lock.ts";
+import { keepFilesPrivate } from "./private-files.ts";
 import { identify, type ProcessIdentity } from "./process-identity.ts";
 import { type Attempt, runNext, type Workplace } from "./run-next.ts";
 import { RunRegistry } from "./run-registry.ts";
+
+keepFilesPrivate(process.env);
 
 let workplace: Promise<Workplace> | undefined;
 let next: Promise<Attempt> | undefined;

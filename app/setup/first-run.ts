@@ -4,12 +4,12 @@ import { resolve } from "node:path";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { ENV_FILE } from "../config/env-file.ts";
-import { readEnvironment } from "../config/environment.ts";
 import { localUrl } from "../config/listen-address.ts";
 import { DEFAULT_FILE, loadConfig } from "../config/load.ts";
 import { assetRoutes } from "../pages/assets.ts";
 import { pageHeaders } from "../pages/page-headers.ts";
 import { problemPage } from "../pages/problem-page.ts";
+import { BodyReader } from "../web/body-reader.ts";
 import { listen, stopListening } from "../web/listen.ts";
 import { createWebServer, requestHandler } from "../web/server.ts";
 import { FIRST_LISTENS, firstRunRoutes } from "./first-run-routes.ts";
@@ -18,12 +18,6 @@ import { SetupSessions } from "./setup-sessions.ts";
 
 /** The last page asks for its styles and its script after it has come; then the port is given to the instance. */
 const LAST_PAGE_MS = 1_500;
-
-/** Whether nothing at all is said of a GitHub App, so that one is to be made. */
-export function isFirstRun(env: NodeJS.ProcessEnv): boolean {
-  const { environment, problems } = readEnvironment(env);
-  return environment.appId === null && environment.privateKey === null && problems.length === 0;
-}
 
 /**
  * Serves `/setup` where the first instance is going to listen, until the App is made and its environment is written.
@@ -72,6 +66,7 @@ export async function firstRun({
       },
     });
     const handle = requestHandler({
+      bodies: new BodyReader(),
       // GitHub has nobody to send anything to yet.
       webhook: (_request, response) => response.writeHead(503).end(),
       routes: [

@@ -66,8 +66,16 @@ export class StoredCodes implements SetupCodes {
 
   async redeem(code: string): Promise<boolean> {
     const { store } = this.#o;
+    const digest = this.#digest(code);
+    // A wrong code costs one read, and never a commit.
+    const known = await store.read
+      .selectFrom("setup_codes")
+      .select("instance")
+      .where("digest", "=", digest)
+      .execute();
+    if (known.length === 0) return false;
     const used = await store.write((trx) =>
-      trx.deleteFrom("setup_codes").where("digest", "=", this.#digest(code)).returning("instance").execute(),
+      trx.deleteFrom("setup_codes").where("digest", "=", digest).returning("instance").execute(),
     );
     if (used.length === 0) return false;
     await this.renew();

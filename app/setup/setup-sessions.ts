@@ -12,8 +12,11 @@ import type { SetupCodes } from "./setup-code.ts";
 const COOKIE = "twinhook_setup";
 const TYPE = "twinhook-setup";
 const LIFE_MS = 3_600_000;
-/** The code is past guessing; this only keeps those who try from using up the store. */
-const TRIES = { burst: 20, everyMs: 500 };
+/**
+ * Wrong codes are counted; the right one is always accepted, so that strangers cannot lock out its owner. That helps
+ * nobody to guess: a code is one of 32^12 = 1.2e18, and at 100,000 tries a second half of them take 180,000 years.
+ */
+const WRONG_CODES = { burst: 20, everyMs: 500 };
 
 /** A visit to the setup pages by someone who had the code. */
 export interface SetupVisit {
@@ -32,11 +35,11 @@ export interface SetupSessionsOptions {
 /** Lets those into the setup pages who have the one-time code, for an hour and in one browser. */
 export class SetupSessions {
   #o: SetupSessionsOptions;
-  #tries: Allowance;
+  #wrongCodes: Allowance;
 
   constructor(options: SetupSessionsOptions) {
     this.#o = options;
-    this.#tries = new Allowance(options.clock, TRIES);
+    this.#wrongCodes = new Allowance(options.clock, WRONG_CODES);
   }
 
   /** The visit that a request belongs to, or null where the code has yet to be typed. */
@@ -48,18 +51,17 @@ export class SetupSessions {
 
   /**
    * Begins a visit with the code.
-   * @throws {SignInRefusal} 401 when it is none (any more), 403 from elsewhere, 429 when too many were tried.
+   * @throws {SignInRefusal} 401 when it is none (any more), 403 from elsewhere, 429 when too many wrong ones were tried.
    */
   async enter(c: Context, code: string): Promise<void> {
     this.origin(c);
-    const wait = this.#tries.take("");
-    if (wait !== null)
-      throw new SignInRefusal(429, "too many codes were tried; try again in a moment", {
-        retryAfterS: Math.ceil(wait / 1000),
-      });
-    if (!(await this.#o.codes.redeem(code)))
+    if (await this.#o.codes.redeem(code)) return this.keep(c, this.origin(c));
+    const wait = this.#wrongCodes.take("");
+    if (wait === null)
       throw new SignInRefusal(401, "this is not the code, or it was used already; the newest one counts");
-    await this.keep(c, this.origin(c));
+    throw new SignInRefusal(429, "too many wrong codes were tried; the right one is accepted at any time", {
+      retryAfterS: Math.ceil(wait / 1000),
+    });
   }
 
   /**

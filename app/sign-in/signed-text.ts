@@ -1,4 +1,7 @@
-import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
+import type { JWTPayload } from "jose";
+import { JOSEError } from "jose/errors";
+import { SignJWT } from "jose/jwt/sign";
+import { jwtVerify } from "jose/jwt/verify";
 import type { Clock } from "../clock.ts";
 
 /** Signs what a browser is to keep. `type` keeps a text made for one use from serving another; it is over at `expiresAt` (ms). */
@@ -30,7 +33,7 @@ export async function readSignedText(
     };
     return (await jwtVerify(text, key, options)).payload;
   } catch (error) {
-    if (error instanceof errors.JOSEError) return null;
+    if (error instanceof JOSEError) return null;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /** Why the store cannot commit right now. */
-export type UnavailableCause = "locked" | "full" | "read_only" | "unreachable" | "broken" | "slow";
+export type UnavailableCause = "locked" | "full" | "read_only" | "unreachable" | "broken" | "slow" | "moved";
 
 const REMEDIES: Record<UnavailableCause, string> = {
   locked: "another process holds the write lock; it is ended if it is a frozen twin, else end it yourself",
@@ -8,6 +8,8 @@ const REMEDIES: Record<UnavailableCause, string> = {
     "the store can only be read; give the user of this process write permission on its file and folder",
   unreachable: "the database does not answer; check that it runs and that DATABASE_URL or `store` names it",
   broken: "the store cannot be opened or read; check its path, its permissions and the disk",
+  moved:
+    "never remove or replace its files while Twinhook runs; what they hold is kept, and is put back by itself where nothing else stands in their place",
   slow: "the commit took too long; check the load of the disk or of the database",
 };
 

@@ -10,7 +10,9 @@ import * as deliveryRuns from "./migrations/0008-delivery-runs.ts";
 import * as deliveriesByRun from "./migrations/0009-deliveries-by-run.ts";
 import * as commitTitles from "./migrations/0010-commit-titles.ts";
 import * as askedFor from "./migrations/0011-asked-for.ts";
-import * as callBudgets from "./migrations/0013-call-budgets.ts";
+import * as runNumbers from "./migrations/0012-run-numbers.ts";
+import * as storeCopies from "./migrations/0013-store-copies.ts";
+import * as callBudgets from "./migrations/0014-call-budgets.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 
@@ -29,6 +31,8 @@ const MIGRATIONS = [
   deliveriesByRun.up,
   commitTitles.up,
   askedFor.up,
+  runNumbers.up,
+  storeCopies.up,
   callBudgets.up,
 ] as unknown as EngineMigration[];
 

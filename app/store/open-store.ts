@@ -40,7 +40,9 @@ export async function openStore(address: StoreAddress, options: OpenOptions): Pr
 async function openEngine(address: StoreAddress, options: OpenOptions): Promise<Store> {
   if (address.engine === "sqlite") {
     const { SqliteStore } = await import("./sqlite/sqlite-store.ts");
-    return SqliteStore.open({ path: address.path, threads: !options.forRunner, ...options });
+    const { path } = address;
+    // The store of a runner exists; where it does not, it was lost, and is not the runner's to begin anew.
+    return SqliteStore.open({ path, threads: !options.forRunner, create: !options.forRunner, ...options });
   }
   const { PostgresStore } = await import("./postgres/postgres-store.ts");
   return PostgresStore.open({ url: address.url, ...options });

@@ -28,6 +28,7 @@ export interface Database {
   setup_codes: SetupCodeRow;
   endpoint_health: EndpointHealthRow;
   health_samples: HealthSampleRow;
+  store_copies: StoreCopyRow;
 }
 
 /** One row: the schema's version, and the lowest version of the code that may work with it. */
@@ -50,6 +51,9 @@ export interface TargetRow {
   /** When the run of the mark began at GitHub. */
   mark_run_started_at: number;
   mark_deployment_id: string | null;
+  /** The number of the newest run of the target's workflow that began, and which workflow that was. */
+  mark_run_number?: number | null;
+  mark_workflow?: string | null;
 }
 
 /** What became of a delivery. */
@@ -73,6 +77,11 @@ export interface DeliveryRow {
   reason: string | null;
   /** JSON array of the deployments that it stands for. */
   deployment_ids: string;
+  /** The number of its run among the runs of this workflow. */
+  run_number: number | null;
+  run_workflow: string | null;
+  /** 1 where nothing more is to come of this number that a target waits for. */
+  settles: 1 | null;
 }
 
 /** One target's command for one workflow run attempt. */
@@ -123,6 +132,15 @@ export interface DeploymentRow {
   lock: string | null;
   /** The GitHub Deployment that shows it. */
   github_deployment_id: string | null;
+  /** The number of its run among the runs of this workflow. */
+  run_number: number | null;
+  run_workflow: string | null;
+  /** The earlier runs that it waits for, such as `run #41`; null when it waits for none. */
+  order_gap: string | null;
+  /** When GitHub last showed that none of them is to be deployed before it. */
+  order_cleared_at: number | null;
+  /** Which earlier runs it began without, because GitHub did not tell of them in time. */
+  order_note: string | null;
 }
 
 /** A piece of a command's output, in the order in which it was written. */
@@ -174,8 +192,6 @@ export interface SwitchboardRow {
   pinned_forced: number;
   webhook_url: string | null;
   webhook_verified_at: number | null;
-  /** Targets with `queue: all` begin nothing before then. */
-  queues_held_until: number | null;
 }
 
 /** A change of the active endpoint, step by step. */
@@ -209,8 +225,10 @@ export interface LookRow {
 export interface ScanRow {
   scan: string;
   place: string;
-  /** When the scan began that saw it last; null before the first. */
+  /** When the last scan of it began; null before the first. */
   scanned_at: number | null;
+  /** When GitHub last showed it, by GitHub's clock; null when it never did. */
+  seen_at: number | null;
   /** How often an event asked for a scan of it, and up to which of these it was scanned. */
   asked: number;
   served: number;
@@ -310,4 +328,14 @@ export interface AlertOutboxRow extends Omit<OutboxRow, "deployment_id" | "final
 export interface SetupCodeRow {
   instance: string;
   digest: string;
+}
+
+/** A copy by which SQLite's file was put back: see sqlite/put-back.ts. */
+export interface StoreCopyRow {
+  id: string;
+  made_at: number;
+  /** 1 in the original, whose place the copy takes; 0 in the copy. */
+  replaced: 0 | 1;
+  /** When an alert was raised about it. */
+  told_at: number | null;
 }

@@ -29,7 +29,7 @@ export interface Store {
    */
   perform<O>(task: URL, input: unknown): Promise<O>;
   /** The time by which leases are measured: the database's own where instances may run on several hosts. */
-  now(trx: Writer): Promise<number>;
+  now(db: Reader): Promise<number>;
   /** Inside a transaction: wakes everyone who listens by `onChange`, once it is committed. */
   notify(trx: Writer): Promise<void>;
   /** Calls `listener` soon after any process committed; returns how to stop. */
@@ -39,5 +39,7 @@ export interface Store {
    * @throws {StoreUnavailableError} when it is not, {StoreTooNewError} when a newer release has taken it over.
    */
   probe(limitMs: number): Promise<void>;
+  /** Another instance cannot commit: the next probe relies on nothing that was proven before. */
+  doubt(): void;
   close(): Promise<void>;
 }

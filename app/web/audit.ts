@@ -15,7 +15,8 @@ export type AuditAction =
   | "deploy"
   | "cancel"
   | "retry"
-  | "redeliver";
+  | "redeliver"
+  | "mark";
 
 /** An entry of the list, as it is read. */
 export type AuditEntry = Omit<AuditRow, "id"> & { id: number };

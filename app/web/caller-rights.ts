@@ -9,6 +9,7 @@ import type { TargetConfig } from "../config/schema.ts";
 import { maySee, type Viewer } from "../sign-in/viewer.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Caller } from "./authenticate.ts";
+import type { KnownRuns } from "./known-runs.ts";
 import type { JobRights } from "./oidc/job-rights.ts";
 import { HttpProblem } from "./problem.ts";
 import { requireManager } from "./viewer-of.ts";
@@ -32,12 +33,13 @@ export async function callerSees(caller: Caller, repository: string, jobs: JobRi
 
 /**
  * A caller's request as an arrival for the target that it means.
- * @throws {HttpProblem} 403, 404 or 422 when the caller may not ask for it, or nobody can.
+ * @throws {HttpProblem} 403, 404 or 422 when the caller may not ask for it, or nobody can; 503 when GitHub must be
+ * asked and is away.
  */
 export async function permittedArrival(
   caller: Caller,
   request: ParsedRequest,
-  { targets, jobs }: { targets: readonly TargetConfig[]; jobs: JobRights },
+  { targets, jobs, runs }: { targets: readonly TargetConfig[]; jobs: JobRights; runs: KnownRuns },
 ): Promise<Arrival> {
   // Anyone at GitHub has a token, and is not to learn which targets there are.
   if (caller.kind === "oidc" && repositoryKey(caller.claims.repository) !== repositoryKey(request.repository))
@@ -59,6 +61,7 @@ export async function permittedArrival(
         );
       const refused = checkActionRules(request, target);
       if (refused) throw new HttpProblem(403, refused);
+      await runs.require({ ...request, repository: target.repository });
       return requestArrival(request, target);
     }
     default:

@@ -17,6 +17,7 @@ import type { Audit } from "./audit.ts";
 import { authenticate, type Caller, type Credentials } from "./authenticate.ts";
 import { callerSees, isPerson, permittedArrival } from "./caller-rights.ts";
 import { logTail, streamLog } from "./deployment-log.ts";
+import type { KnownRuns } from "./known-runs.ts";
 import { listDeployments } from "./list-deployments.ts";
 import { decodeCursor, encodeCursor, MAX_WAIT_S, oneOf, perPage, wholeNumber } from "./list-query.ts";
 import { nextChange } from "./next-change.ts";
@@ -35,6 +36,7 @@ export interface DeploymentRoutesOptions {
   credentials: Credentials;
   audit: Audit;
   jobs: JobRights;
+  runs: KnownRuns;
   /** The page of a deployment. */
   pageUrl: (id: string) => string;
   /** Called when a deployment waits again. */
@@ -45,7 +47,7 @@ export interface DeploymentRoutesOptions {
 
 /** `/api/deployments`: the entrance for requests, and what became of them. */
 export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
-  const { store, clock, acceptor, credentials, audit, jobs, pageUrl, onQueued, onVerified } = options;
+  const { store, clock, acceptor, credentials, audit, jobs, runs, pageUrl, onQueued, onVerified } = options;
   const limit = new RequestLimit(clock);
   const routes = new Hono();
 
@@ -57,7 +59,11 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
       throw new HttpProblem(415, "the content type must be application/json");
     const parsed = parseDeploymentRequest(parseJson(body), { admin: isPerson(caller) });
     if ("problem" in parsed) throw new HttpProblem(400, `the request is not understood: ${parsed.problem}`);
-    const arrival = await permittedArrival(caller, parsed.request, { targets: credentials.targets, jobs });
+    const arrival = await permittedArrival(caller, parsed.request, {
+      targets: credentials.targets,
+      jobs,
+      runs,
+    });
     if (parsed.request.dry_run) {
       const preview = await previewArrival(store, arrival, clock.now());
       if ("conflict" in preview) throw conflict(preview.conflict);

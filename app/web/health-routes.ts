@@ -2,8 +2,8 @@ import { Hono } from "hono";
 import type { Store } from "../store/store.ts";
 import type { HealthAnswer } from "./answers/health.ts";
 
-/** How long a check of readiness may take: below the usual timeout of whoever checks. */
-const PROBE_LIMIT_MS = 400;
+/** How long a check of readiness may take: below `failover.health_check_timeout`. */
+export const PROBE_LIMIT_MS = 400;
 
 /** `/livez`: this process answers. `/readyz`: it can commit right now; GitHub being away does not matter. */
 export function healthRoutes(options: { store: Store; instance: string; draining: () => boolean }): Hono {

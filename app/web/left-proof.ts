@@ -4,6 +4,7 @@ import { wasSigned } from "../../shared/delivery-signature.ts";
 import { leftAudience } from "../../shared/deployment-request.ts";
 import { checkActionRules, requestArrival } from "../accept/deployment-request.ts";
 import type { JudgeProof } from "../failover/left-deployment.ts";
+import type { KnownRuns } from "./known-runs.ts";
 import type { JobRights } from "./oidc/job-rights.ts";
 import type { TokenVerifier } from "./oidc/token-verifier.ts";
 import { HttpProblem } from "./problem.ts";
@@ -19,12 +20,14 @@ export function leftProofJudge({
   tokens,
   audience,
   jobs,
+  runs,
 }: {
   /** The secret that the environment holds under this name. */
   secret: (variable: string) => string | undefined;
   tokens: TokenVerifier;
   audience: string;
   jobs: JobRights;
+  runs: KnownRuns;
 }): JudgeProof {
   return async (left, request, target) => {
     const { success, data: headers } = proofShape.safeParse(left.proof);
@@ -41,7 +44,9 @@ export function leftProofJudge({
       const key = target.action.secret_env && secret(target.action.secret_env);
       if (!key || !wasSigned(key, text, headers, left.createdAt)) return null;
       const refused = checkActionRules(request, target);
-      return refused ? { refused } : requestArrival(request, target);
+      if (refused) return { refused };
+      await runs.require({ ...request, repository: target.repository });
+      return requestArrival(request, target);
     } catch (error) {
       if (!(error instanceof HttpProblem) || error.status === 503) throw error;
       // A proof that proves nothing is as good as none.

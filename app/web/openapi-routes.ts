@@ -1,15 +1,19 @@
 import { Hono } from "hono";
 import type { InstanceConfig } from "../config/schema.ts";
-import { describeApi } from "./openapi/describe.ts";
 
 /** `/api/openapi.json`: what the API answers, for programs and for those who write them. */
 export function openApiRoutes(instances: readonly Pick<InstanceConfig, "name" | "url">[]): Hono {
-  const description = JSON.stringify(
-    describeApi(instances.map(({ name, url }) => ({ url, description: name }))),
-  );
+  const servers = instances.map(({ name, url }) => ({ url, description: name }));
+  let description: Promise<string> | undefined;
   const routes = new Hono();
-  routes.get("/openapi.json", (c) =>
-    c.body(description, 200, { "content-type": "application/json", "access-control-allow-origin": "*" }),
-  );
+  routes.get("/openapi.json", async (c) => {
+    description ??= import("./openapi/describe.ts").then(({ describeApi }) =>
+      JSON.stringify(describeApi(servers)),
+    );
+    return c.body(await description, 200, {
+      "content-type": "application/json",
+      "access-control-allow-origin": "*",
+    });
+  });
   return routes;
 }

@@ -37,6 +37,7 @@ export function presentDeployment(
 }
 
 /** A delivery as the API shows it. */
-export function presentDelivery({ deployment_ids, received_at, ...rest }: DeliveryRow): DeliveryAnswer {
+export function presentDelivery(row: DeliveryRow): DeliveryAnswer {
+  const { deployment_ids, received_at, run_number: _n, run_workflow: _w, settles: _s, ...rest } = row;
   return { ...rest, received_at: isoTime(received_at), deployments: JSON.parse(deployment_ids) as string[] };
 }

@@ -1,13 +1,19 @@
-import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { Logger } from "pino";
 import { MAX_REQUEST_BYTES, WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { type CertificateFiles, readCertificate } from "../config/certificate.ts";
 import type { InstanceConfig } from "../config/schema.ts";
 import { asProblem } from "./as-problem.ts";
+import type { BodyReader } from "./body-reader.ts";
 import { followCertificate } from "./follow-certificate.ts";
 import { HttpProblem } from "./problem.ts";
 
@@ -21,6 +27,8 @@ export type MountedRoutes = readonly [path: string, routes: Hono];
 export interface HandlerOptions {
   /** Handles `POST /api/github/webhooks`. */
   webhook: RequestListener;
+  /** Reads the bodies of all other requests. */
+  bodies: BodyReader;
   /** Everything else. */
   routes: readonly MountedRoutes[];
   /** Adds the headers that every page has. */
@@ -43,13 +51,16 @@ export interface RequestHandler extends RequestListener {
  */
 export function requestHandler({
   webhook,
+  bodies,
   routes,
   pageHeaders,
   problemPage,
   onRefused,
   log,
 }: HandlerOptions): RequestHandler {
-  const app = new Hono();
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  /** Requests whose body was refused, to be answered like any other that is. */
+  const refused = new WeakMap<object, HttpProblem>();
   app.use(pageHeaders);
   app.use(async (c, next) => {
     await next();
@@ -61,14 +72,11 @@ export function requestHandler({
       throw new HttpProblem(400, "the address holds a NUL character (%00); leave it out");
     await next();
   });
-  app.use(
-    bodyLimit({
-      maxSize: MAX_REQUEST_BYTES,
-      onError: () => {
-        throw new HttpProblem(413, `the body is larger than ${MAX_REQUEST_BYTES} bytes; shorten it`);
-      },
-    }),
-  );
+  app.use(async (c, next) => {
+    const problem = refused.get(c.env.incoming);
+    if (problem) throw problem;
+    await next();
+  });
   for (const [path, mounted] of routes) app.route(path, mounted);
   const answer = (problem: HttpProblem, c: Context) =>
     c.req.header("accept")?.includes("text/html") ? problemPage(problem, c) : problem.toResponse();
@@ -85,14 +93,32 @@ export function requestHandler({
   const handle: RequestListener = (request, response) => {
     const path = request.url?.split("?", 1)[0];
     if (path === WEBHOOK_PATH && request.method === "POST") webhook(request, response);
+    else if (hasBody(request)) void readFirst(request, response);
     else void listener(request, response);
   };
+
+  /** The framework is given the body whole: it would read any number of them at a time. */
+  async function readFirst(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const { bytes, release } = await bodies.read(request, MAX_REQUEST_BYTES);
+      response.once("close", release);
+      Object.assign(request, { rawBody: bytes });
+    } catch (error) {
+      refused.set(request, asProblem(error));
+    }
+    await listener(request, response);
+  }
   return Object.assign(handle, {
     routes: [
       { method: "POST", path: WEBHOOK_PATH },
       ...app.routes.map(({ method, path }) => ({ method, path })),
     ],
   });
+}
+
+function hasBody({ method, headers }: IncomingMessage): boolean {
+  if (method === "GET" || method === "HEAD") return false;
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
 /** An HTTP server, or one with TLS, that does not listen yet. */

@@ -9,14 +9,15 @@ import { readDeploymentEvent } from "../github/deployment-event.ts";
 import type { SignatureCheck } from "../github/signature.ts";
 import type { WebhookAnswer } from "./answers/delivery.ts";
 import { asProblem } from "./as-problem.ts";
+import type { BodyReader } from "./body-reader.ts";
 import { HttpProblem } from "./problem.ts";
-import { readBody } from "./read-body.ts";
 
 /** GitHub sends no larger payload: https://docs.github.com/en/webhooks/webhook-events-and-payloads */
 const MAX_PAYLOAD_BYTES = 25 * 1024 * 1024;
 
 export interface WebhookEntranceOptions {
   acceptor: Acceptor;
+  bodies: BodyReader;
   targets: readonly TargetConfig[];
   verify: SignatureCheck;
   /** Called with the name of every event that deploys nothing. */
@@ -34,6 +35,7 @@ export interface WebhookEntranceOptions {
  */
 export function webhookEntrance({
   acceptor,
+  bodies,
   targets,
   verify,
   onCounted,
@@ -86,8 +88,9 @@ export function webhookEntrance({
         },
       };
     }
-    const accepted = await acceptor.accept(arrival);
+    // First, since an event that is on record is not looked for in GitHub's log.
     if (parked) await onParked?.(arrival.repository);
+    const accepted = await acceptor.accept(arrival);
     return {
       status: accepted.queued ? 202 : 200,
       answer: {
@@ -114,13 +117,7 @@ export function webhookEntrance({
         401,
         "the header X-Hub-Signature-256 is missing; set the webhook's secret at GitHub",
       );
-    const body = await readBody(request, MAX_PAYLOAD_BYTES);
-    const text = body.toString("utf8");
-    if (!(await verify(text, signature)))
-      throw new HttpProblem(
-        401,
-        "the signature does not match; WEBHOOK_SECRET and the webhook's secret at GitHub must be the same",
-      );
+    const text = await proven(request, signature);
     if (!event || !guid)
       throw new HttpProblem(400, "the headers X-GitHub-Event and X-GitHub-Delivery are needed");
     const payload = parse(text, header(request, "content-type"));
@@ -131,6 +128,21 @@ export function webhookEntrance({
     }
     if (event !== "workflow_run") return { event, arrival: null };
     return { event, arrival: judge(event, guid, payload) };
+  }
+
+  /** The body, if GitHub sent it. */
+  async function proven(request: IncomingMessage, signature: string): Promise<string> {
+    const body = await bodies.read(request, MAX_PAYLOAD_BYTES);
+    try {
+      const text = body.bytes.toString("utf8");
+      if (await verify(text, signature)) return text;
+    } finally {
+      body.release();
+    }
+    throw new HttpProblem(
+      401,
+      "the signature does not match; WEBHOOK_SECRET and the webhook's secret at GitHub must be the same",
+    );
   }
 
   function judge(event: string, guid: string, payload: unknown): Arrival {

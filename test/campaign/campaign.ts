@@ -1,20 +1,18 @@
-import { cpSync, mkdirSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { systemClock } from "../../app/clock.ts";
 import type { StoreAddress } from "../../app/config/store-address.ts";
 import { openStore } from "../../app/store/open-store.ts";
 import type { FaultKind } from "../helpers/github/faults.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
-import { TestHost } from "../helpers/test-host.ts";
-import { DEPLOY_SCRIPT } from "./deploy-script.ts";
+import type { TestHost } from "../helpers/test-host.ts";
 import { collect, type Evidence, untilTidy } from "./evidence.ts";
 import { Instances } from "./instances.ts";
+import { keepHost } from "./keep-host.ts";
 import { Killer } from "./killer.ts";
 import { Observer } from "./observer.ts";
 import { drawPlan, type PlannedFault } from "./plan.ts";
+import { prepareHost } from "./prepare-host.ts";
 import { Progress } from "./progress.ts";
 import { type Answer, sendAll } from "./sender.ts";
-import { SOURCES, targetConfigs } from "./targets.ts";
 import { judge, type Violation } from "./verdict.ts";
 
 /** How one campaign is run. */
@@ -98,7 +96,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     const evidence = await collect(host, store, github, { answers, kills: killer.kills, observed });
     await store.close();
     const violations = judge(evidence);
-    if (options.keepIn && violations.length > 0) keep(host, killer, options.keepIn);
+    if (options.keepIn && violations.length > 0) keepHost(host, options.keepIn, { kills: killer.kills });
     return {
       violations,
       seconds: (performance.now() - began) / 1000,
@@ -112,40 +110,10 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   }
 }
 
-async function prepareHost(github: GitHub, postgresUrl: string | undefined) {
-  const repositories = new Map(
-    Object.keys(SOURCES).map((source) => {
-      const name = source.split(" ")[0] as string;
-      return [name, github.addRepository(name)] as const;
-    }),
-  );
-  const host = await TestHost.create({
-    github,
-    ...(postgresUrl && { store: postgresUrl }),
-    script: DEPLOY_SCRIPT,
-    targets: targetConfigs(),
-    config: {
-      // GitHub's troubles are short here, and so is the patience with them.
-      retry: { base_delay: "100ms", max_delay: "1s" },
-      circuit_breaker: { timeout: "1s" },
-    },
-  });
-  return { host, repositories };
-}
-
 function addressOf(host: TestHost, postgresUrl: string | undefined): StoreAddress {
   return postgresUrl
     ? { engine: "postgres", url: postgresUrl }
     : { engine: "sqlite", path: `${host.stateDirectory}/twinhook.db` };
-}
-
-function keep(host: TestHost, { kills }: Killer, into: string): void {
-  mkdirSync(into, { recursive: true });
-  // A named pipe cannot be copied; it shows in the evidence.
-  cpSync(host.directory, into, { recursive: true, filter: (path) => !statSync(path).isFIFO() });
-  writeFileSync(join(into, "kills.json"), JSON.stringify(kills, null, 2));
-  for (const [index, { pid, output }] of host.processes.entries())
-    writeFileSync(join(into, `instance-${index}-${pid}.log`), output);
 }
 
 async function setFaults(github: GitHub, faults: readonly PlannedFault[], progress: Progress): Promise<void> {

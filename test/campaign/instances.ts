@@ -11,6 +11,7 @@ export class Instances {
   #host: TestHost;
   #running = new Map<InstanceName, AppProcess>();
   #killed = new Set<AppProcess>();
+  #frozen = new Set<AppProcess>();
   #stopping = false;
 
   constructor(host: TestHost) {
@@ -30,6 +31,15 @@ export class Instances {
     await running.kill("SIGKILL");
   }
 
+  /** Stops it wherever it is, with SIGSTOP. The result lets it go on. */
+  freeze(name: InstanceName): () => void {
+    const running = this.#running.get(name);
+    if (!running) return () => {};
+    this.#frozen.add(running);
+    running.child.kill("SIGSTOP");
+    return () => void running.child.kill("SIGCONT");
+  }
+
   /** Asks both to stop, and resolves when they have. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -46,7 +56,9 @@ export class Instances {
           this.diedByThemselves.push(`${name} stopped with code ${code}, signal ${signal}`);
         return;
       }
-      if (!this.#killed.has(started))
+      // Its twin ends one that is frozen while it holds the store's lock.
+      const endedByTwin = this.#frozen.has(started) && signal === "SIGKILL";
+      if (!this.#killed.has(started) && !endedByTwin)
         this.diedByThemselves.push(`${name}: code ${code}, signal ${signal}: ${started.output.slice(-2000)}`);
       this.#spawn(name);
     });

@@ -1,11 +1,12 @@
-/** The fault campaign from the command line: `npm run campaign`. */
+/** The campaigns from the command line: `npm run campaign`. */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type PostgresServer, startPostgres } from "../helpers/postgres.ts";
 import { runCampaign } from "./campaign.ts";
-import type { Violation } from "./verdict.ts";
+import { printHangPlans, runHangRounds } from "./hang-rounds.ts";
+import { violated } from "./violated.ts";
 
 const USAGE = `Usage: npm run campaign -- [options]
 
@@ -21,17 +22,30 @@ the store, from what the commands noted, and at the simulated GitHub that every 
   --no-github          do not wait until GitHub has been told everything
   --keep               on a violation, keep the host's folder and the logs, and say where
 
+With --hangs, GitHub sends the events to the active instance while instances hang (SIGSTOP), are killed and switched
+over, while GitHub shows rows and runs late or loses answers, and while the store breaks. What GitHub, the API and the
+commands show must be every run, once, in order. Each 20 hangs have a host and a seed of their own.
+
+  --hangs [N]          how many hangs on each store (default: 200, about an hour)
+  --at-once N          how many hosts at the same time (default: 1)
+  --plan               print the schedule, and run nothing
+
 A seed reproduces the schedule: which events are sent in which order, with which GUIDs, over which pauses and to
 which twin first; which kills happen after how many answers, in which situation and after which delay; and what
 goes wrong at GitHub. It does not reproduce how the operating system interleaves the processes, so that a kill
 hits a moment like the one before, but not the very same instruction. Repeat a seed to meet a rare moment again.`;
 
-/** Evidence of one rule is cut here; the rest is the same again. */
-const MAX_SHOWN = 8;
+const HANGS = "200";
 const STORES = ["sqlite", "postgres"] as const;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
+    // `--hangs` alone is the whole campaign.
+    args: process.argv
+      .slice(2)
+      .flatMap((arg, index, all) =>
+        arg === "--hangs" && !/^\d/.test(all[index + 1] ?? "") ? [arg, HANGS] : [arg],
+      ),
     options: {
       store: { type: "string", default: "both" },
       seed: { type: "string" },
@@ -41,6 +55,9 @@ async function main(): Promise<number> {
       rate: { type: "string", default: "40" },
       "no-github": { type: "boolean", default: false },
       keep: { type: "boolean", default: false },
+      hangs: { type: "string" },
+      "at-once": { type: "string", default: "1" },
+      plan: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -62,6 +79,18 @@ async function main(): Promise<number> {
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.once(signal, () => abort.abort(new Error(`ended by ${signal}`)));
+  if (values.hangs !== undefined) {
+    const hangs = whole("hangs", values.hangs, 1);
+    if (values.plan) {
+      printHangPlans({ seed, hangs });
+      return 0;
+    }
+    console.log(`${stores.join(" and ")}, seed ${seed}: ${hangs} hangs`);
+    const atOnce = whole("at-once", values["at-once"], 1);
+    return (await runHangRounds({ stores, seed, hangs, atOnce, keep: values.keep, signal: abort.signal }))
+      ? 0
+      : 1;
+  }
   let failed = 0;
   for (const store of stores) {
     console.log(`\n${store}, seed ${seed}: ${size.events} events, ${size.kills} kills`);
@@ -90,16 +119,6 @@ async function main(): Promise<number> {
     }
   }
   return failed > 0 ? 1 : 0;
-}
-
-function violated(violations: readonly Violation[]): string {
-  return violations
-    .map(({ rule, evidence }) => {
-      const shown = evidence.slice(0, MAX_SHOWN).map((line) => `\n    ${line}`);
-      const more = evidence.length > MAX_SHOWN ? `\n    and ${evidence.length - MAX_SHOWN} more` : "";
-      return `  VIOLATED: ${rule}${shown.join("")}${more}`;
-    })
-    .join("\n");
 }
 
 function sizeOptions(size: Record<string, number>): string {

@@ -1,21 +1,18 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { systemClock } from "../../app/clock.ts";
-import { loadConfig } from "../../app/config/load.ts";
-import { type Instance, startInstance } from "../../app/instance.ts";
 import { componentSchemas } from "../../app/web/openapi/schemas.ts";
 import { signDelivery } from "../../shared/delivery-signature.ts";
 import type { Deployment } from "../../shared/deployment.ts";
 import { ApiDescription } from "../helpers/api-description.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
+import type { InProcessInstance } from "../helpers/in-process-instance.ts";
 import { ADMIN_TOKEN, DELIVERY_SECRET, TestHost } from "../helpers/test-host.ts";
 
 const OTHER_SECRET = `whsec_${Buffer.from("the delivery secret of another one").toString("base64")}`;
 const JSON_TYPE = { "content-type": "application/json" };
 let github: GitHub;
 let host: TestHost;
-let instance: Instance;
+let instance: InProcessInstance;
 let api: ApiDescription;
 let runId = 60_000_000;
 
@@ -36,17 +33,10 @@ beforeAll(async () => {
     env: { OTHER_SECRET, SLACK_WEBHOOK_URL: "http://127.0.0.1:1/slack" },
     config: { alerts: [{ type: "slack", url_env: "SLACK_WEBHOOK_URL" }] },
   });
-  instance = await startInstance({
-    config: loadConfig(host.env),
-    name: "primary",
-    clock: systemClock,
-    log: pino({ level: "silent" }),
-    env: host.env,
-  });
+  instance = await host.startInProcess("primary");
   api = new ApiDescription(await (await fetch(host.url("primary", "/api/openapi.json"))).json());
-}, 60_000);
+});
 afterAll(async () => {
-  await instance.stop();
   await host.close();
   await github.close();
 });
@@ -64,7 +54,8 @@ const admin = { authorization: `Bearer ${ADMIN_TOKEN}` };
 async function call(operation: string, { query = "", id = "dep_none", body, headers = admin }: Call = {}) {
   const [method = "", path = ""] = operation.split(" ");
   const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
-  const response = await fetch(host.url("primary", path.replace("{id}", id) + query), {
+  const real = path.replace("{owner}/{repo}", "acme/site").replace(/\{(id|name)\}/, id);
+  const response = await fetch(host.url("primary", real + query), {
     method,
     headers: { ...(text === undefined ? {} : JSON_TYPE), ...headers },
     ...(text === undefined ? {} : { body: text }),
@@ -91,6 +82,8 @@ const ended = (id: string) => host.deployment("primary", id, ({ status }) => !/q
 describe("every answer is as the description says", () => {
   test("to requests for deployments", async () => {
     const body = wanted();
+    const own = { repository: body.repository, runId: body.run_id };
+    github.completeRun({ ...own, action: "in_progress", send: false });
     const text = JSON.stringify(body);
     const signed = { ...JSON_TYPE, ...signDelivery(DELIVERY_SECRET, text) };
     expect((await call(POST, { body: text, headers: signed })).status).toBe(202);
@@ -202,9 +195,15 @@ describe("every answer is as the description says", () => {
       expect((await call(operation)).status).toBe(200);
       expect((await call(operation, { headers: {} })).status).toBe(401);
     }
+    const MARK = "POST /api/targets/{owner}/{repo}/{name}/mark";
+    const mark = { run_id: 1, reason: "a test" };
+    expect((await call(MARK, { id: "staging-none", body: mark })).status).toBe(404);
+    expect((await call(MARK, { id: "web", body: mark })).status).toBe(202);
+    expect((await call(MARK, { id: "web", body: {} })).status).toBe(422);
+    expect((await call(MARK, { id: "web", body: mark, headers: {} })).status).toBe(401);
     const SWITCH = "POST /api/switchover";
     const to = { to: "primary", reason: "a test", force: true };
-    await expect.poll(async () => (await call(SWITCH, { body: to })).status, { timeout: 20_000 }).toBe(202);
+    await expect.poll(async () => (await call(SWITCH, { body: to })).status).toBe(202);
     expect((await call(SWITCH, { body: { to: "nobody" } })).status).toBe(400);
     expect((await call(SWITCH, { body: to, headers: {} })).status).toBe(401);
     expect((await call("DELETE /api/switchover", { headers: {} })).status).toBe(401);
@@ -226,7 +225,7 @@ describe("every answer is as the description says", () => {
 
 test("every route that is not a page's is described, and no other", () => {
   const isApi = ({ path }: { path: string }) => /^\/(api\/|livez|readyz|metrics)/.test(path);
-  const routes = instance.routes
+  const routes = instance.instance.routes
     .filter(({ method }) => method !== "ALL")
     .filter(isApi)
     .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);

@@ -43,6 +43,7 @@ export class Stage {
     github.addRepository(REPOSITORY);
     const host = await TestHost.create({
       github,
+      config: { failover: {} },
       script: DEPLOY_SCRIPT,
       targets: [
         {

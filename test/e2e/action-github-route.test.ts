@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { jobAt, leftAt } from "../helpers/action/github-job.ts";
 import { RUNNER_ENV, startAction } from "../helpers/action/run-action.ts";
 import { DELIVERY_SECRET } from "../helpers/test-host.ts";
-import { REPOSITORY, type Scene, setScene, setSceneAfterCrash } from "./twins.ts";
+import { REPOSITORY, type Scene, setScene, setSceneWhileDown } from "./twins.ts";
 
 const action = {
   secret_env: "SITE_DELIVERY_SECRET",
@@ -27,11 +27,11 @@ function startStep({ host, github }: Scene, changes: Record<string, string> = {}
 
 describe("the Action while every instance is down", () => {
   it("leaves the request at GitHub, and is green once an instance is back and has begun", async () => {
-    const scene = await setSceneAfterCrash("sqlite", { targets: [{ action }] });
+    const scene = await setSceneWhileDown("sqlite", { targets: [{ action }] });
     const { github, host } = scene;
     const step = await startStep(scene);
     const id = await leftAt(github);
-    await host.start("backup");
+    await host.startInProcess("backup");
     const result = await step.result;
     expect(result.outputs).toMatchObject({
       route: "github",
@@ -59,7 +59,7 @@ describe("the Action while every instance is down", () => {
     const scene = await setScene("sqlite", { targets: [{ action }] });
     const step = await startStep(scene, { environment: "staging" });
     await leftAt(scene.github);
-    await scene.host.start("primary");
+    await scene.host.startInProcess("primary");
     const result = await step.result;
     expect(result.exitCode).toBe(1);
     expect(result.summary).toContain("no target is configured for acme/site");
@@ -69,15 +69,15 @@ describe("the Action while every instance is down", () => {
   it("ends well when a newer run was deployed meanwhile", async () => {
     const scene = await setScene("sqlite", { targets: [{ action }] });
     const { github, host } = scene;
-    const backup = await host.start("backup");
+    const backup = await host.startInProcess("backup");
     const newer = github.completeRun({ repository: REPOSITORY, runId: 50_000_000, send: false });
     await host.sendEvent("backup", newer.event);
     await expect.poll(() => host.trace().length).toBe(2);
-    await backup.kill("SIGKILL");
+    await backup.kill();
     const before = github.deployments(REPOSITORY).length;
     const step = await startStep(scene);
-    await github.waitFor(() => github.deployments(REPOSITORY).length > before, 20_000);
-    await host.start("primary");
+    await github.waitFor(() => github.deployments(REPOSITORY).length > before);
+    await host.startInProcess("primary");
     const result = await step.result;
     expect(result.outputs).toMatchObject({ route: "github", status: "superseded", verified: "false" });
     expect(result.exitCode).toBe(0);

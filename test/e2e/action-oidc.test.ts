@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { jobAt, leftAt } from "../helpers/action/github-job.ts";
 import { eventVariables, RUNNER_ENV, runAction, startAction } from "../helpers/action/run-action.ts";
 import type { OidcClaims } from "../helpers/github/oidc.ts";
-import { REPOSITORY, type Scene, setSceneAfterCrash, setTwinScene } from "./twins.ts";
+import { REPOSITORY, type Scene, setSceneWhileDown, setTwinSceneInProcess } from "./twins.ts";
 
 /** Nothing but OIDC lets anyone ask. */
 const action = { workflows: [".github/workflows/deploy.yml"] };
@@ -30,7 +30,7 @@ const inputs = ({ host }: Scene, more: Record<string, string> = {}) => ({
 
 describe("the Action without a secret, against real twins", () => {
   it("delivers and confirms by the tokens of its job", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action }] });
+    const scene = await setTwinSceneInProcess("sqlite", { targets: [{ action }] });
     const step = await runAction(inputs(scene, { "wait-for": "succeeded" }), job(scene));
     expect(step.outputs).toMatchObject({ route: "primary", status: "succeeded", verified: "true" });
     expect(step.exitCode).toBe(0);
@@ -40,7 +40,7 @@ describe("the Action without a secret, against real twins", () => {
   });
 
   it("asks for the run that started its workflow, whose own event it meets in one deployment", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action }] });
+    const scene = await setTwinSceneInProcess("sqlite", { targets: [{ action }] });
     const sent = scene.github.completeRun({ repository: REPOSITORY });
     const event = await eventVariables("workflow_run", sent.event, onTestFinished);
     const own = { run_id: "40000007", event_name: "workflow_run" };
@@ -56,7 +56,7 @@ describe("the Action without a secret, against real twins", () => {
   });
 
   it("is refused when its tokens are made out for someone else", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action }] });
+    const scene = await setTwinSceneInProcess("sqlite", { targets: [{ action }] });
     const step = await runAction(inputs(scene, { audience: "someone-else" }), job(scene));
     expect(step.exitCode).toBe(1);
     expect(step.summary).toContain("oidc.audience");
@@ -64,7 +64,7 @@ describe("the Action without a secret, against real twins", () => {
   });
 
   it("is refused when it asks for a commit that is not its job's", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action }] });
+    const scene = await setTwinSceneInProcess("sqlite", { targets: [{ action }] });
     const step = await runAction(inputs(scene, { sha: "2".repeat(40) }), job(scene));
     expect(step.exitCode).toBe(1);
     expect(step.summary).toContain("sha: the token is of");
@@ -72,12 +72,12 @@ describe("the Action without a secret, against real twins", () => {
   });
 
   it("is believed at GitHub too while every instance is down, though its run goes on", async () => {
-    const scene = await setSceneAfterCrash("sqlite", { targets: [{ action }] });
+    const scene = await setSceneWhileDown("sqlite", { targets: [{ action }] });
     const { github, host } = scene;
     const { inputs: given, env } = jobAt(github);
     const step = await startAction(inputs(scene, given), { ...env, ...job(scene) });
     await leftAt(github);
-    await host.start("primary");
+    await host.startInProcess("primary");
     const result = await step.result;
     expect(result.outputs).toMatchObject({ route: "github", verified: "true" });
     expect(result.exitCode).toBe(0);

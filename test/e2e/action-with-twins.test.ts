@@ -2,7 +2,14 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { eventVariables, RUNNER_ENV, runAction, startAction } from "../helpers/action/run-action.ts";
 import { DELIVERY_SECRET } from "../helpers/test-host.ts";
-import { deploymentIn, REPOSITORY, type Scene, setScene, setTwinScene } from "./twins.ts";
+import {
+  deploymentIn,
+  REPOSITORY,
+  type Scene,
+  setScene,
+  setTwinScene,
+  setTwinSceneInProcess,
+} from "./twins.ts";
 
 interface Report {
   deployment: { accepted_by: string; run_by: string };
@@ -28,7 +35,7 @@ const read = ({ summary }: { summary: string }) =>
 
 describe("the Action against real twins", () => {
   it("delivers to the primary and is green only once it has read back that the deployment started", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action }] });
+    const scene = await setTwinSceneInProcess("sqlite", { targets: [{ action }] });
     const step = await runAction(inputs(scene));
     expect(step.outputs).toMatchObject({
       route: "primary",
@@ -53,7 +60,7 @@ describe("the Action against real twins", () => {
 
   it("delivers to the backup when the primary is dead, and says so", async () => {
     const scene = await setScene("sqlite", { targets: [{ action }] });
-    await scene.host.start("backup");
+    await scene.host.startInProcess("backup");
     const step = await runAction(inputs(scene, { "wait-for": "succeeded" }));
     expect(step.outputs).toMatchObject({
       route: "backup",
@@ -86,7 +93,7 @@ describe("the Action against real twins", () => {
   });
 
   it("meets GitHub's own event in one deployment when a workflow_run started it", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action }] });
+    const scene = await setTwinSceneInProcess("sqlite", { targets: [{ action }] });
     const { github, host } = scene;
     const sent = github.completeRun({ repository: REPOSITORY });
     const event = await eventVariables("workflow_run", sent.event, onTestFinished);
@@ -108,7 +115,9 @@ describe("the Action against real twins", () => {
   });
 
   it("is red when the command fails and it waits for success, with exit code and log tail in the summary", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action, ...FAILING, share_log: true }] });
+    const scene = await setTwinSceneInProcess("sqlite", {
+      targets: [{ action, ...FAILING, share_log: true }],
+    });
     const step = await runAction(inputs(scene, { "wait-for": "succeeded" }));
     expect(step.exitCode).toBe(1);
     expect(step.outputs).toMatchObject({ status: "failed", verified: "false" });
@@ -120,7 +129,7 @@ describe("the Action against real twins", () => {
   });
 
   it("shows nothing of the log where the target does not share it", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action, ...FAILING }] });
+    const scene = await setTwinSceneInProcess("sqlite", { targets: [{ action, ...FAILING }] });
     const step = await runAction(inputs(scene, { "wait-for": "succeeded" }));
     expect(step.exitCode).toBe(1);
     expect(step.summary).toContain("exit code 3");
@@ -128,7 +137,7 @@ describe("the Action against real twins", () => {
   });
 
   it("deploys nothing in a dry run, which still finds out whether it would be accepted", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action }] });
+    const scene = await setTwinSceneInProcess("sqlite", { targets: [{ action }] });
     const right = await runAction(inputs(scene, { "dry-run": "true" }));
     expect(right.exitCode).toBe(0);
     expect(right.outputs).toMatchObject({ "deployment-id": "", verified: "false" });
@@ -140,7 +149,7 @@ describe("the Action against real twins", () => {
   });
 
   it("says which secret to correct when the signature is refused, and never prints it", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action }] });
+    const scene = await setTwinSceneInProcess("sqlite", { targets: [{ action }] });
     const wrong = `whsec_${Buffer.from("a secret that nobody else knows").toString("base64")}`;
     const step = await runAction(inputs(scene, { secret: wrong }));
     expect(step.exitCode).toBe(1);
@@ -153,7 +162,7 @@ describe("the Action against real twins", () => {
   });
 
   it("ends without a deployment of its own when a newer run was deployed already", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action }] });
+    const scene = await setTwinSceneInProcess("sqlite", { targets: [{ action }] });
     const newer = scene.github.completeRun({ repository: REPOSITORY, runId: 50_000_000 });
     const id = deploymentIn((await newer.delivery).response.payload);
     await scene.host.deployment("primary", id, ({ status }) => isFinal(status));

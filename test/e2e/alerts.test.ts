@@ -8,29 +8,37 @@ import { Gate } from "../helpers/gate.ts";
 import { holdStore } from "../helpers/hold-store.ts";
 import { ENGINES, type Engine } from "../helpers/stores.ts";
 import type { TestHost } from "../helpers/test-host.ts";
+import { PATIENT } from "../helpers/thresholds.ts";
 import { type Status, setFailoverScene } from "./failover-scene.ts";
-import { PATIENCE_MS, PATIENT, setScene } from "./twins.ts";
+import { setScene } from "./twins.ts";
 
 // Each test has a host with two instances: more of them at once would only make each other slow.
 vi.setConfig({ maxConcurrency: 3 });
 
-const LIMIT_MS = 120_000;
 const BROKEN = ".github/workflows/broken.yml";
 
 /** Twins with a channel of every type; the target `broken` fails until there is a file `mended`. */
-async function setup(expect: ExpectStatic, engine: Engine, config: object = {}) {
+async function setup(
+  expect: ExpectStatic,
+  engine: Engine,
+  { inProcess = false, ...config }: { inProcess?: boolean; dead_mans_switch?: object } = {},
+) {
   const receivers = await Receivers.start();
-  const scene = await setFailoverScene(engine, {
-    config: { alerts: receivers.alerts, failover: PATIENT, ...config },
-    env: receivers.env,
-    targets: [{}, { name: "broken", workflow: BROKEN, run: ["test", "-e", "mended"] }],
-  });
+  const scene = await setFailoverScene(
+    engine,
+    {
+      config: { alerts: receivers.alerts, ...config },
+      env: receivers.env,
+      targets: [{}, { name: "broken", workflow: BROKEN, run: ["test", "-e", "mended"] }],
+    },
+    { inProcess },
+  );
   atTestEnd(() => noSecretIsLogged(expect, scene.host, receivers));
   return { scene, receivers, github: scene.github, host: scene.host };
 }
 
-function noSecretIsLogged(expect: ExpectStatic, { processes }: TestHost, { env }: Receivers): void {
-  for (const { output } of processes)
+function noSecretIsLogged(expect: ExpectStatic, { started }: TestHost, { env }: Receivers): void {
+  for (const { output } of started)
     for (const secret of [...Object.values(env), "secret-of-", "mail-password"])
       expect(output).not.toContain(secret);
 }
@@ -54,15 +62,15 @@ function expectComplete(expect: ExpectStatic, alert: SentAlert): void {
   expect(alert.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\//);
 }
 
-describe.concurrent("people are told", { timeout: LIMIT_MS }, () => {
+describe.concurrent("people are told", () => {
   it("that someone changed the webhook, and that it is right again", async ({ expect }) => {
-    const { receivers, github, scene } = await setup(expect, "sqlite");
+    const { receivers, github, scene } = await setup(expect, "sqlite", { inProcess: true });
     await scene.until("primary", ({ webhook }) => webhook.in_sync);
     github.hook.config.url = "https://elsewhere.example.com/hook";
-    const changed = await receivers.alert(is("webhook_out_of_sync", "firing"), 60_000);
+    const changed = await receivers.alert(is("webhook_out_of_sync", "firing"));
     expectComplete(expect, changed);
     expect(changed.cause).toContain("https://elsewhere.example.com/hook");
-    await receivers.alert(is("webhook_out_of_sync", "resolved"), PATIENCE_MS);
+    await receivers.alert(is("webhook_out_of_sync", "resolved"));
     expect(told(receivers)).toEqual(["webhook_out_of_sync firing", "webhook_out_of_sync resolved"]);
   });
 
@@ -70,13 +78,13 @@ describe.concurrent("people are told", { timeout: LIMIT_MS }, () => {
     const { receivers, github, scene } = await setup(expect, "sqlite");
     const fault = github.faults.add({ kind: "status", status: 503 }, { route: "PATCH /app/hook/config" });
     await scene.process("primary").kill("SIGKILL");
-    const failover = await receivers.alert(is("failover", "firing"), PATIENCE_MS);
+    const failover = await receivers.alert(is("failover", "firing"));
     expect(failover.effect).toContain("GitHub has not taken the new address yet");
-    const outOfSync = await receivers.alert(is("webhook_out_of_sync", "firing"), 60_000);
+    const outOfSync = await receivers.alert(is("webhook_out_of_sync", "firing"));
     expectComplete(expect, outOfSync);
     expect(outOfSync.cause).toMatch(/^GitHub has not taken http.*; last it had http/);
     fault.clear();
-    await receivers.alert(is("webhook_out_of_sync", "resolved"), PATIENCE_MS);
+    await receivers.alert(is("webhook_out_of_sync", "resolved"));
   });
 
   it("that no instance can be reached, by one that is cut off from the world itself", async ({ expect }) => {
@@ -91,19 +99,19 @@ describe.concurrent("people are told", { timeout: LIMIT_MS }, () => {
     const config = parse(readFileSync(host.configFile, "utf8")) as { instances: { url: string }[] };
     for (const [index, instance] of config.instances.entries()) instance.url = gates[index]?.url ?? "";
     writeFileSync(host.configFile, stringify(config));
-    await Promise.all([host.start("primary"), host.start("backup")]);
+    await Promise.all([host.startInProcess("primary"), host.startInProcess("backup")]);
     const isUp = async () =>
       ((await (await host.admin("primary", "GET", "/api/status")).json()) as Status).endpoints.every(
         ({ seen_by }) => seen_by.primary === "healthy" && seen_by.backup === "healthy",
       );
-    await expect.poll(isUp, { timeout: PATIENCE_MS }).toBe(true);
+    await expect.poll(isUp).toBe(true);
 
     for (const gate of gates) gate.shut();
-    const down = await receivers.alert(is("all_down", "firing"), PATIENCE_MS);
+    const down = await receivers.alert(is("all_down", "firing"));
     expect(down.title).toBe("No instance can be reached at its public address");
     expect(down.cause).toMatch(/primary: .*; backup: /);
     for (const gate of gates) gate.open();
-    await receivers.alert(is("all_down", "resolved"), PATIENCE_MS);
+    await receivers.alert(is("all_down", "resolved"));
     expect(receivers.alertsTaken().filter(({ kind }) => kind === "all_down")).toHaveLength(2);
   });
 
@@ -114,7 +122,7 @@ describe.concurrent("people are told", { timeout: LIMIT_MS }, () => {
       dead_mans_switch: { url_env: "DEAD_MANS_URL", interval: "200ms" },
     });
     const calls = () => receivers.taken("ping").length;
-    const next = (count: number) => receivers.http.posts.first(() => calls() >= count, PATIENCE_MS);
+    const next = (count: number) => receivers.http.posts.first(() => calls() >= count);
     await next(3);
     const { controller } = await scene.status("primary");
     await scene.process(controller as string).kill("SIGKILL");
@@ -129,48 +137,47 @@ describe.concurrent("people are told", { timeout: LIMIT_MS }, () => {
   it("of a test when the admin asks for one, and of nothing when no channel is configured", async ({
     expect,
   }) => {
-    const { receivers, host } = await setup(expect, "sqlite");
+    const { receivers, host } = await setup(expect, "sqlite", { inProcess: true });
     const answer = await host.admin("backup", "POST", "/api/alerts/test");
     expect(answer.status).toBe(202);
     expect(((await answer.json()) as { channels: string[] }).channels).toHaveLength(5);
-    const test = await receivers.alert(({ kind }) => kind === "test", PATIENCE_MS);
+    const test = await receivers.alert(({ kind }) => kind === "test");
     expect(test.cause).toBe("admin token asked for it.");
     await receivers.mailWith("This is a test alert");
     const stranger = await fetch(host.url("backup", "/api/alerts/test"), { method: "POST" });
     expect(stranger.status).toBe(401);
 
     const silent = await setScene("sqlite");
-    await silent.host.start("primary");
+    await silent.host.startInProcess("primary");
     expect((await silent.host.admin("primary", "POST", "/api/alerts/test")).status).toBe(409);
   });
 });
 
-describe.concurrent.each(ENGINES)("people are told, on %s", { timeout: LIMIT_MS }, (engine) => {
+describe.concurrent.each(ENGINES)("people are told, on %s", (engine) => {
   it("of a failover, of the instance that was lost, and of both being over, once and on every channel", async ({
     expect,
   }) => {
     const { scene, receivers, github } = await setup(expect, engine);
     await scene.process("primary").kill("SIGKILL");
-    const failover = await receivers.alert(is("failover", "firing"), PATIENCE_MS);
+    const failover = await receivers.alert(is("failover", "firing"));
     expectComplete(expect, failover);
     expect(failover.title).toBe("Failover: backup takes the place of primary");
     expect(failover.cause).toContain("its process is gone");
-    const lost = await receivers.alert(is("instance_lost", "firing"), PATIENCE_MS);
+    const lost = await receivers.alert(is("instance_lost", "firing"));
     expectComplete(expect, lost);
     expect(lost.subject).toBe("primary");
     await receivers.mailWith("Failover: backup takes the place of primary");
-    const issue = await github.waitFor(
-      () => github.repository("acme/site").issues.find(({ title }) => title.startsWith("Failover")),
-      PATIENCE_MS,
+    const issue = await github.waitFor(() =>
+      github.repository("acme/site").issues.find(({ title }) => title.startsWith("Failover")),
     );
     expect(issue.state).toBe("open");
 
     await scene.start("primary");
-    await receivers.alert(is("instance_lost", "resolved"), PATIENCE_MS);
-    const recovery = await receivers.alert(is("failover", "resolved"), PATIENCE_MS);
+    await receivers.alert(is("instance_lost", "resolved"));
+    const recovery = await receivers.alert(is("failover", "resolved"));
     expect(recovery.title).toBe("Recovery: GitHub delivers to primary again");
     await receivers.mailWith("Recovery");
-    await github.waitFor(() => issue.state === "closed", PATIENCE_MS);
+    await github.waitFor(() => issue.state === "closed");
     expect(issue.comments).toHaveLength(1);
 
     expect(told(receivers)).toEqual([
@@ -190,32 +197,32 @@ describe.concurrent.each(ENGINES)("people are told, on %s", { timeout: LIMIT_MS 
   });
 
   it("of a deployment that failed, and of the one that made it good", async ({ expect }) => {
-    const { receivers, github, host } = await setup(expect, engine);
+    const { receivers, github, host } = await setup(expect, engine, { inProcess: true });
     const send = () =>
       host.sendEvent(
         "backup",
         github.completeRun({ repository: "acme/site", path: BROKEN, send: false }).event,
       );
     await send();
-    const failed = await receivers.alert(is("deployment_failed", "firing"), PATIENCE_MS);
+    const failed = await receivers.alert(is("deployment_failed", "firing"));
     expectComplete(expect, failed);
     expect(failed.title).toBe("Deployment failed: broken of acme/site");
     expect(failed.cause).toContain("the command exited with code 1");
     expect(failed.url).toMatch(/\/deployments\/dep_/);
     writeFileSync(join(host.siteDirectory, "mended"), "");
     await send();
-    await receivers.alert(is("deployment_failed", "resolved"), PATIENCE_MS);
+    await receivers.alert(is("deployment_failed", "resolved"));
     expect(told(receivers)).toEqual([
       "deployment_failed firing broken of acme/site",
       "deployment_failed resolved broken of acme/site",
     ]);
     const [issue, ...others] = github.repository("acme/site").issues;
     expect(others).toEqual([]);
-    await github.waitFor(() => issue?.state === "closed", PATIENCE_MS);
+    await github.waitFor(() => issue?.state === "closed");
   });
 
   it("that requests had not arrived and were found at GitHub", async ({ expect }) => {
-    const { receivers, github, host, scene } = await setup(expect, engine);
+    const { receivers, github, host, scene } = await setup(expect, engine, { inProcess: true });
     const { active } = await scene.status("primary");
     github.hook.config.secret = "not the secret of the instances";
     const sent = github.completeRun({ repository: "acme/site" });
@@ -223,44 +230,41 @@ describe.concurrent.each(ENGINES)("people are told, on %s", { timeout: LIMIT_MS 
     await host.admin("primary", "POST", "/api/switchover", {
       to: active === "primary" ? "backup" : "primary",
     });
-    const found = await receivers.alert(is("catch_up", "event"), PATIENCE_MS);
+    const found = await receivers.alert(is("catch_up", "event"));
     expectComplete(expect, found);
     expect(found.title).toBe("1 request had not arrived, and was found at GitHub");
-    await github.waitFor(
-      () => github.repository("acme/site").issues.find(({ state }) => state === "closed"),
-      PATIENCE_MS,
-    );
+    await github.waitFor(() => github.repository("acme/site").issues.find(({ state }) => state === "closed"));
     expect(told(receivers)).toEqual(["catch_up event catch_up"]);
   });
 
   it("that the store cannot be written to, by one of the instances, and that it can again", async ({
     expect,
   }) => {
-    const { receivers, host } = await setup(expect, engine);
+    const { receivers, host } = await setup(expect, engine, { inProcess: true });
     const release = await holdStore(host);
-    const firing = await receivers.alert(is("store_not_writable", "firing"), 60_000);
+    const firing = await receivers.alert(is("store_not_writable", "firing"));
     expectComplete(expect, firing);
     expect(firing.cause).toMatch(/^primary: the store cannot commit/);
     await receivers.mailWith("The store cannot be written to");
     await release();
-    await receivers.alert(is("store_not_writable", "resolved"), PATIENCE_MS);
+    await receivers.alert(is("store_not_writable", "resolved"));
     expect(receivers.alertsTaken().filter(({ kind }) => kind === "store_not_writable")).toHaveLength(2);
   });
 });
 
-describe.concurrent.each(ENGINES)("an alert, on %s", { timeout: LIMIT_MS }, (engine) => {
+describe.concurrent.each(ENGINES)("an alert, on %s", (engine) => {
   it("survives the instances that were about to tell it", async ({ expect }) => {
     const { receivers, host, scene } = await setup(expect, engine);
     receivers.http.answer = null;
     await receivers.mail.goDown();
     expect((await host.admin("primary", "POST", "/api/alerts/test")).status).toBe(202);
-    await receivers.http.posts.first(({ path }) => path.startsWith("/slack/"), PATIENCE_MS);
+    await receivers.http.posts.first(({ path }) => path.startsWith("/slack/"));
     await Promise.all(["primary", "backup"].map((name) => scene.process(name).kill("SIGKILL")));
     receivers.http.answer = { status: 200 };
     await receivers.mail.comeUp();
     await scene.start("backup");
-    await receivers.alert(({ kind }) => kind === "test", 60_000);
-    await receivers.http.posts.first(() => receivers.taken("slack").length > 0, 60_000);
+    await receivers.alert(({ kind }) => kind === "test");
+    await receivers.http.posts.first(() => receivers.taken("slack").length > 0);
     await receivers.mailWith("This is a test alert");
     const tests = (texts: string[]) => texts.filter((text) => text.includes("This is a test alert"));
     expect(tests(receivers.taken("slack").map(({ text }) => text))).toHaveLength(1);

@@ -1,23 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { ENGINES } from "../helpers/stores.ts";
-import { firstLooksAreOver, PATIENCE_MS, REPOSITORY, type Scene, setScene } from "./twins.ts";
+import { firstLooksAreOver, REPOSITORY, type Scene, setScene } from "./twins.ts";
 
 /** Resolves when both twins have a webhook of their own in the repository. */
 function bothHaveHooks({ github, host }: Scene) {
   const wanted = ["backup", "primary"].map((name) => host.url(name, WEBHOOK_PATH)).toSorted();
   const urls = () => github.repository(REPOSITORY).hooks.map(({ config }) => config.url);
-  return github.waitFor(() => urls().toSorted().join() === wanted.join(), PATIENCE_MS);
+  return github.waitFor(() => urls().toSorted().join() === wanted.join());
 }
 
-describe.each(ENGINES)("in broadcast mode, on %s", { timeout: 120_000 }, (engine) => {
+describe.each(ENGINES)("in broadcast mode, on %s", (engine) => {
   it("both twins get every event from GitHub itself, and it is deployed once, also when one is dead", async () => {
     const scene = await setScene(engine, { config: { webhook: { mode: "broadcast" } } });
     const { github, host } = scene;
     const [primary] = await Promise.all([host.start("primary"), host.start("backup")]);
     await bothHaveHooks(scene);
     const appUrl = host.url("primary", WEBHOOK_PATH);
-    await github.waitFor(() => github.hook.config.url === appUrl, PATIENCE_MS);
+    await github.waitFor(() => github.hook.config.url === appUrl);
 
     await firstLooksAreOver(scene, "primary");
     const first = github.completeRun({ repository: REPOSITORY });
@@ -39,7 +39,7 @@ describe.each(ENGINES)("in broadcast mode, on %s", { timeout: 120_000 }, (engine
     expect(atBackup?.status_code).toBe(202);
 
     const deployments = await expect
-      .poll(() => host.deployments("backup"), { timeout: PATIENCE_MS, interval: 250 })
+      .poll(() => host.deployments("backup"), { interval: 250 })
       .toSatisfy(
         (all: { status: string }[]) => all.length === 2 && all.every((d) => d.status === "succeeded"),
       )

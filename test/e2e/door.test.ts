@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { freePort } from "../helpers/free-ports.ts";
 import { freezeOutsideTransaction } from "../helpers/freeze.ts";
-import { PATIENCE_MS, REPOSITORY, setScene } from "./twins.ts";
+import { REPOSITORY, setScene } from "./twins.ts";
 
 const CONNECTIONS_PER_S = 200;
 /** On a machine that is busy with other tests, fewer are begun. */
@@ -61,7 +61,7 @@ function keepVisiting(door: string) {
     /** Resolves when so many have been begun from now on. */
     more: (count: number) => {
       const goal = visits.length + count;
-      return expect.poll(() => visits.length, { timeout: PATIENCE_MS, interval: 20 }).toBeGreaterThan(goal);
+      return expect.poll(() => visits.length, { interval: 20 }).toBeGreaterThan(goal);
     },
     stop: () => {
       clearInterval(timer);
@@ -70,11 +70,11 @@ function keepVisiting(door: string) {
   };
 }
 
-describe("a door that all instances of a host share", { timeout: 120_000 }, () => {
+describe("a door that all instances of a host share", () => {
   it("refuses no new connection when one of them is killed, and loses no event", async () => {
     const { host, github, door } = await setDoorScene();
     const [primary] = await Promise.all([host.start("primary"), host.start("backup")]);
-    await github.waitFor(() => github.hook.config.url === `${door}${WEBHOOK_PATH}`, PATIENCE_MS);
+    await github.waitFor(() => github.hook.config.url === `${door}${WEBHOOK_PATH}`);
 
     const visitors = keepVisiting(door);
     const sent: number[] = [];
@@ -104,7 +104,7 @@ describe("a door that all instances of a host share", { timeout: 120_000 }, () =
 
     // GitHub's own connection may have been among those; then its log tells.
     const deployed = async () => (await host.deployments("backup")).map(({ run_id }) => run_id);
-    await expect.poll(deployed, { timeout: 90_000, interval: 250 }).toHaveLength(sent.length);
+    await expect.poll(deployed, { interval: 250 }).toHaveLength(sent.length);
     expect((await deployed()).sort()).toEqual(sent.sort());
   });
 
@@ -125,13 +125,13 @@ describe("a door that all instances of a host share", { timeout: 120_000 }, () =
   });
 });
 
-describe("npm start", { timeout: 90_000 }, () => {
+describe("npm start", () => {
   it("ends and replaces an instance that is frozen, so that it does not keep its share of the door", async () => {
     const { host, door } = await setDoorScene();
     const supervisor = host.spawn([]);
     const pids = await Promise.all(
       ["primary", "backup"].map(async (name) => {
-        await supervisor.line(({ msg, instance }) => msg === "listening" && instance === name, PATIENCE_MS);
+        await supervisor.line(({ msg, instance }) => msg === "listening" && instance === name);
         const line = await supervisor.line((l) => l.msg === "instance started" && l.name === name);
         return Number(line.pid);
       }),
@@ -149,14 +149,11 @@ describe("npm start", { timeout: 90_000 }, () => {
       ({ msg, name, pid }) => msg === "instance started" && name === "primary" && pid !== primary,
     );
     await expect
-      .poll(
-        () => supervisor.lines.filter(({ msg, instance }) => msg === "listening" && instance === "primary"),
-        {
-          timeout: PATIENCE_MS,
-        },
+      .poll(() =>
+        supervisor.lines.filter(({ msg, instance }) => msg === "listening" && instance === "primary"),
       )
       .toHaveLength(2);
-    await expect.poll(async () => (await visit(door)).by, { timeout: PATIENCE_MS }).toBe("primary");
+    await expect.poll(async () => (await visit(door)).by).toBe("primary");
     expect(await supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { expect, it } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
-import { pointHookTo, setTwinScene } from "./twins.ts";
+import { pointHookTo, setTwinSceneInProcess } from "./twins.ts";
 
 interface Example {
   name: string;
@@ -30,7 +30,7 @@ function deployableRun({ name, payload }: Example): number[] {
 }
 
 it("every example event of GitHub's is answered 2xx, and only what the rules allow is deployed", async () => {
-  const scene = await setTwinScene("sqlite", {
+  const scene = await setTwinSceneInProcess("sqlite", {
     targets: [
       {
         repository: "octo-org/octo-repo",

@@ -1,12 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../helpers/eventually.ts";
 import type { RequestRecord } from "../helpers/github/answer-request.ts";
 import type { AppProcess } from "../helpers/process.ts";
 import type { Engine } from "../helpers/stores.ts";
 import type { TestHostOptions } from "../helpers/test-host.ts";
-import { PATIENCE_MS, PATIENT, pointHookTo, type Scene, setScene } from "./twins.ts";
-
-/** The status cannot be awaited otherwise. */
-const LOOK_MS = 50;
+import { UNHURRIED } from "../helpers/thresholds.ts";
+import { pointHookTo, type Scene, setScene } from "./twins.ts";
 
 /** What the tests read of `/api/status`. */
 export interface Status {
@@ -36,14 +34,17 @@ export interface Status {
 /** Instances that watch each other, and the GitHub whose webhook they move. */
 export class FailoverScene {
   readonly scene: Scene;
+  readonly #inProcess: boolean;
   readonly #processes = new Map<string, AppProcess>();
 
-  constructor(scene: Scene) {
+  constructor(scene: Scene, inProcess: boolean) {
     this.scene = scene;
+    this.#inProcess = inProcess;
   }
 
   async start(name: string): Promise<void> {
-    this.#processes.set(name, await this.host.start(name));
+    if (this.#inProcess) await this.host.startInProcess(name);
+    else this.#processes.set(name, await this.host.start(name));
   }
 
   get github() {
@@ -65,13 +66,11 @@ export class FailoverScene {
 
   /** Resolves with the status as soon as `wanted` accepts it. */
   async until(instance: string, wanted: (status: Status) => boolean): Promise<Status> {
-    const deadline = Date.now() + PATIENCE_MS;
-    for (;;) {
+    return eventually(async () => {
       const status = await this.status(instance);
-      if (wanted(status)) return status;
-      if (Date.now() > deadline) throw new Error(`${wanted} was not met: ${JSON.stringify(status, null, 2)}`);
-      await sleep(LOOK_MS);
-    }
+      if (!wanted(status)) throw new Error(`${wanted} was not met: ${JSON.stringify(status, null, 2)}`);
+      return status;
+    });
   }
 
   /** Every change of the webhook's URL that reached GitHub, oldest first. */
@@ -84,10 +83,7 @@ export class FailoverScene {
   /** Resolves with the first PATCH to this instance's URL from `since` on, as soon as it arrives. */
   patchTo(instance: string, since: number): Promise<RequestRecord> {
     const url = this.host.url(instance, "/");
-    return this.github.waitFor(
-      () => this.patches.find(({ at, body }) => at >= since && body?.includes(url)),
-      PATIENCE_MS,
-    );
+    return this.github.waitFor(() => this.patches.find(({ at, body }) => at >= since && body?.includes(url)));
   }
 
   /** Completes a run, and resolves with what became of GitHub's delivery of the event. */
@@ -99,21 +95,21 @@ export class FailoverScene {
 }
 
 /**
- * Sets the scene with all instances up, seen as healthy by all of them, and GitHub delivering to the first. The
+ * Sets the scene with all instances up, each a process that can be killed unless `inProcess` says otherwise, seen as healthy by all of them, and GitHub delivering to the first. The
  * simulated GitHub forgets the webhook's secret whenever it is not sent along.
  */
 export async function setFailoverScene(
   engine: Engine,
   options: Omit<TestHostOptions, "github" | "store"> = {},
+  { inProcess = false } = {},
 ): Promise<FailoverScene> {
-  const { min_success_rate, recovery_success_rate } = PATIENT;
-  const failover = { min_success_rate, recovery_success_rate, ...(options.config?.failover as object) };
+  const failover = { ...UNHURRIED, ...(options.config?.failover as object) };
   const scene = await setScene(engine, { ...options, config: { ...options.config, failover } });
   const names = Object.keys(scene.host.urls);
   const [first, ...others] = names as [string, ...string[]];
   scene.github.settings.appHookForgetsSecret = true;
   pointHookTo(scene, first);
-  const all = new FailoverScene(scene);
+  const all = new FailoverScene(scene, inProcess);
   // The first alone at first: on a busy machine another one may else find it too late to be the active one.
   await all.start(first);
   await Promise.all(others.map((name) => all.start(name)));

@@ -1,20 +1,13 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { freezeInTransaction, freezeOutsideTransaction } from "../helpers/freeze.ts";
 import { ENGINES } from "../helpers/stores.ts";
+import { PATIENT } from "../helpers/thresholds.ts";
 import { setFailoverScene } from "./failover-scene.ts";
-import { PATIENCE_MS } from "./twins.ts";
 
-/** What holds in every case, on a machine that is busy as well; `npm run bench -- --only failover` measures. */
-const OUTER_LIMIT_MS = 5_000;
-
-const LIMIT_MS = 120_000;
-/** For how long an instance is frozen. */
-const FROZEN_MS = 10_000;
 const other = (name: string) => (name === "primary" ? "backup" : "primary");
 
-describe.each(ENGINES)("the active instance is killed, on %s", { timeout: LIMIT_MS }, (engine) => {
+describe.each(ENGINES)("the active instance is killed, on %s", (engine) => {
   it("and GitHub delivers to its twin, whichever of them was the controller", async () => {
     const scene = await setFailoverScene(engine);
     const { github, host } = scene;
@@ -29,8 +22,7 @@ describe.each(ENGINES)("the active instance is killed, on %s", { timeout: LIMIT_
 
     const killedAt = Date.now();
     await scene.process(first).kill("SIGKILL");
-    const patch = await scene.patchTo(second, killedAt);
-    expect(patch.at - killedAt).toBeLessThan(OUTER_LIMIT_MS);
+    await scene.patchTo(second, killedAt);
     const { last_failover, pinned } = await scene.until(second, ({ webhook }) => webhook.in_sync);
     expect(last_failover).toMatchObject({ from: first, to: second, kind: "failover" });
     expect(last_failover?.reason).toContain("its process is gone");
@@ -61,16 +53,17 @@ describe.each(ENGINES)("the active instance is killed, on %s", { timeout: LIMIT_
     await scene.until(survivor, (now) => now.active === victim && now.webhook.in_sync);
     const killedAgainAt = Date.now();
     await scene.process(victim).kill("SIGKILL");
-    const again = await scene.patchTo(survivor, killedAgainAt);
-    expect(again.at - killedAgainAt).toBeLessThan(OUTER_LIMIT_MS);
+    await scene.patchTo(survivor, killedAgainAt);
     await github.waitFor(() => github.hook.config.url.startsWith(host.url(survivor)));
     expect((await scene.deliver())?.status).toBe("OK");
   });
 });
 
-describe("an instance that is frozen", { timeout: LIMIT_MS }, () => {
+describe("an instance that is frozen", () => {
   it("as the active one is replaced, and woken as the former controller writes nothing to GitHub", async () => {
-    const scene = await setFailoverScene("sqlite");
+    // Nobody goes back to the preferred one by choice, which would be a write, too.
+    const failover = { ...PATIENT, recovery_threshold: 10_000 };
+    const scene = await setFailoverScene("sqlite", { config: { failover } });
     const { github, host } = scene;
     // The controller is in the middle of a change that GitHub does not take.
     const fault = github.faults.add({ kind: "status", status: 503 }, { route: "PATCH /app/hook/config" });
@@ -78,18 +71,15 @@ describe("an instance that is frozen", { timeout: LIMIT_MS }, () => {
     const frozen = controller as string;
     const twin = other(frozen);
     await host.admin("primary", "POST", "/api/switchover", { to: frozen === "primary" ? twin : frozen });
-    await github.waitFor(() => fault.hits > 1, PATIENCE_MS);
+    await github.waitFor(() => fault.hits > 1);
     const frozenAt = Date.now();
     await freezeOutsideTransaction(host, scene.process(frozen).pid);
     fault.clear();
-    const patch = await scene.patchTo(twin, frozenAt);
-    expect(patch.at - frozenAt).toBeLessThan(OUTER_LIMIT_MS);
+    await scene.patchTo(twin, frozenAt);
     await scene.until(twin, ({ webhook }) => webhook.in_sync);
     expect((await scene.deliver())?.status).toBe("OK");
 
     const before = scene.patches.length;
-    // Long after its lease has ended, by every clock.
-    await sleep(frozenAt + FROZEN_MS - Date.now());
     process.kill(scene.process(frozen).pid, "SIGCONT");
     await scene.until(frozen, (now) => now.controller === twin && now.endpoints.every(isUp));
     expect(scene.patches.length).toBe(before);
@@ -97,35 +87,32 @@ describe("an instance that is frozen", { timeout: LIMIT_MS }, () => {
   });
 
   it("as the controller alone is replaced as that, and the URL stays", async () => {
-    const scene = await setFailoverScene("sqlite");
+    const scene = await setFailoverScene("sqlite", { config: { failover: PATIENT } });
     const { controller } = await scene.status("primary");
     const frozen = controller as string;
     const twin = other(frozen);
     await scene.host.admin("primary", "POST", "/api/switchover", { to: twin });
     await scene.until(twin, ({ active, webhook }) => active === twin && webhook.in_sync);
     const before = scene.patches.length;
-    const frozenAt = Date.now();
     await freezeOutsideTransaction(scene.host, scene.process(frozen).pid);
     await scene.process(twin).line(({ msg }) => msg === `${twin} controls the webhook now`);
-    expect(Date.now() - frozenAt).toBeLessThan(OUTER_LIMIT_MS);
     await scene.until(twin, ({ endpoints }) => endpoints.some(({ status }) => status === "unhealthy"));
     expect(scene.patches.length).toBe(before);
     expect((await scene.deliver())?.status).toBe("OK");
   });
 
   it("inside a write transaction is ended and replaced", async () => {
-    const scene = await setFailoverScene("sqlite");
+    const scene = await setFailoverScene("sqlite", { config: { failover: PATIENT } });
     await freezeInTransaction(scene.host, "primary", scene.process("primary").pid);
     const frozenAt = Date.now();
-    const patch = await scene.patchTo("backup", frozenAt);
-    expect(patch.at - frozenAt).toBeLessThan(OUTER_LIMIT_MS);
+    await scene.patchTo("backup", frozenAt);
     await scene.until("backup", ({ webhook }) => webhook.in_sync);
     expect((await scene.deliver())?.status).toBe("OK");
     expect((await scene.process("primary").ended).signal).toBe("SIGKILL");
   });
 });
 
-describe("GitHub", { timeout: LIMIT_MS }, () => {
+describe("GitHub", () => {
   it("that is down while an instance dies takes the new URL as soon as it is back", async () => {
     const scene = await setFailoverScene("sqlite");
     const { github, host } = scene;
@@ -138,15 +125,14 @@ describe("GitHub", { timeout: LIMIT_MS }, () => {
     expect(open.last_failover).toMatchObject({ switched_at: null, verified_at: null, duration_ms: null });
     const backAt = Date.now();
     await github.comeBack();
-    const patch = await scene.patchTo("backup", backAt);
-    expect(patch.at - backAt).toBeLessThan(OUTER_LIMIT_MS);
+    await scene.patchTo("backup", backAt);
     const { last_failover } = await scene.until("backup", ({ webhook }) => webhook.in_sync);
     expect(last_failover?.duration_ms).toBeGreaterThan(0);
     expect((await scene.deliver())?.url).toContain(host.url("backup"));
   });
 });
 
-describe("three instances", { timeout: LIMIT_MS }, () => {
+describe("three instances", () => {
   it("take each other's place in the order of preference, and a person's choice goes before it", async () => {
     const failover = { recovery_threshold: 2 };
     const scene = await setFailoverScene("sqlite", {

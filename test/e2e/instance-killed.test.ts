@@ -5,9 +5,8 @@ import { GITHUB_OUTBOX } from "../../app/queue/claim-announcement.ts";
 import { nextInOutbox } from "../../app/queue/outbox-lease.ts";
 import { isFinal } from "../../shared/deployment.ts";
 import { ENGINES, reopen } from "../helpers/stores.ts";
-import { deliverRun, PATIENCE_MS, REPOSITORY, type Scene, setScene, setTwinScene, shownAs } from "./twins.ts";
+import { deliverRun, REPOSITORY, type Scene, setScene, setTwinScene, shownAs } from "./twins.ts";
 
-const LIMIT_MS = 120_000;
 /** Four seconds at least, and in any case until something was killed in the middle. */
 const FOUR_SECONDS = [{ env: { STEP_SECONDS: "4", UNTIL_FILE: "killed" } }];
 
@@ -20,24 +19,24 @@ async function toldToGitHub(scene: Scene): Promise<void> {
   const { DATABASE_URL: url } = scene.host.env;
   const path = join(scene.host.stateDirectory, "twinhook.db");
   const store = await reopen(url ? { engine: "postgres", url } : { engine: "sqlite", path });
-  await expect.poll(() => nextInOutbox(store, GITHUB_OUTBOX), { timeout: PATIENCE_MS }).toBeNull();
+  await expect.poll(() => nextInOutbox(store, GITHUB_OUTBOX)).toBeNull();
 }
 
-describe.each(ENGINES)("an instance that is killed, on %s", { timeout: LIMIT_MS }, (engine) => {
+describe.each(ENGINES)("an instance that is killed, on %s", (engine) => {
   it("leaves its deployment running: the command starts once, ends, is recorded, and GitHub shows it", async () => {
     const scene = await setTwinScene(engine, { targets: FOUR_SECONDS });
     const { host } = scene;
     const id = await deliverRun(scene, "primary");
     const { run_by } = await host.deployment("primary", id, ({ started_at }) => started_at !== null);
     await toldToGitHub(scene);
-    await expect.poll(() => host.trace(), { timeout: PATIENCE_MS }).toHaveLength(1);
+    await expect.poll(() => host.trace()).toHaveLength(1);
 
     // Either twin may have started it; that one is killed.
     const [victim, witness] = run_by === "primary" ? ["primary", "backup"] : ["backup", "primary"];
     const killedAt = Date.now();
     await scene[victim as "primary" | "backup"].kill("SIGKILL");
     writeFileSync(join(host.siteDirectory, "killed"), "");
-    const ended = await host.deployment(witness as string, id, ({ status }) => isFinal(status), PATIENCE_MS);
+    const ended = await host.deployment(witness as string, id, ({ status }) => isFinal(status));
 
     expect(ended).toMatchObject({
       status: "succeeded",
@@ -50,7 +49,7 @@ describe.each(ENGINES)("an instance that is killed, on %s", { timeout: LIMIT_MS 
     expect([start?.what, end?.what, rest]).toEqual(["start", "end", []]);
     expect(start?.at).toBeLessThan(killedAt);
     expect(end?.at).toBeGreaterThan(killedAt);
-    const shown = await shownAs(scene, "success", LIMIT_MS);
+    const shown = await shownAs(scene, "success");
     // One that it sent, but could not note as sent any more, is sent again.
     const states = new Set(shown.statuses.map(({ state }) => state));
     expect([...states]).toEqual(["queued", "in_progress", "success"]);
@@ -65,13 +64,13 @@ describe.each(ENGINES)("an instance that is killed, on %s", { timeout: LIMIT_MS 
     await toldToGitHub(scene);
     await primary.kill("SIGKILL");
     writeFileSync(join(host.siteDirectory, "killed"), "");
-    await expect.poll(() => host.busyRunners(), { timeout: PATIENCE_MS }).toEqual([]);
+    await expect.poll(() => host.busyRunners()).toEqual([]);
 
     await host.start("backup");
     const [recorded] = await host.deployments("backup");
     expect(recorded).toMatchObject({ id, status: "succeeded", run_by: "primary", attempt: 1 });
     expect(host.trace().map(({ what }) => what)).toEqual(["start", "end"]);
-    await shownAs(scene, "success", LIMIT_MS);
+    await shownAs(scene, "success");
   });
 
   it("right after its 2xx has its deployment claimed by the twin within a second or so", async () => {

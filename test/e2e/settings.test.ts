@@ -1,4 +1,4 @@
-import { afterAll, describe, inject, it, vi } from "vitest";
+import { afterAll, describe, it, vi } from "vitest";
 import { atTestEnd } from "../helpers/at-test-end.ts";
 import {
   accessibilityProblems,
@@ -10,10 +10,9 @@ import {
   screenshot,
 } from "../helpers/browser.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
-import { createDatabase } from "../helpers/postgres.ts";
-import { ENGINES } from "../helpers/stores.ts";
+import { ENGINES, newDatabaseUrl } from "../helpers/stores.ts";
 import { ADMIN_TOKEN, DELIVERY_SECRET, TestHost } from "../helpers/test-host.ts";
-import { PATIENCE_MS, PATIENT } from "./twins.ts";
+import { UNHURRIED } from "../helpers/thresholds.ts";
 
 // Pages and processes keep both processors busy; more at once get no faster.
 vi.setConfig({ maxConcurrency: 2 });
@@ -30,25 +29,25 @@ async function scene(
   github.addRepository("acme/site");
   const host = await TestHost.create({
     github,
-    ...(engine === "postgres" && { store: await createDatabase(inject("postgresUrl")) }),
+    store: await newDatabaseUrl(engine),
     targets: [
       {},
       { repository: "acme/elsewhere", environment: HOSTILE, name: "odd", run: ["./deploy.sh", HOSTILE] },
     ],
-    config: { admins: ["octocat"], failover: { ...PATIENT, window: "30s" } },
+    config: { admins: ["octocat"], failover: { ...UNHURRIED, window: "30s" } },
     ...(change.env && { env: change.env }),
   });
   atTestEnd(() => host.close());
   return { github, host };
 }
 
-describe.concurrent.each(ENGINES)("the settings page, with the %s store", { timeout: 120_000 }, (engine) => {
+describe.concurrent.each(ENGINES)("the settings page, with the %s store", (engine) => {
   it("switches over and back by its buttons, with and without scripts, and keeps who did it", async ({
     expect,
   }) => {
     const { github, host } = await scene(engine);
-    await Promise.all([host.start("primary"), host.start("backup")]);
-    await github.waitFor(() => github.hook.config.url?.startsWith(host.url("primary")), PATIENCE_MS);
+    await Promise.all([host.startInProcess("primary"), host.startInProcess("backup")]);
+    await github.waitFor(() => github.hook.config.url?.startsWith(host.url("primary")));
     for (const javaScriptEnabled of [true, false]) {
       const { page, trouble } = await openWindow(Object.values(host.urls), { javaScriptEnabled });
       await page.goto(host.url("primary", "/settings"));
@@ -64,14 +63,14 @@ describe.concurrent.each(ENGINES)("the settings page, with the %s store", { time
       await page.getByLabel("Reason").fill(`maintenance ${HOSTILE}`);
       await page.getByRole("button", { name: "Switch over" }).click();
       await page.getByRole("status").getByText("Backup is to be the active one").waitFor();
-      await github.waitFor(() => github.hook.config.url?.startsWith(host.url("backup")), PATIENCE_MS);
+      await github.waitFor(() => github.hook.config.url?.startsWith(host.url("backup")));
 
       await page.reload();
       await page.getByText(`kept as the active one by a switchover (maintenance ${HOSTILE})`).waitFor();
       await page.getByRole("link", { name: "Release the switchover" }).click();
       await page.getByRole("button", { name: "Release" }).click();
       await page.getByRole("status").getByText("No instance is pinned any more").waitFor();
-      await github.waitFor(() => github.hook.config.url?.startsWith(host.url("primary")), PATIENCE_MS);
+      await github.waitFor(() => github.hook.config.url?.startsWith(host.url("primary")));
 
       const rows = page.locator("#audit tbody tr");
       await expect
@@ -88,7 +87,7 @@ describe.concurrent.each(ENGINES)("the settings page, with the %s store", { time
     expect,
   }) => {
     const { host } = await scene(engine);
-    const [, backup] = await Promise.all([host.start("primary"), host.start("backup")]);
+    const [, backup] = await Promise.all([host.startInProcess("primary"), host.startInProcess("backup")]);
     await expect
       .poll(
         async () =>
@@ -97,9 +96,6 @@ describe.concurrent.each(ENGINES)("the settings page, with the %s store", { time
               endpoints: { status: string }[];
             }
           ).endpoints[1]?.status,
-        {
-          timeout: PATIENCE_MS,
-        },
       )
       .toBe("healthy");
     await backup.kill();
@@ -111,7 +107,7 @@ describe.concurrent.each(ENGINES)("the settings page, with the %s store", { time
       await page.reload();
       return page.locator("#instances").innerText();
     };
-    await expect.poll(instances, { timeout: PATIENCE_MS }).toContain("unhealthy");
+    await expect.poll(instances).toContain("unhealthy");
     await page.getByRole("link", { name: "Switch over to backup" }).click();
     const answer = page.waitForResponse((response) => response.request().method() === "POST");
     await page.getByRole("button", { name: "Switch over" }).click();
@@ -137,7 +133,7 @@ describe.concurrent.each(ENGINES)("the settings page, with the %s store", { time
     expect,
   }) => {
     const { github, host } = await scene(engine);
-    await host.start("primary");
+    await host.startInProcess("primary");
     for (const [viewport, colorScheme] of [
       [DESKTOP, "light"],
       [PHONE, "dark"],
@@ -153,7 +149,7 @@ describe.concurrent.each(ENGINES)("the settings page, with the %s store", { time
       for (const summary of await page.locator("summary").all()) await summary.click();
       const text = await page.locator("main").innerText();
       expect(text).toMatch(/failover\.window\s+30s\s+twinhook\.yml, line \d+/);
-      expect(text).toMatch(/failover\.lease_ttl\s+2s\s+default/);
+      expect(text).toMatch(/failover\.health_check_interval\s+500ms\s+default/);
       expect(text).toMatch(/TWINHOOK_ADMIN_TOKEN\s+set; not shown/);
       expect(text).toContain(HOSTILE);
       expect(text).toContain("The App is not installed on acme/elsewhere");
@@ -179,7 +175,7 @@ describe.concurrent.each(ENGINES)("the settings page, with the %s store", { time
     expect,
   }) => {
     const { github, host } = await scene(engine);
-    await Promise.all([host.start("primary"), host.start("backup")]);
+    await Promise.all([host.startInProcess("primary"), host.startInProcess("backup")]);
     const { page, trouble } = await openWindow([...Object.values(host.urls), github.url]);
     await page.goto(host.url("primary", "/settings#audit"));
     await page.getByRole("link", { name: "Sign in with GitHub" }).click();

@@ -15,8 +15,8 @@ import {
 } from "../helpers/browser.ts";
 import { freePorts } from "../helpers/free-ports.ts";
 import { startGitHub } from "../helpers/github/simulator.ts";
+import { PATIENCE_MS } from "../helpers/patience.ts";
 import { AppProcess } from "../helpers/process.ts";
-import { PATIENCE_MS } from "./twins.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../app/main.ts");
 const CODE = /one-time code: ([A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4})/;
@@ -61,7 +61,7 @@ async function nothing() {
 }
 
 async function codeOf(process_: AppProcess): Promise<string> {
-  const { msg = "" } = await process_.line((line) => CODE.test(line.msg ?? ""), PATIENCE_MS);
+  const { msg = "" } = await process_.line((line) => CODE.test(line.msg ?? ""));
   return CODE.exec(msg)?.[1] ?? "";
 }
 
@@ -70,7 +70,7 @@ async function enter(page: Page, code: string): Promise<void> {
   await page.getByRole("button", { name: "Continue" }).click();
 }
 
-describe("npm start where there is no App yet", { timeout: 180_000 }, () => {
+describe("npm start where there is no App yet", () => {
   it("leads from nothing to running instances, and shows what is left to do", async () => {
     const { github, url, origins, envFile, start } = await nothing();
     const supervisor = start();
@@ -136,7 +136,7 @@ describe("npm start where there is no App yet", { timeout: 180_000 }, () => {
     await page.getByText("acme/<b>odd", { exact: true }).waitFor();
     await page.locator("summary", { hasText: "acme/site" }).click();
     await page.getByText("repository: acme/site").waitFor();
-    await github.waitFor(() => github.hook.config.url === `${url}/api/github/webhooks`, PATIENCE_MS);
+    await github.waitFor(() => github.hook.config.url === `${url}/api/github/webhooks`);
     await github.send("ping", { zen: "Keep it logically awesome.", hook_id: 1 }).delivery;
     await page.getByRole("button", { name: "Let GitHub send a test delivery" }).click();
     await page
@@ -156,15 +156,12 @@ describe("npm start where there is no App yet", { timeout: 180_000 }, () => {
     // From now on `npm start` starts the instances, and their setup page wants a code of theirs.
     await supervisor.kill("SIGTERM");
     const again = start();
-    await again.line(({ msg, instance }) => msg === "listening" && instance === "primary", PATIENCE_MS);
+    await again.line(({ msg, instance }) => msg === "listening" && instance === "primary");
     const other = await openWindow(origins, { viewport: PHONE, colorScheme: "dark" });
     await other.page.goto(`${url}/setup?installation_id=1&setup_action=install`);
     await enter(other.page, code);
     await other.page.getByRole("alert").getByText("This is not the code").waitFor();
-    const fresh = await again.line(
-      (line) => line.instance === "primary" && CODE.test(line.msg ?? ""),
-      PATIENCE_MS,
-    );
+    const fresh = await again.line((line) => line.instance === "primary" && CODE.test(line.msg ?? ""));
     const freshCode = CODE.exec(fresh.msg ?? "")?.[1] ?? "";
     await enter(other.page, freshCode);
     await other.page.getByRole("heading", { name: "Set up", exact: true }).waitFor();
@@ -207,7 +204,7 @@ describe("npm start where there is no App yet", { timeout: 180_000 }, () => {
       TWINHOOK_ADMIN_TOKEN: "the-token-that-is-there",
     });
     expect(statSync(envFile).mode & 0o777).toBe(0o600);
-    await supervisor.line(({ msg, instance }) => msg === "listening" && instance === "primary", PATIENCE_MS);
+    await supervisor.line(({ msg, instance }) => msg === "listening" && instance === "primary");
     await page.getByRole("link", { name: "See what is left to do" }).click();
     await page.getByRole("heading", { name: "Set up", exact: true }).waitFor();
   });

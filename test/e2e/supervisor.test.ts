@@ -5,12 +5,11 @@ import { join } from "node:path";
 import { describe, it, vi } from "vitest";
 import { atTestEnd } from "../helpers/at-test-end.ts";
 import type { AppProcess, LogLine } from "../helpers/process.ts";
-import { deliverRun, PATIENCE_MS, type Scene, setScene, shownAs } from "./twins.ts";
+import { deliverRun, type Scene, setScene, shownAs } from "./twins.ts";
 
 // Most of the time goes into starting processes, which gets no faster with more of them at once.
 vi.setConfig({ maxConcurrency: 2 });
 
-const LIMIT_MS = 90_000;
 /** The exit code for what no restart will mend. */
 const UNUSABLE = 78;
 
@@ -22,7 +21,7 @@ async function startAll({ host }: Scene) {
   const supervisor = host.spawn([]);
   const [primary, backup] = await Promise.all(
     ["primary", "backup"].map(async (name) => {
-      await supervisor.line(listening(name), PATIENCE_MS);
+      await supervisor.line(listening(name));
       return Number((await supervisor.line(started(name))).pid);
     }),
   );
@@ -45,7 +44,7 @@ async function beginDeployment(scene: Scene, { supervisor }: { supervisor: AppPr
   return id;
 }
 
-describe("npm start", { timeout: LIMIT_MS }, () => {
+describe("npm start", () => {
   it("starts an instance again that was killed, and says so in the log", async ({ expect }) => {
     const scene = await setScene("sqlite");
     const { supervisor, primary } = await startAll(scene);
@@ -56,9 +55,7 @@ describe("npm start", { timeout: LIMIT_MS }, () => {
     expect(died).toMatchObject({ level: "error", signal: "SIGKILL" });
     expect(died.msg).toContain("started again");
     const again = await supervisor.line((line) => started("primary")(line) && line.pid !== primary);
-    await expect
-      .poll(() => supervisor.lines.filter(listening("primary")).length, { timeout: PATIENCE_MS })
-      .toBe(2);
+    await expect.poll(() => supervisor.lines.filter(listening("primary")).length).toBe(2);
     expect(isRunning(Number(again.pid))).toBe(true);
     const ready = await fetch(scene.host.url("primary", "/readyz"));
     expect(await ready.json()).toEqual({ instance: "primary", status: "ready" });
@@ -94,14 +91,14 @@ describe("npm start", { timeout: LIMIT_MS }, () => {
     const { host } = scene;
     const first = await startAll(scene);
     const id = await beginDeployment(scene, first);
-    await expect.poll(() => host.trace().length, { timeout: PATIENCE_MS }).toBe(1);
+    await expect.poll(() => host.trace().length).toBe(1);
     expect(await first.supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
     expect([first.primary, first.backup].map(isRunning)).toEqual([false, false]);
     expect(host.trace().map(({ what }) => what)).toEqual(["start"]);
     expect(host.busyRunners()).toHaveLength(1);
     writeFileSync(join(host.siteDirectory, "go-on"), "");
 
-    await expect.poll(() => host.busyRunners(), { timeout: PATIENCE_MS }).toEqual([]);
+    await expect.poll(() => host.busyRunners()).toEqual([]);
     const next = await startAll(scene);
     const [recorded] = await host.deployments("backup");
     expect(recorded).toMatchObject({ id, status: "succeeded", exit_code: 0, attempt: 1 });
@@ -134,13 +131,13 @@ describe("npm start", { timeout: LIMIT_MS }, () => {
       const supervisor = scene.host.spawn([]);
       const pids = await Promise.all(
         ["primary", "backup"].map(async (name) => {
-          if (when === "once they listen") await supervisor.line(listening(name), PATIENCE_MS);
+          if (when === "once they listen") await supervisor.line(listening(name));
           return Number((await supervisor.line(started(name))).pid);
         }),
       );
       await supervisor.kill("SIGKILL");
       try {
-        await expect.poll(() => pids.filter(isRunning), { timeout: PATIENCE_MS }).toEqual([]);
+        await expect.poll(() => pids.filter(isRunning)).toEqual([]);
       } finally {
         for (const pid of pids.filter(isRunning)) process.kill(pid, "SIGKILL");
       }
@@ -148,7 +145,7 @@ describe("npm start", { timeout: LIMIT_MS }, () => {
   );
 });
 
-describe.concurrent("a second process under an instance's name", { timeout: LIMIT_MS }, () => {
+describe.concurrent("a second process under an instance's name", () => {
   it("refuses to start and says why, while the first goes on", async ({ expect }) => {
     const { host } = await setScene("sqlite");
     await host.start("primary");
@@ -166,25 +163,22 @@ describe.concurrent("a second process under an instance's name", { timeout: LIMI
   });
 });
 
-describe.concurrent("without what it needs", { timeout: LIMIT_MS }, () => {
+describe.concurrent("without what it needs", () => {
   const NO_CREDENTIALS = { APP_ID: undefined, PRIVATE_KEY: undefined, WEBHOOK_SECRET: undefined };
 
-  it.for<[string[]]>([[["--instance", "primary"]], [["--check"]]])(
-    "node app/main.ts %j names every missing credential and where to get it",
-    async ([args], { expect }) => {
-      const { host, github } = await setScene("sqlite");
-      const process = host.spawn(args, NO_CREDENTIALS);
-      expect(await process.ended).toEqual({ code: UNUSABLE, signal: null });
-      expect(process.output).toContain("3 problems");
-      for (const name of ["APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRET"]) {
-        const line = process.output.split("\n").find((text) => text.includes(`environment: ${name}:`));
-        expect(line).toContain("got nothing");
-        expect(line).toContain(`${github.url}/settings/apps`);
-      }
-      // No instance was started, only to be started again for ever.
-      expect(process.output).not.toContain("instance started");
-    },
-  );
+  it("an instance names every missing credential and where to get it", async ({ expect }) => {
+    const { host, github } = await setScene("sqlite");
+    const process = host.spawn(["--instance", "primary"], NO_CREDENTIALS);
+    expect(await process.ended).toEqual({ code: UNUSABLE, signal: null });
+    expect(process.output).toContain("3 problems");
+    for (const name of ["APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRET"]) {
+      const line = process.output.split("\n").find((text) => text.includes(`environment: ${name}:`));
+      expect(line).toContain("got nothing");
+      expect(line).toContain(`${github.url}/settings/apps`);
+    }
+    // No instance was started, only to be started again for ever.
+    expect(process.output).not.toContain("instance started");
+  });
 
   it("an instance whose name the configuration lacks is refused, with the names that there are", async ({
     expect,
@@ -203,35 +197,12 @@ describe.concurrent("without what it needs", { timeout: LIMIT_MS }, () => {
   });
 });
 
-describe.concurrent("node app/main.ts --check", { timeout: LIMIT_MS }, () => {
+describe.concurrent("node app/main.ts --check", () => {
   it("ends with 0 where everything is right, and starts nothing", async ({ expect }) => {
     const { host } = await setScene("sqlite");
     const check = host.spawn(["--check"]);
     expect(await check.ended).toEqual({ code: 0, signal: null });
     expect(check.output).toContain("2 instances, 1 target");
     await expect(fetch(host.url("primary", "/livez"))).rejects.toThrow();
-  });
-
-  it("ends with 78 and the line of the file where something is wrong", async ({ expect }) => {
-    const { host } = await setScene("sqlite", { config: { failover: { health_check_interval: 500 } } });
-    const check = host.spawn(["--check"]);
-    expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
-    expect(check.output).toMatch(/twinhook\.yml:\d+: failover\.health_check_interval: expected/);
-    expect(check.output).toContain('"500ms"');
-  });
-
-  it("says which file is missing", async ({ expect }) => {
-    const { host } = await setScene("sqlite");
-    const check = host.spawn(["--check"], { TWINHOOK_CONFIG: join(host.directory, "other.yml") });
-    expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
-    expect(check.output).toContain("other.yml");
-  });
-
-  it("points to the right line in a file that is not YAML", async ({ expect }) => {
-    const { host } = await setScene("sqlite");
-    writeFileSync(host.configFile, "instances:\n  - { name: primary\ntargets: [\n");
-    const check = host.spawn(["--check"]);
-    expect(await check.ended).toEqual({ code: UNUSABLE, signal: null });
-    expect(check.output).toMatch(/twinhook\.yml:\d+/);
   });
 });

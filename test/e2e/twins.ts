@@ -1,23 +1,11 @@
-import { expect, inject, vi } from "vitest";
+import { expect } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { atTestEnd } from "../helpers/at-test-end.ts";
+import { eventually } from "../helpers/eventually.ts";
 import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
-import { createDatabase } from "../helpers/postgres.ts";
-import type { Engine } from "../helpers/stores.ts";
+import { type Engine, newDatabaseUrl } from "../helpers/stores.ts";
 import { TestHost, type TestHostOptions } from "../helpers/test-host.ts";
 
-/** Both machines and the network may be busy with other tests; nothing here waits this long when it works. */
-export const PATIENCE_MS = 30_000;
-/**
- * `failover` for tests in which no instance is to be found slow: on a busy machine one that misses checks for some
- * seconds stays what it is. That a process is gone is noticed as soon as ever.
- */
-export const PATIENT = {
-  health_check_timeout: "5s",
-  failover_threshold: 8,
-  min_success_rate: 10,
-  recovery_success_rate: 20,
-};
 export const REPOSITORY = "acme/site";
 
 /** A simulated GitHub with one repository, and a host on which no instance runs yet. */
@@ -34,7 +22,7 @@ export async function setScene(
   const github = await startGitHub();
   atTestEnd(() => github.close());
   github.addRepository(REPOSITORY);
-  const store = engine === "postgres" ? await createDatabase(inject("postgresUrl")) : undefined;
+  const store = await newDatabaseUrl(engine);
   const host = await TestHost.create({ github, ...options, ...(store && { store }) });
   atTestEnd(() => host.close());
   return { github, host };
@@ -48,14 +36,25 @@ export async function setTwinScene(engine: Engine, options: Omit<TestHostOptions
   return { ...scene, primary, backup };
 }
 
-/** The same with both instances down, which ran before: what is older than a target is nothing to it. */
-export async function setSceneAfterCrash(
+/** The same in the test's own process, where neither of them has to die. */
+export async function setTwinSceneInProcess(
   engine: Engine,
   options: Omit<TestHostOptions, "github" | "store"> = {},
 ): Promise<Scene> {
   const scene = await setScene(engine, options);
-  const primary = await scene.host.start("primary");
-  await primary.kill("SIGKILL");
+  await Promise.all([scene.host.startInProcess("primary"), scene.host.startInProcess("backup")]);
+  pointHookTo(scene, "primary");
+  return scene;
+}
+
+/** The same with both instances down that ran before: what is older than a target is nothing to it. */
+export async function setSceneWhileDown(
+  engine: Engine,
+  options: Omit<TestHostOptions, "github" | "store"> = {},
+): Promise<Scene> {
+  const scene = await setScene(engine, options);
+  const primary = await scene.host.startInProcess("primary");
+  await primary.kill();
   return scene;
 }
 
@@ -70,14 +69,12 @@ export async function firstLooksAreOver({ host }: Scene, instance: string): Prom
     (await (await host.admin(instance, "GET", "/api/status")).json()) as {
       catch_up: { last_run_at: string | null };
     };
-  await vi.waitFor(async () => expect((await status()).catch_up.last_run_at).not.toBeNull(), {
-    timeout: PATIENCE_MS,
-  });
+  await eventually(async () => expect((await status()).catch_up.last_run_at).not.toBeNull());
 }
 
 /** Resolves with what GitHub shows of its only deployment, once its last status is `state`. */
-export async function shownAs({ github }: Scene, state: string, timeoutMs = PATIENCE_MS) {
-  await github.waitFor(() => github.statuses(REPOSITORY).at(-1)?.state === state, timeoutMs);
+export async function shownAs({ github }: Scene, state: string) {
+  await github.waitFor(() => github.statuses(REPOSITORY).at(-1)?.state === state);
   const [deployment, ...others] = github.deployments(REPOSITORY);
   if (!deployment || others.length > 0) throw new Error(`GitHub shows ${1 + others.length} deployments`);
   return deployment;

@@ -32,9 +32,15 @@ export function runArrival(
     source?: Arrival["source"];
     viaRunAttempt?: number;
     commitTitle?: string;
+    /** Its number among the runs of the workflow; default: nobody knows it. */
+    number?: number;
+    workflow?: string;
+    /** Whether it settles its number; as an event that has come does. */
+    settles?: boolean;
   } = {},
 ): Arrival {
   const { attempt = 1, startedAt = runId * 1000, guid = null, source = "webhook" } = options;
+  const { number, workflow = ".github/workflows/ci.yml", settles = source !== "action" } = options;
   return {
     source,
     guid,
@@ -47,10 +53,12 @@ export function runArrival(
       runStartedAt: startedAt,
       sha: options.sha ?? stableSha(String(runId)),
       ref: "refs/heads/main",
-      workflow: ".github/workflows/ci.yml",
+      workflow,
       actor: "octocat",
       commitTitle: options.commitTitle ?? null,
+      numbered: number === undefined ? null : { workflow, number },
     },
+    settles,
     repository: "acme/site",
     targets,
     ignored: null,

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import packed from "@sparticuz/chromium";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { atTestEnd } from "./at-test-end.ts";
+import { mayStartProcesses } from "./may-start-processes.ts";
 
 /** Where screenshots are put, to be looked at; git does not keep them. */
 export const ARTEFACTS = resolve(import.meta.dirname, "../../coverage/screenshots");
@@ -26,6 +27,7 @@ let launched: Promise<Browser> | undefined;
 
 /** A real Chromium, started once for all tests of a file; close it in `afterAll`. */
 export function browser(): Promise<Browser> {
+  mayStartProcesses();
   launched ??= packed
     .executablePath()
     .then((executablePath) => chromium.launch({ executablePath, args: ARGUMENTS, headless: true }));

@@ -1,16 +1,24 @@
 import type { TestProject } from "vitest/node";
+import { systemClock } from "../../app/clock.ts";
+import { openStore } from "../../app/store/open-store.ts";
 import { startPostgres } from "./postgres.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
     /** The PostgreSQL server of this run; every test makes databases of its own on it. */
     postgresUrl: string;
+    /** The name of a database there that has the present schema and no rows, to be copied. */
+    postgresTemplate: string;
   }
 }
 
 /** Starts one PostgreSQL server for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const postgres = await startPostgres();
+  const postgres = await startPostgres({ durable: false });
+  const template = await postgres.createDatabase();
+  const store = await openStore({ engine: "postgres", url: template }, { clock: systemClock });
+  await store.close();
   project.provide("postgresUrl", postgres.url);
+  project.provide("postgresTemplate", new URL(template).pathname.slice(1));
   return () => postgres.stop();
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
 import { atTestEnd } from "./at-test-end.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import type { TestHost } from "./test-host.ts";
 
 /** Holds the lock that every commit of the instances needs, as a stranger would. Resolves with how to let go. */
@@ -19,7 +20,7 @@ export async function holdStore(host: TestHost): Promise<() => Promise<void>> {
 }
 
 function holdSqlite(path: string): () => Promise<void> {
-  const database = new DatabaseSync(path, { timeout: 5_000 });
+  const database = new DatabaseSync(path, { timeout: PATIENCE_MS });
   database.exec("BEGIN IMMEDIATE");
   return async () => {
     database.exec("ROLLBACK");

@@ -12,6 +12,7 @@ import { githubApp } from "../../app/github/app.ts";
 import { CallBudget } from "../../app/github/call-budget.ts";
 import { DeliveryLogClient } from "../../app/github/delivery-log.ts";
 import { RepositoryAccess } from "../../app/github/repository-access.ts";
+import { KnownRuns } from "../../app/web/known-runs.ts";
 import { leftProofJudge } from "../../app/web/left-proof.ts";
 import { JobRights } from "../../app/web/oidc/job-rights.ts";
 import { TokenVerifier } from "../../app/web/oidc/token-verifier.ts";
@@ -71,6 +72,7 @@ export async function setLooks(
         tokens: new TokenVerifier({ issuer: github.oidc.issuer, audience: "twinhook", clock }),
         audience: "twinhook",
         jobs: new JobRights({ access, clock }),
+        runs: new KnownRuns(store, { access, clock }),
       }),
       deliveries: new DeliveryLogClient(newApp(), clock, budget),
       health: new DeliveryHealth({

@@ -18,11 +18,16 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
-/** Starts PostgreSQL from its npm package, with fsync on, as it would run in earnest. */
+/**
+ * Starts PostgreSQL from its npm package. With `durable: false` it does not wait for the disk, which only a host
+ * that loses its power could tell.
+ */
 export async function startPostgres({
   persistent = false,
   host = "127.0.0.1",
+  durable = true,
 } = {}): Promise<PostgresServer> {
+  const fast = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
   const directory = mkdtempSync(join(tmpdir(), "twinhook-postgres-"));
   // The user that the server runs under must reach its own folder below this one.
   chmodSync(directory, 0o711);
@@ -36,9 +41,12 @@ export async function startPostgres({
     // PostgreSQL refuses to run as root; as anyone else it runs under that user.
     createPostgresUser: process.getuid?.() === 0,
     // It would visit the hundreds of short-lived databases of a run one after the other, all the time.
-    postgresFlags: [`listen_addresses=${host}`, "max_connections=200", "autovacuum=off"].flatMap(
-      (setting) => ["-c", setting],
-    ),
+    postgresFlags: [
+      `listen_addresses=${host}`,
+      "max_connections=200",
+      "autovacuum=off",
+      ...(durable ? [] : fast),
+    ].flatMap((setting) => ["-c", setting]),
     onLog: () => {},
     onError: () => {},
   });
@@ -58,12 +66,12 @@ export async function startPostgres({
   };
 }
 
-/** Makes an empty database on the server at `serverUrl`, and returns the database's URL. */
-export async function createDatabase(serverUrl: string): Promise<string> {
+/** Makes a database on the server at `serverUrl`, empty or a copy of `template`, and returns the database's URL. */
+export async function createDatabase(serverUrl: string, template = "template1"): Promise<string> {
   const name = `test_${randomUUID().replaceAll("-", "")}`;
   const client = new pg.Client({ connectionString: `${serverUrl}/postgres` });
   await client.connect();
-  await client.query(`CREATE DATABASE ${name}`);
+  await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
   await client.end();
   return `${serverUrl}/${name}`;
 }

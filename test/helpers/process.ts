@@ -1,18 +1,35 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { EventEmitter, once } from "node:events";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { type LogLine, LogLines } from "./log-lines.ts";
+import { mayStartProcesses } from "./may-start-processes.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
-/** One line of a process's log, parsed. */
-export type LogLine = { msg?: string; level?: string } & Record<string, unknown>;
+export type { LogLine };
 
-/** A process of the App's that a test started: its log, and its end. */
-export class AppProcess {
-  readonly child: ChildProcess;
-  readonly lines: LogLine[] = [];
+/** How a process ended. */
+export interface ProcessEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** An instance that a test started: its log, and its end. */
+export interface StartedInstance {
+  readonly lines: readonly LogLine[];
   /** Everything that it printed, to search for what must not be there. */
-  output = "";
-  #events = new EventEmitter();
-  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  readonly output: string;
+  readonly ended: Promise<ProcessEnd>;
+  /** Resolves with the first log line, past or future, that `wanted` accepts. */
+  line(wanted: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
+  /** Ends it and waits for its end. */
+  kill(signal?: NodeJS.Signals): Promise<ProcessEnd>;
+}
+
+/** A process of the App's that a test started. */
+export class AppProcess implements StartedInstance {
+  readonly child: ChildProcess;
+  readonly ended: Promise<ProcessEnd>;
+  #log = new LogLines();
 
   constructor(
     args: readonly string[],
@@ -20,7 +37,7 @@ export class AppProcess {
     /** A command that runs another one in its own place, with its arguments. */
     through: readonly string[] = [],
   ) {
-    this.#events.setMaxListeners(0);
+    mayStartProcesses();
     const [command, ...rest] = [
       ...through,
       process.execPath,
@@ -32,51 +49,29 @@ export class AppProcess {
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [this.child.stdout, this.child.stderr])
-      if (stream)
-        createInterface({ input: stream }).on("line", (text) => {
-          this.output += `${text}\n`;
-          let line: LogLine = { msg: text };
-          try {
-            line = JSON.parse(text) as LogLine;
-          } catch {
-            // Plain text, such as an error at start.
-          }
-          this.lines.push(line);
-          this.#events.emit("line", line);
-        });
-    this.ended = once(this.child, "exit").then(([code, signal]) => ({ code, signal }));
-    void this.ended.then((end) => this.#events.emit("end", end));
+      if (stream) createInterface({ input: stream }).on("line", (text) => this.#log.add(text));
+    // Not at its exit: what it printed last may not have been read by then.
+    this.ended = once(this.child, "close").then(([code, signal]) => ({ code, signal }));
+    void this.ended.then(() => this.#log.end());
   }
 
   get pid(): number {
     return this.child.pid as number;
   }
 
-  /** Resolves with the first log line, past or future, that `wanted` accepts. */
-  async line(wanted: (line: LogLine) => boolean, timeoutMs = 60_000): Promise<LogLine> {
-    const past = this.lines.find(wanted);
-    if (past) return past;
-    return new Promise((resolve, reject) => {
-      const done = (act: () => void) => {
-        clearTimeout(timer);
-        this.#events.off("line", onLine);
-        this.#events.off("end", onEnd);
-        act();
-      };
-      const fail = (why: string) => done(() => reject(new Error(`${why}; its output was:\n${this.output}`)));
-      const onLine = (line: LogLine) => {
-        if (wanted(line)) done(() => resolve(line));
-      };
-      const onEnd = () => fail("the process ended without the expected line");
-      const timer = setTimeout(() => fail(`no such line within ${timeoutMs} ms`), timeoutMs);
-      this.#events.on("line", onLine);
-      this.#events.on("end", onEnd);
-      if (this.child.exitCode !== null || this.child.signalCode !== null) onEnd();
-    });
+  get lines(): readonly LogLine[] {
+    return this.#log.all;
   }
 
-  /** Ends it and waits for its end. */
-  async kill(signal: NodeJS.Signals = "SIGKILL") {
+  get output(): string {
+    return this.#log.output;
+  }
+
+  line(wanted: (line: LogLine) => boolean, timeoutMs = PATIENCE_MS): Promise<LogLine> {
+    return this.#log.first(wanted, timeoutMs);
+  }
+
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<ProcessEnd> {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
     return this.ended;
   }

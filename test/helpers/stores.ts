@@ -27,9 +27,17 @@ export async function newStoreAddress(engine: Engine): Promise<StoreAddress> {
     : { engine, url: await createDatabase(inject("postgresUrl")) };
 }
 
+/** The URL of a database with the present schema; undefined for SQLite, whose file every host makes itself. */
+export async function newDatabaseUrl(engine: Engine): Promise<string | undefined> {
+  return engine === "postgres"
+    ? createDatabase(inject("postgresUrl"), inject("postgresTemplate"))
+    : undefined;
+}
+
 /** A store with the present schema, closed when the test has ended. */
 export async function newStore(engine: Engine): Promise<Store> {
-  return reopen(await newStoreAddress(engine));
+  const url = await newDatabaseUrl(engine);
+  return reopen(url === undefined ? await newStoreAddress("sqlite") : { engine: "postgres", url });
 }
 
 /** Opens a store as another process would, closed when the test has ended. */

@@ -171,7 +171,7 @@ describe("the API as a whole", () => {
   });
 
   test("ends every wait when it closes", async () => {
-    const wait = expect(github.waitFor(() => false, 60_000)).rejects.toThrow(/closed/);
+    const wait = expect(github.waitFor(() => false)).rejects.toThrow(/closed/);
     await github.close();
     await wait;
   });

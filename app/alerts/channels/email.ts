@@ -1,4 +1,3 @@
-import { createTransport } from "nodemailer";
 import type { Options } from "nodemailer/lib/smtp-transport/index.js";
 import type { Message } from "../alert.ts";
 import { printable, withoutSecrets } from "../post-json.ts";
@@ -32,6 +31,7 @@ export function sendByEmail(url: string, { from, to }: { from: string; to: reado
   const { hostname, username, password } = new URL(url);
   const secrets = [url, decodeURIComponent(password), password, decodeURIComponent(username)];
   return async (message: Message): Promise<void> => {
+    const { createTransport } = await import("nodemailer");
     // One for each message: between two of them the server may have changed its mind about the connection.
     const transport = createTransport({
       url,

@@ -15,7 +15,6 @@ import { HttpProblem } from "../../web/problem.ts";
 import type { PageOptions } from "../page-options.ts";
 import { Changes } from "./changes.ts";
 import { LiveWindow } from "./live-window.ts";
-import { PageCache } from "./page-cache.ts";
 
 export const LIVE_PATH = "/live";
 
@@ -157,6 +156,7 @@ export class LiveSockets {
     try {
       await this.#begun;
       const changes = await this.#changes.look();
+      const { PageCache } = await import("./page-cache.ts");
       const cache = new PageCache(this.#o.pages);
       for (const window of this.#windows) {
         for (const change of changes) window.tell(change);

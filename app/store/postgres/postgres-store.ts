@@ -86,9 +86,9 @@ export class PostgresStore implements Store {
     return this.write((trx) => work(trx, this, input));
   }
 
-  async now(trx: Writer): Promise<number> {
+  async now(db: Reader): Promise<number> {
     const { rows } = await sql<{ ms: number }>`
-      select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as ms`.execute(trx);
+      select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as ms`.execute(db);
     return (rows[0] as { ms: number }).ms;
   }
 
@@ -153,6 +153,10 @@ export class PostgresStore implements Store {
 
   async probe(limitMs: number): Promise<void> {
     await withLimit(proveCommit(this, this.#clock.now()), limitMs, "unreachable");
+  }
+
+  doubt(): void {
+    // Every probe is a new one.
   }
 
   async close(): Promise<void> {

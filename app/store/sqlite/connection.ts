@@ -1,6 +1,6 @@
 import type { CompiledQuery, QueryResult } from "kysely";
 import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
-import type { DatabaseRequest, SqliteDatabase } from "./database.ts";
+import { type DatabaseRequest, MOVED, type SqliteDatabase } from "./database.ts";
 import type { DatabaseThread } from "./database-thread.ts";
 import type { SqliteLink } from "./dialect.ts";
 
@@ -34,7 +34,7 @@ export function isBusy(error: unknown): boolean {
 /** The same error as one of the store's, where it says that the store cannot serve; else unchanged. */
 export function asUnavailable(error: unknown): unknown {
   if (!(error instanceof SqliteError)) return error;
-  const cause = UNAVAILABLE[error.code & 0xff];
+  const cause = error.code === MOVED ? "moved" : UNAVAILABLE[error.code & 0xff];
   return cause ? new StoreUnavailableError(cause, error.message, { cause: error }) : error;
 }
 
@@ -72,9 +72,17 @@ export class SqliteConnection implements SqliteLink {
     return JSON.parse(rows[0] as unknown as string) as O;
   }
 
-  /** Closes the file and opens it again, after an error that may have left the connection useless. */
+  /**
+   * Opens the file again, after an error that may have left the connection useless. A file that lost its name is put
+   * back first.
+   */
   async reopen(): Promise<void> {
     await this.#send({ op: "reopen" });
+  }
+
+  /** @throws {SqliteError} when what is open is not what stands under the file's name. */
+  async checkName(): Promise<void> {
+    await this.#send({ op: "check name" });
   }
 
   // biome-ignore lint/correctness/useYield: it never yields, since nothing here streams

@@ -1,11 +1,27 @@
+import { realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import type { CompiledQuery } from "kysely";
 import type { SqliteLink } from "./dialect.ts";
+import { fileAt, holdersOfDeleted } from "./open-files.ts";
+import {
+  copyAt,
+  descendsFrom,
+  filesAt,
+  giveName,
+  makeCopy,
+  namesOf,
+  type Opened,
+  replacedBy,
+} from "./put-back.ts";
 import type { TransactionTasks } from "./transaction-tasks.ts";
 
 export interface DatabaseOptions {
   path: string;
   readOnly: boolean;
+  /** Whether the file is made where there is none. */
+  create: boolean;
   /** How often to look whether another connection committed; 0 never does. */
   watchMs: number;
 }
@@ -13,7 +29,9 @@ export type DatabaseRequest =
   | { op: "query"; sql: string; parameters: readonly unknown[] }
   /** Runs a whole transaction where the database is: see transaction-tasks.ts. */
   | { op: "task"; task: string; input: string }
-  | { op: "reopen" };
+  | { op: "reopen" }
+  /** Fails where what is open is not what stands under the file's name. */
+  | { op: "check name" };
 export type DatabaseAnswer =
   | { rows: unknown[]; changes: number; insertId: number }
   /** `code` is SQLite's extended result code; 0 where it was not SQLite that failed. */
@@ -23,13 +41,17 @@ export type DatabaseAnswer =
 const MAX_STATEMENTS = 200;
 /** The write-ahead log is carried over into the database when it has this many pages (of 4 KiB). */
 const CHECKPOINT_PAGES = 8_000;
+/** SQLITE_BUSY: another connection holds the lock, or has just let go of it. */
+const BUSY = 5;
+/** SQLITE_READONLY_DBMOVED: the open file is not the one that its name leads to any more. */
+export const MOVED = 1032;
 /** Longer than this a thread must not wait inside SQLite; the caller retries without blocking anyone. */
 const BUSY_TIMEOUT_MS = 20;
 
 /** An open SQLite file in the thread that uses it. It answers one request at a time, in order. */
 export class SqliteDatabase {
   #options: DatabaseOptions;
-  #database: DatabaseSync | undefined;
+  #opened: Opened | undefined;
   /** Whether a statement returns rows is asked once: describing its columns costs as much as running it. */
   #statements = new Map<string, { statement: StatementSync; returnsRows: boolean }>();
   #tasks: TransactionTasks | undefined;
@@ -43,6 +65,7 @@ export class SqliteDatabase {
     let seen: unknown;
     this.#watch = setInterval(() => {
       try {
+        this.#follow();
         // Changes exactly when another connection committed: https://www.sqlite.org/pragma.html#pragma_data_version
         const version = this.#prepare("PRAGMA data_version").statement.get()?.data_version;
         // The first look counts as well: who listens cannot know what was committed just before it.
@@ -64,26 +87,135 @@ export class SqliteDatabase {
   close(): void {
     clearInterval(this.#watch);
     this.#statements.clear();
-    this.#database?.close();
-    this.#database = undefined;
+    this.#opened?.database.close();
+    this.#opened = undefined;
   }
 
-  #open(): DatabaseSync {
-    if (this.#database) return this.#database;
-    const { path, readOnly } = this.#options;
-    const opened = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS });
+  #open(): Opened {
+    this.#opened ??= this.#openFile(this.#options.create);
+    return this.#opened;
+  }
+
+  #openFile(create = false): Opened {
+    const { readOnly } = this.#options;
+    const path = realPath(this.#options.path);
+    const found = fileAt(path);
+    this.#checkHolders(path, found);
+    // Only the mode `rwc` makes a file.
+    const url = pathToFileURL(path);
+    url.search = readOnly ? "?mode=ro" : create && found === null ? "?mode=rwc" : "?mode=rw";
+    const database = new DatabaseSync(url, { readOnly, timeout: BUSY_TIMEOUT_MS });
     try {
       // FULL makes every commit reach the disk before it is reported, also in WAL mode.
-      if (!readOnly) opened.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+      if (!readOnly) database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
       // A checkpoint holds up whoever's commit it falls on; the more commits it takes in, the less it writes.
-      if (!readOnly) opened.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-      opened.exec("PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;");
+      if (!readOnly) database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+      // Reading the version opens the log, too.
+      database.exec("PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY; PRAGMA schema_version;");
+      const files = filesAt(path);
+      if (found !== null && found !== files[0]) throw sqliteError(BUSY, `${path} was replaced meanwhile`);
+      return { database, path, files };
     } catch (error) {
-      opened.close();
+      database.close();
       throw error;
     }
-    this.#database = opened;
-    return opened;
+  }
+
+  /**
+   * Makes no file anew of which a process has one open that was deleted: what that one holds would be lost, and locks
+   * in the new one would mean nothing to it.
+   */
+  #checkHolders(path: string, found: string | null): void {
+    const missing = namesOf(path).filter((name) => fileAt(name) === null);
+    if (missing.length === 0) return;
+    const deleted = found === null ? [path] : missing;
+    const named = found === null ? [] : [path];
+    const pid = deleted
+      .flatMap((name) => holdersOfDeleted(name, named))
+      .find((holder) => holder !== process.pid);
+    if (pid !== undefined)
+      throw sqliteError(
+        MOVED,
+        `${missing.join(", ")} was deleted, but process ${pid} has it open; wait until that has put it back, or end that process`,
+      );
+  }
+
+  /** Whether commits go to the file that the name leads to. Where not, a copy may have the name already. */
+  #isNamed({ path, files }: Opened): boolean {
+    return fileAt(path) === files[0];
+  }
+
+  /** @throws SQLITE_READONLY_DBMOVED */
+  #checkName(opened: Opened): void {
+    const { path, files } = opened;
+    const now = filesAt(path);
+    const at = now.findIndex((file, index) => file !== files[index]);
+    if (at < 0) return;
+    const what = now[at] === null ? "was deleted" : "is another file than the one that is open";
+    throw sqliteError(MOVED, `${namesOf(path)[at]} ${what}`);
+  }
+
+  /** Goes over to the copy that took the name of the open file, if one did. */
+  #follow(): boolean {
+    const old = this.#opened;
+    if (!old || this.#isNamed(old)) return false;
+    const copy = replacedBy(old.database);
+    return copy !== undefined && this.#change(old, copy);
+  }
+
+  /** The same for this copy; false where what has the name is not it. */
+  #change(old: Opened, copy: string): boolean {
+    let opened: Opened;
+    try {
+      opened = this.#openFile();
+    } catch (error) {
+      // Nothing has the name, or something that is no database.
+      if (((error as { errcode?: number }).errcode ?? 0) % 256 === BUSY) throw error;
+      return false;
+    }
+    if (!isCopy(opened.database, copy)) {
+      opened.database.close();
+      return false;
+    }
+    this.#replace(old, opened);
+    return true;
+  }
+
+  #replace(old: Opened, opened: Opened): void {
+    this.#statements.clear();
+    this.#opened = opened;
+    old.database.close();
+  }
+
+  /**
+   * Opens the file again. The open one is closed last: if it has lost its name, nothing else has its content, and it
+   * is put back first.
+   */
+  #reopen(): void {
+    const old = this.#opened;
+    if (!old) return void this.#open();
+    try {
+      this.#checkName(old);
+    } catch (error) {
+      if (!this.#follow()) this.#putBack(old, error as Error);
+      return;
+    }
+    this.#replace(old, this.#openFile());
+  }
+
+  /** @throws SQLITE_READONLY_DBMOVED where something else has the name, SQLITE_BUSY where it is to be tried again. */
+  #putBack(old: Opened, moved: Error): void {
+    if (this.#options.readOnly) throw moved;
+    const copy = replacedBy(old.database) ?? makeCopy(old, Date.now());
+    if (copy === undefined) throw sqliteError(BUSY, "something was committed meanwhile");
+    giveName(old, copy);
+    if (this.#change(old, copy)) return;
+    const { path } = old;
+    throw sqliteError(
+      MOVED,
+      `${moved.message}; what was accepted so far is kept in ${copyAt(path, copy)}. To go on with that, move ` +
+        `${namesOf(path).join(", ")} away, as far as they exist; to go on with what is there now, restart Twinhook`,
+    );
   }
 
   #prepare(sql: string) {
@@ -91,7 +223,7 @@ export class SqliteDatabase {
     if (!prepared) {
       if (this.#statements.size >= MAX_STATEMENTS)
         this.#statements.delete(this.#statements.keys().next().value as string);
-      const statement = this.#open().prepare(sql);
+      const statement = this.#open().database.prepare(sql);
       prepared = { statement, returnsRows: statement.columns().length > 0 };
       this.#statements.set(sql, prepared);
     }
@@ -99,6 +231,25 @@ export class SqliteDatabase {
   }
 
   #query(sql: string, values: readonly unknown[]) {
+    if (this.#options.readOnly) this.#follow();
+    const answer = this.#run(sql, values);
+    if (sql === "BEGIN IMMEDIATE") this.#checkBegun();
+    // What was committed into a file without a name is not yet safe: whoever waits for it must not be told so.
+    if (sql === "COMMIT" && !this.#options.readOnly) this.#checkName(this.#open());
+    return answer;
+  }
+
+  /** Nothing is committed any more to a file whose content may be in a copy. The write lock orders the two. */
+  #checkBegun(): void {
+    const opened = this.#open();
+    if (this.#isNamed(opened)) return;
+    opened.database.exec("ROLLBACK");
+    if (!this.#follow()) this.#checkName(opened);
+    this.#run("BEGIN IMMEDIATE", []);
+    if (!this.#isNamed(this.#open())) this.#checkBegun();
+  }
+
+  #run(sql: string, values: readonly unknown[]) {
     const { statement, returnsRows } = this.#prepare(sql);
     const parameters = values as SQLInputValue[];
     if (returnsRows) return { rows: statement.all(...parameters), changes: 0, insertId: 0 };
@@ -108,12 +259,9 @@ export class SqliteDatabase {
 
   async #answer(request: DatabaseRequest): Promise<DatabaseAnswer> {
     try {
-      if (request.op === "reopen") {
-        this.#statements.clear();
-        const old = this.#database;
-        this.#database = undefined;
-        old?.close();
-        this.#open();
+      if (request.op === "reopen" || request.op === "check name") {
+        if (request.op === "reopen") this.#reopen();
+        else if (this.#opened) this.#checkName(this.#opened);
         return { rows: [], changes: 0, insertId: 0 };
       }
       if (request.op === "task") {
@@ -144,5 +292,32 @@ export class SqliteDatabase {
       async close() {},
     };
     return new TransactionTasks(link);
+  }
+}
+
+/** An error as SQLite's own are. */
+function sqliteError(errcode: number, message: string): Error {
+  return Object.assign(new Error(message), { errcode });
+}
+
+/** Whether this is the copy, or descends from it; not where it is no database of ours. */
+function isCopy(database: DatabaseSync, copy: string): boolean {
+  try {
+    return descendsFrom(database, copy);
+  } catch {
+    return false;
+  }
+}
+
+/** As the kernel names the file, also where it does not exist yet. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    try {
+      return join(realpathSync(dirname(path)), basename(path));
+    } catch {
+      return path;
+    }
   }
 }

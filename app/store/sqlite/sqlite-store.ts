@@ -32,6 +32,8 @@ export interface SqliteStoreOptions {
   clock: Clock;
   /** Whether SQLite works in threads of its own, as it must where waiting for a disk would hold up others. */
   threads: boolean;
+  /** Whether the file is made where there is none. */
+  create: boolean;
   /** Told the pid of a process that has held the write lock for over a second. */
   onFrozenLock?: (pid: number) => void;
 }
@@ -47,6 +49,7 @@ export class SqliteStore implements Store {
   #listeners = new Set<() => void>();
   /** When a commit was last proven possible, on the monotonic clock; undefined after one that failed. */
   #provenAt: number | undefined;
+  #doubted = false;
   /** Why the last commit failed; undefined after one that succeeded. */
   #failure: UnavailableCause | undefined;
 
@@ -57,11 +60,11 @@ export class SqliteStore implements Store {
       new SqliteConnection(
         threads ? new DatabaseThread(database, onChange) : new SqliteDatabase(database, onChange),
       );
-    this.#connection = open({ path, readOnly: false, watchMs: 0 }, () => {});
+    this.#connection = open({ path, readOnly: false, create: options.create, watchMs: 0 }, () => {});
     this.#writer = new Kysely({
       dialect: sqliteDialect(this.#connection, { exclusive: true, begin: () => this.#begin() }),
     });
-    this.#reading = open({ path, readOnly: true, watchMs: WATCH_MS }, () => {
+    this.#reading = open({ path, readOnly: true, create: false, watchMs: WATCH_MS }, () => {
       for (const listener of this.#listeners) listener();
     });
     this.read = new Kysely({
@@ -72,10 +75,10 @@ export class SqliteStore implements Store {
     });
   }
 
-  /** Opens the file, making it and its folder where they are missing. It still lacks the migrations. */
+  /** Opens the file; `create` makes it and its folder where they are missing. It still lacks the migrations. */
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
     try {
-      mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
+      if (options.create) mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
       const store = new SqliteStore(options);
       // The writer makes the file; the reader, which opens it on its first use, cannot.
       // Turning a new file to WAL mode needs its lock, which another process may have for the same purpose.
@@ -161,9 +164,17 @@ export class SqliteStore implements Store {
 
   async probe(limitMs: number): Promise<void> {
     const { clock, path } = this.#options;
-    if (this.#provenAt !== undefined && clock.monotonic() - this.#provenAt < PROOF_MS) return;
+    const isProven = this.#provenAt !== undefined && clock.monotonic() - this.#provenAt < PROOF_MS;
+    const doubted = this.#doubted;
+    if (isProven && !doubted)
+      return withLimit(
+        this.#noting(() => this.#connection.checkName()),
+        limitMs,
+        "locked",
+      );
+    this.#doubted = false;
     // On a full disk a commit as small as the one below may still fit where an accept does not.
-    if (this.#failure === "full") {
+    if (this.#failure === "full" || doubted) {
       const { bavail, bsize } = await statfs(dirname(path));
       if (bavail * bsize < SPARE_BYTES)
         throw new StoreUnavailableError("full", `${bavail * bsize} bytes are free`);
@@ -172,8 +183,16 @@ export class SqliteStore implements Store {
     this.#provenAt = clock.monotonic();
   }
 
+  doubt(): void {
+    this.#doubted = true;
+  }
+
   async close(): Promise<void> {
     this.#listeners.clear();
+    // A file that has lost its name would be gone for good once the last process closes it.
+    await this.#connection
+      .checkName()
+      .catch(() => this.#onceUnlocked(() => this.#connection.reopen()).catch(() => {}));
     // Kysely ends only those that were ever used. The last one clears the log away, which a reader cannot.
     await this.read.destroy();
     await this.#reading.close();

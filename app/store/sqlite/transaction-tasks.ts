@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { Kysely } from "kysely";
 import type { Database } from "../schema.ts";
 import type { StoreContext, TransactionTask } from "../store.ts";
@@ -26,6 +27,8 @@ export class TransactionTasks {
   async #load(task: string): Promise<TransactionTask<unknown, unknown>> {
     const { default: work } = (await import(task)) as { default: TransactionTask<unknown, unknown> };
     this.#loaded.set(task, work);
+    // Its process may be killed at any time; but whoever waits for the task comes first.
+    setImmediate(flushCompileCache);
     return work;
   }
 }

@@ -20,7 +20,7 @@ export const deploymentAnswer = z.object({
   run_by: z.string().nullable(),
   attempt: z.int(),
   exit_code: z.int().nullable(),
-  reason: z.string().nullable().describe("why it ended as it did"),
+  reason: z.string().nullable().describe("why it ended as it did, or what it waits for"),
   accepted_at: time,
   started_at: time.nullable(),
   finished_at: time.nullable(),

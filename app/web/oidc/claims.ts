@@ -17,6 +17,7 @@ export const oidcClaims = z.object({
   repository_id: number,
   run_id: number,
   run_attempt: number,
+  run_number: number.optional().catch(undefined),
   workflow_ref: text,
   ref: text,
   sha: text,

@@ -1,10 +1,6 @@
-import {
-  createLocalJWKSet,
-  errors,
-  type FlattenedJWSInput,
-  type JSONWebKeySet,
-  type JWTHeaderParameters,
-} from "jose";
+import type { FlattenedJWSInput, JSONWebKeySet, JWTHeaderParameters } from "jose";
+import * as errors from "jose/errors";
+import { createLocalJWKSet } from "jose/jwks/local";
 import type { Clock } from "../../clock.ts";
 
 /** Where an issuer publishes its keys: GitHub and GitHub Enterprise Server alike. */

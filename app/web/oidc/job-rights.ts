@@ -43,7 +43,12 @@ export class JobRights {
       );
     const binding = bindClaims(request, claims, target);
     if ("refused" in binding) throw new HttpProblem(403, binding.refused);
-    if (binding.proven) return requestArrival(request, target, { proven: { actor: claims.actor } });
+    if (binding.proven) {
+      const { actor, run_number: number } = claims;
+      // The workflow that the request names is the token's.
+      const numbered = number === undefined ? {} : { numbered: { workflow: request.workflow ?? "", number } };
+      return requestArrival(request, target, { proven: { actor, ...numbered } });
+    }
     const run = await this.#ask(target.repository, async () =>
       readRequestedRun(await this.#github.access.octokit(target.repository), request, target),
     );

@@ -1,4 +1,5 @@
-import { errors, jwtVerify } from "jose";
+import * as errors from "jose/errors";
+import { jwtVerify } from "jose/jwt/verify";
 import type { Clock } from "../../clock.ts";
 import { HttpProblem, unauthorized } from "../problem.ts";
 import { type OidcClaims, oidcClaims } from "./claims.ts";

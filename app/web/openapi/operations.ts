@@ -40,7 +40,7 @@ export const OPERATIONS: readonly Operation[] = [
     proofs: ["github"],
     request: "json",
     answers: { 200: "WebhookAnswer", 202: "WebhookAnswer" },
-    problems: [400, 401, 413, 503],
+    problems: [400, 401, 408, 413, 503],
   },
   {
     method: "post",
@@ -49,7 +49,7 @@ export const OPERATIONS: readonly Operation[] = [
     proofs: CALLERS,
     request: ["DeploymentRequest", "DeploymentRequestByAdmin"],
     answers: { 200: "DeploymentOrDryRun", 202: "Deployment" },
-    problems: [400, 401, 403, 404, 409, 413, 415, 422, 429, 503],
+    problems: [400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503],
   },
   {
     method: "get",
@@ -154,6 +154,15 @@ export const OPERATIONS: readonly Operation[] = [
     proofs: PEOPLE,
     answers: { 202: "Switchover" },
     problems: [401, 403],
+  },
+  {
+    method: "post",
+    path: "/api/targets/{owner}/{repo}/{name}/mark",
+    summary: "Sets the run below which a target deploys nothing any more, higher or lower than it is",
+    proofs: PEOPLE,
+    request: ["MarkRequest"],
+    answers: { 202: "TargetMark" },
+    problems: [401, 403, 404, 422],
   },
   {
     method: "post",

@@ -11,6 +11,8 @@ import {
 } from "../answers/deployment.ts";
 import { healthAnswer } from "../answers/health.ts";
 import { statusAnswer, switchoverAnswer } from "../answers/status.ts";
+import { markAnswer } from "../answers/target.ts";
+import { markRequest } from "../mark-request.ts";
 import { switchoverRequest } from "../switchover-request.ts";
 
 /** What is sent, by the name that the description gives it. */
@@ -18,6 +20,7 @@ export const REQUESTS = {
   DeploymentRequest: requestByAction.describe("what the Action asks for"),
   DeploymentRequestByAdmin: requestByAdmin.describe("what an admin asks for: a commit, if nothing else"),
   SwitchoverRequest: switchoverRequest,
+  MarkRequest: markRequest,
 };
 
 /** What is answered. */
@@ -31,6 +34,7 @@ export const ANSWERS = {
   WebhookAnswer: webhookAnswer,
   Status: statusAnswer,
   Switchover: switchoverAnswer,
+  TargetMark: markAnswer,
   TestAlert: testAlertAnswer,
   Health: healthAnswer,
   Problem: problemAnswer,

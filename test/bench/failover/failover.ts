@@ -40,7 +40,7 @@ export async function measureFailover(
   options: { kills: number; freezes: number },
   note: (line: string) => void,
 ): Promise<FailoverTimes[]> {
-  const host = await TestHost.create({ github, script: SCRIPT });
+  const host = await TestHost.create({ github, script: SCRIPT, config: { failover: {} } });
   const bench = new FailoverBench(github, host);
   const latency = github.latencyMs;
   github.latencyMs = GITHUB_LATENCY_MS;

@@ -35,6 +35,7 @@ export async function startTwinhook(
 ): Promise<TwinhookSubject> {
   const host = await TestHost.create({
     github,
+    config: { failover: {} },
     instances: ["bench"],
     targets: [{ run: options.command, queue: options.queue, timeout: "1h" }],
     env: { LOG_LEVEL: "warn" },

@@ -20,13 +20,13 @@ done
 export async function setDashboardScene(
   engine: Engine,
   options: Omit<TestHostOptions, "github" | "store" | "script"> = {},
+  how: { inProcess?: boolean } = {},
 ): Promise<DashboardScene> {
-  const scene = await setFailoverScene(engine, {
-    // A busy machine must not look like a sick instance here.
-    config: { failover: { recovery_threshold: 2, health_check_timeout: "5s" } },
-    ...options,
-    script: SCRIPT,
-  });
+  const scene = await setFailoverScene(
+    engine,
+    { config: { failover: { recovery_threshold: 2 } }, ...options, script: SCRIPT },
+    how,
+  );
   return new DashboardScene(scene);
 }
 

@@ -12,7 +12,6 @@ import { workflowRunPayload } from "../../helpers/github/workflow-run-payload.ts
 import { ENGINES } from "../../helpers/stores.ts";
 import { setDashboardScene } from "./dashboard-scene.ts";
 
-const LIMIT_MS = 120_000;
 const ESC = "\u001b";
 
 afterAll(closeBrowser);
@@ -33,9 +32,13 @@ const HOSTILE = {
   ].join("\n"),
 };
 
-describe.each(ENGINES)("hostile text, with the store on %s", { timeout: LIMIT_MS }, (engine) => {
+describe.each(ENGINES)("hostile text, with the store on %s", (engine) => {
   it("in branches, commit messages, names, payloads and logs runs nowhere, loads nothing and breaks no page", async () => {
-    const scene = await setDashboardScene(engine, { targets: [{ branches: ["main", HOSTILE.branch] }] });
+    const scene = await setDashboardScene(
+      engine,
+      { targets: [{ branches: ["main", HOSTILE.branch] }] },
+      { inProcess: true },
+    );
     const { host } = scene;
     const answer = await host.request("primary", {
       repository: "acme/site",

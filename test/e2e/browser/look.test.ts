@@ -11,15 +11,15 @@ import {
 import { deliverRun } from "../twins.ts";
 import { setDashboardScene } from "./dashboard-scene.ts";
 
-const LIMIT_MS = 120_000;
-
 afterAll(closeBrowser);
 
-describe("the pages", { timeout: LIMIT_MS }, () => {
+describe("the pages", () => {
   it("have no fault that axe finds and fit their window: on phones and desks, light and dark", async () => {
-    const scene = await setDashboardScene("sqlite", {
-      targets: [{}, { name: "staging", environment: "staging", branches: ["next"] }],
-    });
+    const scene = await setDashboardScene(
+      "sqlite",
+      { targets: [{}, { name: "staging", environment: "staging", branches: ["next"] }] },
+      { inProcess: true },
+    );
     const { host } = scene;
     const staging = scene.failover.github.completeRun({
       repository: "acme/site",
@@ -74,7 +74,7 @@ describe("the pages", { timeout: LIMIT_MS }, () => {
   });
 
   it("ask who one is, can be used with the keyboard alone, and say what is not there, with the way back", async () => {
-    const scene = await setDashboardScene("sqlite");
+    const scene = await setDashboardScene("sqlite", {}, { inProcess: true });
     const stranger = await openWindow(Object.values(scene.host.urls));
     await stranger.page.goto(scene.host.url("primary", "/deliveries?outcome=deployed"));
     expect(new URL(stranger.page.url()).pathname).toBe("/sign-in");

@@ -4,11 +4,9 @@ import { ENGINES } from "../../helpers/stores.ts";
 import { deliverRun } from "../twins.ts";
 import { setDashboardScene } from "./dashboard-scene.ts";
 
-const LIMIT_MS = 120_000;
-
 afterAll(closeBrowser);
 
-describe.each(ENGINES)("a person on call, with the store on %s", { timeout: LIMIT_MS }, (engine) => {
+describe.each(ENGINES)("a person on call, with the store on %s", (engine) => {
   it("follows, cancels and retries a deployment, switches over and back, and sees a failover without loading a page again", async () => {
     const scene = await setDashboardScene(engine);
     const { page, trouble } = await scene.open("primary");
@@ -95,7 +93,7 @@ describe.each(ENGINES)("a person on call, with the store on %s", { timeout: LIMI
   });
 });
 
-describe("a page", { timeout: LIMIT_MS }, () => {
+describe("a page", () => {
   it("can be read without scripts, and with them says that it is old when no instance is left", async () => {
     const scene = await setDashboardScene("sqlite");
     const id = await deliverRun(scene.failover.scene, "primary");

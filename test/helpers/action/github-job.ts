@@ -16,7 +16,7 @@ export function jobAt(github: GitHub, permissions: Permissions = MAY_DEPLOY) {
 
 /** Resolves with the id of the GitHub Deployment that a step leaves. */
 export async function leftAt(github: GitHub): Promise<number> {
-  await github.waitFor(() => github.deployments("acme/site").length > 0, 20_000);
+  await github.waitFor(() => github.deployments("acme/site").length > 0);
   return github.deployments("acme/site").at(-1)?.id ?? 0;
 }
 

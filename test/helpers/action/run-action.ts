@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { Ajv2020 as Ajv } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { parse } from "yaml";
+import { mayStartProcesses } from "../may-start-processes.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -75,6 +76,7 @@ export async function startAction(
   const summaryFile = join(folder, "summary");
   await Promise.all([writeFile(outputFile, ""), writeFile(summaryFile, "")]);
   const started = performance.now();
+  mayStartProcesses();
   const child = spawn(process.execPath, [ACTION_BUNDLE], {
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],

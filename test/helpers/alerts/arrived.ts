@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { PATIENCE_MS } from "../patience.ts";
 
 /** What arrived at a receiver, oldest first, and a way to wait for more. */
 export class Arrived<T> {
@@ -11,7 +12,7 @@ export class Arrived<T> {
   }
 
   /** Resolves with the first, past or future, that `wanted` accepts. */
-  first(wanted: (one: T) => boolean, timeoutMs = 30_000): Promise<T> {
+  first(wanted: (one: T) => boolean, timeoutMs = PATIENCE_MS): Promise<T> {
     return new Promise((resolve, reject) => {
       const look = () => {
         const found = this.all.find(wanted);

@@ -63,10 +63,10 @@ export class Receivers {
   }
 
   /** Resolves with the first alert that the generic webhook takes and `wanted` accepts. */
-  async alert(wanted: (alert: SentAlert) => boolean, timeoutMs = 30_000): Promise<SentAlert> {
+  async alert(wanted: (alert: SentAlert) => boolean): Promise<SentAlert> {
     const fits = (post: Post) =>
       post.path.startsWith("/hook/") && isTaken(post.status) && alertsIn(post).some(wanted);
-    const post = await this.http.posts.first(fits, timeoutMs);
+    const post = await this.http.posts.first(fits);
     return alertsIn(post).find(wanted) as SentAlert;
   }
 

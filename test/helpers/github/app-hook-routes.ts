@@ -41,7 +41,7 @@ function changeConfig({ world, body }: RouteContext): Answer {
 
 /** A page of a hook's deliveries; also for hooks of repositories. */
 export function listDeliveries({ world, query, self }: RouteContext, hook: Hook): Answer {
-  const { records, nextCursor } = world.deliveries.log.page(hook, query);
+  const { records, nextCursor } = world.deliveries.log.page(hook, query, world.settings.deliveryListLagMs);
   const headers: Record<string, string> = nextCursor
     ? { Link: linkTo(self, query, { cursor: nextCursor }, "next") }
     : {};

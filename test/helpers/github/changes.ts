@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { PATIENCE_MS } from "../patience.ts";
 
 /** What a change was about; `subject` is the record that changed. */
 export interface Change {
@@ -30,7 +31,7 @@ export class Changes {
    */
   waitFor<T>(
     predicate: (change?: Change) => T,
-    timeoutMs = 5000,
+    timeoutMs = PATIENCE_MS,
     describe: () => string = () => "",
   ): Promise<NonNullable<T>> {
     return new Promise((resolve, reject) => {

@@ -1,6 +1,11 @@
 import type { WorkflowRunEvent } from "@octokit/webhooks-types";
 import { type SentEvent, sendEvent, sentEvent } from "./send-event.ts";
-import { FIRST_RUN_ID, type WorkflowRunOptions, workflowRunPayload } from "./workflow-run-payload.ts";
+import {
+  DEFAULT_WORKFLOW,
+  FIRST_RUN_ID,
+  type WorkflowRunOptions,
+  workflowRunPayload,
+} from "./workflow-run-payload.ts";
 import type { RepositoryRecord, RunRecord, World } from "./world.ts";
 
 /** Which run completes; everything but the repository has a default. */
@@ -30,7 +35,7 @@ export function completeRun(
 ): SentRun {
   const { send = true, guid, action = "completed" } = options;
   const known = repository.runs.find(({ id }) => id === options.runId);
-  const run: RunRecord = known ?? { id: options.runId ?? nextRunId(world), attempts: [] };
+  const run: RunRecord = known ?? { id: options.runId ?? nextRunId(world), attempts: [], history: [] };
   const last = run.attempts.at(-1);
   const lastEnded = last?.event.workflow_run.status === "completed";
   const attempt = options.attempt ?? (last ? last.attempt + (lastEnded ? 1 : 0) : 1);
@@ -52,7 +57,7 @@ export function completeRun(
     action,
     attempt,
     runId: run.id,
-    runNumber: known ? (first?.run_number ?? 1) : repository.runs.length + 1,
+    runNumber: first?.run_number ?? nextRunNumber(repository, options.path),
     repository: repository.full_name,
     repositoryId: repository.id,
     defaultBranch: repository.default_branch,
@@ -66,6 +71,7 @@ export function completeRun(
   else run.attempts.push({ attempt, event });
   run.attempts.sort((a, b) => a.attempt - b.attempt);
   const { workflow_run } = event;
+  run.history.push({ at: now, run: workflow_run });
   if (!known && workflow_run.event === "push" && workflow_run.head_repository.id === repository.id)
     repository.branches.set(workflow_run.head_branch, workflow_run.head_sha);
   world.changes.emit("workflow_run", workflow_run);
@@ -79,6 +85,14 @@ export function completeRun(
 function nextRunId(world: World): number {
   const ids = [...world.repositories.values()].flatMap(({ runs }) => runs.map(({ id }) => id));
   return Math.max(FIRST_RUN_ID - 58, ...ids) + 58;
+}
+
+/** GitHub numbers the runs of each workflow file from 1, without gaps; a re-run keeps its number. */
+function nextRunNumber({ runs }: RepositoryRecord, path = DEFAULT_WORKFLOW): number {
+  const numbers = runs
+    .map(({ attempts }) => attempts[0]?.event.workflow_run)
+    .map((run) => (run?.path === path ? run.run_number : 0));
+  return Math.max(0, ...numbers) + 1;
 }
 
 function definedOf<T extends object>(options: T): Partial<T> {

@@ -47,6 +47,8 @@ export function createWorld(options: GitHubOptions): World {
       appHookForgetsSecret: options.appHookForgetsSecret ?? false,
       deploymentEvents: options.deploymentEvents ?? ["app", "github_token"],
       signedInAs: options.signedInAs ?? "octocat",
+      deliveryListLagMs: options.deliveryListLagMs ?? 0,
+      runListLagMs: options.runListLagMs ?? 0,
     },
     nextId: () => ++lastId,
     appHook: {

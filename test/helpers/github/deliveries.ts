@@ -106,6 +106,7 @@ export class Deliveries {
       request: { headers, payload },
       response: { headers: outcome.headers, payload: outcome.payload },
       sentAt,
+      endedAt: this.#clock.now(),
     };
     hook.last_response = {
       code: outcome.status_code,

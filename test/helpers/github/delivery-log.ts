@@ -26,6 +26,8 @@ export interface DeliveryRecord {
   response: { headers: Record<string, string>; payload: string | null };
   /** When it was sent, in milliseconds since 1970. */
   sentAt: number;
+  /** When it ended. */
+  endedAt: number;
 }
 
 /** The deliveries that were attempted, as long as GitHub keeps them. */
@@ -52,9 +54,14 @@ export class DeliveryLog {
   /**
    * One page of a hook's deliveries, newest first. `success` means a code from 200 to 399 and `failure` one
    * from 400 to 599, so that a delivery without any answer (code 0) is under neither.
+   * A delivery shows so long after it ended (`lagMs`).
    * @throws {GitHubError} 422 for a status or cursor that GitHub did not hand out.
    */
-  page(hook: Hook, query: URLSearchParams): { records: DeliveryRecord[]; nextCursor: string | null } {
+  page(
+    hook: Hook,
+    query: URLSearchParams,
+    lagMs = 0,
+  ): { records: DeliveryRecord[]; nextCursor: string | null } {
     const status = query.get("status");
     if (status !== null && status !== "success" && status !== "failure")
       throw new GitHubError(422, "status must be success or failure");
@@ -66,6 +73,7 @@ export class DeliveryLog {
     const matching = this.all().filter(
       (record) =>
         isOf(record, hook) &&
+        record.endedAt <= this.#now() - lagMs &&
         (before === null || record.id < BigInt(before)) &&
         (status === null || inStatus(record.status_code, status)),
     );
@@ -82,7 +90,8 @@ export class DeliveryLog {
 
 /** The fields that a listing shows. */
 export function deliveryItem(record: DeliveryRecord) {
-  const { hook: _hook, request: _request, response: _response, sentAt: _sentAt, url: _url, ...item } = record;
+  const { hook: _hook, request: _request, response: _response, url: _url, ...rest } = record;
+  const { sentAt: _sentAt, endedAt: _endedAt, ...item } = rest;
   return item;
 }
 

@@ -1,4 +1,5 @@
 import type { WorkflowRunEvent } from "@octokit/webhooks-types";
+import { PATIENCE_MS } from "../patience.ts";
 import { addRepository, type NewRepository } from "./add-repository.ts";
 import type { RequestRecord } from "./answer-request.ts";
 import { ApiServer } from "./api-server.ts";
@@ -215,7 +216,7 @@ export class GitHub {
    * Resolves with the first truthy value of the predicate, which is asked now and after everything that happens
    * here: a request, its answer, a delivery, a deployment, a status, a change of a hook, a run, an issue, a fault.
    */
-  waitFor<T>(predicate: (change?: Change) => T, timeoutMs = 5000): Promise<NonNullable<T>> {
+  waitFor<T>(predicate: (change?: Change) => T, timeoutMs = PATIENCE_MS): Promise<NonNullable<T>> {
     return this.#changes.waitFor(predicate, timeoutMs, () => {
       const last = this.requests.slice(-5).map(({ method, path, status }) => `${method} ${path} ${status}`);
       const sent = this.deliveries

@@ -5,6 +5,9 @@ import { isoSeconds, nodeId, stableId, stableSha } from "./stable-values.ts";
 /** The first run id that is handed out; GitHub's ids grow, with gaps. */
 export const FIRST_RUN_ID = 30_433_642;
 
+/** The workflow file of a run of which nothing else is said. */
+export const DEFAULT_WORKFLOW = ".github/workflows/ci.yml";
+
 /** What may be chosen about a `workflow_run` event; everything has a default. */
 export interface WorkflowRunOptions {
   /** `owner/name`; default `acme/site`. */
@@ -46,7 +49,7 @@ let template: string | undefined;
  */
 export function workflowRunPayload(options: WorkflowRunOptions = {}): WorkflowRunEvent {
   const { repository = "acme/site", attempt = 1, action = "completed", defaultBranch = "main" } = options;
-  const { runId = FIRST_RUN_ID, actor = "octocat", path = ".github/workflows/ci.yml" } = options;
+  const { runId = FIRST_RUN_ID, actor = "octocat", path = DEFAULT_WORKFLOW } = options;
   const [owner = "", name = ""] = repository.split("/");
   const repositoryId = options.repositoryId ?? stableId(repository);
   const workflowId = stableId(`${repository}:${path}`);

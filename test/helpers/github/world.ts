@@ -13,6 +13,8 @@ import type { Tokens } from "./tokens.ts";
 export interface RunRecord {
   id: number;
   attempts: { attempt: number; event: WorkflowRunEvent }[];
+  /** Everything that it has been, with the time of each change; lists may show it late. */
+  history: { at: number; run: WorkflowRunEvent["workflow_run"] }[];
 }
 
 /** A repository and all that happened in it. */
@@ -62,6 +64,9 @@ export interface Settings {
   deploymentEvents: ("app" | "github_token")[];
   /** Who signs in at the authorize page. */
   signedInAs: string;
+  /** How late a delivery shows in the list of deliveries, and a change of a run in the list of runs (ms). */
+  deliveryListLagMs: number;
+  runListLagMs: number;
 }
 
 /** The repositories of one installation, in the order in which they were added. */

@@ -300,9 +300,8 @@ describe.concurrent("when every endpoint is gone after one has accepted", () => 
     const primary = await endpoint([works, resets]);
     const step = await startAction(inputs([primary.url]), { ...env, GITHUB_RUN_ATTEMPT: "2" });
     const path = `/repos/acme/site/deployments/${shown}/statuses`;
-    await github.waitFor(
-      () => github.requests.some((asked) => asked.method === "GET" && asked.path === path),
-      20_000,
+    await github.waitFor(() =>
+      github.requests.some((asked) => asked.method === "GET" && asked.path === path),
     );
     await writeAsApp(github, shown, "running", { logUrl: LOG_URL });
     expect(await step.result).toMatchObject({ exitCode: 0, outputs: { status: "running" } });

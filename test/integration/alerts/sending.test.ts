@@ -16,7 +16,6 @@ import { atTestEnd } from "../../helpers/at-test-end.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
 
-const LIMIT_MS = 90_000;
 const OUTBOX = { name: "alert_outbox", line: "channel" } as const;
 const instances = [{ name: "a", url: "https://a.example.com", listen: "127.0.0.1:1" }];
 const lost = (subject: string) => ({
@@ -74,19 +73,14 @@ async function setup(engine: Engine, kinds?: Record<string, string[]>) {
   return { github, repository, receivers, store, start, channels, waiting, log };
 }
 
-describe.concurrent("a message that its receiver calls wrong", { timeout: LIMIT_MS }, () => {
+describe.concurrent("a message that its receiver calls wrong", () => {
   it("is given up after five tries, and said so", async ({ expect }) => {
     const { receivers, store, start, log } = await setup("sqlite");
     receivers.http.answer = { status: 400, body: () => "invalid_blocks" };
     await start("primary");
     await lose(store, "one");
     await expect
-      .poll(
-        () => log.filter((line) => line.includes("is not told: it answered 400: invalid_blocks")).length,
-        {
-          timeout: 60_000,
-        },
-      )
+      .poll(() => log.filter((line) => line.includes("is not told: it answered 400: invalid_blocks")).length)
       .toBe(3);
   });
 
@@ -116,14 +110,14 @@ describe.concurrent("a message that its receiver calls wrong", { timeout: LIMIT_
   });
 });
 
-describe.concurrent.each(ENGINES)("alerts, on %s", { timeout: LIMIT_MS }, (engine) => {
+describe.concurrent.each(ENGINES)("alerts, on %s", (engine) => {
   it("are told once on every channel, although both twins send", async ({ expect }) => {
     const { github, repository, receivers, store, start, waiting } = await setup(engine);
     await Promise.all([start("primary"), start("backup")]);
     await lose(store, "one");
     await receivers.mailWith("Instance lost: one");
-    await github.waitFor(() => repository.issues.length === 1, 20_000);
-    await expect.poll(waiting, { timeout: 20_000 }).toEqual([]);
+    await github.waitFor(() => repository.issues.length === 1);
+    await expect.poll(waiting).toEqual([]);
     for (const type of ["slack", "discord", "hook"] as const) expect(receivers.taken(type)).toHaveLength(1);
     expect(receivers.mail.mails.all).toHaveLength(1);
     expect(repository.issues).toHaveLength(1);
@@ -141,9 +135,9 @@ describe.concurrent.each(ENGINES)("alerts, on %s", { timeout: LIMIT_MS }, (engin
     ]);
     const mail = await receivers.mailWith("Instance lost: three");
     expect(mail.source).toContain("and_2_more");
-    await github.waitFor(() => repository.issues.length === 3, 20_000);
+    await github.waitFor(() => repository.issues.length === 3);
     await regain(store, "two");
-    await github.waitFor(() => repository.issues[1]?.state === "closed", 20_000);
+    await github.waitFor(() => repository.issues[1]?.state === "closed");
     expect(repository.issues.map(({ state }) => state)).toEqual(["open", "closed", "open"]);
     expect(repository.issues[1]?.comments[0]?.body).toContain("Instance is back: two");
   });
@@ -156,14 +150,14 @@ describe.concurrent.each(ENGINES)("alerts, on %s", { timeout: LIMIT_MS }, (engin
     await start("primary");
     await lose(store, "one");
     await receivers.http.posts.first(({ path }) => path.startsWith("/hook/"));
-    await github.waitFor(() => repository.issues.length === 1, 30_000);
+    await github.waitFor(() => repository.issues.length === 1);
     await regain(store, "one");
-    await expect.poll(async () => (await waiting()).length, { timeout: 20_000 }).toBeGreaterThanOrEqual(8);
+    await expect.poll(async () => (await waiting()).length).toBeGreaterThanOrEqual(8);
     receivers.http.answer = { status: 200 };
     await receivers.mail.comeUp();
     await receivers.mailWith("Instance is back: one");
     await receivers.alert(({ state }) => state === "resolved");
-    await expect.poll(waiting, { timeout: 30_000 }).toEqual([]);
+    await expect.poll(waiting).toEqual([]);
     for (const type of ["slack", "discord"] as const) {
       const [first, second, ...others] = receivers.taken(type).map(({ text }) => text);
       expect(first).toContain("Instance lost");
@@ -172,7 +166,7 @@ describe.concurrent.each(ENGINES)("alerts, on %s", { timeout: LIMIT_MS }, (engin
     }
     expect(receivers.alertsTaken().map(({ state }) => state)).toEqual(["firing", "resolved"]);
     expect(receivers.mail.mails.all).toHaveLength(2);
-    await github.waitFor(() => repository.issues[0]?.state === "closed", 30_000);
+    await github.waitFor(() => repository.issues[0]?.state === "closed");
     expect(repository.issues).toHaveLength(1);
   });
 
@@ -185,7 +179,7 @@ describe.concurrent.each(ENGINES)("alerts, on %s", { timeout: LIMIT_MS }, (engin
     await store.write((trx) => trx.updateTable("alert_outbox").set({ lease_until: 1 }).execute());
     await start("backup");
     await receivers.alert(({ subject }) => subject === "one");
-    await expect.poll(waiting, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(waiting).toEqual([]);
     // Woken again it finds nothing of its own.
     await completeOutbox(store, OUTBOX, dead);
     expect(receivers.alertsTaken()).toHaveLength(1);
@@ -199,7 +193,7 @@ describe.concurrent.each(ENGINES)("alerts, on %s", { timeout: LIMIT_MS }, (engin
     await start("primary");
     await lose(store, "one");
     await receivers.mailWith("Instance lost: one");
-    await expect.poll(waiting, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(waiting).toEqual([]);
     expect([receivers.taken("slack").length, receivers.taken("discord").length]).toEqual([0, 1]);
     await store.write((trx) =>
       raiseAlert(trx, store, { kind: "test", state: "event", subject: "", facts: { who: "@everyone" } }),
@@ -243,7 +237,7 @@ describe.concurrent.each(ENGINES)("alerts, on %s", { timeout: LIMIT_MS }, (engin
     });
     await lose(store, "one");
     await expect
-      .poll(() => log.filter((line) => line.includes("is told later")).length, { timeout: 30_000 })
+      .poll(() => log.filter((line) => line.includes("is told later")).length)
       .toBeGreaterThanOrEqual(4);
     const errors = await store.read.selectFrom("alert_outbox").select("last_error").execute();
     const written = `${log.join("")}${JSON.stringify(errors)}`;

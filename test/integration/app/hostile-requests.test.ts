@@ -1,18 +1,17 @@
 import { request } from "node:http";
-import { describe, expect, inject, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { startGitHub } from "../../helpers/github/simulator.ts";
-import { createDatabase } from "../../helpers/postgres.ts";
-import { ENGINES, type Engine } from "../../helpers/stores.ts";
+import { ENGINES, type Engine, newDatabaseUrl } from "../../helpers/stores.ts";
 import { TestHost } from "../../helpers/test-host.ts";
 
 async function setScene(engine: Engine): Promise<TestHost> {
   const github = await startGitHub();
   onTestFinished(() => github.close());
   github.addRepository("acme/site");
-  const store = engine === "postgres" ? await createDatabase(inject("postgresUrl")) : undefined;
+  const store = await newDatabaseUrl(engine);
   const host = await TestHost.create({ github, instances: ["primary"], ...(store && { store }) });
   onTestFinished(() => host.close());
-  await host.start("primary");
+  await host.startInProcess("primary");
   return host;
 }
 

@@ -27,7 +27,7 @@ beforeAll(async () => {
       { repository: "acme/uninstalled", action },
     ],
   });
-  await host.start("primary");
+  await host.startInProcess("primary");
 });
 afterAll(async () => {
   await host.close();
@@ -402,6 +402,6 @@ it("logs nothing of a token", async () => {
   await accepted(await post(token, body));
   const forged = changed(token, { repository: "acme/other" });
   expect(await refused(await post(forged, body), 401)).not.toContain(forged.slice(-20));
-  const output = host.processes.map((process) => process.output).join("\n");
+  const output = host.started.map(({ output }) => output).join("\n");
   for (const secret of [token, forged]) expect(output).not.toContain(secret.slice(-40));
 });

@@ -4,7 +4,6 @@ import { Acceptor } from "../../../app/accept/acceptor.ts";
 import type { Arrival } from "../../../app/accept/arrival.ts";
 import { systemClock } from "../../../app/clock.ts";
 import type { TargetConfig } from "../../../app/config/schema.ts";
-import { initializeSwitchboard } from "../../../app/failover/switchboard.ts";
 import { cancel } from "../../../app/queue/cancel.ts";
 import { claim, type DeploymentRecord } from "../../../app/queue/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
@@ -31,12 +30,13 @@ async function queueOf(engine: Engine, target: TargetConfig = testTarget({ queue
     store.read.selectFrom("deployments").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
   let runner = 0;
   const next = (who: Partial<{ target: TargetConfig; holder: string; host: string }> = {}) => {
-    const { name, queue, lock } = who.target ?? target;
+    const { name, queue, lock, workflow } = who.target ?? target;
     const { holder = `run_${++runner}`, host = "host-1" } = who;
     return claim(store, {
       repositoryKey: "acme/site",
       target: name,
       queue,
+      workflow,
       lock,
       holder,
       instance: "primary",
@@ -86,23 +86,49 @@ describe.each(ENGINES)("the order of deployments on %s", (engine) => {
     expect(titles.map(({ commit_title }) => commit_title)).toEqual(Array(3).fill("Fix the footer"));
   });
 
-  it("begins nothing under `all` while earlier runs may be on their way; under `latest` it does", async () => {
-    const { accept, next, store, target, targets } = await queueOf(engine);
-    await store.write((trx) => initializeSwitchboard(trx, "primary"));
-    const hold = (until: number | null) =>
-      store.write((trx) => trx.updateTable("switchboard").set({ queues_held_until: until }).execute());
-    await accept(runArrival(101, targets));
-    await hold(systemClock.now() + 60_000);
-    expect(await next()).toEqual({ kind: "held" });
+  it("begins nothing under `all` while an earlier run is missing; under `latest` it does", async () => {
+    const { accept, begin, next, end, row, target, targets } = await queueOf(engine);
+    await accept(runArrival(100, targets, { number: 1 }));
+    await end(await begin());
+    const later = await accept(runArrival(102, targets, { number: 3 }));
+    expect(await next()).toEqual({ kind: "held", deploymentId: later.id });
+    expect(await row(later.id)).toMatchObject({ status: "queued", order_gap: "run #2" });
     // One that GitHub could not deliver, and that catch-up brings.
-    const earlier = await accept(runArrival(100, targets, { source: "catch_up" }));
-    await hold(null);
-    expect(await next()).toMatchObject({ kind: "claimed", deployment: { id: earlier.id } });
+    const earlier = await accept(runArrival(101, targets, { number: 2, source: "catch_up" }));
+    for (const id of [earlier.id, later.id]) {
+      const deployment = await begin();
+      expect(deployment).toMatchObject({ id, order_gap: null, reason: null });
+      await end(deployment);
+    }
 
     const other = { ...target, name: "other", queue: "latest" as const };
-    await accept(runArrival(101, [other]));
-    await hold(systemClock.now() + 60_000);
+    await accept(runArrival(102, [other], { number: 9 }));
     expect(await next({ target: other })).toMatchObject({ kind: "claimed" });
+  });
+
+  it("counts an earlier run as known by its event, whatever that was, and by a request for it", async () => {
+    const { accept, begin, end, targets } = await queueOf(engine);
+    await accept(runArrival(100, targets, { number: 1 }));
+    await end(await begin());
+    await accept({ ...runArrival(101, [], { number: 2, guid: "a" }), ignored: "the run did not succeed" });
+    const asked = await accept(runArrival(102, targets, { number: 3, source: "action" }));
+    await end(await begin());
+    const last = await accept(runArrival(103, targets, { number: 4 }));
+    expect((await begin()).id).toBe(last.id);
+    expect(asked.outcome).toBe("deployed");
+  });
+
+  it("learns the number of a run from its event, where the request did not tell it", async () => {
+    const { accept, begin, end, next, targets } = await queueOf(engine);
+    await accept({
+      ...runArrival(100, [], { number: 1, guid: "a", settles: false }),
+      ignored: "not completed",
+    });
+    await accept(runArrival(100, targets, { source: "action" }));
+    await end(await begin());
+    await accept(runArrival(102, targets, { source: "action" }));
+    await accept(runArrival(102, targets, { number: 3 }));
+    expect(await next()).toMatchObject({ kind: "held" });
   });
 
   it("makes one deployment per target from one event", async () => {

@@ -25,7 +25,8 @@ describe.concurrent.each(ENGINES)("a deployment whose runner is gone on %s", (en
     const renamed = testTarget({ name: "web", lock: "database" });
     const acceptor = new Acceptor({ store, clock: systemClock, instance: "primary", onQueued: () => {} });
     await acceptor.accept(runArrival(1, [renamed]));
-    const request = { repositoryKey: "acme/site", target: "web", queue: "latest", lock: "database" } as const;
+    const { name, queue, workflow, lock } = renamed;
+    const request = { repositoryKey: "acme/site", target: name, queue, workflow, lock };
     await claim(store, { ...request, holder: "run_gone", instance: "primary", host: HOST });
     const clock = new ManualClock();
     const pool = { hasSpare: true, run: () => new Promise(() => {}), close() {} } as unknown as RunnerPool;

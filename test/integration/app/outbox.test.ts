@@ -69,6 +69,7 @@ function steps(store: Store) {
       const claimed = await claim(store, {
         repositoryKey: "acme/site",
         target: target.name,
+        workflow: target.workflow,
         queue: "all",
         lock: null,
         holder: `run_${Math.random()}`,
@@ -91,7 +92,7 @@ function steps(store: Store) {
 
 const states = (github: GitHub) => github.statuses("acme/site").map(({ state }) => state);
 const shows = (github: GitHub, wanted: string[]) =>
-  github.waitFor(() => JSON.stringify(states(github)) === JSON.stringify(wanted), 15_000);
+  github.waitFor(() => JSON.stringify(states(github)) === JSON.stringify(wanted));
 
 describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
   it("is one Deployment with a status per state, in order, with links", async () => {
@@ -120,7 +121,7 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
     await accept(100);
     await end(await begin());
     await github.comeBack();
-    await github.waitFor(() => states(github).at(-1) === "success", 15_000);
+    await github.waitFor(() => states(github).at(-1) === "success");
     expect(github.deployments("acme/site")).toHaveLength(1);
   });
 
@@ -187,10 +188,10 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
     const fault = github.faults.add({ kind: "status", status: 502 }, { route: "/repos/*" });
     await start();
     await accept(100);
-    await github.waitFor(() => fault.hits >= 3, 10_000);
+    await github.waitFor(() => fault.hits >= 3);
     await end(await begin());
     fault.clear();
-    await github.waitFor(() => states(github).at(-1) === "success", 15_000);
+    await github.waitFor(() => states(github).at(-1) === "success");
     await expect.poll(() => store.read.selectFrom("outbox").select("id").execute()).toEqual([]);
   });
 
@@ -202,7 +203,7 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
       await end(await begin());
     }
     const ended = () => states(github).filter((state) => state === "success").length === 3;
-    await github.waitFor(ended, 15_000);
+    await github.waitFor(ended);
     for (const { id } of github.deployments("acme/site")) {
       const shown = github.statuses("acme/site", id).map(({ state }) => state);
       expect(["queued", "in_progress", "success"].filter((state) => shown.includes(state))).toEqual(shown);
@@ -214,9 +215,7 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
     github.app.permissions.deployments = "read";
     await start();
     await accept(100);
-    await expect
-      .poll(() => log.some((line) => line.includes("Deployments: write")), { timeout: 5_000 })
-      .toBe(true);
+    await expect.poll(() => log.some((line) => line.includes("Deployments: write"))).toBe(true);
     github.app.permissions.deployments = "write";
     await shows(github, ["queued"]);
     expect(repository.deployments).toHaveLength(1);

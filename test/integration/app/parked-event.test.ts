@@ -6,6 +6,7 @@ import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
 import { PARKED_SCAN, parkedLookup } from "../../../app/failover/action-deployments.ts";
 import { askedPlaces } from "../../../app/failover/scan.ts";
+import { BodyReader } from "../../../app/web/body-reader.ts";
 import { webhookEntrance } from "../../../app/web/webhook-entrance.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
@@ -17,7 +18,13 @@ async function scene(engine: Engine) {
   const targets = [testTarget()];
   const acceptor = new Acceptor({ store, clock: systemClock, instance: "backup", onQueued: () => {} });
   const handle = webhookEntrance({
-    ...{ acceptor, targets, verify: async () => true, log: pino({ level: "silent" }) },
+    ...{
+      acceptor,
+      targets,
+      bodies: new BodyReader(),
+      verify: async () => true,
+      log: pino({ level: "silent" }),
+    },
     onParked: parkedLookup(store, targets),
   });
   const server = createServer((request, response) => void handle(request, response));

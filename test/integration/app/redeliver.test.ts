@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { parse, stringify } from "yaml";
 import type { DeploymentRequestPayload } from "../../../shared/deployment-request.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
-import type { AppProcess } from "../../helpers/process.ts";
+import type { StartedInstance } from "../../helpers/process.ts";
 import { TestHost } from "../../helpers/test-host.ts";
 
 interface Delivery {
@@ -26,7 +26,7 @@ async function setScene() {
     targets: [{ environment: "moon", branches: ["next"] }],
   });
   onTestFinished(() => host.close());
-  let instance: AppProcess | undefined;
+  let instance: StartedInstance | undefined;
   const call = async (method: string, path: string) => {
     const response = await host.admin("primary", method, path);
     return { status: response.status, body: (await response.json()) as Delivery & { detail?: string } };
@@ -40,7 +40,7 @@ async function setScene() {
       return ((await response.json()) as { items: Delivery[] }).items;
     },
     async start() {
-      instance = await host.start("primary");
+      instance = await host.startInProcess("primary");
     },
     /** What a person does who finds that the configuration was wrong. */
     async allowMain() {
@@ -49,7 +49,7 @@ async function setScene() {
       const corrected = join(host.directory, "corrected.yml");
       writeFileSync(corrected, stringify({ ...config, targets }));
       await instance?.kill();
-      instance = await host.start("primary", { TWINHOOK_CONFIG: corrected });
+      instance = await host.startInProcess("primary", { TWINHOOK_CONFIG: corrected });
     },
   };
 }
@@ -120,13 +120,13 @@ it("a request that an Action left at GitHub is judged again, and the App reports
   });
   // The first look refuses it.
   await start();
-  await github.waitFor(() => github.statuses("acme/site").some(({ state }) => state === "error"), 30_000);
+  await github.waitFor(() => github.statuses("acme/site").some(({ state }) => state === "error"));
   await allowMain();
   const [delivery] = (await deliveries("event=deployment")) as [Delivery];
   expect(delivery).toMatchObject({ outcome: "ignored" });
   const again = await redeliver(delivery.id);
   expect(again).toMatchObject({ status: 202, body: { outcome: "deployed" } });
-  await github.waitFor(() => github.statuses("acme/site").some(({ state }) => state === "success"), 30_000);
+  await github.waitFor(() => github.statuses("acme/site").some(({ state }) => state === "success"));
   expect(github.deployments("acme/site")).toHaveLength(1);
 });
 

@@ -11,7 +11,6 @@ import { SCHEMA_VERSION } from "../../../app/store/schema-version.ts";
 import { lockHolder } from "../../../app/store/sqlite/lock-holder.ts";
 import type { Store } from "../../../app/store/store.ts";
 import { runArrival, testTarget } from "../../helpers/arrivals.ts";
-import { startPostgres } from "../../helpers/postgres.ts";
 import { ENGINES, newStore, newStoreAddress, reopen, temporaryDirectory } from "../../helpers/stores.ts";
 
 const acceptorOf = (store: Store) =>
@@ -189,22 +188,6 @@ describe("the SQLite store in trouble", () => {
 });
 
 describe("the PostgreSQL store in trouble", () => {
-  it("reports a lost connection, and resumes by itself when the server is back", async () => {
-    const server = await startPostgres({ persistent: true });
-    onTestFinished(() => server.stop());
-    const url = await server.createDatabase();
-    const store = await reopen({ engine: "postgres", url });
-    const acceptor = acceptorOf(store);
-    await acceptor.accept(runArrival(1, [testTarget()]));
-    await server.pause();
-    const refused = acceptor.accept(runArrival(2, [testTarget()]));
-    await expect(refused).rejects.toMatchObject({ name: "StoreUnavailableError", reason: "unreachable" });
-    await expect(store.probe(1_000)).rejects.toThrow(/DATABASE_URL/);
-    await server.resume();
-    await acceptor.accept(runArrival(2, [testTarget()]));
-    expect(await count(store)).toBe(2);
-  });
-
   it("never shows the password of its URL in an error", async () => {
     const opening = openStore(
       { engine: "postgres", url: "postgres://someone:s3cret-word@127.0.0.1:9/none" },

@@ -4,12 +4,12 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { awayGitHub } from "../../helpers/away-github.ts";
 import { workflowRunPayload } from "../../helpers/github/workflow-run-payload.ts";
-import type { AppProcess } from "../../helpers/process.ts";
+import type { StartedInstance } from "../../helpers/process.ts";
 import { TestHost } from "../../helpers/test-host.ts";
 
 const PREVIOUS_SECRET = "the secret before the rotation";
 let host: TestHost;
-let instance: AppProcess;
+let instance: StartedInstance;
 
 beforeAll(async () => {
   host = await TestHost.create({
@@ -17,7 +17,7 @@ beforeAll(async () => {
     instances: ["primary"],
     env: { WEBHOOK_SECRET_PREVIOUS: PREVIOUS_SECRET },
   });
-  instance = await host.start("primary");
+  instance = await host.startInProcess("primary");
 });
 afterAll(() => host.close());
 

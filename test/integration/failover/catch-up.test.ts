@@ -204,7 +204,7 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
       if (answers === 8)
         github.faults.add({ kind: "secondary-rate-limit", retryAfterS: 17 }, { route: `${LOG}/*` });
       return answers === 8;
-    }, 60_000);
+    });
     const { pause } = await scene.look();
     expect(pause).toBe(17_000);
     expect(await scene.deployments()).toEqual([]);

@@ -106,7 +106,7 @@ function pausable(store: Store, pause: () => Promise<void>): Store {
 }
 
 describe("whatever is paused, killed, or set to another time", () => {
-  it("there are never two controllers", { timeout: 120_000 }, async () => {
+  it("there are never two controllers", async () => {
     const store = await newStore("sqlite");
     let takeovers = 0;
     await fc.assert(

@@ -8,6 +8,7 @@ import { type Notice, Notices } from "../../../app/failover/notices.ts";
 import { lastFailover, pin, readSwitchboard } from "../../../app/failover/switchboard.ts";
 import type { WebhookConfig } from "../../../app/github/webhook-config.ts";
 import type { Store } from "../../../app/store/store.ts";
+import { eventually } from "../../helpers/eventually.ts";
 import { ManualClock } from "../../helpers/manual-clock.ts";
 import { ENGINES, newStore } from "../../helpers/stores.ts";
 
@@ -35,7 +36,6 @@ class HookAtGitHub {
 }
 
 /** What takes no time by the test's clock still takes some on a busy machine. */
-const until = (holds: () => void | Promise<void>) => vi.waitFor(holds, { timeout: 20_000, interval: 2 });
 
 /** One store and one GitHub, with as many controllers as a test starts; time passes by `pass` alone. */
 async function scene(store: Store) {
@@ -48,8 +48,8 @@ async function scene(store: Store) {
   /** How many looks at the situation each controller has begun. */
   const looks = new Map<Controller, number>();
   const cutOff = new Set<string>();
-  /** The look at GitHub's log that follows a switch. */
-  const look = Promise.withResolvers<void>();
+  /** How often what GitHub could not deliver was looked for. */
+  let scanned = 0;
   const start = (instance: string): Controller => {
     const bus = new Notices();
     bus.subscribe((notice) => notices.push(notice));
@@ -73,8 +73,10 @@ async function scene(store: Store) {
       },
       github,
       notices: bus,
-      onTakeOver: async () => {},
-      onSwitched: () => look.promise,
+      onTakeOver: () => {},
+      onSwitched: () => {
+        scanned += 1;
+      },
       log: pino({ level: "info" }, { write: (line) => log.push(JSON.parse(line)) }),
     });
     controllers.add(controller);
@@ -101,7 +103,7 @@ async function scene(store: Store) {
   const hasLooked = async (controller: Controller) => {
     // The look that is under way may have begun before; the next one is over when another one begins.
     const goal = (looks.get(controller) ?? 0) + 2;
-    await until(() => {
+    await eventually(() => {
       controller.wake();
       expect(looks.get(controller)).toBeGreaterThanOrEqual(goal);
     });
@@ -110,10 +112,23 @@ async function scene(store: Store) {
   const begin = async () => {
     await pass(500);
     const controller = start("primary");
-    await until(async () => expect((await readSwitchboard(store))?.webhook_url).toBeTruthy());
+    await eventually(async () => expect((await readSwitchboard(store))?.webhook_url).toBeTruthy());
     return controller;
   };
-  return { clock, github, windows, log, notices, look, cutOff, start, stop, begin, pass, story };
+  return {
+    clock,
+    github,
+    windows,
+    log,
+    notices,
+    cutOff,
+    start,
+    stop,
+    begin,
+    pass,
+    story,
+    scans: () => scanned,
+  };
 }
 
 describe.each(ENGINES)("the controller on %s", (engine) => {
@@ -134,41 +149,20 @@ describe.each(ENGINES)("the controller on %s", (engine) => {
     await pass(1_000);
     expect([controller.held, other.held]).toEqual([true, false]);
     cutOff.add("primary");
-    await until(async () => {
+    await eventually(async () => {
       await pass(500);
       expect([controller.held, other.held]).toEqual([false, true]);
     });
   });
 
-  describe("has targets that deploy every run in order wait", () => {
-    const heldUntil = async (store: Store) => (await readSwitchboard(store))?.queues_held_until ?? null;
-
-    it("after a failover until what GitHub could not deliver was looked for", async () => {
-      const store = await newStore(engine);
-      const { clock, windows, look, begin } = await scene(store);
-      const controller = await begin();
-      expect(await heldUntil(store)).toBeNull();
-      windows.get("primary")?.died(clock.ms, "its process is gone");
-      controller.wake();
-      await until(async () => expect((await readSwitchboard(store))?.webhook_url).toBe(urlOf("backup")));
-      expect(await heldUntil(store)).not.toBeNull();
-      look.resolve();
-      await until(async () => expect(await heldUntil(store)).toBeNull());
-    });
-
-    it("where the old endpoint hung until its process is gone, and its deliveries with it", async () => {
-      const store = await newStore(engine);
-      const { look, begin, pass } = await scene(store);
-      const controller = await begin();
-      await pass(2_000, ["primary"]);
-      await until(async () => expect((await readSwitchboard(store))?.webhook_url).toBe(urlOf("backup")));
-      // The look right after the switch finds nothing of what still hangs there.
-      look.resolve();
-      await pass(2_000, ["primary"]);
-      expect(await heldUntil(store)).not.toBeNull();
-      controller.gone("primary");
-      await until(async () => expect(await heldUntil(store)).toBeNull());
-    });
+  it("looks for what GitHub could not deliver after a change of any kind", async () => {
+    const store = await newStore(engine);
+    const { scans, begin, pass } = await scene(store);
+    await begin();
+    expect(scans()).toBe(0);
+    await pin(store, "backup", "trying it", false);
+    await pass(500);
+    await eventually(() => expect(scans()).toBe(1));
   });
 
   it("tells the whole story of a failover in one line, and every step of it as a notice", async () => {
@@ -178,7 +172,7 @@ describe.each(ENGINES)("the controller on %s", (engine) => {
     windows.get("primary")?.died(clock.ms, "its process is gone");
     clock.ms += 7;
     controller.wake();
-    await until(() => expect(story()).toHaveLength(1));
+    await eventually(() => expect(story()).toHaveLength(1));
     expect(story()[0]).toBe(
       "failover from primary to backup is complete: primary is unhealthy: its process is gone; " +
         "decided after 7 ms, at GitHub after 7 ms, read back after 7 ms",
@@ -200,7 +194,7 @@ describe("the controller", () => {
     await pass(2_000);
     expect(github.writes).toEqual([]);
     await pass(REPAIR_MS - 2_000);
-    await until(() => expect(github.config.url).toBe(urlOf("primary")));
+    await eventually(() => expect(github.config.url).toBe(urlOf("primary")));
     expect(notices).toContainEqual({
       type: "webhook_deviated",
       found: "https://elsewhere.example/hook",
@@ -224,10 +218,10 @@ describe("the controller", () => {
     github.down = true;
     windows.get("primary")?.died(clock.ms, "its process is gone");
     controller.wake();
-    await until(() => expect(github.writes).toHaveLength(3));
+    await eventually(() => expect(github.writes).toHaveLength(3));
     expect(await lastFailover(store)).toMatchObject({ switched_at: null, abandoned_at: null });
     github.down = false;
-    await until(() => expect(story()).toHaveLength(1));
+    await eventually(() => expect(story()).toHaveLength(1));
     expect(log.filter(({ msg }) => msg.includes("is not set yet")).length).toBe(2);
   });
 
@@ -243,12 +237,12 @@ describe("the controller", () => {
     };
     windows.get("primary")?.died(clock.ms, "its process is gone");
     controller.wake();
-    await until(() => expect(github.writes).toEqual([urlOf("backup")]));
+    await eventually(() => expect(github.writes).toEqual([urlOf("backup")]));
     const first = await lastFailover(store);
     windows.get("primary")?.succeeded(clock.ms, 3);
     windows.get("backup")?.died(clock.ms, "its process is gone");
     controller.wake();
-    await until(() => expect(story()).toHaveLength(1));
+    await eventually(() => expect(story()).toHaveLength(1));
     expect(story()[0]).toContain("failover from backup to primary");
     const rows = await store.read.selectFrom("failovers").selectAll().orderBy("id").execute();
     expect(rows).toMatchObject([
@@ -265,12 +259,12 @@ describe("the controller", () => {
     github.down = true;
     windows.get("primary")?.died(clock.ms, "its process is gone");
     controller.wake();
-    await until(() => expect(github.writes).toHaveLength(1));
+    await eventually(() => expect(github.writes).toHaveLength(1));
     await stop(controller);
     github.down = false;
     start("backup");
     await pass(500, ["primary"]);
-    await until(() => expect(story()).toHaveLength(1));
+    await eventually(() => expect(story()).toHaveLength(1));
     expect(await lastFailover(store)).toMatchObject({ to_endpoint: "backup", decided_by: "primary" });
     // That is nobody's meddling.
     expect(notices.map(({ type }) => type)).not.toContain("webhook_deviated");
@@ -283,19 +277,19 @@ describe("the controller", () => {
     await pass(15_000);
     windows.get("primary")?.died(clock.ms, "its process is gone");
     controller.wake();
-    await until(() => expect(github.config.url).toBe(urlOf("backup")));
+    await eventually(() => expect(github.config.url).toBe(urlOf("backup")));
     await pass(9_500);
     expect((await readSwitchboard(store))?.active).toBe("backup");
     await pass(1_000);
-    await until(() => expect(github.config.url).toBe(urlOf("primary")));
+    await eventually(() => expect(github.config.url).toBe(urlOf("primary")));
     expect(await lastFailover(store)).toMatchObject({ kind: "recovery", to_endpoint: "primary" });
 
     await pin(store, "backup", "trying it", false);
     await pass(20_000);
-    await until(() => expect(github.config.url).toBe(urlOf("backup")));
+    await eventually(() => expect(github.config.url).toBe(urlOf("backup")));
     windows.get("backup")?.died(clock.ms, "its process is gone");
     controller.wake();
-    await until(() => expect(github.config.url).toBe(urlOf("primary")));
+    await eventually(() => expect(github.config.url).toBe(urlOf("primary")));
     expect(await readSwitchboard(store)).toMatchObject({ pinned: null, pinned_reason: null });
   });
 
@@ -305,7 +299,7 @@ describe("the controller", () => {
     await pass(3_000, ["primary", "backup"]);
     const said = () => notices.filter(({ type }) => type === "all_down").length;
     // It is told once the store has it, which takes no time by this clock.
-    await until(() => expect(said()).toBe(1));
+    await eventually(() => expect(said()).toBe(1));
     await pass(3_000, ["primary", "backup"]);
     expect(github.writes).toEqual([]);
     expect(said()).toBe(1);
@@ -318,7 +312,7 @@ describe("the controller", () => {
       new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("too late"))));
     await pass(500);
     const controller = start("primary");
-    await until(async () => expect((await readSwitchboard(store))?.active).toBe("primary"));
+    await eventually(async () => expect((await readSwitchboard(store))?.active).toBe("primary"));
     expect(controller.held).toBe(true);
   });
 });

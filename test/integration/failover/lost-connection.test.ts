@@ -1,6 +1,7 @@
 import { sql } from "kysely";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { StoreUnavailableError } from "../../../app/store/errors.ts";
+import { eventually } from "../../helpers/eventually.ts";
 import { Gate } from "../../helpers/gate.ts";
 import { newStore, newStoreAddress, reopen } from "../../helpers/stores.ts";
 
@@ -18,7 +19,7 @@ it("a connection that the database drops inside a transaction fails that transac
   await store.probe(5_000);
 });
 
-describe.concurrent("a database that stopped talking without a word", { timeout: 60_000 }, () => {
+describe.concurrent("a database that stopped talking without a word", () => {
   /** A store whose connections all go through a gate, and another one at the same database. */
   async function gated() {
     const address = await newStoreAddress("postgres");
@@ -30,19 +31,18 @@ describe.concurrent("a database that stopped talking without a word", { timeout:
     const store = await reopen({ ...address, url: url.href });
     let heard = 0;
     store.onChange(() => heard++);
-    await vi.waitFor(() => expect(heard).toBe(1), PATIENCE);
+    await eventually(() => expect(heard).toBe(1));
     return { gate, other, store, heard: () => heard };
   }
-  const PATIENCE = { timeout: 20_000, interval: 20 };
 
   it("is heard of again soon", async () => {
     const { gate, other, heard } = await gated();
     const change = () => other.write((trx) => other.notify(trx));
     gate.hush();
     await change();
-    await vi.waitFor(() => expect(heard()).toBe(2), PATIENCE);
+    await eventually(() => expect(heard()).toBe(2));
     await change();
-    await vi.waitFor(() => expect(heard()).toBe(3), PATIENCE);
+    await eventually(() => expect(heard()).toBe(3));
   });
 
   it("keeps nobody waiting for answers that will not come, nor those after them", async () => {
@@ -56,18 +56,18 @@ describe.concurrent("a database that stopped talking without a word", { timeout:
       }),
     );
     for (const one of begun) one.catch(() => {});
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { rows } =
         await sql`select 1 from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`.execute(
           other.read,
         );
       expect(rows.length).toBeGreaterThan(0);
-    }, PATIENCE);
+    });
     gate.hush();
     waits.resolve();
     const results = await Promise.allSettled(begun);
     for (const one of results)
       if (one.status === "rejected") expect(one.reason).toBeInstanceOf(StoreUnavailableError);
-    await vi.waitFor(() => store.probe(1_000), PATIENCE);
+    await eventually(() => store.probe(1_000));
   });
 });

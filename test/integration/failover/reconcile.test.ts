@@ -143,6 +143,7 @@ describe.each(ENGINES)("the reconciling on %s", (engine) => {
         workflow: run.path,
         actor: null,
         commitTitle: null,
+        numbered: null,
       },
       repository: "acme/site",
       targets: [],

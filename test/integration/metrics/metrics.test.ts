@@ -29,7 +29,7 @@ describe.each(ENGINES)("/metrics, on %s", (engine) => {
   it("tells what was accepted, refused, deployed and confirmed, and how GitHub and the store do", async () => {
     const scene = await setup(engine);
     const { github, host } = scene;
-    await host.start("primary");
+    await host.startInProcess("primary");
     await firstLooksAreOver(scene, "primary");
     const { event, guid } = { ...github.completeRun({ repository: "acme/site", send: false }), guid: "g-1" };
     const first = await host.sendEvent("primary", event, { guid });
@@ -44,7 +44,7 @@ describe.each(ENGINES)("/metrics, on %s", (engine) => {
     const id = deployments[0]?.id ?? "";
     await host.deployment("primary", id, ({ status }) => status === "succeeded");
     await host.admin("primary", "GET", `/api/deployments/${id}?for=succeeded`);
-    await github.waitFor(() => github.statuses("acme/site").at(-1)?.state === "success", 15_000);
+    await github.waitFor(() => github.statuses("acme/site").at(-1)?.state === "success");
 
     const labels = { repository: "acme/site", target: "production" };
     await expect
@@ -80,7 +80,7 @@ describe.each(ENGINES)("/metrics, on %s", (engine) => {
 describe("/metrics", () => {
   it("is for the admin and for the holder of the metrics token, which opens nothing else", async () => {
     const { host } = await setup("sqlite");
-    await host.start("primary");
+    await host.startInProcess("primary");
     expect((await scrape(host, null)).status).toBe(401);
     expect((await scrape(host, "something else")).status).toBe(401);
     expect((await scrape(host, ADMIN_TOKEN)).status).toBe(200);
@@ -95,7 +95,7 @@ describe("/metrics", () => {
 
   it("makes no series for what a branch, a commit, a run or a deployment is called", async () => {
     const scene = await setup("sqlite");
-    await scene.host.start("primary");
+    await scene.host.startInProcess("primary");
     const id = await deliverRun(scene, "primary");
     const { sha } = await scene.host.deployment("primary", id, ({ status }) => status === "succeeded");
     await fetch(scene.host.url("primary", "/no-such-place-1"));
@@ -108,7 +108,7 @@ describe("/metrics", () => {
 
   it("shows what has not happened yet as 0, so that a rule sees the first time", async () => {
     const { host } = await setup("sqlite");
-    await host.start("primary");
+    await host.startInProcess("primary");
     const { value } = await read(host);
     for (const status of ["succeeded", "failed", "cancelled"])
       expect(value("twinhook_deployment_duration_seconds_count", { status })).toBe(0);
@@ -118,7 +118,7 @@ describe("/metrics", () => {
 
   it("names everything by Prometheus' conventions", async () => {
     const { host } = await setup("sqlite");
-    await host.start("primary");
+    await host.startInProcess("primary");
     const { types } = await read(host);
     const own = [...types].filter(([name]) => name.startsWith("twinhook_"));
     expect(own.length).toBeGreaterThan(25);
@@ -154,7 +154,7 @@ describe("the dashboard and the alert rules", () => {
   it("use only metrics and labels that an instance really has", async () => {
     const scene = await setup("sqlite");
     const { host } = scene;
-    await host.start("primary");
+    await host.startInProcess("primary");
     const id = await deliverRun(scene, "primary");
     await host.deployment("primary", id, ({ status }) => status === "succeeded");
     const { types } = await read(host);

@@ -1,11 +1,10 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { firstLooksAreOver } from "../../e2e/twins.ts";
 import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
-import { createDatabase } from "../../helpers/postgres.ts";
-import { ENGINES } from "../../helpers/stores.ts";
+import { ENGINES, newDatabaseUrl } from "../../helpers/stores.ts";
 import { ADMIN_TOKEN, TestHost } from "../../helpers/test-host.ts";
 import { Visitor } from "../../helpers/visitor.ts";
 
@@ -36,7 +35,7 @@ class Listener {
   }
 }
 
-describe.each(ENGINES)("/live, with the %s store", { timeout: 60_000 }, (engine) => {
+describe.each(ENGINES)("/live, with the %s store", (engine) => {
   let github: GitHub;
   let host: TestHost;
   const address = (instance: string) => host.url(instance, "/live").replace("http", "ws");
@@ -48,12 +47,10 @@ describe.each(ENGINES)("/live, with the %s store", { timeout: 60_000 }, (engine)
     github.repository("acme/site").collaborators.set("pusher", "write");
     host = await TestHost.create({
       github,
-      ...(engine === "postgres" && { store: await createDatabase(inject("postgresUrl")) }),
+      store: await newDatabaseUrl(engine),
       targets: [{}, { repository: "acme/secret", environment: "vault" }],
-      // A busy machine must not look like a sick instance here.
-      config: { failover: { health_check_timeout: "5s" } },
     });
-    await Promise.all([host.start("primary"), host.start("backup")]);
+    await Promise.all([host.startInProcess("primary"), host.startInProcess("backup")]);
     await firstLooksAreOver({ github, host }, "primary");
   });
   afterAll(async () => {

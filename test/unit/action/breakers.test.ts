@@ -14,7 +14,7 @@ async function fail(breakers: Breakers, times: number, kind: "transient" | "perm
 }
 
 test("a route that failed five times in a row is asked no more for a while, and another is", async () => {
-  const breakers = new Breakers();
+  const breakers = new Breakers(Date.now);
   await fail(breakers, FAILURE_THRESHOLD - 1);
   expect(breakers.openUntil(primary)).toBe(0);
   await fail(breakers, 1);
@@ -24,7 +24,7 @@ test("a route that failed five times in a row is asked no more for a while, and 
 });
 
 test("after that one request decides whether it is asked again", async () => {
-  const breakers = new Breakers();
+  const breakers = new Breakers(Date.now);
   await fail(breakers, FAILURE_THRESHOLD);
   vi.setSystemTime(Date.now() + OPEN_MS);
   await fail(breakers, 1);
@@ -35,7 +35,7 @@ test("after that one request decides whether it is asked again", async () => {
 });
 
 test("only failures in a row count, and only such as may pass", async () => {
-  const breakers = new Breakers();
+  const breakers = new Breakers(Date.now);
   await fail(breakers, FAILURE_THRESHOLD - 1);
   await breakers.call(primary, async () => told);
   await fail(breakers, FAILURE_THRESHOLD - 1);
@@ -45,5 +45,5 @@ test("only failures in a row count, and only such as may pass", async () => {
 
 test("the end of the step goes through it", async () => {
   const stopped = new Error("stopped");
-  await expect(new Breakers().call(primary, () => Promise.reject(stopped))).rejects.toBe(stopped);
+  await expect(new Breakers(Date.now).call(primary, () => Promise.reject(stopped))).rejects.toBe(stopped);
 });

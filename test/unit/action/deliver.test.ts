@@ -26,7 +26,7 @@ function deliverTo(
   const journal = new Journal(Date.now, () => {});
   const delivery = deliver({
     ...{ client, endpoints, journal, now: Date.now, random: () => 0 },
-    patience: new Patience(new Breakers(), more.now ?? Date.now),
+    patience: new Patience(new Breakers(more.now ?? Date.now), more.now ?? Date.now),
     ...{ maxAttempts: 8, baseDelayMs: 10, maxDelayMs: 100, another: true },
     deadline: Date.now() + 60_000,
     signal: new AbortController().signal,

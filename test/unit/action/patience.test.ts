@@ -9,7 +9,7 @@ const told = { kind: "deployment", status: 200, deployment: knownDeployment() } 
 
 test("an endpoint that asked for time is asked after the pause, even if its timer fires a millisecond early", async () => {
   let at = 1_000;
-  const patience = new Patience(new Breakers(), () => at);
+  const patience = new Patience(new Breakers(() => at), () => at);
   await patience.call(primary, async () => refusal({ retryAfterMs: 100 }));
   expect(await patience.call(primary, () => Promise.reject(new Error("asked")))).toBeNull();
   at += (patience.msUntilNext([primary]) ?? 0) - 1;
@@ -17,7 +17,7 @@ test("an endpoint that asked for time is asked after the pause, even if its time
 });
 
 test("no pause helps once every endpoint has refused for good", async () => {
-  const patience = new Patience(new Breakers(), () => 1_000);
+  const patience = new Patience(new Breakers(() => 1_000), () => 1_000);
   await patience.call(primary, async () => refusal({ kind: "permanent" }));
   expect(await patience.call(primary, () => Promise.reject(new Error("asked")))).toBeNull();
   expect(patience.msUntilNext([primary, backup])).toBeLessThan(0);

@@ -29,6 +29,23 @@ test("the identity of a push is that of the run", () => {
   });
 });
 
+test("the number of the run goes along, with its workflow where that is another one", () => {
+  const own = buildRequest(INPUTS, { ...RUNNER_ENV, GITHUB_RUN_NUMBER: "41" }, noEvent);
+  expect([own.run_number, own.run_workflow]).toEqual([41, undefined]);
+  const run = { id: 7, run_attempt: 1, head_sha: "a".repeat(40), head_branch: "main" };
+  const numbered = (more: object) =>
+    buildRequest(
+      INPUTS,
+      { ...RUNNER_ENV, GITHUB_EVENT_NAME: "workflow_run", GITHUB_RUN_NUMBER: "41" },
+      () => ({ workflow_run: { ...run, ...more } }),
+    );
+  expect(numbered({ run_number: 163, path: ".github/workflows/ci.yml@refs/heads/main" })).toMatchObject({
+    run_number: 163,
+    run_workflow: ".github/workflows/ci.yml",
+  });
+  expect(numbered({ run_number: 163 }).run_number).toBeUndefined();
+});
+
 test("under workflow_run the run that started the workflow is deployed, and via is our own", () => {
   const event = {
     workflow_run: { id: 7, run_attempt: 3, head_sha: "ABCDEF0123".repeat(4), head_branch: "release/1" },

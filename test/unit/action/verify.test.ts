@@ -27,7 +27,7 @@ test("while nothing changes, every ten seconds a line says so", async () => {
         return polls.shift() ?? told("running");
       },
     },
-    ...{ endpoints: [primary], breakers: new Breakers(), journal, acceptance: journal.acceptance },
+    ...{ endpoints: [primary], breakers: new Breakers(() => at), journal, acceptance: journal.acceptance },
     ...{ waitFor: "started", baseDelayMs: 10, maxDelayMs: 10, deadline: 1_000_000 },
     now: () => at,
     signal: new AbortController().signal,
@@ -51,7 +51,12 @@ async function readBack(other: Endpoint, answers: { primary: Judgement[]; other:
         return (left.length > 1 ? left.shift() : left[0]) as Judgement;
       },
     },
-    ...{ endpoints: [primary, other], breakers: new Breakers(), journal, acceptance: journal.acceptance },
+    ...{
+      endpoints: [primary, other],
+      breakers: new Breakers(Date.now),
+      journal,
+      acceptance: journal.acceptance,
+    },
     ...{ waitFor: "started", baseDelayMs: 10, maxDelayMs: 10, deadline: Date.now() + 60_000 },
     now: Date.now,
     // A pause that is far too long ends the test.

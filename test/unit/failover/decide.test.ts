@@ -28,6 +28,8 @@ function health(status: HealthStatus, changes: Partial<Health> = {}): Health {
     unhealthySince: status === "unhealthy" ? NOW - 1_000 : null,
     outOfReachUntil: null,
     gone: false,
+    storeFails: false,
+    stale: false,
     reason: "as the test says",
     ...changes,
   };

@@ -8,7 +8,13 @@ const SECRET = 'it\'s a $SECRET `of`\n"mine" \\';
 describe("the shell that becomes a command", () => {
   it("names no value that may be secret on a command line", () => {
     const environment = { PATH: "/bin", TOKEN: SECRET, TWINHOOK_SHA: "abc" };
-    const script = scriptOf({ argv: ARGV, directory: "/", environment, secret: new Set(["TOKEN"]) });
+    const script = scriptOf({
+      argv: ARGV,
+      directory: "/",
+      environment,
+      secret: new Set(["TOKEN"]),
+      umask: "0022",
+    });
     const line = script.slice(script.lastIndexOf("\nexec "));
     expect(line).toContain("'PATH=/bin' 'TWINHOOK_SHA=abc'");
     expect(line).not.toMatch(/TOKEN|SECRET/);
@@ -28,7 +34,7 @@ describe("the shell that becomes a command", () => {
     };
     const environment = { PATH: "/bin", LC_ALL: "xx_YY", EMPTY: "", TOKEN: SECRET, RANDOM: "5", ...own };
     const secret = new Set(["EMPTY", "TOKEN", "RANDOM", ...Object.keys(own)]);
-    const input = scriptOf({ argv: ARGV, directory: "/tmp", environment, secret });
+    const input = scriptOf({ argv: ARGV, directory: "/tmp", environment, secret, umask: "0022" });
     const seen = execFileSync(shell, ["-s"], { env: {}, input, encoding: "utf8" });
     expect(JSON.parse(seen)).toEqual(environment);
   });

@@ -1,12 +1,11 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { identify, isAlive } from "../../../app/run/process-identity.ts";
 import { RunRegistry } from "../../../app/run/run-registry.ts";
 import type { Deployment } from "../../../shared/deployment.ts";
 import { awayGitHub } from "../../helpers/away-github.ts";
-import { createDatabase } from "../../helpers/postgres.ts";
-import { ENGINES } from "../../helpers/stores.ts";
+import { ENGINES, newDatabaseUrl } from "../../helpers/stores.ts";
 import { TestHost } from "../../helpers/test-host.ts";
 
 /** The stores have their turns at the same time; the tests on one share its host, and have theirs in order. */
@@ -33,7 +32,7 @@ describe.concurrent.each(ENGINES)("a deployment's command on %s", (engine) => {
   const pidOf = (name: string) => Number(readFileSync(pidFile(name), "utf8"));
 
   beforeAll(async () => {
-    const store = engine === "postgres" ? await createDatabase(inject("postgresUrl")) : undefined;
+    const store = await newDatabaseUrl(engine);
     const environment = (name: string) => `${engine}-${name}`;
     host = await TestHost.create({
       github: awayGitHub(),
@@ -197,9 +196,7 @@ describe.concurrent.each(ENGINES)("a deployment's command on %s", (engine) => {
     expect((await host.admin("primary", "POST", `/api/deployments/${id}/cancel`)).status).toBe(409);
   });
 
-  it("is ended at its time limit, by force if it ignores the request", { timeout: 40_000 }, async ({
-    expect,
-  }) => {
+  it("is ended at its time limit, by force if it ignores the request", async ({ expect }) => {
     const { id } = await deploy("stubborn");
     const failed = await ended(id);
     expect(failed).toMatchObject({ status: "failed", reason: "the time limit of 1 s was reached" });
@@ -209,7 +206,7 @@ describe.concurrent.each(ENGINES)("a deployment's command on %s", (engine) => {
   it("is ended and run again when its runner dies", async ({ expect }) => {
     const { id } = await deploy("slow");
     const atWork = () => host.busyRunners()[0];
-    await expect.poll(atWork, { timeout: 10_000 }).toBeDefined();
+    await expect.poll(atWork).toBeDefined();
     const entry = atWork();
     if (!entry?.command) throw new Error("no runner is at work");
     process.kill(entry.runner.pid, "SIGKILL");

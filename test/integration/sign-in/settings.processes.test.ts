@@ -2,18 +2,16 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { decodeJwt } from "jose";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { keyed, sessionKey } from "../../../app/sign-in/session-key.ts";
 import { SESSION_COOKIE } from "../../../app/sign-in/sign-in.ts";
 import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
-import { createDatabase } from "../../helpers/postgres.ts";
-import { ENGINES } from "../../helpers/stores.ts";
+import { ENGINES, newDatabaseUrl } from "../../helpers/stores.ts";
 import { ADMIN_TOKEN, TestHost } from "../../helpers/test-host.ts";
 import { Visitor } from "../../helpers/visitor.ts";
 
 const PAGE = { accept: "text/html" };
 const ACTIONS = ["switchover", "recovery", "ping", "secret-rotation", "test-alert"];
-const PATIENCE_MS = 20_000;
 
 describe.each(ENGINES)("the settings, with the %s store", (engine) => {
   let github: GitHub;
@@ -55,14 +53,14 @@ describe.each(ENGINES)("the settings, with the %s store", (engine) => {
     host = await TestHost.create({
       github,
       instances: ["primary"],
-      ...(engine === "postgres" && { store: await createDatabase(inject("postgresUrl")) }),
+      store: await newDatabaseUrl(engine),
       config: { admins: ["operator"], alerts: [{ type: "slack", url_env: "ALERTS_URL" }] },
       // Nothing listens on the discard port: what is sent there waits.
       env: { ALERTS_URL: "http://127.0.0.1:9/" },
     });
     envFile = join(host.directory, ".env");
     await host.start("primary");
-    await github.waitFor(() => github.hook.config.url?.startsWith(host.url("primary")), PATIENCE_MS);
+    await github.waitFor(() => github.hook.config.url?.startsWith(host.url("primary")));
   });
   afterAll(async () => {
     await host.close();
@@ -227,7 +225,7 @@ describe.each(ENGINES)("the settings, with the %s store", (engine) => {
 
   it("leave the setup page to those who have the code that an instance printed, once and from its own pages", async () => {
     const codes = () =>
-      host.processes
+      host.started
         .flatMap(({ lines }) => lines)
         .flatMap(({ msg }) => /one-time code: (\S+)/.exec(msg ?? "")?.[1] ?? []);
     const [code = ""] = codes();
@@ -259,12 +257,12 @@ describe.each(ENGINES)("the settings, with the %s store", (engine) => {
   });
 
   it("let an instance that is started again use the new secret, and GitHub with it", async () => {
-    const [old] = host.processes;
+    const [old] = host.started;
     await old?.kill("SIGTERM");
     // What the file says is what counts for an instance of `npm start`.
     await host.start("primary", { WEBHOOK_SECRET: undefined });
     const written = parseEnv(readFileSync(envFile, "utf8"));
-    await github.waitFor(() => github.hook.config.secret === written.WEBHOOK_SECRET, PATIENCE_MS);
+    await github.waitFor(() => github.hook.config.secret === written.WEBHOOK_SECRET);
     expect((await host.sendEvent("primary", {}, { event: "ping" })).status).toBe(202);
     const text = await (await (await admin()).get("/settings", PAGE)).text();
     expect(text).toContain("is still accepted. Remove it 3 days after the change");

@@ -11,6 +11,7 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
     .addColumn("scan", "text", (c) => c.notNull())
     .addColumn("place", "text", (c) => c.notNull())
     .addColumn("scanned_at", integer)
+    .addColumn("seen_at", integer)
     .addColumn("asked", integer, (c) => c.notNull().defaultTo(0))
     .addColumn("served", integer, (c) => c.notNull().defaultTo(0))
     .addPrimaryKeyConstraint("scans_pk", ["scan", "place"])
@@ -27,4 +28,6 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
     .alterTable("outbox")
     .addColumn("final", "integer", (c) => c.notNull().defaultTo(0))
     .execute();
+  const onTheWay = ["queued", "running"].map((status) => sql`body not like ${`%"status":"${status}"%`}`);
+  await sql`update outbox set final = 1 where ${sql.join(onTheWay, sql` and `)}`.execute(db);
 }

@@ -10,8 +10,8 @@ async function check(file: ConfigFile, env: Variables = {}) {
     cwd: file.folder,
     env: { ...file.env, ...env } as NodeJS.ProcessEnv,
   });
-  await new Promise((done) => started.child.once("close", done));
-  return { code: started.child.exitCode, output: started.output };
+  const { code } = await started.ended;
+  return { code, output: started.output };
 }
 
 test("--check says that a configuration is right, and ends with 0", async () => {

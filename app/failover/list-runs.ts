@@ -1,0 +1,107 @@
+import { ZodError } from "zod";
+import type { TargetConfig } from "../config/schema.ts";
+import { type Octokit, ownerAndName } from "../github/repository-access.ts";
+import { failureOf, settleInGroups } from "./settle-in-groups.ts";
+import { type CompletedRun, completedRun } from "./unrecorded-runs.ts";
+
+const PER_PAGE = 100;
+/** So many of the newest runs are listed one by one; of older ones only those that succeeded. */
+const PLAIN_PAGES = 3;
+/** GitHub lists no more than 1,000 runs of a search. */
+const FILTERED_PAGES = 10;
+/** A list may lag behind what GitHub shows of a single run. More than these are not asked for one by one. */
+const MOST_OPEN = 100;
+
+/** Which runs of a workflow are wanted, and how far down the list they lie. */
+export interface WantedRuns {
+  repository: string;
+  workflow: string;
+  /** The branch, where all who want them agree on one. */
+  branch: string | null;
+  /** The lowest number that is wanted. */
+  from: number;
+  isWanted: (run: { run_number: number; id: number }) => boolean;
+}
+
+/** What GitHub shows of the runs of a workflow. */
+export interface ListedRuns {
+  /** Those of the wanted ones that have ended. */
+  completed: CompletedRun[];
+  /** Whether GitHub shows what became of the run of this number, be it that it has not ended. */
+  isShown: (number: number) => boolean;
+}
+
+/** Lists the runs of a workflow, the newest first, down to the lowest number that is wanted. */
+export async function listRuns(
+  octokit: Octokit,
+  wanted: WantedRuns,
+  targets: readonly TargetConfig[],
+  signal: AbortSignal,
+): Promise<ListedRuns> {
+  const { repository, workflow, branch, from, isWanted } = wanted;
+  const page = async (number: number, filter: { status?: "success"; branch?: string }) => {
+    const { data } = await octokit.request("GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs", {
+      ...ownerAndName(repository),
+      workflow_id: workflow.replace(/^.*\//, ""),
+      ...filter,
+      per_page: PER_PAGE,
+      page: number,
+      request: { signal },
+    });
+    return data.workflow_runs;
+  };
+  const runs = new Map<number, Awaited<ReturnType<typeof page>>[number]>();
+  /** Lists until the lowest wanted number, or the end; tells whether there would be more. */
+  const list = async (pages: number, filter: Parameters<typeof page>[1]): Promise<boolean> => {
+    for (let number = 1; number <= pages; number++) {
+      const listed = await page(number, filter);
+      for (const run of listed) runs.set(run.run_number, run);
+      if (listed.length < PER_PAGE || (listed.at(-1)?.run_number ?? 0) <= from) return false;
+    }
+    return true;
+  };
+
+  const more = await list(PLAIN_PAGES, {});
+  // Below these, what is not among the successful ones is not deployed.
+  const floor = more ? Math.min(...runs.keys()) : 0;
+  if (more) await list(FILTERED_PAGES, { status: "success", ...(branch !== null && { branch }) });
+
+  const found = [...runs.values()].filter(({ run_number, id }) => isWanted({ run_number, id: Number(id) }));
+  const open = found.filter(({ status }) => status !== "completed").slice(0, MOST_OPEN);
+  const read = await settleInGroups(open, ({ id }) => readRun(octokit, repository, Number(id), signal));
+  const failure = failureOf(read);
+  if (failure !== undefined) throw failure;
+  const ended = [
+    ...found,
+    ...read.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : [])),
+  ].filter(({ status }) => status === "completed");
+  return {
+    completed: ended.flatMap((run) => judged(run, targets)),
+    isShown: (number) => number < floor || runs.has(number),
+  };
+}
+
+/** What can be read of it, as nothing would come of its event either. */
+function judged(run: Parameters<typeof completedRun>[0], targets: readonly TargetConfig[]): CompletedRun[] {
+  try {
+    return [completedRun(run, targets)];
+  } catch (error) {
+    if (error instanceof ZodError) return [];
+    throw error;
+  }
+}
+
+/** The run as it is now; null where it was deleted. */
+async function readRun(octokit: Octokit, repository: string, id: number, signal: AbortSignal) {
+  try {
+    const { data } = await octokit.request("GET /repos/{owner}/{repo}/actions/runs/{run_id}", {
+      ...ownerAndName(repository),
+      run_id: id,
+      request: { signal },
+    });
+    return data;
+  } catch (error) {
+    if ((error as { status?: number }).status === 404) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,78 @@
+import type { Arrival } from "../accept/arrival.ts";
+import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import { RUN_KEY } from "../store/delivery-key.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import type { Store } from "../store/store.ts";
+
+/** A run that has ended, as GitHub lists it, judged as its event would have been. */
+export type CompletedRun = JudgedRun & { completedAt: number };
+
+/**
+ * Judges a completed run of a list of GitHub's.
+ * @throws {z.ZodError} when it is not of the shape of a run.
+ */
+export function completedRun(
+  run: { updated_at: string; repository: unknown },
+  targets: readonly TargetConfig[],
+): CompletedRun {
+  const event = { action: "completed", workflow_run: run, repository: run.repository };
+  return { ...judgeWorkflowRun(parseWorkflowRun(event), targets), completedAt: Date.parse(run.updated_at) };
+}
+
+/**
+ * What arrives by those of a repository's runs that were completed since their target is watched, and of which neither
+ * event nor deployment is known.
+ */
+export async function unrecordedRuns(
+  store: Store,
+  repository: string,
+  runs: readonly CompletedRun[],
+  watched: ReadonlyMap<TargetConfig, number>,
+): Promise<Arrival[]> {
+  const isKnown = await onRecord(
+    store,
+    repository,
+    runs.map(({ facts }) => facts.runId as number),
+  );
+  return runs
+    .map(({ completedAt, ...run }) => ({
+      ...run,
+      targets: run.targets.filter(
+        (target) =>
+          completedAt >= (watched.get(target) ?? Number.POSITIVE_INFINITY) && !isKnown(run.facts, target),
+      ),
+      source: "reconcile" as const,
+      guid: null,
+      event: "workflow_run",
+      payload: null,
+      viaRunAttempt: null,
+    }))
+    .filter(({ targets }) => targets.length > 0);
+}
+
+/** Of which of these runs an event has arrived, whatever came of it, or a deployment was asked for otherwise. */
+async function onRecord(store: Store, repository: string, runIds: number[]) {
+  if (runIds.length === 0) return () => false;
+  const key = repositoryKey(repository);
+  const events = await store.read
+    .selectFrom("deliveries")
+    .select(["run_id", "run_attempt"])
+    .where(RUN_KEY, "in", runIds)
+    .where("repository", "=", key)
+    .where("event", "=", "workflow_run")
+    .where("action", "=", "completed")
+    .execute();
+  const deployments = await store.read
+    .selectFrom("deployments")
+    .select(["target", "run_id", "run_attempt"])
+    .where("repository_key", "=", key)
+    .where("run_id", "in", runIds)
+    .execute();
+  const known = new Set([
+    ...events.map(({ run_id, run_attempt }) => `${run_id} ${run_attempt}`),
+    ...deployments.map(({ target, run_id, run_attempt }) => `${run_id} ${run_attempt} ${target}`),
+  ]);
+  return ({ runId, runAttempt }: CompletedRun["facts"], { name }: TargetConfig) =>
+    known.has(`${runId} ${runAttempt}`) || known.has(`${runId} ${runAttempt} ${name}`);
+}

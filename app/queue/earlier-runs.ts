@@ -1,0 +1,72 @@
+import { RUN_KEY } from "../store/delivery-key.ts";
+import type { TargetRow } from "../store/schema.ts";
+import type { Reader } from "../store/store.ts";
+import { type Gap, gapBefore } from "./barrier.ts";
+import type { DeploymentRecord } from "./claim.ts";
+import { compareOrder } from "./order.ts";
+
+/** A gap before a deployment, with the number of its own run. */
+export interface FoundGap extends Gap {
+  number: number;
+}
+
+/**
+ * The runs of this workflow before a waiting deployment of which nothing is on record; null where it has to wait for
+ * none. A deployment that stands at the mark, and what a person retries, waits for nothing.
+ */
+export async function findGap(
+  read: Reader,
+  workflow: string,
+  target: TargetRow,
+  waiting: DeploymentRecord,
+): Promise<FoundGap | null> {
+  const mark = { runId: target.mark_run_id, runAttempt: target.mark_run_attempt };
+  const order = { runId: waiting.order_run_id, runAttempt: waiting.order_run_attempt };
+  if (waiting.attempt > 1 || compareOrder(order, mark) <= 0) return null;
+  const numbered = await numberOf(read, waiting);
+  if (numbered?.workflow !== workflow) return null;
+  const { number } = numbered;
+  const base = target.mark_workflow === workflow ? (target.mark_run_number ?? null) : null;
+  if (number <= (base ?? 0) + 1) return null;
+  const settled = await read
+    .selectFrom("deliveries")
+    .select("run_number as number")
+    .distinct()
+    .where("repository", "=", target.repository)
+    .where("run_workflow", "=", workflow)
+    .where("settles", "is not", null)
+    .where("run_number", ">", base ?? 0)
+    .where("run_number", "<", number)
+    .execute();
+  const deployed = await read
+    .selectFrom("deployments")
+    .select("run_number as number")
+    .where("repository_key", "=", target.repository)
+    .where("target", "=", target.target)
+    // The key's index has no number; a run below the mark is asked for at GitHub in the worst case.
+    .where("run_id", ">", target.mark_run_id)
+    .where("run_workflow", "=", workflow)
+    .where("run_number", "<", number)
+    .execute();
+  const accounted = new Set([...settled, ...deployed].map((row) => row.number as number));
+  const gap = gapBefore(number, base, accounted);
+  return gap && { ...gap, number };
+}
+
+/** The number of a deployment's run, by itself or by an event of the run. */
+export async function numberOf(
+  read: Reader,
+  { repository_key, run_id, run_number, run_workflow }: DeploymentRecord,
+): Promise<{ number: number; workflow: string } | null> {
+  if (run_number !== null && run_workflow !== null) return { number: run_number, workflow: run_workflow };
+  if (run_id === null) return null;
+  const event = await read
+    .selectFrom("deliveries")
+    .select(["run_number as number", "run_workflow as workflow"])
+    .where(RUN_KEY, "=", run_id)
+    .where("repository", "=", repository_key)
+    .where("run_number", "is not", null)
+    .limit(1)
+    .executeTakeFirst();
+  return (event as { number: number; workflow: string } | undefined) ?? null;
+}

@@ -1,0 +1,45 @@
+import { readdirSync, readlinkSync, statSync } from "node:fs";
+
+/** What the kernel appends to the name of an open file that was deleted. */
+const DELETED = " (deleted)";
+
+/** The file under this name, as `DEVICE:INODE`; null where there is none. */
+export function fileAt(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found ? `${found.dev}:${found.ino}` : null;
+}
+
+/**
+ * The processes of this user that have this file open although it was deleted: one that makes such a file anew would
+ * not meet them there. `named` are files that they must have open too.
+ */
+export function holdersOfDeleted(file: string, named: readonly string[] = []): number[] {
+  const wanted = [file + DELETED, ...named];
+  return processIds().filter((pid) => {
+    const open = new Set(openFiles(pid));
+    return wanted.every((name) => open.has(name));
+  });
+}
+
+function processIds(): number[] {
+  return entries("/proc").map(Number).filter(Number.isInteger);
+}
+
+/** The names of a process's open files; none where it is another user's, or has just ended. */
+function openFiles(pid: number): string[] {
+  return entries(`/proc/${pid}/fd`).flatMap((descriptor) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${descriptor}`);
+    } catch {
+      return [];
+    }
+  });
+}
+
+function entries(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
