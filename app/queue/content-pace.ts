@@ -12,6 +12,8 @@ const LIMITS_ON_THE_WAY: Limit[] = [
   { windowMs: 3_600_000, most: 100 },
   { windowMs: 600_000, most: 25 },
 ];
+/** Older calls change nothing, and a server without limits may take many. */
+const MOST_KEPT = Math.max(...LIMITS.map(({ most }) => most));
 const FIRST_PAUSE_MS = 60_000;
 const LONGEST_PAUSE_MS = 15 * 60_000;
 
@@ -22,7 +24,7 @@ interface Limit {
 
 /** What was sent lately for an account that GitHub counts as new content, by the store's clock (ms). */
 export interface ContentPace {
-  /** The oldest first; none is older than an hour. */
+  /** The newest, the oldest of them first; none is older than an hour. */
   calls: readonly number[];
   pausedUntil: number;
   /** How often in a row GitHub asked to be sent nothing. */
@@ -44,7 +46,7 @@ export function contentWait(
 export function spent(pace: ContentPace, now: number, cost: number): ContentPace {
   // A time to come is of a clock that was set back since.
   const calls = pace.calls.filter((at) => at > now - 3_600_000).map((at) => Math.min(at, now));
-  return { ...pace, calls: [...calls, ...Array.from({ length: cost }, () => now)] };
+  return { ...pace, calls: [...calls, ...Array.from({ length: cost }, () => now)].slice(-MOST_KEPT) };
 }
 
 /** The pace after GitHub asked to be sent nothing for so long; null where it did not say how long. */

@@ -52,6 +52,14 @@ describe("calls that make new content", () => {
     expect(pace.pausedUntil).toBe(3 * MINUTE_MS);
   });
 
+  it("are kept no longer than a limit needs them, and still have to wait for the right one", () => {
+    let pace = IDLE;
+    for (let at = 1; at <= 2_000; at++) pace = spent(pace, at, 1);
+    expect(pace.calls).toHaveLength(450);
+    const wait = contentWait(pace, { now: MINUTE_MS * 10, cost: 2, onTheWay: false, limited: true });
+    expect(wait).toBe(1_552 + HOUR_MS - MINUTE_MS * 10);
+  });
+
   it("are no longer counted once they are an hour old, and those of a clock set back are of now", () => {
     const pace = { ...IDLE, calls: [0, HOUR_MS, 3 * HOUR_MS] };
     expect(spent(pace, HOUR_MS + 1, 1).calls).toEqual([HOUR_MS, HOUR_MS + 1, HOUR_MS + 1]);

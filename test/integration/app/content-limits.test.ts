@@ -216,6 +216,14 @@ describe.each(ENGINES)("word for GitHub, on %s", (engine) => {
     expect(await sendAll()).toEqual([`${id} failed`, `${id} cancelled`, `${id} running`]);
   });
 
+  it("keeps the ends that an instance of an older version left without marking them", async () => {
+    const { store, accept, tell, sendAll } = await scene();
+    const id = await accept(1);
+    await tell(id, "running", "failed", "queued", "running");
+    await store.write((trx) => trx.updateTable("outbox").set({ final: 0 }).execute());
+    expect(await sendAll()).toEqual([`${id} failed`, `${id} running`]);
+  });
+
   it("is searched for at GitHub when a state that was replaced may have been heard", async () => {
     const { store, accept, tell, claim } = await scene();
     const id = await accept(1);

@@ -94,6 +94,35 @@ describe.each(ENGINES)("many repositories, on %s", (engine) => {
     expect(asked).toEqual([]);
   });
 
+  it("hold a request that was left while GitHub refused to show them, for hours", async () => {
+    const { scene, pass } = await lookFor(engine, 1, 0);
+    const { github, clock } = scene;
+    const { run } = github.completeRun({ repository: "acme/site-0", send: false });
+    const refusal = github.faults.add({ kind: "status", status: 404 }, { route: "GET /repos/*/deployments" });
+    const token = github.githubToken("acme/site-0", { deployments: "write" });
+    await leave(github.url, token, "acme/site-0", run);
+    for (let hour = 0; hour < 3; hour++) {
+      for (const one of [github.clock, clock]) one.advance(60 * MINUTE_MS);
+      await clock.asleep();
+    }
+    expect(await scene.deployments()).toEqual([]);
+    refusal.clear();
+    await pass(1);
+    expect(await scene.deployments()).toMatchObject([{ source: "github_deployment", run_id: run.id }]);
+  });
+
+  it("hold a request that is found although the host's clock is hours ahead of GitHub's", async () => {
+    const { scene, pass } = await lookFor(engine, 1, 0);
+    const { github, clock } = scene;
+    clock.advance(180 * MINUTE_MS);
+    await clock.asleep();
+    const { run } = github.completeRun({ repository: "acme/site-0", send: false });
+    const token = github.githubToken("acme/site-0", { deployments: "write" });
+    await leave(github.url, token, "acme/site-0", run);
+    await pass(1);
+    expect(await scene.deployments()).toMatchObject([{ source: "github_deployment", run_id: run.id }]);
+  });
+
   it("hold a request whose event GitHub could not deliver: its log names the repository", async () => {
     const { scene, pass } = await lookFor(engine, 20, 0);
     const { github } = scene;
