@@ -12,8 +12,8 @@ import { PATIENT } from "../helpers/thresholds.ts";
 import { type Status, setFailoverScene } from "./failover-scene.ts";
 import { setScene } from "./twins.ts";
 
-// Each test has a host with two instances: more of them at once would only make each other slow.
-vi.setConfig({ maxConcurrency: 3 });
+// Most of the time goes into waiting.
+vi.setConfig({ maxConcurrency: 5 });
 
 const BROKEN = ".github/workflows/broken.yml";
 

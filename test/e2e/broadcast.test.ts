@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { ENGINES } from "../helpers/stores.ts";
 import { firstLooksAreOver, REPOSITORY, type Scene, setScene } from "./twins.ts";
+
+// Most of the time goes into waiting.
+vi.setConfig({ maxConcurrency: 2 });
 
 /** Resolves when both twins have a webhook of their own in the repository. */
 function bothHaveHooks({ github, host }: Scene) {
@@ -10,8 +13,10 @@ function bothHaveHooks({ github, host }: Scene) {
   return github.waitFor(() => urls().toSorted().join() === wanted.join());
 }
 
-describe.each(ENGINES)("in broadcast mode, on %s", (engine) => {
-  it("both twins get every event from GitHub itself, and it is deployed once, also when one is dead", async () => {
+describe.concurrent.each(ENGINES)("in broadcast mode, on %s", (engine) => {
+  it("both twins get every event from GitHub itself, and it is deployed once, also when one is dead", async ({
+    expect,
+  }) => {
     const scene = await setScene(engine, { config: { webhook: { mode: "broadcast" } } });
     const { github, host } = scene;
     const [primary] = await Promise.all([host.start("primary"), host.start("backup")]);

@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { ENGINES } from "../helpers/stores.ts";
 import { firstLooksAreOver, pointHookTo, REPOSITORY, setScene } from "./twins.ts";
+
+// Most of the time goes into waiting.
+vi.setConfig({ maxConcurrency: 2 });
 
 /** How long both are down, by GitHub's clock. */
 const OUTAGE_MS = 60_000;
@@ -12,8 +15,10 @@ interface Status {
   catch_up: { last_run_at: string | null; found: number; accepted: number };
 }
 
-describe.each(ENGINES)("after both instances were down, on %s", (engine) => {
-  it("the backup alone deploys the 11 of 300 deliveries that matter, once and in order", async () => {
+describe.concurrent.each(ENGINES)("after both instances were down, on %s", (engine) => {
+  it("the backup alone deploys the 11 of 300 deliveries that matter, once and in order", async ({
+    expect,
+  }) => {
     const { github, host } = await setScene(engine);
     github.addRepository("acme/other");
     pointHookTo({ github, host }, "primary");
@@ -78,8 +83,8 @@ describe.each(ENGINES)("after both instances were down, on %s", (engine) => {
   });
 });
 
-describe("a fresh installation", () => {
-  it("deploys none of the months of runs that it finds at GitHub, and the next one", async () => {
+describe.concurrent("a fresh installation", () => {
+  it("deploys none of the months of runs that it finds at GitHub, and the next one", async ({ expect }) => {
     const { github, host } = await setScene("sqlite");
     const hour = 60 * 60_000;
     const now = github.clock.now();

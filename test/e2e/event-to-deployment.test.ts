@@ -1,10 +1,15 @@
-import { describe, expect, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { ENGINES } from "../helpers/stores.ts";
 import { deploymentIn, firstLooksAreOver, REPOSITORY, setTwinScene, shownAs } from "./twins.ts";
 
-describe.each(ENGINES)("from GitHub's event to the end of the deployment, on %s", (engine) => {
-  it("a workflow run that succeeded is deployed once, and GitHub shows every step of it", async () => {
+// Most of the time goes into waiting.
+vi.setConfig({ maxConcurrency: 2 });
+
+describe.concurrent.each(ENGINES)("from GitHub's event to the end of the deployment, on %s", (engine) => {
+  it("a workflow run that succeeded is deployed once, and GitHub shows every step of it", async ({
+    expect,
+  }) => {
     const scene = await setTwinScene(engine, {
       targets: [{ environment_url: "https://www.example.com" }],
     });
@@ -50,7 +55,7 @@ describe.each(ENGINES)("from GitHub's event to the end of the deployment, on %s"
     expect(await log.text()).toBe(`deploying ${sent.run.head_sha}\n`);
   });
 
-  it("a command that fails is shown at GitHub as a failure, with its exit code", async () => {
+  it("a command that fails is shown at GitHub as a failure, with its exit code", async ({ expect }) => {
     const scene = await setTwinScene(engine, { targets: [{ run: ["sh", "-c", "exit 7"] }] });
     const sent = scene.github.completeRun({ repository: REPOSITORY });
     const id = deploymentIn((await sent.delivery).response.payload);

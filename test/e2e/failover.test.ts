@@ -1,14 +1,17 @@
-import { describe, expect, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { freezeInTransaction, freezeOutsideTransaction } from "../helpers/freeze.ts";
 import { ENGINES } from "../helpers/stores.ts";
 import { PATIENT } from "../helpers/thresholds.ts";
 import { setFailoverScene } from "./failover-scene.ts";
 
+// Most of the time goes into waiting.
+vi.setConfig({ maxConcurrency: 3 });
+
 const other = (name: string) => (name === "primary" ? "backup" : "primary");
 
-describe.each(ENGINES)("the active instance is killed, on %s", (engine) => {
-  it("and GitHub delivers to its twin, whichever of them was the controller", async () => {
+describe.concurrent.each(ENGINES)("the active instance is killed, on %s", (engine) => {
+  it("and GitHub delivers to its twin, whichever of them was the controller", async ({ expect }) => {
     const scene = await setFailoverScene(engine);
     const { github, host } = scene;
     // First the controller itself dies as the active instance, then one that is not the controller.
@@ -59,8 +62,10 @@ describe.each(ENGINES)("the active instance is killed, on %s", (engine) => {
   });
 });
 
-describe("an instance that is frozen", () => {
-  it("as the active one is replaced, and woken as the former controller writes nothing to GitHub", async () => {
+describe.concurrent("an instance that is frozen", () => {
+  it("as the active one is replaced, and woken as the former controller writes nothing to GitHub", async ({
+    expect,
+  }) => {
     // Nobody goes back to the preferred one by choice, which would be a write, too.
     const failover = { ...PATIENT, recovery_threshold: 10_000 };
     const scene = await setFailoverScene("sqlite", { config: { failover } });
@@ -86,7 +91,7 @@ describe("an instance that is frozen", () => {
     expect(github.hook.config.url.startsWith(host.url(twin))).toBe(true);
   });
 
-  it("as the controller alone is replaced as that, and the URL stays", async () => {
+  it("as the controller alone is replaced as that, and the URL stays", async ({ expect }) => {
     const scene = await setFailoverScene("sqlite", { config: { failover: PATIENT } });
     const { controller } = await scene.status("primary");
     const frozen = controller as string;
@@ -101,7 +106,7 @@ describe("an instance that is frozen", () => {
     expect((await scene.deliver())?.status).toBe("OK");
   });
 
-  it("inside a write transaction is ended and replaced", async () => {
+  it("inside a write transaction is ended and replaced", async ({ expect }) => {
     const scene = await setFailoverScene("sqlite", { config: { failover: PATIENT } });
     await freezeInTransaction(scene.host, "primary", scene.process("primary").pid);
     const frozenAt = Date.now();
@@ -112,8 +117,8 @@ describe("an instance that is frozen", () => {
   });
 });
 
-describe("GitHub", () => {
-  it("that is down while an instance dies takes the new URL as soon as it is back", async () => {
+describe.concurrent("GitHub", () => {
+  it("that is down while an instance dies takes the new URL as soon as it is back", async ({ expect }) => {
     const scene = await setFailoverScene("sqlite");
     const { github, host } = scene;
     await github.goDown();
@@ -132,8 +137,10 @@ describe("GitHub", () => {
   });
 });
 
-describe("three instances", () => {
-  it("take each other's place in the order of preference, and a person's choice goes before it", async () => {
+describe.concurrent("three instances", () => {
+  it("take each other's place in the order of preference, and a person's choice goes before it", async ({
+    expect,
+  }) => {
     const failover = { recovery_threshold: 2 };
     const scene = await setFailoverScene("sqlite", {
       instances: ["primary", "backup", "third"],

@@ -1,10 +1,13 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { freezeOutsideTransaction } from "../helpers/freeze.ts";
 import { ENGINES, type Engine } from "../helpers/stores.ts";
 import { PATIENT } from "../helpers/thresholds.ts";
 import { type FailoverScene, setFailoverScene } from "./failover-scene.ts";
 import { REPOSITORY } from "./twins.ts";
+
+// Most of the time goes into waiting.
+vi.setConfig({ maxConcurrency: 3 });
 
 /** Both instances, and run #1 deployed, so that every later one that is missing is seen. */
 async function setQueueScene(engine: Engine, failover: object = {}): Promise<FailoverScene> {
@@ -38,7 +41,7 @@ async function expectDeployed({ host }: FailoverScene, runs: number[]): Promise<
 
 const wake = (scene: FailoverScene, name: string) => process.kill(scene.process(name).pid, "SIGCONT");
 
-describe.each(ENGINES)("a target that deploys every run, on %s", (engine) => {
+describe.concurrent.each(ENGINES)("a target that deploys every run, on %s", (engine) => {
   it("deploys what hung at an endpoint that a person switched away from", async () => {
     const scene = await setQueueScene(engine);
     const { host } = scene;
@@ -72,8 +75,10 @@ describe.each(ENGINES)("a target that deploys every run, on %s", (engine) => {
   });
 });
 
-describe("a target that deploys every run", () => {
-  it("deploys what a killed instance refused, however late that shows in GitHub's log", async () => {
+describe.concurrent("a target that deploys every run", () => {
+  it("deploys what a killed instance refused, however late that shows in GitHub's log", async ({
+    expect,
+  }) => {
     const scene = await setQueueScene("sqlite");
     const first = scene.host.trace()[0]?.runId ?? 0;
     scene.github.settings.deliveryListLagMs = 60_000;

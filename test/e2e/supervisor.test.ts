@@ -8,7 +8,7 @@ import type { AppProcess, LogLine } from "../helpers/process.ts";
 import { deliverRun, type Scene, setScene, shownAs } from "./twins.ts";
 
 // Most of the time goes into starting processes, which gets no faster with more of them at once.
-vi.setConfig({ maxConcurrency: 2 });
+vi.setConfig({ maxConcurrency: 4 });
 
 /** The exit code for what no restart will mend. */
 const UNUSABLE = 78;
