@@ -110,7 +110,7 @@ export class HealthRecord {
   }
 
   async #recordSamples(trx: Writer, sums: [string, Sum][]): Promise<void> {
-    const now = await this.#o.store.now(trx);
+    const now = this.#o.clock.now();
     await trx
       .deleteFrom("health_samples")
       .where("at", "<", now - KEPT_MS)

@@ -46,8 +46,8 @@ export class Retention {
   }
 
   async #deleteOld(signal: AbortSignal): Promise<void> {
-    const { store, lease, log, retention } = this.#o;
-    const now = await store.now(store.read);
+    const { store, lease, clock, log, retention } = this.#o;
+    const now = clock.now();
     const before = now - retention.deployments;
     const deletion = {
       store,

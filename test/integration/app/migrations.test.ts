@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { type Kysely, sql } from "kysely";
 import { describe, expect, it } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
@@ -22,8 +22,8 @@ const ECHO = { event: "deployment", action: "created", facts: null, targets: [],
 
 /** A store as it was when events were known by their GUIDs alone, with one of a run and one of none. */
 async function makeOldStore(address: StoreAddress): Promise<void> {
-  // A runner makes no file where there is none.
-  if (address.engine === "sqlite") writeFileSync(address.path, "");
+  // A store that is opened without being migrated is not made either.
+  if (address.engine === "sqlite") new DatabaseSync(address.path).close();
   const store = await openStore(address, { clock: systemClock, forRunner: true });
   await store.write(async (trx) => {
     for (const { up } of BEFORE) await up(trx as unknown as Kysely<unknown>, store.engine);

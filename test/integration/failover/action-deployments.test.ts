@@ -175,7 +175,7 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     expect(await scene.deployments()).toMatchObject([
       { run_id: run.id, source: "github_deployment", github_deployment_id: String(id) },
     ]);
-    // A delivery secret speaks for no run: that GitHub has it is asked once.
+    // A secret proves nothing about the run: whether there is one is asked once.
     expect(scene.requests("GET /repos/acme/site/actions/runs/*/attempts/*")).toHaveLength(1);
   });
 
