@@ -13,7 +13,7 @@ import { type Status, setFailoverScene } from "./failover-scene.ts";
 import { setScene } from "./twins.ts";
 
 // Most of the time goes into waiting.
-vi.setConfig({ maxConcurrency: 5 });
+vi.setConfig({ maxConcurrency: 4 });
 
 const BROKEN = ".github/workflows/broken.yml";
 
@@ -248,7 +248,13 @@ describe.concurrent.each(ENGINES)("people are told, on %s", (engine) => {
     await receivers.mailWith("The store cannot be written to");
     await release();
     await receivers.alert(is("store_not_writable", "resolved"));
-    expect(receivers.alertsTaken().filter(({ kind }) => kind === "store_not_writable")).toHaveLength(2);
+    const states = receivers
+      .alertsTaken()
+      .filter(({ kind }) => kind === "store_not_writable")
+      .map(({ state }) => state);
+    // Without a store the instances cannot agree on who tells it, so that both may.
+    expect(states.filter((state) => state === "firing").length).toBeLessThanOrEqual(2);
+    expect(states.at(-1)).toBe("resolved");
   });
 });
 
