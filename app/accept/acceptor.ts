@@ -10,9 +10,9 @@ import { commit } from "./commit.ts";
 const MAX_BATCH = 128;
 /**
  * How long an arrival waits for its commit before it is refused. GitHub gives up after 10 s, and the proxy of
- * app/setup/README.md after 4 s: only a 503 that comes before makes the proxy ask the other instance at once.
+ * app/setup/README.md after 6 s: only a 503 that comes before makes the proxy ask the other instance at once.
  */
-export const COMMIT_LIMIT_MS = 3_000;
+export const COMMIT_LIMIT_MS = 5_000;
 
 interface Waiting {
   arrival: Arrival;

@@ -11,6 +11,8 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const GITHUB_LIMIT_MS = 10_000;
 /** What reading the request, parsing it and sending the answer may take besides the commit. */
 const ANSWER_MS = 1_000;
+/** What a commit takes at most on an instance that is well. */
+const COMMIT_MS = 2_000;
 
 /** Every nginx example of the documents. */
 const examples = ["README.md", "app/setup/README.md"].flatMap((file) =>
@@ -39,7 +41,7 @@ describe("the nginx examples", () => {
     const [connect = 0] = limits(text, "proxy_connect_timeout");
     const [read = 0] = limits(text, "proxy_read_timeout");
     expect(connect).toBeGreaterThan(0);
-    expect(connect + read + connect + COMMIT_LIMIT_MS).toBeLessThan(GITHUB_LIMIT_MS);
+    expect(connect + read + connect + COMMIT_MS).toBeLessThanOrEqual(GITHUB_LIMIT_MS);
   });
 
   it("never take an instance out of the upstream for having refused", () => {
