@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type AppIdentity, appIdentity } from "./app-identity.ts";
 import { Changes } from "./changes.ts";
 import { Clock } from "./clock.ts";
@@ -34,6 +35,7 @@ export function createWorld(options: GitHubOptions): World {
   const changes = new Changes();
   let lastId = 1_000_000;
   return {
+    name: randomUUID(),
     app,
     clock,
     changes,

@@ -40,6 +40,11 @@ export interface RepositoryRecord {
 
 /** Everything that the simulated GitHub knows. The routes work on it. */
 export interface World {
+  /**
+   * Tells this GitHub from others in the same process: @octokit/auth-app 8.3.1 knows the requests for tokens that are
+   * under way by the installation's id alone, whichever App and server they are of.
+   */
+  readonly name: string;
   readonly app: AppIdentity;
   readonly appHook: Hook;
   readonly clock: Clock;
