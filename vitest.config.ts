@@ -17,13 +17,18 @@ const PROCESSES = [
 const project = (
   name: string,
   groupOrder: number,
-  more: { include: string[]; exclude?: string[]; isolate: boolean; env?: Record<string, string> },
+  more: {
+    include: string[];
+    exclude?: string[];
+    isolate: boolean;
+    maxWorkers: number;
+    env?: Record<string, string>;
+  },
 ) => ({
   test: {
     name,
     // One group after the other.
     sequence: { groupOrder },
-    maxWorkers: cores,
     setupFiles: ["./test/helpers/setup.ts"],
     // Last resorts, see test/helpers/patience.ts.
     testTimeout: 300_000,
@@ -42,6 +47,8 @@ export default defineConfig({
       project("processes", 0, {
         include: PROCESSES,
         isolate: true,
+        // They wait for each other's processes half of the time.
+        maxWorkers: cores + 1,
         env: { TEST_MAY_START_PROCESSES: "yes" },
       }),
       // What they import is loaded once for all files of a worker.
@@ -49,6 +56,7 @@ export default defineConfig({
         include: ["test/{unit,integration,contract}/**/*.test.ts"],
         exclude: PROCESSES,
         isolate: false,
+        maxWorkers: cores,
       }),
     ],
   },
