@@ -10,10 +10,10 @@ import { ENGINES, type Engine } from "../helpers/stores.ts";
 import type { TestHost } from "../helpers/test-host.ts";
 import { PATIENT } from "../helpers/thresholds.ts";
 import { type Status, setFailoverScene } from "./failover-scene.ts";
-import { setScene } from "./twins.ts";
+import { firstLooksAreOver, setScene } from "./twins.ts";
 
 // Most of the time goes into waiting.
-vi.setConfig({ maxConcurrency: 4 });
+vi.setConfig({ maxConcurrency: 3 });
 
 const BROKEN = ".github/workflows/broken.yml";
 
@@ -223,6 +223,8 @@ describe.concurrent.each(ENGINES)("people are told, on %s", (engine) => {
 
   it("that requests had not arrived and were found at GitHub", async ({ expect }) => {
     const { receivers, github, host, scene } = await setup(expect, engine, { inProcess: true });
+    // These would find the run, too.
+    await firstLooksAreOver(scene.scene, "primary");
     const { active } = await scene.status("primary");
     github.hook.config.secret = "not the secret of the instances";
     const sent = github.completeRun({ repository: "acme/site" });
