@@ -22,7 +22,8 @@ export function addRepository(world: World, fullName: string, given: NewReposito
     name,
     default_branch: branch,
     private: given.private ?? false,
-    installation_id: given.installed === false ? null : stableId(`installation of ${owner.toLowerCase()} at ${world.name}`),
+    installation_id:
+      given.installed === false ? null : stableId(`installation of ${owner.toLowerCase()} at ${world.name}`),
     created_at: isoSeconds(world.clock.now()),
     branches: new Map([[branch, stableSha(`${fullName}@${branch}`)]]),
     runs: [],
