@@ -35,7 +35,7 @@ export interface RunOptions extends Pick<RoutesOptions, "env" | "getToken" | "re
   now?: () => number;
 }
 
-/** Milliseconds since 1970 as the step began to count them: a wall clock that is set meanwhile moves no limit. */
+/** Milliseconds since 1970, counted monotonically from the start: setting the wall clock moves no limit. */
 const steadyNow = () => Math.round(performance.timeOrigin + performance.now());
 
 /** The whole step: reads the inputs, delivers, reads back. Never throws: every end is a verdict. */

@@ -72,7 +72,7 @@ export function decide(situation: Situation): Decision {
     ),
   );
   const recovered = preferred.find((endpoint) => hasRecovered(endpoint.health, situation));
-  // By choice nobody leaves an endpoint whose last check failed: it may hang, and its next checks will tell.
+  // No recovery while the active endpoint fails checks: it may hang, and the next checks tell.
   if (recovered && !current?.health.consecutiveFailures)
     return move("recovery", recovered.name, `${recovered.name} has recovered and is preferred`);
   if (allDown) return stay("no endpoint is up; the URL stays", dropPin);
@@ -106,7 +106,7 @@ function best(situation: Situation, current: ObservedEndpoint | undefined) {
 
 /**
  * Whether `one` fails by its store alone, and `other` may have the same store. Instances notice at different times
- * that a store fails, and that it is back. So `other` must prove again and again that it commits meanwhile.
+ * that a store fails, and that it is back. So `other` must keep proving that it commits.
  */
 function mayShare(
   one: ObservedEndpoint,

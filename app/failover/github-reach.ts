@@ -70,7 +70,7 @@ export class GitHubReach {
     if (now - this.#triedAt < TRY_MS) return;
     this.#triedAt = now;
     void this.#probe().then((reached) => {
-      // Who stood still meanwhile has waited for nothing, and does not know.
+      // A process that stood still during the probe learned nothing from it.
       const stoodStill = this.#clock.monotonic() - now > COUNTS_MS;
       if (reached || !stoodStill) this.#own = reached ? "reached" : "away";
     });

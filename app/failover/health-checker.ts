@@ -115,8 +115,8 @@ export class HealthChecker {
   }
 
   /**
-   * Notices that this process itself had no time: its checks are late by more than one may take. What it knew may be
-   * otherwise by now, and what it waited for meanwhile says nothing of others.
+   * Notices that this process itself stood still: its checks are late by more than one check may take. Pending checks
+   * then say nothing about the endpoints, and what was known may be out of date.
    */
   #noticeStandstill(): void {
     const now = this.#clock.monotonic();

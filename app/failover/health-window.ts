@@ -102,7 +102,7 @@ export class HealthWindow {
     this.#note(at);
   }
 
-  /** The observer stood still: rows begin anew, and how the endpoint does is not known before its next check. */
+  /** The observer stood still: counts start again. The status is stale until the next check. */
   interrupted(at: number): void {
     this.#stale = true;
     this.#successes = 0;

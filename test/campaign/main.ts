@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type PostgresServer, startPostgres } from "../helpers/postgres.ts";
+import { wholeNumber } from "../helpers/whole-number.ts";
 import { runCampaign } from "./campaign.ts";
 import { printHangPlans, runHangRounds } from "./hang-rounds.ts";
 import { violated } from "./violated.ts";
@@ -68,25 +69,25 @@ async function main(): Promise<number> {
   const stores = STORES.filter((store) => values.store === store || values.store === "both");
   if (stores.length === 0) throw new Error(`--store: expected sqlite, postgres or both, got ${values.store}`);
   const seed =
-    values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole("seed", values.seed, 0);
+    values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : wholeNumber("seed", values.seed, 0);
   const size = {
-    events: whole("events", values.events, 1),
-    kills: whole("kills", values.kills, 0),
-    connections: whole("connections", values.connections, 1),
-    rate: whole("rate", values.rate, 1),
+    events: wholeNumber("events", values.events, 1),
+    kills: wholeNumber("kills", values.kills, 0),
+    connections: wholeNumber("connections", values.connections, 1),
+    rate: wholeNumber("rate", values.rate, 1),
   };
 
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.once(signal, () => abort.abort(new Error(`ended by ${signal}`)));
   if (values.hangs !== undefined) {
-    const hangs = whole("hangs", values.hangs, 1);
+    const hangs = wholeNumber("hangs", values.hangs, 1);
     if (values.plan) {
       printHangPlans({ seed, hangs });
       return 0;
     }
     console.log(`${stores.join(" and ")}, seed ${seed}: ${hangs} hangs`);
-    const atOnce = whole("at-once", values["at-once"], 1);
+    const atOnce = wholeNumber("at-once", values["at-once"], 1);
     return (await runHangRounds({ stores, seed, hangs, atOnce, keep: values.keep, signal: abort.signal }))
       ? 0
       : 1;
@@ -125,13 +126,6 @@ function sizeOptions(size: Record<string, number>): string {
   return Object.entries(size)
     .map(([name, number]) => `--${name} ${number}`)
     .join(" ");
-}
-
-function whole(name: string, text: string, least: number): number {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < least)
-    throw new Error(`--${name}: expected a whole number from ${least} on, got ${text}`);
-  return number;
 }
 
 main().then(

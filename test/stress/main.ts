@@ -3,6 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { wholeNumber } from "../helpers/whole-number.ts";
 import { failuresByTest, type Round, runRound, startLoops } from "./rounds.ts";
 
 const USAGE = `Usage: npm run test:stress -- [options] [files]
@@ -32,12 +33,12 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const times = whole("times", values.times, 1);
+  const times = wholeNumber("times", values.times, 1);
   const first =
-    values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole("seed", values.seed, 0);
+    values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : wholeNumber("seed", values.seed, 0);
   const args = [...positionals, ...(values.test === undefined ? [] : ["-t", values.test])];
   const folder = mkdtempSync(join(tmpdir(), "twinhook-stress-"));
-  const loops = startLoops(whole("loops", values.loops, 0));
+  const loops = startLoops(wholeNumber("loops", values.loops, 0));
   const rounds: Round[] = [];
   try {
     while (rounds.length < times) {
@@ -63,13 +64,6 @@ async function main(): Promise<number> {
   for (const { test, seeds } of failures)
     console.log(`  ${seeds.length} times  ${test}\n           seeds ${seeds.join(", ")}`);
   return failures.length === 0 ? 0 : 1;
-}
-
-function whole(name: string, text: string, least: number): number {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < least)
-    throw new Error(`--${name}: expected a whole number from ${least} on, got ${text}`);
-  return number;
 }
 
 main().then(
