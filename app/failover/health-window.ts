@@ -21,8 +21,6 @@ export interface Health {
   unhealthySince: number | null;
   /** Until when GitHub is taken not to reach it, although it looks well from here; null if it always did. */
   outOfReachUntil: number | null;
-  /** Whether its process is proven to be gone. */
-  gone: boolean;
   /** Whether it is unhealthy because it says that it cannot commit, and for nothing else. */
   storeFails: boolean;
   /** Whether the observer stood still, and has not seen since how it does. */
@@ -156,7 +154,6 @@ export class HealthWindow {
       lastUnhealthyAt: this.#lastUnhealthyAt,
       unhealthySince: this.#unhealthySince,
       outOfReachUntil: this.#outOfReachUntil,
-      gone: this.#dead !== null,
       storeFails:
         judged.status === "unhealthy" &&
         !this.#leaving &&

@@ -27,7 +27,6 @@ function health(status: HealthStatus, changes: Partial<Health> = {}): Health {
     lastUnhealthyAt: status === "unhealthy" ? NOW : null,
     unhealthySince: status === "unhealthy" ? NOW - 1_000 : null,
     outOfReachUntil: null,
-    gone: false,
     storeFails: false,
     stale: false,
     reason: "as the test says",
