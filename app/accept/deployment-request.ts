@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { DeploymentRequest } from "../../shared/deployment-request.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { isNamed, isSameEnvironment } from "../config/target-name.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
 
@@ -85,8 +86,8 @@ export function findTarget(
   const found = targets.filter(
     (t) =>
       repositoryKey(t.repository) === repositoryKey(request.repository) &&
-      (request.environment === undefined || t.environment === request.environment) &&
-      (request.target === undefined || t.name === request.target),
+      (request.environment === undefined || isSameEnvironment(t.environment, request.environment)) &&
+      (request.target === undefined || isNamed(t, request.target)),
   );
   const [target, ...others] = found;
   const wanted = [request.environment, request.target].filter(Boolean).join(", target ");
