@@ -6,6 +6,7 @@ export const ALERT_KINDS = [
   "webhook_out_of_sync",
   "deployment_failed",
   "catch_up",
+  "repository_renamed",
   "store_not_writable",
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];

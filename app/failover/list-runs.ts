@@ -1,4 +1,5 @@
 import { ZodError } from "zod";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { type Octokit, ownerAndName } from "../github/repository-access.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
@@ -35,7 +36,7 @@ export interface ListedRuns {
 export async function listRuns(
   octokit: Octokit,
   wanted: WantedRuns,
-  targets: readonly TargetConfig[],
+  { targets, names }: { targets: readonly TargetConfig[]; names: RepositoryNames | undefined },
   signal: AbortSignal,
 ): Promise<ListedRuns> {
   const { repository, workflow, branch, from, isWanted } = wanted;
@@ -76,15 +77,15 @@ export async function listRuns(
     ...read.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : [])),
   ].filter(({ status }) => status === "completed");
   return {
-    completed: ended.flatMap((run) => judged(run, targets)),
+    completed: ended.flatMap((run) => judged(run, targets, names)),
     isShown: (number) => number < floor || runs.has(number),
   };
 }
 
 /** What can be read of it, as nothing would come of its event either. */
-function judged(run: Parameters<typeof completedRun>[0], targets: readonly TargetConfig[]): CompletedRun[] {
+function judged(...run: Parameters<typeof completedRun>): CompletedRun[] {
   try {
-    return [completedRun(run, targets)];
+    return [completedRun(...run)];
   } catch (error) {
     if (error instanceof ZodError) return [];
     throw error;

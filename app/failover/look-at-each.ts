@@ -25,9 +25,9 @@ export async function lookAtEach<T>(
       failed.push(one);
       continue;
     }
-    const { status, message } = one.reason as Error & { status: number };
+    const { status, message, remedy } = one.reason as Error & { status: number; remedy?: string };
     const install = `install the App on the repository, with the permission ${permission}`;
-    onRefused(one.item, `${message}; ${status === 401 ? failure.remedy : install}`);
+    onRefused(one.item, `${message}; ${remedy ?? (status === 401 ? failure.remedy : install)}`);
   }
   return { found, failure: failureOf(failed) };
 }

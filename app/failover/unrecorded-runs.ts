@@ -1,4 +1,5 @@
 import type { Arrival } from "../accept/arrival.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
@@ -15,9 +16,13 @@ export type CompletedRun = JudgedRun & { completedAt: number };
 export function completedRun(
   run: { updated_at: string; repository: unknown },
   targets: readonly TargetConfig[],
+  names?: RepositoryNames,
 ): CompletedRun {
   const event = { action: "completed", workflow_run: run, repository: run.repository };
-  return { ...judgeWorkflowRun(parseWorkflowRun(event), targets), completedAt: Date.parse(run.updated_at) };
+  return {
+    ...judgeWorkflowRun(parseWorkflowRun(event), targets, names),
+    completedAt: Date.parse(run.updated_at),
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { ParsedRequest } from "../accept/deployment-request.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { callLimit, type Octokit, ownerAndName } from "./repository-access.ts";
@@ -14,7 +15,7 @@ export async function readRequestedRun(
   octokit: Octokit,
   request: Pick<ParsedRequest, "repository" | "run_id" | "run_attempt" | "sha">,
   target: TargetConfig,
-  signal?: AbortSignal,
+  { names, signal }: { names?: RepositoryNames; signal?: AbortSignal } = {},
 ): Promise<RequestedRun> {
   const run = await readRun(octokit, request, signal);
   if (!run) return { refused: `GitHub has no attempt ${request.run_attempt} of the run ${request.run_id}` };
@@ -22,6 +23,7 @@ export async function readRequestedRun(
   const judged = judgeWorkflowRun(
     parseWorkflowRun({ action: "completed", workflow_run: run, repository: run.repository }),
     [target],
+    names,
   );
   if (judged.ignored !== null) return { refused: judged.ignored };
   if (run.head_sha !== request.sha)
