@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
+import { appFile } from "./bundle/entry-points.ts";
 import type { Clock } from "./clock.ts";
 import { compileCache } from "./config/compile-cache.ts";
 import { localUrl } from "./config/listen-address.ts";
@@ -80,7 +81,7 @@ async function keepRunning(
     const startedAt = clock.monotonic();
     let child: ChildProcess;
     try {
-      child = fork(new URL("./main.ts", import.meta.url), ["--instance", name], {
+      child = fork(appFile("main.ts"), ["--instance", name], {
         // Its own session, so that Ctrl-C reaches it once, through us.
         detached: true,
         stdio: ["ignore", "inherit", "inherit", "ipc"],

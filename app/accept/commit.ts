@@ -1,9 +1,10 @@
+import { entryPoint } from "../bundle/entry-points.ts";
 import type { Store } from "../store/store.ts";
 import type { Accepted } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";
 import type { CommitInput } from "./commit-task.ts";
 
-const TASK = new URL("./commit-task.ts", import.meta.url);
+const TASK = entryPoint("commit-task");
 
 /** Commits a batch of arrivals durably, and returns what became of each, in order. */
 export function commit(store: Store, arrivals: Arrival[], by: CommitInput["by"]): Promise<Accepted[]> {

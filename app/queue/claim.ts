@@ -1,4 +1,5 @@
 import { type Selectable, sql } from "kysely";
+import { entryPoint } from "../bundle/entry-points.ts";
 import { inSlices } from "../store/in-slices.ts";
 import type { DeploymentRow } from "../store/schema.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
@@ -34,7 +35,7 @@ export type Claim =
   | { kind: "occupied"; by: DeploymentRecord }
   | { kind: "nothing" };
 
-const TASK = new URL("./claim-task.ts", import.meta.url);
+const TASK = entryPoint("claim-task");
 
 /** {@link claimInTransaction} in a transaction of its own. */
 export function claim(store: Store, request: ClaimRequest): Promise<Claim> {
