@@ -1,6 +1,6 @@
 /** The App's main file, see `command-line.ts`. It loads the bundle where there is one of these sources. */
-import { processEntryPoint } from "./bundle/entry-points.ts";
+import { newEntryPoint } from "./bundle/entry-points.ts";
 
 // Errors name the lines of the sources all the same.
 process.setSourceMapsEnabled(true);
-await import(processEntryPoint("command-line").href);
+await import(newEntryPoint("command-line").href);

@@ -1,10 +1,7 @@
-import { entryPoint } from "../bundle/entry-points.ts";
 import type { Store } from "../store/store.ts";
 import type { Accepted } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";
 import type { CommitInput } from "./commit-task.ts";
-
-const TASK = entryPoint("commit-task");
 
 /** Commits a batch of arrivals durably, and returns what became of each, in order. */
 export function commit(store: Store, arrivals: Arrival[], by: CommitInput["by"]): Promise<Accepted[]> {
@@ -13,5 +10,5 @@ export function commit(store: Store, arrivals: Arrival[], by: CommitInput["by"])
     ...arrival,
     targets: arrival.targets.map(({ name, environment }) => ({ name, environment })),
   }));
-  return store.perform<Accepted[]>(TASK, { arrivals: lean, by } satisfies CommitInput);
+  return store.perform<Accepted[]>("commit-task", { arrivals: lean, by } satisfies CommitInput);
 }

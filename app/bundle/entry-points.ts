@@ -15,6 +15,8 @@ export const ENTRY_POINTS = {
 } as const;
 
 type EntryPoint = keyof typeof ENTRY_POINTS;
+/** A module whose default export is a transaction. */
+export type TaskName = Extract<EntryPoint, `${string}-task`>;
 
 /** Whether this very module was loaded from a bundle. */
 const IN_BUNDLE = !import.meta.url.endsWith(".ts");
@@ -33,8 +35,8 @@ export function entryPoint(name: EntryPoint): URL {
   return IN_BUNDLE ? new URL(`${name}.js`, import.meta.url) : appFile(ENTRY_POINTS[name]);
 }
 
-/** The same for a new process, which may use the bundle of these sources even if this one does not. */
-export function processEntryPoint(name: EntryPoint): URL {
+/** The same for a new process or thread, which may use the bundle of these sources even if this one does not. */
+export function newEntryPoint(name: EntryPoint): URL {
   if (IN_BUNDLE) return entryPoint(name);
   currentBundle ??= bundleOfSources();
   const bundled = new URL(`${name}.js`, currentBundle);

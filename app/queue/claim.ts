@@ -1,5 +1,4 @@
 import { type Selectable, sql } from "kysely";
-import { entryPoint } from "../bundle/entry-points.ts";
 import { inSlices } from "../store/in-slices.ts";
 import type { DeploymentRow } from "../store/schema.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
@@ -35,11 +34,9 @@ export type Claim =
   | { kind: "occupied"; by: DeploymentRecord }
   | { kind: "nothing" };
 
-const TASK = entryPoint("claim-task");
-
 /** {@link claimInTransaction} in a transaction of its own. */
 export function claim(store: Store, request: ClaimRequest): Promise<Claim> {
-  return store.perform<Claim>(TASK, request);
+  return store.perform<Claim>("claim-task", request);
 }
 
 /** A claim of what does not exist, so that the first one in earnest finds everything loaded and compiled. */

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { entryPoint } from "../../bundle/entry-points.ts";
+import { newEntryPoint } from "../../bundle/entry-points.ts";
 import type { DatabaseAnswer, DatabaseOptions, DatabaseRequest } from "./database.ts";
 import type { WorkerReply, WorkerRequest } from "./worker.ts";
 
@@ -14,7 +14,7 @@ export class DatabaseThread {
   #dead: Error | undefined;
 
   constructor(options: DatabaseOptions, onChange: () => void) {
-    this.#worker = new Worker(entryPoint("store-thread"), {
+    this.#worker = new Worker(newEntryPoint("store-thread"), {
       workerData: options,
       resourceLimits: MEMORY_LIMITS,
     });

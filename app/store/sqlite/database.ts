@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import type { CompiledQuery } from "kysely";
+import type { TaskName } from "../../bundle/entry-points.ts";
 import type { SqliteLink } from "./dialect.ts";
 import { fileAt, holdersOfDeleted } from "./open-files.ts";
 import {
@@ -28,7 +29,7 @@ export interface DatabaseOptions {
 export type DatabaseRequest =
   | { op: "query"; sql: string; parameters: readonly unknown[] }
   /** Runs a whole transaction where the database is: see transaction-tasks.ts. */
-  | { op: "task"; task: string; input: string }
+  | { op: "task"; task: TaskName; input: string }
   | { op: "reopen" }
   /** Fails where what is open is not what stands under the file's name. */
   | { op: "check name" };
@@ -132,7 +133,8 @@ export class SqliteDatabase {
     const named = found === null ? [] : [path];
     const pid = deleted
       .flatMap((name) => holdersOfDeleted(name, named))
-      .find((holder) => holder !== process.pid);
+      // The connection that goes over to the file anew is the one that put it back. Another one of this process waits.
+      .find((holder) => holder !== process.pid || this.#opened === undefined);
     if (pid !== undefined)
       throw sqliteError(
         MOVED,
