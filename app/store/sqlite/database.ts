@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import type { CompiledQuery } from "kysely";
 import type { TaskName } from "../../bundle/entry-points.ts";
 import type { SqliteLink } from "./dialect.ts";
-import { fileAt, holdersOfDeleted } from "./open-files.ts";
+import { fileAt, holdersOfDeleted, stateOf } from "./open-files.ts";
 import {
   copyAt,
   descendsFrom,
@@ -44,6 +44,8 @@ const MAX_STATEMENTS = 200;
 const CHECKPOINT_PAGES = 8_000;
 /** SQLITE_BUSY: another connection holds the lock, or has just let go of it. */
 const BUSY = 5;
+/** SQLITE_NOTADB: the file is none of SQLite's. */
+const NO_DATABASE = 26;
 /** SQLITE_READONLY_DBMOVED: the open file is not the one that its name leads to any more. */
 export const MOVED = 1032;
 /** Longer than this a thread must not wait inside SQLite; the caller retries without blocking anyone. */
@@ -58,6 +60,8 @@ export class SqliteDatabase {
   #tasks: TransactionTasks | undefined;
   #answered: Promise<unknown> = Promise.resolve();
   #watch: NodeJS.Timeout | undefined;
+  /** A file under the database's name that was opened, and is not the copy: opening it again would tell no more. */
+  #notTheCopy: string | undefined;
 
   /** `onChange` is called when another connection has committed, if this one watches. */
   constructor(options: DatabaseOptions, onChange: () => void) {
@@ -167,16 +171,21 @@ export class SqliteDatabase {
 
   /** The same for this copy; false where what has the name is not it. */
   #change(old: Opened, copy: string): boolean {
+    const found = stateOf(old.path);
+    if (found === null || found === this.#notTheCopy) return false;
     let opened: Opened;
     try {
       opened = this.#openFile();
     } catch (error) {
       // Nothing has the name, or something that is no database.
-      if (((error as { errcode?: number }).errcode ?? 0) % 256 === BUSY) throw error;
+      const code = ((error as { errcode?: number }).errcode ?? 0) % 256;
+      if (code === BUSY) throw error;
+      if (code === NO_DATABASE) this.#notTheCopy = found;
       return false;
     }
     if (!isCopy(opened.database, copy)) {
       opened.database.close();
+      this.#notTheCopy = found;
       return false;
     }
     this.#replace(old, opened);
