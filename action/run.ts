@@ -19,7 +19,7 @@ import { verify } from "./verify.ts";
  */
 const MOST_KEPT_FOR_GITHUB_MS = 120_000;
 
-export interface RunOptions extends Pick<RoutesOptions, "env" | "getToken" | "redact"> {
+export interface RunOptions extends Pick<RoutesOptions, "env" | "onToken" | "redact"> {
   /** The text of an input, empty when it is not set. */
   readInput: (name: string) => string;
   /** The payload of the event that started the workflow. */
