@@ -114,7 +114,7 @@ describe.concurrent("without a secret", () => {
     const { github, env } = await jobWithTokens();
     github.faults.add({ kind: "status", status: 503 }, { times: 1 });
     const primary = await endpoint([works]);
-    const step = await runAction(inputs([primary.url]), env);
+    const step = await runAction(inputs([primary.url], { "request-timeout": "60s" }), env);
     expect(step).toMatchObject({ exitCode: 0, outputs: { verified: "true", attempts: "2" } });
   });
 

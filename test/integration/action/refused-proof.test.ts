@@ -20,8 +20,7 @@ async function scene(headers: Record<string, string> = {}) {
   const github = keep(await startGitHub());
   github.addRepository("acme/site");
   const job = jobAt(github);
-  const inputs = (more: Record<string, string> = {}) =>
-    stepInputs([primary.url, backup.url], { timeout: "60s", ...job.inputs, ...more });
+  const inputs = () => stepInputs([primary.url, backup.url], { "request-timeout": "60s", ...job.inputs });
   return { github, inputs, env: job.env };
 }
 
@@ -38,7 +37,7 @@ describe("a delivery secret that every instance refuses", () => {
     expect(step).toMatchObject({ exitCode: 1, outputs: { attempts: "2", route: "", verified: "false" } });
     expect(step.summary.split("\n")[0]).toContain(HEADLINE);
     expect(step.stdout).toMatch(/^::error .*every endpoint refused the proof of who asks \(401\)/m);
-    expect(step.summary).toContain("action.secret_env");
+    expect(step.stdout).toContain("`action.secret_env`");
     expect(github.requests).toEqual([]);
   });
 
@@ -47,14 +46,6 @@ describe("a delivery secret that every instance refuses", () => {
     const step = await startAction(inputs(), { ...env, ...(await startedByRun()) });
     await writeAsApp(github, await leftAt(github), "running", { logUrl: LOG_URL });
     expect(await step.result).toMatchObject({ exitCode: 0, outputs: { route: "github", verified: "true" } });
-  });
-
-  test("stays the headline when nobody finds what was left at GitHub", async () => {
-    const { github, inputs, env } = await scene();
-    const step = await runAction(inputs({ timeout: "3s" }), { ...env, ...(await startedByRun()) });
-    expect(github.deployments("acme/site")).toHaveLength(1);
-    expect(step).toMatchObject({ exitCode: 1, outputs: { verified: "false" } });
-    expect(step.summary.split("\n")[0]).toContain(HEADLINE);
   });
 
   test("is judged by GitHub's clock where the instances' clocks are wrong", async () => {
