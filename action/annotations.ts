@@ -24,7 +24,7 @@ export function annotations(report: StepReport): Annotation[] {
   if (verdict.kind === "superseded" && success) notice(verdictSentence(report));
 
   const lost = journal.lostRoutes().map(({ endpoint, last, attempts }) => {
-    // A proxy's page says no more than its status does.
+    // A page of something in front says no more than its status does.
     const said = last.byTheApp === false ? null : last.detail;
     const detail = said === null ? "" : ` It said: ${cleanLine(said, 200)}`;
     const times = attempts === 1 ? "" : ` (${attempts} times)`;

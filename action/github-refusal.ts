@@ -28,6 +28,7 @@ export function githubRefusal(
     detail: textOf(response?.data),
     retryAfterMs: null,
     mayHaveArrived: false,
+    ...(typeof response?.data === "string" && { byTheApp: false }),
     ...more,
   });
   if (cause instanceof NoReply)

@@ -25,7 +25,7 @@ export interface Refusal {
   mayHaveArrived: boolean;
   /** By how much the endpoint's clock is ahead of this machine's, in milliseconds; missing when it does not tell. */
   skewMs?: number;
-  /** Whether an instance gave the answer; false: something in front of it did. Missing: no endpoint answered. */
+  /** Whether an instance gave the answer; false: something in front of it, or of GitHub, did. Else missing. */
   byTheApp?: boolean;
 }
 
@@ -65,7 +65,8 @@ export function judgeReply(
     if (classifyStatus(status) === "redirect") return judgeRedirect(status, headers.location);
     return refusal("transient", status, foreignCause(status), remedyForForeignAnswer(status), {
       detail: problemText(body),
-      retryAfterMs: parseRetryAfter(headers["retry-after"], now),
+      // It limits requests, or it cannot know when the instance will be back.
+      retryAfterMs: status === 429 ? parseRetryAfter(headers["retry-after"], now) : null,
       mayHaveArrived: mayHaveArrived(status),
       byTheApp: false,
     });

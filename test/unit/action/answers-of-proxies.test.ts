@@ -45,6 +45,11 @@ describe("an answer without the header of an instance", () => {
     });
   });
 
+  test("is heeded when it limits requests, and not when it tells how long an instance will be down", () => {
+    expect(judge(429, PAGE, { "retry-after": "7" })).toMatchObject({ retryAfterMs: 7_000 });
+    expect(judge(503, PAGE, { "retry-after": "3600" })).toMatchObject({ retryAfterMs: null });
+  });
+
   test("redirects to a configuration error all the same", () => {
     expect(judge(302, "", { location: "https://new.example.com/" })).toMatchObject({
       kind: "permanent",
