@@ -64,8 +64,8 @@ export function createClient(options: ClientOptions): Client {
       return await sendOnce({ method, url, body, limitMs, signal, headers });
     } catch (error) {
       if (!(error instanceof NoToken)) throw error;
-      const cause = "GitHub gave no OIDC token";
-      return { kind: "none", code: NO_TOKEN, cause, sent: false, detail: error.message } as const;
+      const { message: cause, detail } = error;
+      return { kind: "none", code: NO_TOKEN, cause, sent: false, ...(detail && { detail }) } as const;
     }
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { canonicalJson } from "../shared/canonical-json.ts";
 import type { RequestProof } from "../shared/deployment-request.ts";
+import { isSaidByGitHub } from "../shared/github-failure.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { type GitHubDeployment, readPayload } from "./github-answers.ts";
@@ -101,7 +102,7 @@ export class GitHubClient implements Client {
   async check(): Promise<Refusal | null> {
     const result = await this.#attempt(async () => {
       await this.#api.create(null, "0".repeat(40)).catch((error: { status?: number }) => {
-        if (error.status !== 422) throw error;
+        if (error.status !== 422 || !isSaidByGitHub(error)) throw error;
       });
       return null;
     });

@@ -1,9 +1,11 @@
 import { ZodError } from "zod";
+import { isSaidByGitHub } from "../../shared/github-failure.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { DeliveryLogClient, LoggedDelivery } from "../github/delivery-log.ts";
 import { readDeploymentEvent } from "../github/deployment-event.ts";
+import { isGone } from "../github/github-error.ts";
 import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
@@ -141,7 +143,7 @@ export class CatchUp implements Look {
       return await this.#o.deliveries.page(progress.cursor, signal);
     } catch (error) {
       // A place in the log that GitHub does not know any more: the look begins anew.
-      if (progress.cursor !== null && (error as { status?: number }).status === 422)
+      if (progress.cursor !== null && (error as { status?: number }).status === 422 && isSaidByGitHub(error))
         this.#progress = undefined;
       throw error;
     }
@@ -210,7 +212,7 @@ export class CatchUp implements Look {
       const late = due.length > 0 ? null : "it was delivered before the target was first watched";
       return { ...common, ...judged, targets: due, ignored: judged.ignored ?? late };
     } catch (error) {
-      if ((error as { status?: number }).status === 404) return null;
+      if (isGone(error)) return null;
       if (!(error instanceof ZodError)) throw error;
       const ignored = "the payload in GitHub's log is not that of a workflow_run event";
       return { ...common, action: row.action, facts: null, repository: "", targets: [], ignored };

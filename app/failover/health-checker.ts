@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { INSTANCE_HEADER, isByInstance } from "../../shared/instance-header.ts";
 import type { Clock } from "../clock.ts";
 import { type Health, type HealthStatus, HealthWindow, type Thresholds } from "./health-window.ts";
 
@@ -159,8 +160,11 @@ export class HealthChecker {
           if (text.length < MAX_ANSWER_LENGTH) text += part;
         });
         response.on("end", () => {
-          if (response.statusCode === 200) settle(null);
-          else settle(`/readyz answered ${response.statusCode}`, saysNotReady(text));
+          const answer = `/readyz answered ${response.statusCode}`;
+          if (!isByInstance(response.headers))
+            settle(`${answer}, but not by an instance: without the header ${INSTANCE_HEADER}`);
+          else if (response.statusCode === 200) settle(null);
+          else settle(answer, saysNotReady(text));
         });
         response.on("error", (error) => settle(error.message));
       },
@@ -177,7 +181,7 @@ export class HealthChecker {
   }
 }
 
-/** Whether an instance itself answered that it cannot commit; a proxy in front of it says nothing of the kind. */
+/** Whether an instance says that it cannot commit. */
 function saysNotReady(text: string): boolean {
   try {
     return (JSON.parse(text) as { status?: unknown } | null)?.status === "not ready";

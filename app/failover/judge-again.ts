@@ -2,6 +2,7 @@ import type { Arrival } from "../accept/arrival.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { proofIn, twinhookPayload } from "../github/deployments.ts";
+import { isGone } from "../github/github-error.ts";
 import { type Octokit, ownerAndName } from "../github/repository-access.ts";
 import { readRun } from "../github/requested-run.ts";
 import type { DeliveryRow } from "../store/schema.ts";
@@ -62,7 +63,7 @@ async function readLeft(octokit: Octokit, { guid, repository }: DeliveryRow, sig
     const createdAt = Date.parse(data.created_at);
     return { id, guid: leftGuid(id), repository, request, proof: proofIn(data.payload), createdAt };
   } catch (error) {
-    if ((error as { status?: number }).status === 404) return null;
+    if (isGone(error)) return null;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { ZodError } from "zod";
 import type { TargetConfig } from "../config/schema.ts";
+import { isGone } from "../github/github-error.ts";
 import { type Octokit, ownerAndName } from "../github/repository-access.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 import { type CompletedRun, completedRun } from "./unrecorded-runs.ts";
@@ -101,7 +102,7 @@ async function readRun(octokit: Octokit, repository: string, id: number, signal:
     });
     return data;
   } catch (error) {
-    if ((error as { status?: number }).status === 404) return null;
+    if (isGone(error)) return null;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import type { Acceptor } from "../accept/acceptor.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { writtenDuration } from "../config/settings-of.ts";
-import { classifyGitHubError } from "../github/github-error.ts";
+import { type ClassifiedError, classifyGitHubError } from "../github/github-error.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { describeGap, describeWait, firstUnresolved } from "../queue/barrier.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
@@ -258,7 +258,7 @@ export class RunGaps {
       const failure = classifyGitHubError(error, clock.now());
       if (failure.kind === "refused") access.forget(repository);
       const restMs = failure.kind === "rate_limited" ? failure.delayMs : 0;
-      const cause = causeOf(error, failure.kind);
+      const cause = causeOf(error, failure);
       return { completed: [], isResolved: () => false, cause, failed: true, restMs };
     }
   }
@@ -363,10 +363,11 @@ function lowest({ missing, sure, number }: FoundGap): number {
   return sure ? (missing[0]?.[0] ?? number) : number;
 }
 
-function causeOf(error: unknown, kind: "rate_limited" | "transient" | "refused"): string {
+function causeOf(error: unknown, failure: ClassifiedError): string {
   const { status, response } = error as { status?: number; response?: unknown };
-  if (kind === "rate_limited") return "GitHub allows no more calls for now";
-  if (kind === "refused") return `GitHub refuses to show the runs (${status})`;
+  if (failure.kind === "rate_limited") return "GitHub allows no more calls for now";
+  if (failure.kind === "refused")
+    return `GitHub refuses to show the runs (${status}${failure.suspended ? `: ${failure.remedy}` : ""})`;
   return response === undefined ? "GitHub does not answer" : `GitHub answers with ${status}`;
 }
 

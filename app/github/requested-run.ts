@@ -1,6 +1,7 @@
 import type { ParsedRequest } from "../accept/deployment-request.ts";
 import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { isGone } from "./github-error.ts";
 import { callLimit, type Octokit, ownerAndName } from "./repository-access.ts";
 
 /** What GitHub says of the run that a request names: it may be deployed, why not, or that it has not ended yet. */
@@ -42,7 +43,7 @@ export async function readRun(
     );
     return data;
   } catch (error) {
-    if ((error as { status?: number }).status === 404) return null;
+    if (isGone(error)) return null;
     throw error;
   }
 }

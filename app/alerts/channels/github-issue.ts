@@ -69,7 +69,10 @@ export function sendToIssues(access: RepositoryAccess, repository: string) {
       const { status } = error as { status?: number };
       if (failure.kind === "rate_limited")
         throw new SendError("GitHub asks to wait", { retryAfterMs: failure.delayMs });
-      if (failure.kind === "refused") access.forget(repository);
+      if (failure.kind === "refused") {
+        access.forget(repository);
+        if (failure.suspended) throw new SendError(`GitHub answered 403; ${failure.remedy}`);
+      }
       throw new SendError(
         status === undefined
           ? "GitHub cannot be reached"

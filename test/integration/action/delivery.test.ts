@@ -4,6 +4,7 @@ import { runAction } from "../../helpers/action/run-action.ts";
 import {
   acceptsSilently,
   answers,
+  BY_INSTANCE,
   blackHole,
   cutsOff,
   DeploymentStore,
@@ -95,7 +96,7 @@ describe.concurrent("a primary that fails", () => {
       /it redirects to http:\/\/127\.0\.0\.1:\d+\/elsewhere/,
     ],
     ["redirects to nowhere", answers(302, ""), /it redirects/],
-    ["answers with a page", answers(200, "<html>welcome</html>"), /the answer is not JSON/],
+    ["answers with a page", answers(200, "<html>welcome</html>"), /answered 200, but not by an instance/],
     ["answers with another document", answers(200, { ok: true }), /the answer is not a deployment/],
     [
       "answers about another run",
@@ -202,7 +203,7 @@ describe.concurrent("when every route is exhausted", () => {
   });
 
   test("nothing is tried again once all refused for good", async () => {
-    const primary = await endpoint([answers(401)]);
+    const primary = await endpoint([answers(403)]);
     const step = await runAction(stepInputs([primary.url]));
     expect(step).toMatchObject({ exitCode: 1, outputs: { attempts: "1" } });
     expect(step.summary).toContain("refused it for good");
@@ -264,7 +265,7 @@ describe.concurrent("what an endpoint sends", () => {
   const EVIL = "::set-output name=verified::false\n::error::owned\n##[add-mask]x\u001b[31m\u202e <img src=x>";
 
   test("executes nothing in the log and becomes no markup in the summary", async () => {
-    const primary = await endpoint([answers(500, EVIL)]);
+    const primary = await endpoint([answers(500, EVIL, BY_INSTANCE)]);
     const store = new DeploymentStore();
     store.script = ["queued", "failed"];
     store.override = { reason: EVIL, log_tail: EVIL, accepted_by: EVIL, superseded_by: EVIL };
@@ -289,7 +290,7 @@ describe.concurrent("what an endpoint sends", () => {
     const primary = await endpoint([
       ({ response }) =>
         void response
-          .writeHead(400)
+          .writeHead(400, BY_INSTANCE)
           .end(`you sent ${"x".repeat(480)}${TEST_SECRET}${"x".repeat(1_445)}${TEST_SECRET.slice(6)}`),
     ]);
     const step = await runAction(stepInputs([primary.url]));

@@ -230,6 +230,32 @@ describe.concurrent("GitHub's answers", () => {
     expect(result.summary).toContain("and it could not be left at GitHub");
   });
 
+  test("a limit that names no time is told as a limit, and not as a missing permission", async () => {
+    const { github, inputs, env } = await scene();
+    github.faults.add({ kind: "secondary-rate-limit", retryAfterS: "unsaid" });
+    const result = await runAction(inputs([refusingUrl()], { timeout: "30s" }), env);
+    expect(result).toMatchObject({ exitCode: 1, outputs: { verified: "false" } });
+    expect(result.summary).toContain("answered 403, the rate limit is used up");
+    expect(decoded(result.summary)).not.toContain("deployments: write");
+  });
+
+  test("a suspension is told as one", async () => {
+    const { github, inputs, env } = await scene();
+    github.faults.add({ kind: "status", status: 403, message: "This installation has been suspended" });
+    const result = await runAction(inputs([refusingUrl()]), env);
+    expect(result.exitCode).toBe(1);
+    expect(result.summary).toContain("End the suspension");
+    expect(decoded(result.summary)).not.toContain("deployments: write");
+  });
+
+  test.each([403, 404])("a page that a proxy answers with %i once is asked past", async (status) => {
+    const { github, inputs, env } = await scene();
+    github.faults.add({ kind: "page", status }, { times: 1 });
+    const step = await startAction(inputs([refusingUrl()]), env);
+    await writeAsApp(github, await leftAt(github), "running", { logUrl: LOG_URL });
+    expect(await step.result).toMatchObject({ exitCode: 0, outputs: { route: "github" } });
+  });
+
   test.each(["auto", "never"])(
     "under github-route: %s without a token, GitHub is not asked",
     async (route) => {
