@@ -108,7 +108,7 @@ export async function startInstance(options: {
   const app = newApp(secret);
   const apps = previous ? ([app, newApp(previous)] as const) : ([app] as const);
   const webhook = new WebhookConfigClient(app, secret);
-  const deliveries = new DeliveryLogClient(app, clock, budget);
+  const deliveries = new DeliveryLogClient({ app, clock, budget, log });
   const stopping = new AbortController();
   const { timed } = await watchTargets({
     ...{ store, targets, clock, signal: stopping.signal },

@@ -1,5 +1,6 @@
 import { ZodError } from "zod";
 import type { Arrival } from "../accept/arrival.ts";
+import { problemsOf } from "../accept/problems-of.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { DeliveryLogClient, LoggedDelivery } from "../github/delivery-log.ts";
@@ -130,7 +131,7 @@ export class CatchUp implements Look {
       progress.startedAt ??= at;
       await this.#o.health.report(rows, at);
       for (const row of rows) if (isWanted(row, progress)) progress.rows.set(row.guid, row);
-      const oldest = rows.at(-1)?.deliveredAt ?? 0;
+      const oldest = rows.at(-1)?.deliveredAt ?? Number.POSITIVE_INFINITY;
       progress.listed = next === null || next === progress.cursor || oldest < progress.since;
       progress.cursor = next;
     }
@@ -159,11 +160,13 @@ export class CatchUp implements Look {
         else rows.delete(guid);
         continue;
       }
-      // Only what GitHub itself answers counts: without an answer, it is away.
+      // Only GitHub's answer about this delivery counts. Without an answer GitHub is away; limits and rights concern all.
       const { status = 0, response } = result.reason as { status?: number; response?: unknown };
-      if (response === undefined || status < 500) continue;
+      if (response === undefined || [401, 403, 429].includes(status)) continue;
       failures.set(guid, (failures.get(guid) ?? 0) + 1);
-      if (failures.get(guid) === TRIES) rows.delete(guid);
+      if (failures.get(guid) !== TRIES) continue;
+      rows.delete(guid);
+      this.#o.deliveries.passOver(result.item, (result.reason as Error).message);
     }
     signal.throwIfAborted();
     const failure = failureOf(fetched);
@@ -212,7 +215,8 @@ export class CatchUp implements Look {
     } catch (error) {
       if ((error as { status?: number }).status === 404) return null;
       if (!(error instanceof ZodError)) throw error;
-      const ignored = "the payload in GitHub's log is not that of a workflow_run event";
+      const where = problemsOf(error, "the payload");
+      const ignored = `the payload in GitHub's log is not that of a workflow_run event: ${where}`;
       return { ...common, action: row.action, facts: null, repository: "", targets: [], ignored };
     }
   }
