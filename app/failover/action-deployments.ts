@@ -141,9 +141,9 @@ export class ActionDeployments implements Look {
     return {
       arrivals: found,
       failure,
-      done: async (results) => {
+      done: async (counts) => {
         await this.#scan.done(due, seen, begun);
-        if (failure === undefined) await recordLook(lease, PARKED_SCAN, by, results);
+        if (failure === undefined) await recordLook(lease, PARKED_SCAN, by, counts);
         const listed = new Set(left.map(({ guid }) => guid));
         const known = new Set([...this.#lists.values()].flatMap((list) => list.left.map(({ guid }) => guid)));
         for (const guid of this.#answered) if (!known.has(guid)) this.#answered.delete(guid);

@@ -99,8 +99,8 @@ export class CatchUp implements Look {
     await this.#fetchMissing(progress, signal);
     return {
       arrivals: [...progress.arrivals.values()],
-      done: async (results) => {
-        await recordLook(this.#o.lease, LOOK_NAME, progress.startedAt ?? progress.since, results);
+      done: async (counts) => {
+        await recordLook(this.#o.lease, LOOK_NAME, progress.startedAt ?? progress.since, counts);
         this.#progress = undefined;
       },
     };

@@ -109,10 +109,10 @@ export class Reconcile implements Look {
     return {
       arrivals: found,
       failure,
-      done: async (results) => {
+      done: async (counts) => {
         await this.#scan.done(due, seen, begun);
         for (const place of lookedLate) place.lateDueAt = monotonic + LATE_EVERY_MS;
-        await recordLook(lease, "reconcile", begun, results);
+        await recordLook(lease, "reconcile", begun, counts);
       },
     };
   }
