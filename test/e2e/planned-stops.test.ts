@@ -1,9 +1,7 @@
-import { describe, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Receivers } from "../helpers/alerts/receivers.ts";
 import type { InProcessInstance } from "../helpers/in-process-instance.ts";
 import { setFailoverScene } from "./failover-scene.ts";
-
-vi.setConfig({ maxConcurrency: 2 });
 
 async function setup() {
   const receivers = await Receivers.start();
@@ -16,8 +14,8 @@ async function setup() {
   return { scene, receivers, primary, backup };
 }
 
-describe.concurrent("a planned stop", () => {
-  it("of the active instance is a switchover: one quiet line, and no alert", async ({ expect }) => {
+describe("a planned stop", () => {
+  it("of the active instance is a switchover: one quiet line, and no alert", async () => {
     const { scene, receivers, primary, backup } = await setup();
     const stopped = primary.kill();
     const { last_failover } = await scene.until(
@@ -40,7 +38,7 @@ describe.concurrent("a planned stop", () => {
     expect(warned.filter(({ msg }) => msg?.includes("primary"))).toEqual([]);
   });
 
-  it("of all instances hands nothing over, and misses nobody", async ({ expect }) => {
+  it("of all instances hands nothing over, and misses nobody", async () => {
     const { scene, primary, backup } = await setup();
     const before = scene.patches.length;
     await Promise.all([primary.stopWithAll(), backup.stopWithAll()]);
