@@ -11,7 +11,7 @@ import { ConfigError } from "./config/problem.ts";
 import type { Instance } from "./instance.ts";
 import { createLog } from "./log.ts";
 import { keepFilesPrivate } from "./run/private-files.ts";
-import type { FromSupervisor } from "./supervisor-message.ts";
+import type { FromSupervisor } from "./start.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `Usage: node app/main.ts [--instance NAME] [--check] [--help] [--version]

@@ -9,7 +9,6 @@ import { type Config, configWarnings } from "./config/load.ts";
 import type { InstanceConfig } from "./config/schema.ts";
 import { untilFrozen } from "./liveness.ts";
 import { identify, isStopped } from "./run/process-identity.ts";
-import type { FromSupervisor } from "./supervisor-message.ts";
 
 /** The pause before an instance that died is started again: doubled each time, up to the limit. */
 const FIRST_PAUSE_MS = 250;
@@ -32,6 +31,13 @@ const STOP_LIMIT_MS = 25_000;
 const HEARD_LIMIT_MS = 2_000;
 /** The exit code of an instance that cannot use its configuration, see main.ts. */
 const UNUSABLE = 78;
+
+/** What the process that starts all instances of a host tells each of them. */
+export type FromSupervisor =
+  /** All of them are being stopped, so that none takes another's place. */
+  | { type: "stop_all" }
+  /** The process of another one has ended, and why. */
+  | { type: "ended"; instance: string; reason: string };
 
 /**
  * Starts every instance of this host as a process of its own; starts one that dies again, for ever, and ends one

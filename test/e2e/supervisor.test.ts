@@ -113,7 +113,7 @@ describe("npm start", () => {
     expect([first.primary, first.backup].map(isRunning)).toEqual([false, false]);
     // Nobody takes the place of one that stops, since all stop.
     expect(urlChanges()).toHaveLength(before);
-    expect(first.supervisor.output).not.toMatch(/switchover|no endpoint is up/);
+    expect(first.supervisor.output).not.toContain("switchover");
     expect(host.trace().map(({ what }) => what)).toEqual(["start"]);
     expect(host.busyRunners()).toHaveLength(1);
     writeFileSync(join(host.siteDirectory, "go-on"), "");

@@ -10,7 +10,7 @@ import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { newStore } from "../../helpers/stores.ts";
 
 const ECHO_GUID = "00000000-0000-4000-8000-000000000001";
-const ADMIN_TOKEN = "the admin's token of this test";
+const ADMIN_TOKEN = "admin-token-of-this-test";
 
 /** A store with the delivery of a run, a request that an Action left, and GitHub's event of a Deployment. */
 async function setup() {
