@@ -58,8 +58,8 @@ describe("a planned stop", () => {
     await Promise.all(instances.map((instance) => instance.stopWithAll()));
     expect(scene.patches).toHaveLength(before);
     const texts = logged().map(({ msg }) => msg);
-    expect(texts.filter((msg) => /switchover|failover|no endpoint is up|handed over/.test(msg ?? ""))).toEqual(
-      [],
-    );
+    expect(
+      texts.filter((msg) => /switchover|failover|no endpoint is up|handed over/.test(msg ?? "")),
+    ).toEqual([]);
   });
 });
