@@ -100,7 +100,7 @@ describe("the catch-up", () => {
     const [last] = await scene.completeRuns(1);
     spoil(strange, { guid: null });
     github.faults.add({ kind: "status", status: 404 }, { route: "GET /repos/*/runs" });
-    const { looks } = await look(scene);
+    const looks = await look(scene);
     void looks.catchUp();
     await clock.asleep();
     expect((await scene.deployments()).map(({ run_id }) => run_id)).toEqual([first, last]);
