@@ -1,6 +1,7 @@
 /** The command line: one instance (`--instance NAME`), all of this host's (no argument), or a check (`--check`). */
 import { enableCompileCache, flushCompileCache } from "node:module";
 import { parseArgs } from "node:util";
+import { counted } from "../shared/counted.ts";
 import { systemClock } from "./clock.ts";
 import { compileCache } from "./config/compile-cache.ts";
 import { addEnvFile, ENV_FILE } from "./config/env-file.ts";
@@ -10,6 +11,7 @@ import { ConfigError } from "./config/problem.ts";
 import type { Instance } from "./instance.ts";
 import { createLog } from "./log.ts";
 import { keepFilesPrivate } from "./run/private-files.ts";
+import type { FromSupervisor } from "./start.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `Usage: node app/main.ts [--instance NAME] [--check] [--help] [--version]
@@ -53,7 +55,9 @@ async function main(): Promise<void> {
   if (values.check) {
     for (const warning of configWarnings(config)) console.log(`warning: ${warning}`);
     const { instances, targets } = config;
-    return console.log(`${config.file} is right: ${instances.length} instances, ${targets.length} targets`);
+    return console.log(
+      `${config.file} is right: ${counted(instances.length, "instance")}, ${counted(targets.length, "target")}`,
+    );
   }
 
   const log = createLog(config.environment.logLevel, name ?? null);
@@ -80,7 +84,7 @@ async function main(): Promise<void> {
     log.info({ signal }, "shutting down");
     // Before it listens it has accepted nothing.
     if (!instance) process.exit(signal === "disconnect" ? 1 : 0);
-    instance.stop().then(
+    instance.stop({ all: signal === "stop of all" }).then(
       () => process.exit(0),
       (error) => {
         log.error({ err: error }, "shutting down failed");
@@ -89,6 +93,10 @@ async function main(): Promise<void> {
     );
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
+  process.on("message", (message: FromSupervisor) => {
+    if (message.type === "stop_all") stop("stop of all");
+    else if (message.type === "ended") instance?.peerEnded(message.instance, message.reason);
+  });
   // The supervisor went without a word, perhaps before this was loaded: its instances must not stay behind unwatched.
   process.on("disconnect", () => stop("disconnect"));
   if (process.connected === false) stop("disconnect");

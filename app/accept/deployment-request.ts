@@ -3,6 +3,7 @@ import type { DeploymentRequest } from "../../shared/deployment-request.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
+import { problemsOf } from "./problems-of.ts";
 
 const text = (max: number) =>
   z
@@ -23,7 +24,8 @@ export const requestByAction = z.object({
   sha: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, { message: "a full commit sha in lower case" }),
   ref: text(300),
   workflow: text(300),
-  actor: text(100).optional(),
+  // Only shown: whatever it looks like, the request counts.
+  actor: text(100).optional().catch(undefined),
   payload: z.unknown().optional(),
   dry_run: z.boolean().optional(),
 });
@@ -53,12 +55,7 @@ export function parseDeploymentRequest(
   { admin }: { admin: boolean },
 ): { request: ParsedRequest } | { problem: string } {
   const result = (admin ? requestByAdmin : requestByAction).safeParse(body);
-  if (!result.success)
-    return {
-      problem: result.error.issues
-        .map(({ path, message }) => `${path.join(".") || "the body"}: ${message}`)
-        .join("; "),
-    };
+  if (!result.success) return { problem: problemsOf(result.error, "the body") };
   const request = result.data as ParsedRequest;
   if (request.payload !== undefined && jsonOf(request.payload) === null)
     return { problem: "payload: nested too deeply" };

@@ -97,6 +97,11 @@ export class HealthChecker {
     this.#changed(name);
   }
 
+  /** An endpoint's instance is not heard any more. */
+  lost(name: string): void {
+    this.#windows.get(name)?.lost();
+  }
+
   /** Whether an endpoint has said that it is shutting down. */
   isLeaving(name: string): boolean {
     return this.#windows.get(name)?.isLeaving ?? false;

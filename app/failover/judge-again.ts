@@ -1,10 +1,9 @@
 import type { Arrival } from "../accept/arrival.ts";
-import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { proofIn, twinhookPayload } from "../github/deployments.ts";
 import { isGone } from "../github/github-error.ts";
 import { type Octokit, ownerAndName } from "../github/repository-access.ts";
-import { readRun } from "../github/requested-run.ts";
+import { judgeRun, readRun } from "../github/requested-run.ts";
 import type { DeliveryRow } from "../store/schema.ts";
 import { type JudgeProof, judgeLeftDeployment, leftGuid } from "./left-deployment.ts";
 
@@ -44,9 +43,11 @@ export async function judgeAgain(
     signal,
   );
   if (run?.status !== "completed") return null;
-  const completed = { action: "completed", workflow_run: run, repository: run.repository };
-  const judged = judgeWorkflowRun(parseWorkflowRun(completed), targets);
-  return { ...judged, source, guid, event, payload: null, viaRunAttempt: null };
+  const judged = judgeRun(run, targets);
+  const common = { source, guid, event, payload: null, viaRunAttempt: null };
+  if (!("unreadable" in judged)) return { ...common, ...judged };
+  const { action } = delivery;
+  return { ...common, action, repository, facts: null, targets: [], ignored: judged.unreadable };
 }
 
 async function readLeft(octokit: Octokit, { guid, repository }: DeliveryRow, signal: AbortSignal) {

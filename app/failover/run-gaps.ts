@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { writtenDuration } from "../config/settings-of.ts";
 import { type ClassifiedError, classifyGitHubError } from "../github/github-error.ts";
+import { ItemReader } from "../github/item-reader.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { describeGap, describeWait, firstUnresolved } from "../queue/barrier.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
@@ -87,6 +88,7 @@ interface Place {
  */
 export class RunGaps {
   #o: RunGapsOptions;
+  #items: ItemReader;
   #places = new Map<string, Place>();
   /** Since when each deployment waits, as far as this process knows (ms, monotonic). */
   #since = new Map<string, number>();
@@ -101,6 +103,7 @@ export class RunGaps {
 
   constructor(options: RunGapsOptions) {
     this.#o = options;
+    this.#items = new ItemReader(options.log);
   }
 
   start(): void {
@@ -250,8 +253,7 @@ export class RunGaps {
           from: Math.min(...all.map(({ gap }) => lowest(gap))),
           isWanted: (run) => waiting.some((target) => wants(target, run)),
         },
-        targets,
-        signal,
+        { targets, items: this.#items, signal },
       );
       return { ...NOTHING_MISSING, completed, isResolved: isShown };
     } catch (error) {

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Arrival } from "../accept/arrival.ts";
 import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
@@ -8,16 +9,16 @@ import type { Store } from "../store/store.ts";
 /** A run that has ended, as GitHub lists it, judged as its event would have been. */
 export type CompletedRun = JudgedRun & { completedAt: number };
 
+const listedRun = z.object({ updated_at: z.iso.datetime({ offset: true }), repository: z.unknown() });
+
 /**
  * Judges a completed run of a list of GitHub's.
  * @throws {z.ZodError} when it is not of the shape of a run.
  */
-export function completedRun(
-  run: { updated_at: string; repository: unknown },
-  targets: readonly TargetConfig[],
-): CompletedRun {
-  const event = { action: "completed", workflow_run: run, repository: run.repository };
-  return { ...judgeWorkflowRun(parseWorkflowRun(event), targets), completedAt: Date.parse(run.updated_at) };
+export function completedRun(run: unknown, targets: readonly TargetConfig[]): CompletedRun {
+  const { updated_at, repository } = listedRun.parse(run);
+  const event = { action: "completed", workflow_run: run, repository };
+  return { ...judgeWorkflowRun(parseWorkflowRun(event), targets), completedAt: Date.parse(updated_at) };
 }
 
 /**

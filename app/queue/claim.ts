@@ -7,6 +7,7 @@ import { describeGap, describeWait } from "./barrier.ts";
 import { findGap, numberOf } from "./earlier-runs.ts";
 import { DEPLOYMENT_LEASE_MS } from "./lease.ts";
 import { compareOrder, type Order } from "./order.ts";
+import { noteOnDeliveries } from "./superseded-deliveries.ts";
 
 export type DeploymentRecord = Selectable<DeploymentRow>;
 
@@ -224,8 +225,9 @@ async function supersede(
       .set(superseded)
       .where("id", "in", slice)
       .where("status", "=", "queued")
-      .returning("id")
+      .returning(["id", "accepted_at"])
       .execute();
+    await noteOnDeliveries(trx, changed, superseded.reason);
     await announce(
       trx,
       store,

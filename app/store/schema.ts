@@ -216,7 +216,7 @@ export interface LookRow {
   name: string;
   /** When the look began that was completed last; null before the first. */
   completed_at: number | null;
-  /** What was found missing, and what of it was accepted, since the store was made. */
+  /** What was found missing, and what of it no newer run overtook, since the store was made. */
   found: number;
   accepted: number;
 }

@@ -156,7 +156,7 @@ function numbers({ verification, looks, webhook, pending }: Overview): Markup {
         : html`${
             found === 0
               ? "nothing had failed to arrive"
-              : html`<a href="/deliveries?source=catch_up">${found} found</a> that had not arrived, ${accepted} of them accepted`
+              : html`<a href="/deliveries?source=catch_up">${found} found</a> that had not arrived: ${accepted} deployed, ${found - accepted} overtaken by newer runs`
           }; last look ${moment(lookedAt)}`
     }</dd>
     <dt>Webhook at GitHub</dt><dd>${

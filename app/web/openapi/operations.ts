@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DEPLOYMENT_STATUSES, WAIT_FOR } from "../../../shared/deployment.ts";
 import { DELIVERY_OUTCOMES } from "../../store/schema.ts";
+import { ECHOES } from "../list-deliveries.ts";
 import { DEFAULT_PER_PAGE, MAX_PER_PAGE, MAX_WAIT_S } from "../list-query.ts";
 import type { AnswerName, RequestName } from "./schemas.ts";
 
@@ -118,6 +119,11 @@ export const OPERATIONS: readonly Operation[] = [
       guid: z.string(),
       event: z.string(),
       outcome: z.enum(DELIVERY_OUTCOMES),
+      echoes: z
+        .enum(ECHOES)
+        .describe(
+          "GitHub's `deployment` events, most of them echoes of the App's own; hidden unless a guid or an event is asked for",
+        ),
     }),
     answers: { 200: "DeliveryList" },
     problems: [400, 401],
