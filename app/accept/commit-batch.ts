@@ -10,6 +10,7 @@ import type { Accepted } from "./accepted.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
 import { KnownRecords } from "./known-records.ts";
 import { type AcceptedBy, deliveryRow, deploymentRow } from "./new-rows.ts";
+import { whySetAside } from "./run-source.ts";
 
 type NewDeployment = ReturnType<typeof deploymentRow>;
 type ExistingDeployment = Insertable<DeploymentRow> & { id: string };
@@ -108,7 +109,16 @@ class Batch {
       }
       return;
     }
-    const succeededBefore = this.#known.hasSucceeded(target, facts.runId);
+    const { source } = arrival;
+    const setAside = whySetAside(
+      { source, attempt: facts.runAttempt },
+      this.#known.firstSource(target, facts),
+    );
+    if (setAside !== null) {
+      if (result.outcome === "ignored") result.reason = setAside;
+      return;
+    }
+    const succeededBefore = this.#known.hasSucceeded(target, facts);
     const row = deploymentRow(arrival, named, { mark, succeededBefore }, this.#by);
     this.#deployments.push(row);
     this.#known.addDeployment(target, facts, row);

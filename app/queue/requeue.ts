@@ -1,6 +1,6 @@
 import type { StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
-import { compareOrder, type Mark } from "./order.ts";
+import { compareOrder, isRollback, type Mark } from "./order.ts";
 
 /**
  * Puts a failed or cancelled deployment back into the queue with its next attempt, unless a newer run has been
@@ -37,7 +37,7 @@ export async function requeue(
             status: "queued",
             attempt: row.attempt + 1,
             exit_code: null,
-            reason: null,
+            reason: isRollback(row) ? row.order_note : null,
             run_by: null,
             started_at: null,
             finished_at: null,
