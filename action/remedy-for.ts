@@ -24,7 +24,7 @@ export function remedyForStatus(
     case 410:
       return "Check that the endpoint's URL leads to Twinhook: something else answers there.";
     case 409:
-      return "This run attempt was already requested with another sha: start a new run instead, or leave the input `sha` out.";
+      return "This run attempt is on record with another commit, ref or payload (see the answer): give each step a target of its own, or ask once, in one step. After an event that came first, ask in the workflow that the target names.";
     case 413:
       return "Make the input `payload` smaller, or raise the body limit of the proxy in front of the instance.";
     case 422:

@@ -48,8 +48,18 @@ export class KnownRecords {
     return known;
   }
 
-  /** The delivery of the same event; a request is none, and never known. */
-  delivery({ guid, facts }: Arrival): DeliveryRow | undefined {
+  /** The delivery of the same event; a request is none, and never known. Another attempt is another event. */
+  delivery(arrival: Arrival): DeliveryRow | undefined {
+    const row = this.#sameGuid(arrival);
+    return row?.run_attempt === (arrival.facts?.runAttempt ?? null) ? row : undefined;
+  }
+
+  /** The GUID under which an arrival is put on record; null where another attempt of its run has it. */
+  freeGuid(arrival: Arrival): string | null {
+    return this.#sameGuid(arrival) && !this.delivery(arrival) ? null : arrival.guid;
+  }
+
+  #sameGuid({ guid, facts }: Arrival): DeliveryRow | undefined {
     return guid === null ? undefined : this.#deliveries.get(deliveryKey(facts?.runId ?? null, guid));
   }
 
