@@ -6,6 +6,7 @@ import type { Deployment } from "../../../shared/deployment.ts";
 import { DEPLOYMENTS_PATH } from "../../../shared/deployment-request.ts";
 import { awayGitHub } from "../../helpers/away-github.ts";
 import { ADMIN_TOKEN, DELIVERY_SECRET, TestHost } from "../../helpers/test-host.ts";
+import { Visitor } from "../../helpers/visitor.ts";
 
 const PAYLOAD = '{ "id": 9007199254740993, "huge": 1e400,\n  "price": 1.10, "10": "é\\u00e9", "2": null }';
 let host: TestHost;
@@ -34,10 +35,9 @@ it("the command finds the payload letter by letter, and its page shows every dig
   const { id } = (await (await post(PAYLOAD, 40_000_001)).json()) as Deployment;
   await host.deployment("primary", id, ({ status }) => status === "succeeded");
   expect(readFileSync(join(host.siteDirectory, "seen"), "utf8")).toBe(PAYLOAD);
-  const page = await fetch(host.url("primary", `/deployments/${id}`), {
-    headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
-  });
-  const text = await page.text();
+  const visitor = new Visitor(host.url("primary"));
+  await visitor.signInWithToken(ADMIN_TOKEN);
+  const text = await (await visitor.get(`/deployments/${id}`)).text();
   for (const number of ["9007199254740993", "1e400", "1.10"]) expect(text).toContain(number);
 });
 
