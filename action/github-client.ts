@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { canonicalJson } from "../shared/canonical-json.ts";
 import type { RequestProof } from "../shared/deployment-request.ts";
 import { isSaidByGitHub } from "../shared/github-failure.ts";
+import { canonicalJson } from "../shared/json-text.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { type GitHubDeployment, readPayload } from "./github-answers.ts";
@@ -142,12 +142,14 @@ export class GitHubClient implements Client {
   }
 }
 
-/** Whether an Action's request in a payload is this one: the same key, asked for by the same attempt. */
+/** Whether an Action's request in a payload is this one: the same key and payload, asked for by the same attempt. */
 function isOurRequest(payload: Record<string, unknown>, request: ActionRequest): boolean {
   const via = readPayload(payload.via);
   return (
     payload.id === undefined &&
     payload.target === request.target &&
+    payload.ref === request.ref &&
+    payload.payload_text === request.payload_text &&
     isSameRun(payload, request) &&
     isSameRun(via, request.via)
   );

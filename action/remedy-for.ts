@@ -22,7 +22,7 @@ export function remedyForStatus(
     case 404:
       return `Add a target for repository \`${request.repository}\` and environment \`${request.environment}\`${request.target === undefined ? "" : ` named \`${request.target}\``} to twinhook.yml, or correct the inputs \`environment\` and \`target\`; check also the path of the endpoint's URL.`;
     case 409:
-      return "This run attempt was already requested with another sha: start a new run instead, or leave the input `sha` out.";
+      return "This run attempt is on record with another commit, ref or payload (see the answer): give each step a target of its own, or ask once, in one step. After an event that came first, ask in the workflow that the target names.";
     case 413:
       return "Make the input `payload` smaller.";
     case 422:

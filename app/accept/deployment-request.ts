@@ -1,8 +1,10 @@
 import { z } from "zod";
 import type { DeploymentRequest } from "../../shared/deployment-request.ts";
+import { memberText, stringifyExact } from "../../shared/json-text.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
+import { canonicalPayload } from "./fingerprint.ts";
 import { problemsOf } from "./problems-of.ts";
 
 const text = (max: number) =>
@@ -39,10 +41,10 @@ export const requestByAdmin = requestByAction.partial({
   workflow: true,
 });
 
-/** A request whose shape is right; an admin's may name the commit alone. */
+/** A request whose shape is right, its payload as text; an admin's may name the commit alone. */
 export type ParsedRequest = Omit<
   DeploymentRequest,
-  "environment" | "run_id" | "run_attempt" | "ref" | "workflow"
+  "payload" | "environment" | "run_id" | "run_attempt" | "ref" | "workflow"
 > &
   Partial<Pick<DeploymentRequest, "environment" | "run_id" | "run_attempt" | "ref" | "workflow">>;
 
@@ -54,20 +56,38 @@ export function parseDeploymentRequest(
   body: unknown,
   { admin }: { admin: boolean },
 ): { request: ParsedRequest } | { problem: string } {
-  const result = (admin ? requestByAdmin : requestByAction).safeParse(body);
+  const shape = (admin ? requestByAdmin : requestByAction).extend({ payload_text: z.string().optional() });
+  const result = shape.safeParse(body);
   if (!result.success) return { problem: problemsOf(result.error, "the body") };
-  const request = result.data as ParsedRequest;
-  if (request.payload !== undefined && jsonOf(request.payload) === null)
-    return { problem: "payload: nested too deeply" };
+  const { payload, ...data } = result.data;
+  const request = data as ParsedRequest;
+  try {
+    if (payload !== undefined) request.payload_text ??= stringifyExact(payload);
+    canonicalPayload(request.payload_text ?? null);
+  } catch (error) {
+    if (error instanceof RangeError) return { problem: "payload: nested too deeply" };
+    if (error instanceof SyntaxError) return { problem: "payload_text: not JSON" };
+    throw error;
+  }
   if ((request.run_id === undefined) !== (request.run_attempt === undefined))
     return { problem: "run_id and run_attempt: either both or none" };
   return { request };
 }
 
+/**
+ * Reads the body that an endpoint got, with the text of the payload beside the payload.
+ * @throws {SyntaxError} when it is not JSON.
+ */
+export function readRequestBody(text: string): unknown {
+  const body: unknown = JSON.parse(text);
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  return { ...body, payload_text: memberText(text, "payload") };
+}
+
 /** The value as JSON; null where it is nested more deeply than can be written. */
 export function jsonOf(value: unknown): string | null {
   try {
-    return JSON.stringify(value);
+    return stringifyExact(value);
   } catch (error) {
     if (error instanceof RangeError) return null;
     throw error;
@@ -145,7 +165,7 @@ export function requestArrival(
     repository: repositoryKey(target.repository),
     targets: [target],
     ignored: null,
-    payload: request.payload === undefined ? null : JSON.stringify(request.payload),
+    payload: request.payload_text ?? null,
     viaRunAttempt: request.via?.run_attempt ?? (admin ? null : (request.run_attempt ?? null)),
   };
 }

@@ -159,6 +159,22 @@ const WRITERS: Writers = {
     };
   },
 
+  rollback: async ({ deploymentId, runId, insteadOf }, { subject }, { store, pageUrl }) => {
+    const row = await store.read
+      .selectFrom("deployments")
+      .select(["repository", "target", "environment", "sha", "run_attempt"])
+      .where("id", "=", deploymentId)
+      .executeTakeFirst();
+    const what = row ? `${row.target} of ${row.repository}` : subject;
+    return {
+      title: `Rolled back: ${what}`,
+      cause: `A re-run of run ${runId}${row ? ` (attempt ${row.run_attempt})` : ""} was deployed after run ${insteadOf}, the newest.`,
+      effect: `${row?.environment ?? "The environment"} gets an older commit${row ? `, ${row.sha.slice(0, 12)}` : ""}. The next new run is deployed as usual.`,
+      remedy: `If nobody meant to roll back, re-run all jobs of run ${insteadOf} at GitHub.`,
+      url: pageUrl(deploymentId),
+    };
+  },
+
   catch_up: ({ look, found, accepted }) => ({
     title: `${found} ${found === 1 ? "request" : "requests"} had not arrived, and ${found === 1 ? "was" : "were"} found at GitHub`,
     cause: LOOKS[look] ?? "They were found at GitHub.",

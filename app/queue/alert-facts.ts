@@ -12,6 +12,8 @@ export interface AlertFacts {
     cause: "changed" | "not_taken";
   };
   deployment_failed: { deploymentId: string; attempt: number; reason: string | null };
+  /** `insteadOf` is the newest run that was deployed to the target. */
+  rollback: { deploymentId: string; runId: number; insteadOf: number };
   catch_up: { look: string; found: number; accepted: number };
   store_not_writable: { instance: string; reason: string };
   test: { who: string };

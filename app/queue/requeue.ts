@@ -1,6 +1,6 @@
 import type { StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
-import { compareOrder, type Mark } from "./order.ts";
+import { compareOrder, isRollback, type Mark } from "./order.ts";
 import { noteOnDeliveries } from "./superseded-deliveries.ts";
 
 const OVERTAKEN = "a newer run has been deployed already";
@@ -40,7 +40,7 @@ export async function requeue(
             status: "queued",
             attempt: row.attempt + 1,
             exit_code: null,
-            reason: null,
+            reason: isRollback(row) ? row.order_note : null,
             run_by: null,
             started_at: null,
             finished_at: null,

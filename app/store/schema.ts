@@ -139,7 +139,7 @@ export interface DeploymentRow {
   order_gap: string | null;
   /** When GitHub last showed that none of them is to be deployed before it. */
   order_cleared_at: number | null;
-  /** Which earlier runs it began without, because GitHub did not tell of them in time. */
+  /** Which earlier runs it began without, because GitHub did not tell of them in time; or that it is a rollback. */
   order_note: string | null;
 }
 

@@ -83,8 +83,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     if (!arrival)
       throw new HttpProblem(409, "GitHub does not have what it was about any more, or that has not ended");
     const { conflict, outcome, reason } = await acceptor.accept(arrival);
-    if (conflict)
-      throw new HttpProblem(409, `the run attempt is on record as ${conflict.id}, with another commit`);
+    if (conflict) throw new HttpProblem(409, conflict.reason);
     return reason === null ? outcome : `${outcome}: ${reason}`;
   }
 

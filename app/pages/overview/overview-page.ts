@@ -125,7 +125,8 @@ function targetList({ targets }: Overview): Markup {
       ({ repository, name, last }) => html`<li class="row" id="target-${repository}-${name}">
         <div class="row-main">
           <p class="row-title">${last ? html`<a href="/deployments/${last.id}"><bdi>${name}</bdi></a>` : html`<bdi>${name}</bdi>`}</p>
-          <p class="row-meta"><bdi>${repository}</bdi></p>
+          <p class="row-meta"><bdi>${repository}</bdi>
+            ${last?.order_note && html`<span class="reason">${last.order_note}</span>`}</p>
         </div>
         <div class="row-side">${last ? deploymentState(last.status) : html`<span class="muted small">never deployed</span>`}
           ${last && html`<span class="muted small">${moment(last.finished_at ?? last.accepted_at)}</span>`}</div>

@@ -46,7 +46,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "post",
     path: "/api/deployments",
-    summary: "Asks for a deployment: 202 when it is new, 200 when it is known or `dry_run`",
+    summary:
+      "Asks for a deployment: 202 when it is new, 200 when it is known or `dry_run`, 409 when it is known with another commit, ref or payload",
     proofs: CALLERS,
     request: ["DeploymentRequest", "DeploymentRequestByAdmin"],
     answers: { 200: "DeploymentOrDryRun", 202: "Deployment" },

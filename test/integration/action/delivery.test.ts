@@ -70,6 +70,24 @@ describe.concurrent("a healthy primary", () => {
     expect(post?.headers["content-type"]).toBe("application/json");
     expect(JSON.parse(post?.body ?? "")).toEqual({ ...REQUEST, target: "web", payload: { note: "ü" } });
   });
+
+  test("gets the payload letter by letter", async () => {
+    const primary = await endpoint([works]);
+    const payload = '{ "id": 9007199254740993, "huge": 1e400 }';
+    await runAction(stepInputs([primary.url], { payload }));
+    expect(primary.arrivals[0]?.body).toContain(`"payload":${payload}`);
+  });
+
+  test("that has another payload on record ends the step at once, with what to do", async () => {
+    const refusal = "another payload is on record for this run attempt; name two targets, or ask in one step";
+    const document = JSON.stringify({ status: 409, title: "Conflict", detail: refusal });
+    const refuses = answers(409, document, { "content-type": "application/problem+json" });
+    const [primary, backup] = [await endpoint([refuses]), await endpoint([refuses])];
+    const step = await runAction(stepInputs([primary.url, backup.url], { payload: "{}" }));
+    expect(step).toMatchObject({ exitCode: 1, outputs: { attempts: "2", verified: "false" } });
+    expect(step.summary).toContain(refusal);
+    expect(step.summary).toContain("give each step a target of its own");
+  });
 });
 
 describe.concurrent("a primary that fails", () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { canonicalJson } from "../../../shared/canonical-json.ts";
 import { wasSigned } from "../../../shared/delivery-signature.ts";
 import type { DeploymentRequestPayload } from "../../../shared/deployment-request.ts";
 import { writeElsewhere, writeRefusal } from "../../../shared/github-status.ts";
+import { canonicalJson } from "../../../shared/json-text.ts";
 import { jobAt, leftAt, MAY_DEPLOY, writeAsApp } from "../../helpers/action/github-job.ts";
 import { RUNNER_ENV, runAction, startAction } from "../../helpers/action/run-action.ts";
 import {
@@ -95,6 +95,25 @@ describe.concurrent("when no endpoint takes the request", () => {
     expect(github.requests.some(({ method, path }) => method === "POST" && path.endsWith("/merges"))).toBe(
       false,
     );
+  });
+
+  test("a step of the same run with another payload leaves its own request", async () => {
+    const { github, inputs, env } = await scene();
+    const given = (service: string) =>
+      inputs([refusingUrl()], {
+        "wait-for": "accepted",
+        timeout: "8s",
+        payload: `{ "service": "${service}" }`,
+      });
+    await runAction(given("api"), env);
+    await runAction(given("web"), env);
+    const left = github
+      .deployments("acme/site")
+      .map(({ payload }) => (payload as DeploymentRequestPayload).twinhook);
+    expect(left.map(({ payload_text }) => payload_text).sort()).toEqual([
+      '{ "service": "api" }',
+      '{ "service": "web" }',
+    ]);
   });
 
   test("it is left at GitHub rather than to wait for an endpoint beyond half the time limit", async () => {
