@@ -24,7 +24,9 @@ export function annotations(report: StepReport): Annotation[] {
   if (verdict.kind === "superseded" && success) notice(verdictSentence(report));
 
   const lost = journal.lostRoutes().map(({ endpoint, last, attempts }) => {
-    const detail = last.detail === null ? "" : ` It said: ${cleanLine(last.detail, 200)}`;
+    // A page of something in front says no more than its status does.
+    const said = last.byTheApp === false ? null : last.detail;
+    const detail = said === null ? "" : ` It said: ${cleanLine(said, 200)}`;
     const times = attempts === 1 ? "" : ` (${attempts} times)`;
     return `Lost route ${endpoint.label}${times}: ${last.cause}. ${last.remedy}${detail}`;
   });

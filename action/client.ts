@@ -1,5 +1,5 @@
 import type { WaitFor } from "../shared/deployment.ts";
-import { DEPLOYMENTS_PATH } from "../shared/deployment-request.ts";
+import { DEPLOYMENTS_PATH, requestBody } from "../shared/deployment-request.ts";
 import { NoToken, type Prove } from "./credential.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { type HttpReply, NO_TOKEN, sendOnce } from "./http.ts";
@@ -64,8 +64,8 @@ export function createClient(options: ClientOptions): Client {
       return await sendOnce({ method, url, body, limitMs, signal, headers });
     } catch (error) {
       if (!(error instanceof NoToken)) throw error;
-      const cause = "GitHub gave no OIDC token";
-      return { kind: "none", code: NO_TOKEN, cause, sent: false, detail: error.message } as const;
+      const { message: cause, detail } = error;
+      return { kind: "none", code: NO_TOKEN, cause, sent: false, ...(detail && { detail }) } as const;
     }
   }
 
@@ -76,7 +76,7 @@ export function createClient(options: ClientOptions): Client {
 
   return {
     request: (endpoint) =>
-      call("POST", endpoint, { path: "", body: JSON.stringify(request), limitMs: requestTimeoutMs }),
+      call("POST", endpoint, { path: "", body: requestBody(request), limitMs: requestTimeoutMs }),
     read: (endpoint, { id, waitSeconds, waitFor }) =>
       call("GET", endpoint, {
         path: `/${encodeURIComponent(id)}?wait=${waitSeconds}&for=${waitFor}`,

@@ -1,12 +1,17 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { signDelivery } from "../shared/delivery-signature.ts";
+import { sendOnce } from "./http.ts";
 
 /** What proves who asks: the target's secret, or the job's own OIDC tokens for this audience. */
 export type Credential = { kind: "secret"; secret: string } | { kind: "oidc"; audience: string };
 
-/** GitHub gave no OIDC token. The message may hold foreign text. */
+/** GitHub gave no OIDC token. The message is in our own words, `detail` is foreign text. */
 export class NoToken extends Error {
   override readonly name = "NoToken";
+  readonly detail: string | null;
+  constructor(reason: string, detail: string | null) {
+    super(`GitHub gave no OIDC token: ${reason}`);
+    this.detail = detail;
+  }
 }
 
 /** How long GitHub's token service may take; it serves all routes, so that giving up early gains nothing. */
@@ -16,8 +21,8 @@ const TOKEN_LIMIT_MS = 10_000;
 export type Prove = (body: string) => Promise<Record<string, string>>;
 
 export interface TokenOptions {
-  /** Asks the runner for a token, `core.getIDToken`. */
-  getToken: (audience: string) => Promise<string>;
+  /** The runner's variables, which say where a job asks for its tokens, and by what. */
+  env: Readonly<Record<string, string | undefined>>;
   /** Told of each token before it is used, so that nothing prints it. */
   onToken: (token: string) => void;
   signal: AbortSignal;
@@ -33,29 +38,41 @@ export function createProver(credential: Credential, options: TokenOptions): Pro
 }
 
 /**
- * The header with a fresh token for this audience.
+ * The header with a fresh token for this audience. The runner's toolkit would repeat a request up to ten times on its
+ * own, for longer than the limit: what the token service answers would never be told.
  * @throws {NoToken} or the signal's reason.
  */
 export async function proveByToken(
   audience: string,
-  { getToken, onToken, signal }: TokenOptions,
+  { env, onToken, signal }: TokenOptions,
 ): Promise<Record<string, string>> {
-  const limit = new AbortController();
+  const url = new URL(env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "");
+  url.searchParams.set("audience", audience);
+  const reply = await sendOnce({
+    method: "GET",
+    url: url.href,
+    headers: {
+      accept: "application/json",
+      authorization: `Bearer ${env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? ""}`,
+    },
+    body: "",
+    limitMs: TOKEN_LIMIT_MS,
+    signal,
+  });
+  if (reply.kind === "none") throw new NoToken(reply.cause, null);
+  const { status, body } = reply;
+  if (status !== 200) throw new NoToken(`its token service answered ${status}`, body);
+  const token = tokenIn(body);
+  if (token === null) throw new NoToken("its token service answered without one", null);
+  onToken(token);
+  return { authorization: `Bearer ${token}` };
+}
+
+function tokenIn(body: string): string | null {
   try {
-    const token = await Promise.race([
-      getToken(audience),
-      sleep(TOKEN_LIMIT_MS, undefined, { signal: AbortSignal.any([signal, limit.signal]) }).then(() => {
-        throw new Error(`no answer within ${TOKEN_LIMIT_MS / 1_000} s`);
-      }),
-    ]);
-    onToken(token);
-    return { authorization: `Bearer ${token}` };
-  } catch (error) {
-    signal.throwIfAborted();
-    const message = error instanceof Error ? error.message : String(error);
-    // The toolkit wraps its errors twice, and says "undefined" where it knows no status.
-    throw new NoToken(message.split("Error Message: ").at(-1), { cause: error });
-  } finally {
-    limit.abort();
+    const { value } = JSON.parse(body) as { value?: unknown };
+    return typeof value === "string" && value !== "" ? value : null;
+  } catch {
+    return null;
   }
 }

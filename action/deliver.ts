@@ -29,7 +29,8 @@ export interface DeliverOptions {
 /** How the delivery ended; what was accepted stands in the journal. */
 export type Delivery =
   | { kind: "accepted" }
-  | { kind: "exhausted"; because: "rounds" | "refused" | "too long to wait" };
+  /** `unproven`: refused, because no instance accepts the proof of who asks. */
+  | { kind: "exhausted"; because: "rounds" | "refused" | "unproven" | "too long to wait" };
 
 /** A whole round over all endpoints brought nothing. */
 class RoundFailed extends Error {

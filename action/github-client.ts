@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { canonicalJson } from "../shared/canonical-json.ts";
 import type { RequestProof } from "../shared/deployment-request.ts";
+import { isSaidByGitHub } from "../shared/github-failure.ts";
+import { canonicalJson } from "../shared/json-text.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { type GitHubDeployment, readPayload } from "./github-answers.ts";
@@ -101,7 +102,7 @@ export class GitHubClient implements Client {
   async check(): Promise<Refusal | null> {
     const result = await this.#attempt(async () => {
       await this.#api.create(null, "0".repeat(40)).catch((error: { status?: number }) => {
-        if (error.status !== 422) throw error;
+        if (error.status !== 422 || !isSaidByGitHub(error)) throw error;
       });
       return null;
     });
@@ -141,12 +142,14 @@ export class GitHubClient implements Client {
   }
 }
 
-/** Whether an Action's request in a payload is this one: the same key, asked for by the same attempt. */
+/** Whether an Action's request in a payload is this one: the same key and payload, asked for by the same attempt. */
 function isOurRequest(payload: Record<string, unknown>, request: ActionRequest): boolean {
   const via = readPayload(payload.via);
   return (
     payload.id === undefined &&
     payload.target === request.target &&
+    payload.ref === request.ref &&
+    payload.payload_text === request.payload_text &&
     isSameRun(payload, request) &&
     isSameRun(via, request.via)
   );

@@ -1,15 +1,15 @@
+import {
+  messageOf,
+  type OctokitError,
+  PASSING_STATUSES,
+  readGitHubFailure,
+} from "../shared/github-failure.ts";
 import { NoToken } from "./credential.ts";
 import { UnusableAnswer } from "./github-api.ts";
+import { NO_TOKEN } from "./http.ts";
 import type { Refusal } from "./judge.ts";
 import { NoReply } from "./octokit-fetch.ts";
-import { parseRetryAfter } from "./retry-after.ts";
-
-interface GitHubFailure {
-  status?: number;
-  message?: string;
-  response?: { headers?: Record<string, string | number | undefined>; data?: unknown };
-  cause?: unknown;
-}
+import { remedyForNoAnswer } from "./remedy-for.ts";
 
 /**
  * Why GitHub did not do what was asked, with the remedy.
@@ -19,15 +19,16 @@ export function githubRefusal(
   error: unknown,
   { now, withToken }: { now: number; withToken: boolean },
 ): Refusal {
-  const { status = 0, response, cause } = error as GitHubFailure;
+  const { status = 0, response, cause } = error as OctokitError & { cause?: unknown };
   const refuse = (kind: Refusal["kind"], remedy: string, more: Partial<Refusal> = {}): Refusal => ({
     kind,
     status,
     cause: kind === "permanent" ? `refused with ${status}` : `answered ${status}`,
     remedy,
-    detail: messageOf(response?.data),
+    detail: textOf(response?.data),
     retryAfterMs: null,
     mayHaveArrived: false,
+    ...(typeof response?.data === "string" && { byTheApp: false }),
     ...more,
   });
   if (cause instanceof NoReply)
@@ -40,41 +41,47 @@ export function githubRefusal(
   if (error instanceof UnusableAnswer || (response === undefined && status === 500))
     return unusable(error instanceof UnusableAnswer ? error.message : "GitHub's answer cannot be read");
   if (error instanceof NoToken)
-    return { ...unusable("GitHub gave no OIDC token"), mayHaveArrived: false, detail: error.message };
+    return {
+      ...unusable(error.message),
+      remedy: remedyForNoAnswer(NO_TOKEN),
+      mayHaveArrived: false,
+      detail: error.detail,
+    };
   if (response === undefined) throw error;
 
-  const header = (name: string) => String(response.headers?.[name] ?? "");
-  const retryAfterMs = parseRetryAfter(header("retry-after"), now);
-  const exhausted = header("x-ratelimit-remaining") === "0";
-  if (status === 429 || (status === 403 && (retryAfterMs !== null || exhausted)))
-    return refuse("transient", "GitHub's rate limit is used up: start fewer runs at once.", {
-      cause: `answered ${status}, the rate limit is used up`,
-      retryAfterMs:
-        retryAfterMs ??
-        (exhausted ? Math.max(0, Number(header("x-ratelimit-reset")) * 1_000 - now) || null : null),
-    });
-  switch (status) {
-    case 401:
-      return refuse(
-        "permanent",
-        "Leave the input `github-token` out (its default is the job's own token), or correct it.",
-      );
-    case 403:
-    case 404:
-      return refuse("permanent", permissionRemedy(withToken));
-    case 409:
-    case 422:
-      return refuse(
-        "permanent",
-        "Check that the commit is in the repository and the environment's name is valid (see the answer).",
-      );
-    default:
-      if (status >= 500 || status === 408)
+  const failure = readGitHubFailure(error, now);
+  switch (failure.kind) {
+    case "rate_limited":
+      return refuse("transient", "GitHub's rate limit is used up: start fewer runs at once.", {
+        cause: `answered ${status}, the rate limit is used up`,
+        retryAfterMs: failure.delayMs,
+      });
+    case "transient":
+      if (status >= 500 || PASSING_STATUSES.includes(status))
         return refuse("transient", "Look at GitHub's status page.", { mayHaveArrived: status !== 503 });
       return refuse(
-        "permanent",
-        "Check GITHUB_API_URL: something else than GitHub's API seems to answer there.",
+        "transient",
+        "Check GITHUB_API_URL and the proxy: something else than GitHub's API seems to answer there.",
+        { cause: `answered ${status}, but not by GitHub` },
       );
+    case "refused":
+      return refuse("permanent", remedyForRefusal(failure, withToken), {
+        ...(failure.suspended && { cause: `refused with ${status}: suspended` }),
+      });
+  }
+}
+
+function remedyForRefusal({ status, suspended }: { status: number; suspended: boolean }, withToken: boolean) {
+  if (suspended)
+    return "End the suspension of the account, or of the installation, that the token in `github-token` is of.";
+  switch (status) {
+    case 401:
+      return "Leave the input `github-token` out (its default is the job's own token), or correct it.";
+    case 403:
+    case 404:
+      return permissionRemedy(withToken);
+    default:
+      return "Check that the commit is in the repository and the environment's name is valid (see the answer).";
   }
 }
 
@@ -112,8 +119,8 @@ export function permissionRemedy(withToken: boolean): string {
 Runs for pull requests from forks cannot have it. Without that route, set the input \`github-route\` to \`never\`.`;
 }
 
-function messageOf(data: unknown): string | null {
+/** What an answer says: GitHub's message, or a page as it is. */
+function textOf(data: unknown): string | null {
   if (typeof data === "string") return data.trim() === "" ? null : data;
-  const message = (data as { message?: unknown } | null | undefined)?.message;
-  return typeof message === "string" ? message : null;
+  return messageOf(data);
 }

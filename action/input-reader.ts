@@ -68,15 +68,16 @@ export class InputReader {
     return value;
   }
 
-  json(name: string): unknown {
+  /** The text of a JSON value, or undefined when it is not set. */
+  json(name: string): string | undefined {
     const written = this.optional(name);
-    if (written === undefined) return undefined;
     try {
-      return JSON.parse(written);
+      if (written !== undefined) JSON.parse(written);
     } catch {
       // The parser's own message repeats the text.
-      return this.fail(name, `expected JSON, got ${written.length} characters that are not`);
+      this.fail(name, `expected JSON, got ${written?.length} characters that are not`);
     }
+    return written;
   }
 }
 

@@ -46,7 +46,8 @@ export interface Inputs {
   githubToken: string | undefined;
   /** Why that route is not used, for people; null when it is. */
   withoutGitHub: string | null;
-  payload: unknown;
+  /** JSON, as it was written. */
+  payload: string | undefined;
   sha: string | undefined;
   ref: string | undefined;
   dryRun: boolean;

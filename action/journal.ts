@@ -89,6 +89,15 @@ export class Journal {
       .map(([endpoint, { last, attempts }]) => ({ endpoint, last: last as Refusal, attempts }));
   }
 
+  /** Whether an instance at every endpoint that was asked refused the proof of who asks, and did so last. */
+  isProofRefused(): boolean {
+    const endpoints = [...this.#refusals].filter(([{ route }]) => route !== "github");
+    return (
+      endpoints.length > 0 &&
+      endpoints.every(([, { last }]) => last?.byTheApp === true && last.status === 401)
+    );
+  }
+
   /** The endpoints whose clock differs much, by their last answer, with the difference in milliseconds. */
   skewed(): { endpoint: Endpoint; skewMs: number }[] {
     const last = new Map<Endpoint, number>();

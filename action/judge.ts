@@ -1,10 +1,16 @@
 import { DEPLOYMENTS_PATH } from "../shared/deployment-request.ts";
+import { INSTANCE_HEADER, isByInstance } from "../shared/instance-header.ts";
+import { parseRetryAfter } from "../shared/retry-after.ts";
 import { type KnownDeployment, readAnswer } from "./answer.ts";
 import { classifyStatus } from "./classify.ts";
 import type { HttpReply } from "./http.ts";
-import { remedyForNoAnswer, remedyForRedirect, remedyForStatus } from "./remedy-for.ts";
+import {
+  remedyForForeignAnswer,
+  remedyForNoAnswer,
+  remedyForRedirect,
+  remedyForStatus,
+} from "./remedy-for.ts";
 import type { ActionRequest } from "./request.ts";
-import { parseRetryAfter } from "./retry-after.ts";
 
 /** A reply that brought no deployment. `cause` and `remedy` are our own words, `detail` is foreign text. */
 export interface Refusal {
@@ -19,7 +25,7 @@ export interface Refusal {
   mayHaveArrived: boolean;
   /** By how much the endpoint's clock is ahead of this machine's, in milliseconds; missing when it does not tell. */
   skewMs?: number;
-  /** Whether it is certainly an instance that refused, and not something in front of it. */
+  /** Whether an instance gave the answer; false: something in front of it, or of GitHub, did. Else missing. */
   byTheApp?: boolean;
 }
 
@@ -51,31 +57,49 @@ export function judgeReply(
       mayHaveArrived: reply.sent,
     });
 
+  if (!isByInstance(reply.headers)) return judgeForeignAnswer(reply);
   return { ...judgeAnswer(reply), ...clockSkew(reply.headers.date, now) };
 
-  function judgeAnswer({ status, headers, body }: Extract<HttpReply, { kind: "answer" }>): Judgement {
+  /** Something that is not an instance answered: that says nothing about the request, which may succeed later. */
+  function judgeForeignAnswer({ status, headers, body }: Answer): Judgement {
+    if (classifyStatus(status) === "redirect") return judgeRedirect(status, headers.location);
+    return refusal("transient", status, foreignCause(status), remedyForForeignAnswer(status), {
+      detail: problemText(body),
+      // It limits requests, or it cannot know when the instance will be back.
+      retryAfterMs: status === 429 ? parseRetryAfter(headers["retry-after"], now) : null,
+      mayHaveArrived: mayHaveArrived(status),
+      byTheApp: false,
+    });
+  }
+
+  function judgeRedirect(status: number, location: string | undefined): Refusal {
+    const target = redirectTarget(location, endpointUrl);
+    const cause = target === null ? "it redirects" : `it redirects to ${target}`;
+    return refusal("permanent", status, cause, remedyForRedirect(target), {});
+  }
+
+  function judgeAnswer({ status, headers, body }: Answer): Judgement {
     switch (classifyStatus(status)) {
       case "answered": {
         const read = readAnswer(body, request, expectedId);
         if (read.kind === "deployment") return { kind: "deployment", status, deployment: read.deployment };
-        const remedy = "Check that the endpoint's URL leads to Twinhook.";
-        return refusal("transient", status, read.problem, remedy, { detail: body, mayHaveArrived: true });
+        const remedy =
+          "Use the same release of the Action and of the App, and check what changes answers on their way.";
+        return refusal("transient", status, read.problem, remedy, {
+          detail: body,
+          mayHaveArrived: true,
+          byTheApp: true,
+        });
       }
-      case "redirect": {
-        const target = redirectTarget(headers.location, endpointUrl);
-        const cause = target === null ? "it redirects" : `it redirects to ${target}`;
-        return refusal("permanent", status, cause, remedyForRedirect(target), {});
-      }
+      case "redirect":
+        return judgeRedirect(status, headers.location);
       case "permanent":
         return refusal(
           "permanent",
           status,
           `refused with ${status}`,
           remedyForStatus(status, request, credentialKind),
-          {
-            detail: problemText(body),
-            byTheApp: /^application\/problem\+json\b/i.test(headers["content-type"] ?? ""),
-          },
+          { detail: problemText(body), byTheApp: true },
         );
       case "transient":
         return refusal(
@@ -86,11 +110,29 @@ export function judgeReply(
           {
             detail: problemText(body),
             retryAfterMs: parseRetryAfter(headers["retry-after"], now),
-            mayHaveArrived: status >= 500 && status !== 503,
+            mayHaveArrived: mayHaveArrived(status),
+            byTheApp: true,
           },
         );
     }
   }
+}
+
+type Answer = Extract<HttpReply, { kind: "answer" }>;
+
+/** Whether the request may have been carried out, although the answer with this status does not say so. */
+function mayHaveArrived(status: number): boolean {
+  return classifyStatus(status) === "answered" || (status >= 500 && status !== 503);
+}
+
+/** What a proxy answers whose instance is down, and one whose instance is silent; above 520, Cloudflare's. */
+const DOWN = [502, 503, 521, 523];
+const SILENT = [504, 522, 524];
+
+function foreignCause(status: number): string {
+  if (DOWN.includes(status)) return `the proxy answers ${status}: the instance behind it is down`;
+  if (SILENT.includes(status)) return `the proxy answers ${status}: the instance behind it does not answer`;
+  return `answered ${status}, but not by an instance: without the header ${INSTANCE_HEADER}`;
 }
 
 /** The header tells whole seconds, of which half a second has passed on average. */

@@ -36,7 +36,7 @@ const report = await run({
       return null;
     }
   },
-  getToken: (audience) => core.getIDToken(audience),
+  onToken: (token) => core.setSecret(token),
   redact,
   end,
   onStart: (inputs, request) => {

@@ -1,3 +1,4 @@
+import { INSTANCE_HEADER } from "../shared/instance-header.ts";
 import { NO_TOKEN, NOT_CONNECTED, TIMED_OUT, TOO_LONG } from "./http.ts";
 import { whereToLook } from "./network-cause.ts";
 import type { ActionRequest } from "./request.ts";
@@ -19,23 +20,29 @@ export function remedyForStatus(
     case 403:
       return `Allow this workflow in twinhook.yml: the target's \`action.workflows\` must name \`${request.workflow}\`, its \`action.refs\` must name \`${request.ref}\`, and a sha that is not the run's own needs \`any_sha: true\`.`;
     case 404:
-      return `Add a target for repository \`${request.repository}\` and environment \`${request.environment}\`${request.target === undefined ? "" : ` named \`${request.target}\``} to twinhook.yml, or correct the inputs \`environment\` and \`target\`; check also that the endpoint's URL leads to Twinhook.`;
-    case 405:
-    case 410:
-      return "Check that the endpoint's URL leads to Twinhook: something else answers there.";
+      return `Add a target for repository \`${request.repository}\` and environment \`${request.environment}\`${request.target === undefined ? "" : ` named \`${request.target}\``} to twinhook.yml, or correct the inputs \`environment\` and \`target\`; check also the path of the endpoint's URL.`;
     case 409:
-      return "This run attempt was already requested with another sha: start a new run instead, or leave the input `sha` out.";
+      return "This run attempt is on record with another commit, ref or payload (see the answer): give each step a target of its own, or ask once, in one step. After an event that came first, ask in the workflow that the target names.";
     case 413:
-      return "Make the input `payload` smaller, or raise the body limit of the proxy in front of the instance.";
+      return "Make the input `payload` smaller.";
     case 422:
       return "Set the input `target`: the environment has several targets, or a field of the request is not accepted (see the answer).";
     case 429:
       return "Too many requests reach this instance: start fewer runs at once, or raise `max-delay` and `timeout`.";
     default:
       return status >= 500
-        ? "Look into the log of this instance (and of the proxy in front of it): it answers, but cannot accept."
-        : "Check that the endpoint's URL leads to Twinhook.";
+        ? "Look into the log of this instance: it answers, but cannot accept."
+        : "Use the same release of the Action and of the App.";
   }
+}
+
+/** What to change after something else than an instance answered at an endpoint's URL. */
+export function remedyForForeignAnswer(status: number): string {
+  if (status === 413)
+    return "Raise the body limit of the proxy in front of the instance, or make the input `payload` smaller.";
+  if (status >= 500)
+    return "Start the instance, and check in the proxy's log to which address it passes requests on.";
+  return `Is this URL really Twinhook's, or does a proxy strip the header ${INSTANCE_HEADER} from its answers?`;
 }
 
 /** What to change after no complete answer arrived; `code` is the reply's. */

@@ -2,6 +2,7 @@ import {
   type DeploymentRequest,
   MAX_REQUEST_BYTES,
   type RunReference,
+  requestBody,
 } from "../shared/deployment-request.ts";
 import { InputError } from "./input-error.ts";
 import type { Inputs } from "./inputs.ts";
@@ -63,10 +64,10 @@ export function buildRequest(
     ref,
     workflow: workflow ?? "",
     ...(env.GITHUB_ACTOR && { actor: env.GITHUB_ACTOR }),
-    ...(inputs.payload !== undefined && { payload: inputs.payload }),
+    ...(inputs.payload !== undefined && { payload_text: inputs.payload }),
     ...(inputs.dryRun && { dry_run: true }),
   };
-  const bytes = Buffer.byteLength(JSON.stringify(request));
+  const bytes = Buffer.byteLength(requestBody(request));
   if (bytes > MAX_REQUEST_BYTES)
     throw new InputError([
       `payload: expected a request of at most ${MAX_REQUEST_BYTES} bytes, got ${bytes}; hand over a link instead of the data`,

@@ -20,17 +20,21 @@ export interface RoutesOptions {
   inputs: Inputs;
   request: ActionRequest;
   env: Readonly<Record<string, string | undefined>>;
-  /** Asks the runner for an OIDC token. */
-  getToken: (audience: string) => Promise<string>;
+  /** Told of each OIDC token before it is used, so that the runner masks it. */
+  onToken: (token: string) => void;
   redact: Redactor;
   signal: AbortSignal;
   now: () => number;
 }
 
 /** The routes that the inputs name, with what proves on each of them who asks. */
-export function createRoutes({ inputs, request, env, getToken, redact, signal, now }: RoutesOptions): Routes {
+export function createRoutes({ inputs, request, env, onToken, redact, signal, now }: RoutesOptions): Routes {
   const { credential, endpoints, githubToken, requestTimeoutMs } = inputs;
-  const tokens = { getToken, onToken: redact.know, signal };
+  const know = (token: string): void => {
+    onToken(token);
+    redact.know(token);
+  };
+  const tokens = { env, onToken: know, signal };
   const prove = createProver(credential, tokens);
   const common = { request, requestTimeoutMs, signal, redact, now };
   const client = createClient({ ...common, prove, credentialKind: credential.kind });

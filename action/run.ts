@@ -19,7 +19,7 @@ import { verify } from "./verify.ts";
  */
 const MOST_KEPT_FOR_GITHUB_MS = 120_000;
 
-export interface RunOptions extends Pick<RoutesOptions, "env" | "getToken" | "redact"> {
+export interface RunOptions extends Pick<RoutesOptions, "env" | "onToken" | "redact"> {
   /** The text of an input, empty when it is not set. */
   readInput: (name: string) => string;
   /** The payload of the event that started the workflow. */
@@ -102,7 +102,9 @@ async function pursue({
     deadline: deadline - keptMs,
   });
   if (delivery.kind === "exhausted") {
-    if (!github || refusedByTheApp(delivery, journal)) return delivery;
+    if (delivery.because === "refused" && journal.isProofRefused())
+      delivery = { kind: "exhausted", because: "unproven" };
+    if (!github || isRefusedAtGitHub(delivery, journal, rest.request)) return delivery;
     const left = await deliver({ ...common, onPause, endpoints: [github.endpoint], another: false });
     // What was kept for GitHub is the endpoints' after all.
     if (left.kind === "exhausted" && delivery.because === "too long to wait")
@@ -129,15 +131,19 @@ async function pursue({
 }
 
 /**
- * Whether the App itself will not have this request: it would refuse it at GitHub as well, a minute later. A refused
- * proof (401) is no such word, since at GitHub the App can ask GitHub who left it.
+ * Whether the App would refuse the request at GitHub as well, a minute later: because of what it asks for, or because
+ * of the proof that comes with it. A refused proof is not needed there for a run that has succeeded, which the job's
+ * own has not. And it is judged there by GitHub's clock, which serves where an instance's clock is wrong.
  */
-function refusedByTheApp(delivery: Delivery, journal: Journal): boolean {
-  const lost = journal.lostRoutes();
+function isRefusedAtGitHub(
+  delivery: Delivery & { kind: "exhausted" },
+  journal: Journal,
+  { run_id, via }: ActionRequest,
+): boolean {
+  if (delivery.because === "unproven") return run_id === via.run_id && journal.skewed().length === 0;
   return (
-    delivery.kind === "exhausted" &&
     delivery.because === "refused" &&
-    lost.some(({ last }) => last.byTheApp === true && last.status !== 401)
+    journal.lostRoutes().some(({ last }) => last.byTheApp === true && last.status !== 401)
   );
 }
 

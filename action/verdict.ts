@@ -10,7 +10,7 @@ export type Verdict =
   | {
       kind: "exhausted";
       /** What became of the endpoints, or of the request at GitHub after they had failed. */
-      because: "rounds" | "refused" | "too long to wait" | "time up" | "refused at GitHub";
+      because: "rounds" | "refused" | "unproven" | "too long to wait" | "time up" | "refused at GitHub";
       /** Whether it could not be left at GitHub either. */
       alsoGitHub?: boolean;
     }

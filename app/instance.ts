@@ -6,6 +6,7 @@ import { RepositoryNames } from "./accept/repository-names.ts";
 import { watchTargets } from "./accept/watch-targets.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import type { Clock } from "./clock.ts";
+import { linkBase } from "./config/link-base.ts";
 import type { Config } from "./config/load.ts";
 import { Broadcast } from "./failover/broadcast.ts";
 import { DeliveryHealth } from "./failover/delivery-health.ts";
@@ -60,9 +61,11 @@ export interface Instance {
   routes: RequestHandler["routes"];
   /**
    * Takes in nothing more, answers what it has taken in, and lets go of everything. Runners go on: their
-   * deployments are not the instance's.
+   * deployments are not the instance's. With `all`, every instance of this host is being stopped.
    */
-  stop(): Promise<void>;
+  stop(how?: { all?: boolean }): Promise<void>;
+  /** Another instance of this host is known to be gone, and why. */
+  peerEnded(name: string, reason: string): void;
 }
 
 /**
@@ -112,7 +115,7 @@ export async function startInstance(options: {
   const app = newApp(secret);
   const apps = previous ? ([app, newApp(previous)] as const) : ([app] as const);
   const webhook = new WebhookConfigClient(app, secret);
-  const deliveries = new DeliveryLogClient(app, clock, budget);
+  const deliveries = new DeliveryLogClient({ app, clock, budget, log });
   const stopping = new AbortController();
   const { timed } = await watchTargets({
     ...{ store, targets, clock, signal: stopping.signal },
@@ -122,7 +125,7 @@ export async function startInstance(options: {
   const names = new RepositoryNames(targets);
   await names.follow(store, clock, stopping.signal);
 
-  const pageUrl = (id: string) => `${config.public_url ?? config.door?.url ?? self.url}/deployments/${id}`;
+  const pageUrl = (id: string) => `${linkBase(config)}/deployments/${id}`;
   const pool = new RunnerPool(
     { type: "prepare", store: config.store, stateDirectory, instance: name },
     log,
@@ -284,7 +287,7 @@ export async function startInstance(options: {
     access,
     failover,
     notices,
-    homeUrl: `${config.public_url ?? config.door?.url ?? self.url}/`,
+    homeUrl: `${linkBase(config)}/`,
     pageUrl,
     onSent: ({ type }) => metrics.told(type),
     onRetry: () => metrics.retried("alert"),
@@ -341,10 +344,11 @@ export async function startInstance(options: {
     name,
     address,
     routes: handle.routes,
-    async stop() {
+    peerEnded: (name, reason) => failover.peerEnded(name, reason),
+    async stop(how) {
       stopping.abort();
       const doorClosed = stopListening(door);
-      await failover.handOver();
+      await failover.handOver(how);
       draining = true;
       live.close();
       await Promise.all([

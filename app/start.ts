@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
+import { appFile } from "./bundle/entry-points.ts";
 import type { Clock } from "./clock.ts";
 import { compileCache } from "./config/compile-cache.ts";
 import { localUrl } from "./config/listen-address.ts";
@@ -27,10 +28,22 @@ export const INSTANCE_OPTIONS = [
 ] as const;
 /** How long instances have to stop by themselves. */
 const STOP_LIMIT_MS = 25_000;
+/** An instance that does not read what it is told is sent a signal after that. */
+const HEARD_LIMIT_MS = 2_000;
+/** The exit code of an instance that cannot use its configuration, see main.ts. */
+const UNUSABLE = 78;
+
+/** What the process that starts all instances of a host tells each of them. */
+export type FromSupervisor =
+  /** All of them are being stopped, so that none takes another's place. */
+  | { type: "stop_all" }
+  /** The process of another one has ended, and why. */
+  | { type: "ended"; instance: string; reason: string };
 
 /**
  * Starts every instance of this host as a process of its own; starts one that dies again, for ever, and ends one
- * that stopped answering. Passes SIGTERM and SIGINT on, and resolves when all have stopped.
+ * that stopped answering. On SIGTERM and SIGINT it has all stop together, and resolves when they have. When an
+ * instance ends, the others are told why.
  */
 export async function startAll({
   config,
@@ -61,14 +74,30 @@ export async function startAll({
     NODE_COMPILE_CACHE: compileCache(config.stateDirectory),
     ...env,
   };
+  const running = new Map<string, ChildProcess>();
   await Promise.all(
-    local.map((instance) => keepRunning(instance, { env: cached, log, clock, signal: abort.signal })),
+    local.map((instance) =>
+      keepRunning(instance, { env: cached, log, clock, signal: abort.signal, running }),
+    ),
   );
 }
 
 async function keepRunning(
   instance: InstanceConfig,
-  { env, log, clock, signal }: { env: NodeJS.ProcessEnv; log: Logger; clock: Clock; signal: AbortSignal },
+  {
+    env,
+    log,
+    clock,
+    signal,
+    running,
+  }: {
+    env: NodeJS.ProcessEnv;
+    log: Logger;
+    clock: Clock;
+    signal: AbortSignal;
+    /** The processes of all instances, by name. */
+    running: Map<string, ChildProcess>;
+  },
 ): Promise<void> {
   const { name } = instance;
   let pause = FIRST_PAUSE_MS;
@@ -80,7 +109,7 @@ async function keepRunning(
     const startedAt = clock.monotonic();
     let child: ChildProcess;
     try {
-      child = fork(new URL("./main.ts", import.meta.url), ["--instance", name], {
+      child = fork(appFile("main.ts"), ["--instance", name], {
         // Its own session, so that Ctrl-C reaches it once, through us.
         detached: true,
         stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -94,8 +123,10 @@ async function keepRunning(
     }
     const identity = identify(child.pid as number);
     log.info({ name, pid: child.pid }, "instance started");
+    running.set(name, child);
     const stop = () => {
-      child.kill("SIGTERM");
+      tell(child, { type: "stop_all" });
+      setTimeout(() => child.kill("SIGTERM"), HEARD_LIMIT_MS).unref();
       setTimeout(() => child.kill("SIGKILL"), STOP_LIMIT_MS).unref();
     };
     signal.addEventListener("abort", stop);
@@ -116,15 +147,32 @@ async function keepRunning(
     // Where no process can be made, none exits: then the error is the reason.
     const [exitCode, endedBy] = await once(child, "exit").catch((error) => [error.code, null]);
     watch.abort();
+    running.delete(name);
     signal.removeEventListener("abort", stop);
     if (signal.aborted) break;
 
+    const reason = whyEnded(exitCode, endedBy);
+    for (const other of running.values()) tell(other, { type: "ended", instance: name, reason });
     if (clock.monotonic() - startedAt > SETTLED_MS) pause = FIRST_PAUSE_MS;
     log.error(
       { name, exitCode, signal: endedBy, pauseMs: pause },
-      "instance died; it is started again after the pause",
+      exitCode === UNUSABLE
+        ? "instance died: it refused its configuration; it is started again after the pause"
+        : "instance died; it is started again after the pause",
     );
     await rest();
   }
   log.info({ name }, "instance stopped");
+}
+
+function tell(child: ChildProcess, message: FromSupervisor): void {
+  // One that is gone, or does not listen, is no concern: a signal follows where it matters.
+  if (child.connected) child.send(message, () => {});
+}
+
+/** Why a process ended, in words for the others. */
+function whyEnded(exitCode: number | string | null, signal: string | null): string {
+  if (exitCode === UNUSABLE)
+    return `it refused its configuration (exit code ${UNUSABLE}): its log and \`npm run check\` say why`;
+  return `its process is gone (${signal ?? `exit code ${exitCode}`})`;
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { stringifyExact } from "./json-text.ts";
 
 /** One attempt of one workflow run at GitHub. */
 export interface RunReference {
@@ -24,10 +25,18 @@ export interface DeploymentRequest extends RunReference {
   ref: string;
   workflow: string;
   actor?: string;
-  /** Handed to the command as a file; never interpreted. */
+  /** Handed to the command as a file, letter by letter; never interpreted. */
   payload?: unknown;
+  /** The JSON text of the payload, in place of it, where a request is stored: GitHub prints numbers anew. */
+  payload_text?: string;
   /** Checks everything and deploys nothing. */
   dry_run?: boolean;
+}
+
+/** The body that an endpoint gets: the payload stands in it as its text does. */
+export function requestBody({ payload_text, ...request }: DeploymentRequest): string {
+  const body = stringifyExact(request);
+  return payload_text === undefined ? body : `${body.slice(0, -1)},"payload":${payload_text}}`;
 }
 
 /**

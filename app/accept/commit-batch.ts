@@ -7,8 +7,10 @@ import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import type { Accepted } from "./accepted.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
+import { findConflict } from "./fingerprint.ts";
 import { KnownRecords } from "./known-records.ts";
 import { type AcceptedBy, deliveryRow, deploymentRow } from "./new-rows.ts";
+import { whySetAside } from "./run-source.ts";
 
 type NewDeployment = ReturnType<typeof deploymentRow>;
 type ExistingDeployment = Insertable<DeploymentRow> & { id: string };
@@ -70,7 +72,7 @@ class Batch {
     if (facts) for (const target of arrival.targets) await this.#place({ ...arrival, facts }, target, result);
     // A refused request leaves no trace; an event is noted whatever came of it.
     if (result.conflict === null || arrival.guid !== null) {
-      const row = deliveryRow(arrival, result, this.#by);
+      const row = deliveryRow({ ...arrival, guid: this.#known.freeGuid(arrival) }, result, this.#by);
       this.#deliveries.set(row.id, row);
       this.#known.addDelivery(row);
     }
@@ -88,9 +90,10 @@ class Batch {
     const existing = this.#known.deployment(target, facts);
     const mark = this.#known.mark(target);
     if (existing) {
-      if (existing.sha !== facts.sha) {
-        result.conflict = { id: existing.id, sha: existing.sha };
-        result.reason = "the run attempt is already on record with another commit";
+      const reason = findConflict(existing, arrival);
+      if (reason !== null) {
+        result.conflict = { id: existing.id, reason };
+        result.reason = reason;
         return;
       }
       result.deployments.push({ id: existing.id, duplicate: true });
@@ -107,7 +110,16 @@ class Batch {
       }
       return;
     }
-    const succeededBefore = this.#known.hasSucceeded(target, facts.runId);
+    const { source } = arrival;
+    const setAside = whySetAside(
+      { source, attempt: facts.runAttempt },
+      this.#known.firstSource(target, facts),
+    );
+    if (setAside !== null) {
+      if (result.outcome === "ignored") result.reason = setAside;
+      return;
+    }
+    const succeededBefore = this.#known.hasSucceeded(target, facts);
     const row = deploymentRow(arrival, named, { mark, succeededBefore }, this.#by);
     this.#deployments.push(row);
     this.#known.addDeployment(target, facts, row);
@@ -132,11 +144,12 @@ class Batch {
       .execute();
   }
 
-  /** Adds what is new to a known deployment: the event tells title and number, a request that an Action asked. */
+  /** Adds what is new to a known deployment: the event tells title and number, a request its payload. */
   async #complete(
     existing: ExistingDeployment,
-    { facts, viaRunAttempt }: Arrival & { facts: RunFacts },
+    { facts, viaRunAttempt, ...arrival }: Arrival & { facts: RunFacts },
   ): Promise<void> {
+    const payload = existing.payload ?? arrival.payload;
     const commit_title = existing.commit_title ?? facts.commitTitle;
     // A higher attempt than the first is for the retry to note, which it may ask for.
     const via_run_attempt = existing.via_run_attempt ?? (viaRunAttempt === null ? null : 1);
@@ -144,11 +157,12 @@ class Batch {
     if (
       commit_title === existing.commit_title &&
       via_run_attempt === existing.via_run_attempt &&
+      payload === existing.payload &&
       number === (existing.run_number ?? null)
     )
       return;
     const run_workflow = existing.run_workflow ?? facts.numbered?.workflow ?? null;
-    const added = { commit_title, via_run_attempt, run_number: number, run_workflow };
+    const added = { commit_title, via_run_attempt, payload, run_number: number, run_workflow };
     Object.assign(existing, added);
     await this.#trx.updateTable("deployments").set(added).where("id", "=", existing.id).execute();
   }

@@ -3,8 +3,6 @@ import type { Accepted } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";
 import type { CommitInput } from "./commit-task.ts";
 
-const TASK = new URL("./commit-task.ts", import.meta.url);
-
 /** Commits a batch of arrivals durably, and returns what became of each, in order. */
 export function commit(store: Store, arrivals: Arrival[], by: CommitInput["by"]): Promise<Accepted[]> {
   // A target's whole configuration is many times what is needed of it in the store's thread.
@@ -12,5 +10,5 @@ export function commit(store: Store, arrivals: Arrival[], by: CommitInput["by"])
     ...arrival,
     targets: arrival.targets.map(({ name, environment }) => ({ name, environment })),
   }));
-  return store.perform<Accepted[]>(TASK, { arrivals: lean, by } satisfies CommitInput);
+  return store.perform<Accepted[]>("commit-task", { arrivals: lean, by } satisfies CommitInput);
 }

@@ -1,9 +1,12 @@
 import { z } from "zod";
 import type { DeploymentRequest } from "../../shared/deployment-request.ts";
+import { memberText, stringifyExact } from "../../shared/json-text.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { isNamed, isSameEnvironment } from "../config/target-name.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
+import { canonicalPayload } from "./fingerprint.ts";
+import { problemsOf } from "./problems-of.ts";
 import { NO_NAMES, type RepositoryNames } from "./repository-names.ts";
 
 const text = (max: number) =>
@@ -25,7 +28,8 @@ export const requestByAction = z.object({
   sha: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, { message: "a full commit sha in lower case" }),
   ref: text(300),
   workflow: text(300),
-  actor: text(100).optional(),
+  // Only shown: whatever it looks like, the request counts.
+  actor: text(100).optional().catch(undefined),
   payload: z.unknown().optional(),
   dry_run: z.boolean().optional(),
 });
@@ -39,10 +43,10 @@ export const requestByAdmin = requestByAction.partial({
   workflow: true,
 });
 
-/** A request whose shape is right; an admin's may name the commit alone. */
+/** A request whose shape is right, its payload as text; an admin's may name the commit alone. */
 export type ParsedRequest = Omit<
   DeploymentRequest,
-  "environment" | "run_id" | "run_attempt" | "ref" | "workflow"
+  "payload" | "environment" | "run_id" | "run_attempt" | "ref" | "workflow"
 > &
   Partial<Pick<DeploymentRequest, "environment" | "run_id" | "run_attempt" | "ref" | "workflow">>;
 
@@ -54,25 +58,38 @@ export function parseDeploymentRequest(
   body: unknown,
   { admin }: { admin: boolean },
 ): { request: ParsedRequest } | { problem: string } {
-  const result = (admin ? requestByAdmin : requestByAction).safeParse(body);
-  if (!result.success)
-    return {
-      problem: result.error.issues
-        .map(({ path, message }) => `${path.join(".") || "the body"}: ${message}`)
-        .join("; "),
-    };
-  const request = result.data as ParsedRequest;
-  if (request.payload !== undefined && jsonOf(request.payload) === null)
-    return { problem: "payload: nested too deeply" };
+  const shape = (admin ? requestByAdmin : requestByAction).extend({ payload_text: z.string().optional() });
+  const result = shape.safeParse(body);
+  if (!result.success) return { problem: problemsOf(result.error, "the body") };
+  const { payload, ...data } = result.data;
+  const request = data as ParsedRequest;
+  try {
+    if (payload !== undefined) request.payload_text ??= stringifyExact(payload);
+    canonicalPayload(request.payload_text ?? null);
+  } catch (error) {
+    if (error instanceof RangeError) return { problem: "payload: nested too deeply" };
+    if (error instanceof SyntaxError) return { problem: "payload_text: not JSON" };
+    throw error;
+  }
   if ((request.run_id === undefined) !== (request.run_attempt === undefined))
     return { problem: "run_id and run_attempt: either both or none" };
   return { request };
 }
 
+/**
+ * Reads the body that an endpoint got, with the text of the payload beside the payload.
+ * @throws {SyntaxError} when it is not JSON.
+ */
+export function readRequestBody(text: string): unknown {
+  const body: unknown = JSON.parse(text);
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  return { ...body, payload_text: memberText(text, "payload") };
+}
+
 /** The value as JSON; null where it is nested more deeply than can be written. */
 export function jsonOf(value: unknown): string | null {
   try {
-    return JSON.stringify(value);
+    return stringifyExact(value);
   } catch (error) {
     if (error instanceof RangeError) return null;
     throw error;
@@ -153,7 +170,7 @@ export function requestArrival(
     repository: repositoryKey(target.repository),
     targets: [target],
     ignored: null,
-    payload: request.payload === undefined ? null : JSON.stringify(request.payload),
+    payload: request.payload_text ?? null,
     viaRunAttempt: request.via?.run_attempt ?? (admin ? null : (request.run_attempt ?? null)),
   };
 }

@@ -1,4 +1,5 @@
 import type { Insertable } from "kysely";
+import type { DeploymentSource } from "../../shared/deployment.ts";
 import { type Mark, markOf } from "../queue/order.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
@@ -22,7 +23,8 @@ const attemptKey = (target: TargetName, { runId, runAttempt }: Pick<RunFacts, "r
 export class KnownRecords {
   #deliveries = new Map<string, DeliveryRow>();
   #deployments = new Map<string, KnownDeployment>();
-  #runs = new Map<string, { status: string }[]>();
+  /** The deployments of each run, in the order in which they were accepted. */
+  #runs = new Map<string, Pick<KnownDeployment, "status" | "source">[]>();
   #marks = new Map<string, Mark>();
 
   /** Reads all that these arrivals may meet, in few statements, and keeps the targets' marks from moving. */
@@ -44,8 +46,18 @@ export class KnownRecords {
     return known;
   }
 
-  /** The delivery of the same event; a request is none, and never known. */
-  delivery({ guid, facts }: Arrival): DeliveryRow | undefined {
+  /** The delivery of the same event; a request is none, and never known. Another attempt is another event. */
+  delivery(arrival: Arrival): DeliveryRow | undefined {
+    const row = this.#sameGuid(arrival);
+    return row?.run_attempt === (arrival.facts?.runAttempt ?? null) ? row : undefined;
+  }
+
+  /** The GUID under which an arrival is put on record; null where another attempt of its run has it. */
+  freeGuid(arrival: Arrival): string | null {
+    return this.#sameGuid(arrival) && !this.delivery(arrival) ? null : arrival.guid;
+  }
+
+  #sameGuid({ guid, facts }: Arrival): DeliveryRow | undefined {
     return guid === null ? undefined : this.#deliveries.get(deliveryKey(facts?.runId ?? null, guid));
   }
 
@@ -58,13 +70,25 @@ export class KnownRecords {
     return facts.runId === null ? undefined : this.#deployments.get(attemptKey(target, facts));
   }
 
-  addDeployment(target: TargetName, facts: RunFacts, row: KnownDeployment): void {
-    if (facts.runId !== null) this.#deployments.set(attemptKey(target, facts), row);
+  addDeployment(
+    target: TargetName,
+    facts: Pick<RunFacts, "runId" | "runAttempt">,
+    row: KnownDeployment,
+  ): void {
+    if (facts.runId === null) return;
+    this.#deployments.set(attemptKey(target, facts), row);
+    const key = runKey(target, facts.runId);
+    this.#runs.set(key, [...(this.#runs.get(key) ?? []), row]);
   }
 
   /** Whether an attempt of this run was deployed to the target before. */
-  hasSucceeded(target: TargetName, runId: number | null): boolean {
+  hasSucceeded(target: TargetName, { runId }: RunFacts): boolean {
     return (this.#runs.get(runKey(target, runId)) ?? []).some(({ status }) => status === "succeeded");
+  }
+
+  /** What brought the first deployment of this run to the target; undefined where there is none. */
+  firstSource(target: TargetName, { runId }: RunFacts): DeploymentSource | undefined {
+    return this.#runs.get(runKey(target, runId))?.[0]?.source;
   }
 
   mark(target: TargetName): Mark {
@@ -94,12 +118,11 @@ export class KnownRecords {
       .where("repository_key", "in", [...new Set(targets.map((t) => t.repository))])
       .where("target", "in", [...new Set(targets.map((t) => t.target))])
       .where("run_id", "in", runIds)
+      .orderBy("seq")
       .execute();
     for (const row of rows) {
       const target = { repository: row.repository_key, target: row.target };
-      this.#deployments.set(attemptKey(target, { runId: row.run_id, runAttempt: row.run_attempt }), row);
-      const key = runKey(target, row.run_id);
-      this.#runs.set(key, [...(this.#runs.get(key) ?? []), row]);
+      this.addDeployment(target, { runId: row.run_id, runAttempt: row.run_attempt }, row);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Insertable } from "kysely";
-import { type Mark, placeInOrder } from "../queue/order.ts";
+import { isRollback, type Mark, placeInOrder } from "../queue/order.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { Accepted } from "./accepted.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
@@ -46,6 +46,8 @@ export function deploymentRow(
       : { runId: facts.runId, runAttempt: facts.runAttempt ?? 1 };
   const runStartedAt = facts.runStartedAt ?? by.now;
   const { order, superseded } = placeInOrder({ run, runStartedAt, succeededBefore }, mark);
+  const place = { source: arrival.source, run_id: facts.runId, order_run_id: order.runId };
+  const note = isRollback(place) ? `rolled back by a re-run of run ${facts.runId}` : null;
   return {
     id: newId("dep"),
     repository: facts.repository,
@@ -57,14 +59,12 @@ export function deploymentRow(
     workflow: facts.workflow,
     actor: facts.actor,
     commit_title: facts.commitTitle,
-    run_id: facts.runId,
+    ...place,
     run_attempt: facts.runAttempt,
     run_started_at: runStartedAt,
-    order_run_id: order.runId,
     order_run_attempt: order.runAttempt,
     status: superseded ? ("superseded" as const) : ("queued" as const),
     superseded_by: superseded ? mark.deploymentId : null,
-    source: arrival.source,
     via_run_attempt: arrival.viaRunAttempt,
     payload: arrival.payload,
     accepted_by: by.instance,
@@ -72,7 +72,7 @@ export function deploymentRow(
     attempt: 1,
     interruptions: 0,
     exit_code: null,
-    reason: superseded ? "a newer run has been deployed already" : null,
+    reason: superseded ? "a newer run has been deployed already" : note,
     accepted_at: by.now,
     started_at: null,
     finished_at: superseded ? by.now : null,
@@ -88,7 +88,7 @@ export function deploymentRow(
     run_workflow: facts.numbered?.workflow ?? null,
     order_gap: null,
     order_cleared_at: null,
-    order_note: null,
+    order_note: note,
     ref_unproven: facts.refUnproven ? (1 as const) : null,
     ref_note: null,
   } satisfies Insertable<DeploymentRow>;

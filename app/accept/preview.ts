@@ -1,5 +1,6 @@
 import type { DeploymentRecord } from "../queue/claim.ts";
 import type { Store } from "../store/store.ts";
+import type { Conflict } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";
 import { commitBatch } from "./commit-batch.ts";
 
@@ -11,7 +12,7 @@ export interface Preview {
 
 /** Thrown to undo the transaction, once it has shown what it would do. */
 class Undo extends Error {
-  readonly preview: Preview | { conflict: { id: string; sha: string } };
+  readonly preview: Preview | { conflict: Conflict };
   constructor(preview: Undo["preview"]) {
     super("undone on purpose");
     this.preview = preview;

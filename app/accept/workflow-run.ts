@@ -9,7 +9,8 @@ const text = z.string().transform(storableText);
 const id = z.int().positive();
 
 /**
- * What is read of a `workflow_run` event. Fields that only some servers send may be missing or null.
+ * What is read of a `workflow_run` event. Fields that only some servers send may be missing or null. Fields that are
+ * only shown refuse nothing, whatever they hold.
  * @see https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run
  */
 const workflowRunEvent = z.object({
@@ -21,13 +22,12 @@ const workflowRunEvent = z.object({
     path: text.nullish(),
     event: text,
     head_branch: text.nullish(),
-    // Only shown: whatever it looks like, the event counts.
     head_commit: z.object({ message: text }).nullish().catch(null),
     head_sha: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/),
     head_repository: z.object({ id }).nullish(),
     conclusion: text.nullish(),
-    run_started_at: z.string().nullish(),
-    actor: z.object({ login: text }).nullish(),
+    run_started_at: z.string().nullish().catch(null),
+    actor: z.object({ login: text }).nullish().catch(null),
   }),
   repository: z.object({ id, full_name: text }),
 });

@@ -70,21 +70,29 @@ const WRITERS: Writers = {
     };
   },
 
-  instance_lost: ({ reason }, { state, subject }) =>
-    state === "resolved"
-      ? {
-          title: `Instance is back: ${subject}`,
-          cause: reason,
-          effect: "It can take over again.",
-          remedy: NOTHING,
-        }
-      : {
-          title: `Instance lost: ${subject}`,
-          cause: reason,
-          effect:
-            "Deployments go on through the others. Until it is back, there is one instance fewer to take over.",
-          remedy: `Look at the log of ${subject}, at its host and at the proxy in front of it, and start it again.`,
-        },
+  instance_lost: async ({ reason }, { state, subject }, { store }) => {
+    if (state === "resolved")
+      return {
+        title: `Instance is back: ${subject}`,
+        cause: reason,
+        effect: "It can take over again.",
+        remedy: NOTHING,
+      };
+    // More may be known by now, such as why its process ended.
+    const known = await store.read
+      .selectFrom("endpoint_health")
+      .select("reason")
+      .where("endpoint", "=", subject)
+      .where("status", "=", "unhealthy")
+      .executeTakeFirst();
+    return {
+      title: `Instance lost: ${subject}`,
+      cause: known?.reason ?? reason,
+      effect:
+        "Deployments go on through the others. Until it is back, there is one instance fewer to take over.",
+      remedy: `Look at the log of ${subject}, at its host and at the proxy in front of it, and start it again.`,
+    };
+  },
 
   all_down: ({ reason }, { state }) =>
     state === "resolved"
@@ -151,10 +159,26 @@ const WRITERS: Writers = {
     };
   },
 
+  rollback: async ({ deploymentId, runId, insteadOf }, { subject }, { store, pageUrl }) => {
+    const row = await store.read
+      .selectFrom("deployments")
+      .select(["repository", "target", "environment", "sha", "run_attempt"])
+      .where("id", "=", deploymentId)
+      .executeTakeFirst();
+    const what = row ? `${row.target} of ${row.repository}` : subject;
+    return {
+      title: `Rolled back: ${what}`,
+      cause: `A re-run of run ${runId}${row ? ` (attempt ${row.run_attempt})` : ""} was deployed after run ${insteadOf}, the newest.`,
+      effect: `${row?.environment ?? "The environment"} gets an older commit${row ? `, ${row.sha.slice(0, 12)}` : ""}. The next new run is deployed as usual.`,
+      remedy: `If nobody meant to roll back, re-run all jobs of run ${insteadOf} at GitHub.`,
+      url: pageUrl(deploymentId),
+    };
+  },
+
   catch_up: ({ look, found, accepted }) => ({
     title: `${found} ${found === 1 ? "request" : "requests"} had not arrived, and ${found === 1 ? "was" : "were"} found at GitHub`,
     cause: LOOKS[look] ?? "They were found at GitHub.",
-    effect: `${accepted} of them ${accepted === 1 ? "is" : "are"} deployed now; the rest had been overtaken by newer ones, or were known by another route.`,
+    effect: whatBecame(found, accepted),
     remedy:
       "Nothing for these. If no instance was down at that time, look at GitHub's list of deliveries (App settings, Advanced) for what it saw.",
   }),
@@ -209,6 +233,17 @@ const WRITERS: Writers = {
     remedy: NOTHING,
   }),
 };
+
+/** What became of requests that were found late: newer runs overtake those that are not deployed. */
+function whatBecame(found: number, deployed: number): string {
+  const overtaken = found - deployed;
+  if (overtaken === 0) return found === 1 ? "It is deployed now." : "All of them are deployed now.";
+  if (deployed === 0)
+    return found === 1
+      ? "It is not deployed: a newer run had overtaken it."
+      : "None of them is deployed: newer runs had overtaken them.";
+  return `${deployed} of them ${deployed === 1 ? "is" : "are"} deployed now; newer runs overtook the other ${overtaken}.`;
+}
 
 const LOOKS: Record<string, string> = {
   catch_up: "GitHub's log shows them as failed: no instance took them in when they were sent.",

@@ -1,10 +1,16 @@
 import { unsent } from "../queue/unsent.ts";
 import { inSlices } from "../store/in-slices.ts";
+import type { AlertRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import type { Channel } from "./channels/channel.ts";
 
 /** What comes within this time of the first is told together with it: a failover rarely comes alone. */
 export const TOGETHER_MS = 2_000;
+/**
+ * Nobody has to act on what is over, nor on requests that were found late. So these wait for what follows in the same
+ * incident: GitHub logs a delivery that hung only 11 s later, and a recovery comes 10 s after its instance is back.
+ */
+export const CALM_MS = 15_000;
 /** No more than so many times within a minute is anything told; what comes beyond that waits, and is told together. */
 const MINUTE_MS = 60_000;
 const TIMES_A_MINUTE = 5;
@@ -14,14 +20,15 @@ const TIMES_A_MINUTE = 5;
  * the store's (ms).
  */
 export async function nextDigest(store: Store): Promise<number | null> {
-  const oldest = await store.read
+  const untold = await store.read
     .selectFrom("alerts")
-    .select("at")
+    .select(["at", "kind", "state"])
     .where("told_at", "is", null)
     .orderBy("id")
-    .limit(1)
-    .executeTakeFirst();
+    .execute();
+  const [oldest] = untold;
   if (!oldest) return null;
+  const due = Math.min(...untold.map((alert) => alert.at + (isCalm(alert) ? CALM_MS : TOGETHER_MS)));
   const told = await store.read
     .selectFrom("alerts")
     .select("told_at")
@@ -31,7 +38,11 @@ export async function nextDigest(store: Store): Promise<number | null> {
     .limit(TIMES_A_MINUTE)
     .execute();
   const fifth = told[TIMES_A_MINUTE - 1]?.told_at ?? Number.NEGATIVE_INFINITY;
-  return Math.max(oldest.at + TOGETHER_MS, fifth + MINUTE_MS);
+  return Math.max(due, fifth + MINUTE_MS);
+}
+
+function isCalm({ kind, state }: Pick<AlertRow, "kind" | "state">): boolean {
+  return state === "resolved" || kind === "catch_up";
 }
 
 /**

@@ -5,6 +5,7 @@ export const ALERT_KINDS = [
   "all_down",
   "webhook_out_of_sync",
   "deployment_failed",
+  "rollback",
   "catch_up",
   "repository_renamed",
   "store_not_writable",

@@ -1,3 +1,5 @@
+import { counted } from "../../shared/counted.ts";
+
 /** Something wrong with the configuration, and how to put it right. */
 export interface ConfigProblem {
   /** The file's name as it was given, "environment" or "command line". */
@@ -23,8 +25,9 @@ export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 
   constructor(problems: readonly ConfigProblem[]) {
-    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-    super(`the configuration has ${count}:\n${problems.map((p) => `  ${formatProblem(p)}`).join("\n")}`);
+    super(
+      `the configuration has ${counted(problems.length, "problem")}:\n${problems.map((p) => `  ${formatProblem(p)}`).join("\n")}`,
+    );
     this.problems = problems;
   }
 }

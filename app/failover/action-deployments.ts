@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { z } from "zod";
 import { GITHUB_TASK } from "../../shared/deployment-request.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
@@ -7,6 +8,7 @@ import type { TargetConfig } from "../config/schema.ts";
 import type { CallBudget } from "../github/call-budget.ts";
 import { parkedRequest, proofIn } from "../github/deployments.ts";
 import { ifChanged } from "../github/github-error.ts";
+import { ItemReader } from "../github/item-reader.ts";
 import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { askForScan } from "../queue/ask-for-scan.ts";
 import { repositoryKey } from "../store/repository-key.ts";
@@ -76,6 +78,7 @@ export class ActionDeployments implements Look {
   readonly everyMs = 60_000;
   #o: ActionDeploymentsOptions;
   #scan: Scan<{ repository: string }>;
+  #items: ItemReader;
   #lists = new Map<string, Listed>();
   #refused = new Set<string>();
   /** The GUIDs of those of which this process knows that nothing is left to say on them. */
@@ -85,6 +88,7 @@ export class ActionDeployments implements Look {
 
   constructor(options: ActionDeploymentsOptions) {
     this.#o = options;
+    this.#items = new ItemReader(options.log);
     const byKey = new Map(options.targets.map((t) => [repositoryKey(t.repository), t.repository]));
     this.#scan = new Scan({
       ...options,
@@ -143,9 +147,9 @@ export class ActionDeployments implements Look {
     return {
       arrivals: found,
       failure,
-      done: async (results) => {
+      done: async (counts) => {
         await this.#scan.done(due, seen, begun);
-        if (failure === undefined) await recordLook(lease, PARKED_SCAN, by, results);
+        if (failure === undefined) await recordLook(lease, PARKED_SCAN, by, counts);
         const listed = new Set(left.map(({ guid }) => guid));
         const known = new Set([...this.#lists.values()].flatMap((list) => list.left.map(({ guid }) => guid)));
         for (const guid of this.#answered) if (!known.has(guid)) this.#answered.delete(guid);
@@ -166,7 +170,12 @@ export class ActionDeployments implements Look {
   async #list(octokit: Octokit, repository: string, since: number, signal: AbortSignal) {
     const before = this.#lists.get(repository);
     const etag = before && before.since <= since ? before.etag : null;
-    const { listed, at } = await leftDeployments(octokit, repository, { since, etag }, signal);
+    const { listed, at } = await leftDeployments(
+      octokit,
+      repository,
+      { since, etag, items: this.#items },
+      signal,
+    );
     const { left } = listed ?? (before as Listed);
     const recent = left.filter(({ createdAt }) => createdAt >= since);
     this.#lists.set(repository, { etag, since, ...listed, left: recent });
@@ -200,6 +209,12 @@ export class ActionDeployments implements Look {
   }
 }
 
+const shownDeployment = z.object({
+  id: z.int(),
+  created_at: z.iso.datetime({ offset: true }),
+  payload: z.unknown(),
+});
+
 /**
  * The GitHub Deployments since then (ms) that hold a request; those that the App made hold a deployment's id. No list
  * when nothing has changed since GitHub gave the ETag. `at` is when GitHub began to tell them, by its clock.
@@ -207,7 +222,7 @@ export class ActionDeployments implements Look {
 async function leftDeployments(
   octokit: Octokit,
   repository: string,
-  { since, etag }: { since: number; etag: string | null },
+  { since, etag, items }: { since: number; etag: string | null; items: ItemReader },
   signal: AbortSignal,
 ): Promise<{ listed: Pick<Listed, "etag" | "left"> | null; at: number | null }> {
   const left: LeftDeployment[] = [];
@@ -226,7 +241,10 @@ async function leftDeployments(
     at ??= answeredAt;
     if (!answer) return { listed: null, at };
     const { data, headers } = answer;
-    for (const { id, payload, created_at } of data) {
+    const shown = items.readEach(data, `a GitHub Deployment of ${repository}`, (one) =>
+      shownDeployment.parse(one),
+    );
+    for (const { id, payload, created_at } of shown) {
       const createdAt = Date.parse(created_at);
       const request = parkedRequest(payload);
       if (request && createdAt >= since)
@@ -239,7 +257,7 @@ async function leftDeployments(
           createdAt,
         });
     }
-    if (data.length < PER_PAGE || Date.parse(data.at(-1)?.created_at ?? "") < since)
+    if (data.length < PER_PAGE || Date.parse(shown.at(-1)?.created_at ?? "") < since)
       return { listed: { left, etag: page === 1 ? (headers.etag ?? null) : null }, at };
   }
 }

@@ -177,7 +177,8 @@ export class ActiveEndpoint {
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
     const wish = this.#wish(to);
     if (wish) this.#sync.want(wish);
-    log.warn(`${kind} from ${from} to ${to}: ${reason}`);
+    // What was planned is said once, when it is complete.
+    log[kind === "failover" ? "warn" : "debug"](`${kind} from ${from} to ${to}: ${reason}`);
     notices.publish({
       type: "failover",
       kind,
@@ -225,7 +226,7 @@ export class ActiveEndpoint {
     const { kind, from_endpoint, to_endpoint, reason, detected_at, decided_at } = done;
     const switched_at = done.switched_at ?? at;
     // The whole story in one line.
-    log.warn(
+    log[kind === "failover" ? "warn" : "info"](
       {
         from: from_endpoint,
         to: to_endpoint,

@@ -88,7 +88,7 @@ async function sayOnce(
   const place = { ...ownerAndName(repository), deployment_id: Number(id) };
   const route = "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
   const { data } = await octokit.request(`GET ${route}`, { ...place, request: callLimit(signal) });
-  if (data.some((status) => readStatus(status) !== null)) return false;
+  if (data.some((status) => status && readStatus(status) !== null)) return false;
   const account = accountOf(repository);
   const wait = await takeContentCall(store, account, budget.limitOf(account) !== null);
   if (wait > 0) throw new CallsReservedError(wait);

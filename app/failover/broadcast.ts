@@ -158,9 +158,11 @@ export class Broadcast {
 
   /** Whether trying again soon is of no use. It is said once, with what a person has to change. */
   #isRefused(repository: string, error: unknown): boolean {
-    const { status, message } = error as Error & { status?: number };
-    const remedy = status === undefined ? undefined : REMEDIES[status];
-    if (!remedy || classifyGitHubError(error, this.#o.clock.now()).kind === "rate_limited") return false;
+    const { message } = error as Error;
+    const failure = classifyGitHubError(error, this.#o.clock.now());
+    if (failure.kind !== "refused") return false;
+    const remedy = failure.suspended ? failure.remedy : REMEDIES[failure.status];
+    if (!remedy) return false;
     const said = `the webhooks of ${repository} cannot be set: ${message}; ${remedy}`;
     if (this.#refused.get(repository) !== said) this.#o.log.error({ repository }, said);
     this.#refused.set(repository, said);

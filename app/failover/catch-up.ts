@@ -1,10 +1,13 @@
 import { ZodError } from "zod";
+import { isSaidByGitHub } from "../../shared/github-failure.ts";
 import type { Arrival } from "../accept/arrival.ts";
+import { problemsOf } from "../accept/problems-of.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { DeliveryLogClient, LoggedDelivery } from "../github/delivery-log.ts";
 import { readDeploymentEvent } from "../github/deployment-event.ts";
+import { isGone } from "../github/github-error.ts";
 import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
@@ -101,8 +104,8 @@ export class CatchUp implements Look {
     await this.#fetchMissing(progress, signal);
     return {
       arrivals: [...progress.arrivals.values()],
-      done: async (results) => {
-        await recordLook(this.#o.lease, LOOK_NAME, progress.startedAt ?? progress.since, results);
+      done: async (counts) => {
+        await recordLook(this.#o.lease, LOOK_NAME, progress.startedAt ?? progress.since, counts);
         this.#progress = undefined;
       },
     };
@@ -133,7 +136,7 @@ export class CatchUp implements Look {
       progress.startedAt ??= at;
       await this.#o.health.report(rows, at);
       for (const row of rows) if (isWanted(row, progress)) progress.rows.set(row.guid, row);
-      const oldest = rows.at(-1)?.deliveredAt ?? 0;
+      const oldest = rows.at(-1)?.deliveredAt ?? Number.POSITIVE_INFINITY;
       progress.listed = next === null || next === progress.cursor || oldest < progress.since;
       progress.cursor = next;
     }
@@ -144,7 +147,7 @@ export class CatchUp implements Look {
       return await this.#o.deliveries.page(progress.cursor, signal);
     } catch (error) {
       // A place in the log that GitHub does not know any more: the look begins anew.
-      if (progress.cursor !== null && (error as { status?: number }).status === 422)
+      if (progress.cursor !== null && (error as { status?: number }).status === 422 && isSaidByGitHub(error))
         this.#progress = undefined;
       throw error;
     }
@@ -162,11 +165,13 @@ export class CatchUp implements Look {
         else rows.delete(guid);
         continue;
       }
-      // Only what GitHub itself answers counts: without an answer, it is away.
+      // Only GitHub's answer about this delivery counts. Without an answer GitHub is away; limits and rights concern all.
       const { status = 0, response } = result.reason as { status?: number; response?: unknown };
-      if (response === undefined || status < 500) continue;
+      if (response === undefined || [401, 403, 429].includes(status)) continue;
       failures.set(guid, (failures.get(guid) ?? 0) + 1);
-      if (failures.get(guid) === TRIES) rows.delete(guid);
+      if (failures.get(guid) !== TRIES) continue;
+      rows.delete(guid);
+      this.#o.deliveries.passOver(result.item, (result.reason as Error).message);
     }
     signal.throwIfAborted();
     const failure = failureOf(fetched);
@@ -213,9 +218,10 @@ export class CatchUp implements Look {
       const late = due.length > 0 ? null : "it was delivered before the target was first watched";
       return { ...common, ...judged, targets: due, ignored: judged.ignored ?? late };
     } catch (error) {
-      if ((error as { status?: number }).status === 404) return null;
+      if (isGone(error)) return null;
       if (!(error instanceof ZodError)) throw error;
-      const ignored = "the payload in GitHub's log is not that of a workflow_run event";
+      const where = problemsOf(error, "the payload");
+      const ignored = `the payload in GitHub's log is not that of a workflow_run event: ${where}`;
       return { ...common, action: row.action, facts: null, repository: "", targets: [], ignored };
     }
   }

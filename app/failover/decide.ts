@@ -42,7 +42,9 @@ export function decide(situation: Situation): Decision {
   const isLost = (pin: ObservedEndpoint) =>
     rank(pin, grace) === DOWN &&
     endpoints.some((e) => e !== pin && e.health.status === "healthy" && !mayShare(pin, e, situation));
-  const allDown = endpoints.every((endpoint) => rank(endpoint, grace) === DOWN);
+  // Where all were shut down as someone wished, nobody misses one.
+  const allShutDown = endpoints.every(({ health }) => health.shutDown);
+  const allDown = !allShutDown && endpoints.every((endpoint) => rank(endpoint, grace) === DOWN);
   const stay = (reason: string, dropPin: boolean): Decision => ({ kind: "stay", reason, allDown, dropPin });
   const stale = endpoints.filter(({ health }) => health.stale);
   if (stale.length > 0)
@@ -52,7 +54,7 @@ export function decide(situation: Situation): Decision {
     return { kind: "switchover", to: pin.name, reason: `${pin.name} was pinned`, dropPin: false };
   }
   const dropPin = pinned !== null;
-  const move = (kind: "failover" | "recovery", to: string, reason: string): Decision => ({
+  const move = (kind: "failover" | "switchover" | "recovery", to: string, reason: string): Decision => ({
     kind,
     to,
     reason,
@@ -60,6 +62,8 @@ export function decide(situation: Situation): Decision {
   });
 
   const better = best(situation, current);
+  if (better && current?.health.shutDown)
+    return move("switchover", better.name, `${active} is stopped: ${current.health.reason}`);
   if (better && current)
     return move("failover", better.name, `${active} is ${current.health.status}: ${current.health.reason}`);
   if (better) return move("failover", better.name, `${active} is not configured any more`);
@@ -76,6 +80,7 @@ export function decide(situation: Situation): Decision {
   if (recovered && !current?.health.consecutiveFailures)
     return move("recovery", recovered.name, `${recovered.name} has recovered and is preferred`);
   if (allDown) return stay("no endpoint is up; the URL stays", dropPin);
+  if (allShutDown) return stay("all instances are stopped; the URL stays", dropPin);
   return stay(`${active} is ${current?.health.status ?? "unknown"}`, dropPin);
 }
 

@@ -42,7 +42,7 @@ export class DeliveryHealth {
     const ahead = at - this.#clock.now();
     const from = Math.max(at - RECENT_MS, (last?.switched_at ?? 0) + ahead + LINGER_MS);
     for (const { id, deliveredAt, statusCode, durationMs } of rows)
-      if (BigInt(id) > before && deliveredAt >= from)
+      if (statusCode !== null && BigInt(id) > before && deliveredAt >= from)
         this.#delivered(board.active, statusCode >= 200 && statusCode < 400, durationMs);
   }
 }

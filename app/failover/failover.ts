@@ -62,7 +62,8 @@ export class Failover {
   #views = new Map<string, Record<string, HealthStatus>>();
   /** Those that say in their heartbeats that they cannot write to the store. */
   #failing = new Set<string>();
-  #leaving = false;
+  /** Those that shut down: nobody, this instance, or all of this host with it. */
+  #leaving: readonly string[] = [];
 
   constructor(options: FailoverOptions) {
     this.#o = options;
@@ -78,8 +79,9 @@ export class Failover {
         options.onChecked(name, ok, ms);
       },
       onStoreFailure: () => store.doubt(),
-      onStatus: (name, was, { status, reason }) => {
-        log[status === "healthy" ? "info" : "warn"](`${name} is ${status}: ${reason}`);
+      onStatus: (name, was, { status, reason, shutDown }) => {
+        const level = shutDown ? "debug" : status === "healthy" ? "info" : "warn";
+        log[level](`${name} is ${status}: ${reason}`);
         notices.publish({ type: "endpoint", name, status, was, reason });
         this.#record.changed();
       },
@@ -116,25 +118,32 @@ export class Failover {
       key: peerKey(config.environment.privateKey as string),
       peers: config.instances.filter(({ name }) => name !== self.name).map((other) => peerOf(self, other)),
       beat: () => ({
-        leaving: this.#leaving,
+        leaving: this.#leaving.length > 0,
+        stopping: this.#leaving,
         storeFails: options.storeFails(),
         sees: Object.fromEntries(this.checker.observe().map(({ name, health }) => [name, health.status])),
         github: options.reach.own,
       }),
       events: {
         onDied: (name) => this.checker.died(name, "its process is gone"),
-        onBeat: (name, { leaving, sees, storeFails = false, github }) => {
+        onBeat: (name, { leaving, stopping = [], sees, storeFails = false, github }) => {
           options.reach.heard(name, github);
           this.#views.set(name, sees);
           if (storeFails) this.#failing.add(name);
           else this.#failing.delete(name);
-          this.checker.leaving(name, leaving);
+          this.checker.leaving(name, leaving || this.#leaving.includes(name));
+          // Those will say so themselves in a moment. Until then they are not taken for a place to go to.
+          for (const other of stopping)
+            if (other !== name && !this.#leaving.includes(other)) {
+              this.checker.leaving(other, true);
+              this.checker.lost(other);
+            }
         },
         onLost: (name) => {
           this.#views.delete(name);
           this.#failing.delete(name);
           options.reach.heard(name, undefined);
-          this.checker.leaving(name, false);
+          this.checker.lost(name);
         },
       },
       log,
@@ -153,6 +162,13 @@ export class Failover {
     return [...this.#failing];
   }
 
+  /** The process of another instance has ended, says who started it, and knows why. */
+  peerEnded(name: string, reason: string): void {
+    this.checker.died(name, reason);
+    // The status may be the same as before, and the reason is not.
+    this.#record.changed();
+  }
+
   start(server: Server): void {
     this.#links.start(server);
     this.checker.start();
@@ -162,14 +178,16 @@ export class Failover {
 
   /**
    * Hands the work over before this instance goes: another endpoint becomes the active one, where there is one
-   * that is up, and whatever GitHub still sends here is taken in for a while.
+   * that is up, and whatever GitHub still sends here is taken in for a while. With `all`, every instance of this host
+   * is stopped: none of them takes another's place.
    */
-  async handOver(): Promise<void> {
-    const { self, store, clock, log } = this.#o;
+  async handOver({ all = false } = {}): Promise<void> {
+    const { config, self, store, clock, log } = this.#o;
     const look = () => readSwitchboard(store).catch(() => undefined);
     const wasActive = (await look())?.active === self.name;
-    this.#leaving = true;
-    this.checker.leaving(self.name, true);
+    const here = config.instances.filter(({ host }) => host === self.host);
+    this.#leaving = all ? here.map(({ name }) => name) : [self.name];
+    for (const name of this.#leaving) this.checker.leaving(name, true);
     this.#links.beatNow();
     if (!wasActive) return;
     const startedAt = clock.monotonic();

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { INSTANCE_HEADER, isByInstance } from "../../shared/instance-header.ts";
 import type { Clock } from "../clock.ts";
 import { type Health, type HealthStatus, HealthWindow, type Thresholds } from "./health-window.ts";
 
@@ -96,6 +97,11 @@ export class HealthChecker {
     this.#changed(name);
   }
 
+  /** An endpoint's instance is not heard any more. */
+  lost(name: string): void {
+    this.#windows.get(name)?.lost();
+  }
+
   /** Whether an endpoint has said that it is shutting down. */
   isLeaving(name: string): boolean {
     return this.#windows.get(name)?.isLeaving ?? false;
@@ -159,8 +165,11 @@ export class HealthChecker {
           if (text.length < MAX_ANSWER_LENGTH) text += part;
         });
         response.on("end", () => {
-          if (response.statusCode === 200) settle(null);
-          else settle(`/readyz answered ${response.statusCode}`, saysNotReady(text));
+          const answer = `/readyz answered ${response.statusCode}`;
+          if (!isByInstance(response.headers))
+            settle(`${answer}, but not by an instance: without the header ${INSTANCE_HEADER}`);
+          else if (response.statusCode === 200) settle(null);
+          else settle(answer, saysNotReady(text));
         });
         response.on("error", (error) => settle(error.message));
       },
@@ -177,7 +186,7 @@ export class HealthChecker {
   }
 }
 
-/** Whether an instance itself answered that it cannot commit; a proxy in front of it says nothing of the kind. */
+/** Whether an instance says that it cannot commit. */
 function saysNotReady(text: string): boolean {
   try {
     return (JSON.parse(text) as { status?: unknown } | null)?.status === "not ready";

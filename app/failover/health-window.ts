@@ -1,3 +1,4 @@
+import { counted } from "../../shared/counted.ts";
 import type { FileConfig } from "../config/schema.ts";
 
 export type Thresholds = FileConfig["failover"];
@@ -23,6 +24,8 @@ export interface Health {
   outOfReachUntil: number | null;
   /** Whether it is unhealthy because it says that it cannot commit, and for nothing else. */
   storeFails: boolean;
+  /** Whether it shuts down, or did, as someone wished: it said so itself. */
+  shutDown: boolean;
   /** Whether the observer stood still, and has not seen since how it does. */
   stale: boolean;
   /** Why it counts as it does, in words. */
@@ -31,6 +34,11 @@ export interface Health {
 
 /** Rates and averages of fewer samples say nothing. */
 export const MIN_SAMPLES = 20;
+
+/** A rate to be shown (percent): cut, not rounded, so that what is below a limit also reads so. */
+export function shownRate(rate: number): number {
+  return Math.floor(rate * 10) / 10;
+}
 
 /** So long it is taken to be out of GitHub's reach once failed deliveries made it degraded: at first, and at most. */
 const OUT_OF_REACH_MS = 5 * 60_000;
@@ -64,8 +72,8 @@ export class HealthWindow {
   #outOfReachUntil: number | null = null;
   /** The cause, once its process is known to be gone. */
   #dead: string | null = null;
-  /** It answers, and has said that it will not for long. */
-  #leaving = false;
+  /** `says so`: it answers, and has said that it will not for long. `gone`: nothing was heard of it since. */
+  #leaving: "no" | "says so" | "gone" = "no";
   #stale = false;
 
   constructor(thresholds: Thresholds) {
@@ -83,6 +91,7 @@ export class HealthWindow {
     this.#seenUp = true;
     this.#dead = null;
     this.#stale = false;
+    if (this.#leaving === "gone") this.#leaving = "no";
     this.#note(at);
   }
 
@@ -118,13 +127,18 @@ export class HealthWindow {
   }
 
   get isLeaving(): boolean {
-    return this.#leaving;
+    return this.#leaving === "says so";
   }
 
   /** It says whether it is shutting down: no check that it still answers speaks against that. */
   leaving(at: number, leaving: boolean): void {
-    this.#leaving = leaving;
+    this.#leaving = leaving ? "says so" : "no";
     this.#note(at);
+  }
+
+  /** It is not heard any more. If it was shutting down, it has done so, until it answers again. */
+  lost(): void {
+    if (this.#leaving === "says so") this.#leaving = "gone";
   }
 
   /** A delivery that GitHub logged counts towards the rate, and neither ends nor begins a row of checks. */
@@ -156,9 +170,10 @@ export class HealthWindow {
       outOfReachUntil: this.#outOfReachUntil,
       storeFails:
         judged.status === "unhealthy" &&
-        !this.#leaving &&
+        this.#leaving === "no" &&
         this.#dead === null &&
         this.#unanswered < this.#thresholds.failover_threshold,
+      shutDown: this.#leaving !== "no",
       stale: this.#stale,
     };
   }
@@ -169,7 +184,8 @@ export class HealthWindow {
     rate: number | null,
   ): { status: HealthStatus; reason: string } {
     const t = this.#thresholds;
-    if (this.#leaving) return { status: "unhealthy", reason: "it is shutting down" };
+    if (this.#leaving === "says so") return { status: "unhealthy", reason: "it is shutting down" };
+    if (this.#leaving === "gone") return { status: "unhealthy", reason: "it was shut down" };
     if (this.#dead !== null) return { status: "unhealthy", reason: this.#dead };
     if (!this.#seenUp)
       return {
@@ -179,12 +195,18 @@ export class HealthWindow {
     if (this.#failures >= t.failover_threshold)
       return {
         status: "unhealthy",
-        reason: `${this.#failures} checks in a row failed: ${this.#failureReason}`,
+        reason: `${counted(this.#failures, "check")} in a row failed: ${this.#failureReason}`,
       };
     if (samples >= MIN_SAMPLES && averageMs !== null && averageMs > t.max_response_time)
-      return { status: "degraded", reason: `it answers in ${Math.round(averageMs)} ms on average` };
+      return {
+        status: "degraded",
+        reason: `it answers in ${Math.ceil(averageMs)} ms on average (limit ${t.max_response_time} ms)`,
+      };
     if (samples >= MIN_SAMPLES && rate !== null && rate < t.min_success_rate)
-      return { status: "degraded", reason: `only ${rate.toFixed(1)} % of its checks succeed` };
+      return {
+        status: "degraded",
+        reason: `only ${shownRate(rate)} % of its checks succeed (limit ${t.min_success_rate} %)`,
+      };
     return { status: "healthy", reason: "it answers" };
   }
 

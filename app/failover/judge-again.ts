@@ -1,10 +1,10 @@
 import type { Arrival } from "../accept/arrival.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
-import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { proofIn, twinhookPayload } from "../github/deployments.ts";
+import { isGone } from "../github/github-error.ts";
 import { type Octokit, ownerAndName } from "../github/repository-access.ts";
-import { readRun } from "../github/requested-run.ts";
+import { judgeRun, readRun } from "../github/requested-run.ts";
 import type { DeliveryRow } from "../store/schema.ts";
 import { type JudgeProof, judgeLeftDeployment, leftGuid } from "./left-deployment.ts";
 
@@ -50,9 +50,11 @@ export async function judgeAgain(
     signal,
   );
   if (run?.status !== "completed") return null;
-  const completed = { action: "completed", workflow_run: run, repository: run.repository };
-  const judged = judgeWorkflowRun(parseWorkflowRun(completed), targets, names);
-  return { ...judged, source, guid, event, payload: null, viaRunAttempt: null };
+  const judged = judgeRun(run, targets, names);
+  const common = { source, guid, event, payload: null, viaRunAttempt: null };
+  if (!("unreadable" in judged)) return { ...common, ...judged };
+  const { action } = delivery;
+  return { ...common, action, repository, facts: null, targets: [], ignored: judged.unreadable };
 }
 
 async function readLeft(octokit: Octokit, { guid, repository }: DeliveryRow, signal: AbortSignal) {
@@ -69,7 +71,7 @@ async function readLeft(octokit: Octokit, { guid, repository }: DeliveryRow, sig
     const createdAt = Date.parse(data.created_at);
     return { id, guid: leftGuid(id), repository, request, proof: proofIn(data.payload), createdAt };
   } catch (error) {
-    if ((error as { status?: number }).status === 404) return null;
+    if (isGone(error)) return null;
     throw error;
   }
 }

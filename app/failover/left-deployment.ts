@@ -1,4 +1,4 @@
-import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
+import { type DeploymentRequest, MAX_REQUEST_BYTES, requestBody } from "../../shared/deployment-request.ts";
 import type { Arrival, RunFacts } from "../accept/arrival.ts";
 import {
   findTarget,
@@ -76,14 +76,14 @@ export async function judgeLeftDeployment(
     payload: null,
     viaRunAttempt: null,
   });
-  const text = jsonOf(left.request);
-  if (text === null) return refuse("the request is nested too deeply");
-  if (Buffer.byteLength(text) > MAX_REQUEST_BYTES)
-    return refuse(`the request is larger than ${MAX_REQUEST_BYTES} bytes`);
+  if (jsonOf(left.request) === null) return refuse("the request is nested too deeply");
   const parsed = parseDeploymentRequest(left.request, { admin: false });
   if ("problem" in parsed) return refuse(parsed.problem);
   const { request } = parsed;
   facts = requestFacts(request);
+  // As an endpoint would have got it.
+  if (Buffer.byteLength(requestBody(request as DeploymentRequest)) > MAX_REQUEST_BYTES)
+    return refuse(`the request is larger than ${MAX_REQUEST_BYTES} bytes`);
   if (names.keyOf(request.repository) !== repositoryKey(left.repository))
     return refuse(`the request is for another repository, ${request.repository}`);
   if (request.dry_run) return refuse("a dry run is answered by an endpoint only");
@@ -104,7 +104,7 @@ export async function judgeLeftDeployment(
     facts: run.judged.facts,
     targets: run.judged.targets,
     ignored: null,
-    payload: request.payload === undefined ? null : JSON.stringify(request.payload),
+    payload: request.payload_text ?? null,
     viaRunAttempt: request.via?.run_attempt ?? request.run_attempt ?? null,
   };
 }

@@ -1,6 +1,8 @@
-import { ZodError } from "zod";
+import { z } from "zod";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { isGone } from "../github/github-error.ts";
+import type { ItemReader } from "../github/item-reader.ts";
 import { type Octokit, ownerAndName } from "../github/repository-access.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 import { type CompletedRun, completedRun } from "./unrecorded-runs.ts";
@@ -32,14 +34,27 @@ export interface ListedRuns {
   isShown: (number: number) => boolean;
 }
 
+/** What places a run in the list; the rest of it is read once it is wanted. */
+const placedRun = z.looseObject({ id: z.int(), run_number: z.int(), status: z.string().nullish() });
+
 /** Lists the runs of a workflow, the newest first, down to the lowest number that is wanted. */
 export async function listRuns(
   octokit: Octokit,
   wanted: WantedRuns,
-  { targets, names }: { targets: readonly TargetConfig[]; names: RepositoryNames | undefined },
-  signal: AbortSignal,
+  {
+    targets,
+    names,
+    items,
+    signal,
+  }: {
+    targets: readonly TargetConfig[];
+    names: RepositoryNames | undefined;
+    items: ItemReader;
+    signal: AbortSignal;
+  },
 ): Promise<ListedRuns> {
   const { repository, workflow, branch, from, isWanted } = wanted;
+  const what = `a run of ${workflow} of ${repository}`;
   const page = async (number: number, filter: { status?: "success"; branch?: string }) => {
     const { data } = await octokit.request("GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs", {
       ...ownerAndName(repository),
@@ -51,13 +66,14 @@ export async function listRuns(
     });
     return data.workflow_runs;
   };
-  const runs = new Map<number, Awaited<ReturnType<typeof page>>[number]>();
+  const runs = new Map<number, z.infer<typeof placedRun>>();
   /** Lists until the lowest wanted number, or the end; tells whether there would be more. */
   const list = async (pages: number, filter: Parameters<typeof page>[1]): Promise<boolean> => {
     for (let number = 1; number <= pages; number++) {
       const listed = await page(number, filter);
-      for (const run of listed) runs.set(run.run_number, run);
-      if (listed.length < PER_PAGE || (listed.at(-1)?.run_number ?? 0) <= from) return false;
+      const read = items.readEach(listed, what, (run) => placedRun.parse(run));
+      for (const run of read) runs.set(run.run_number, run);
+      if (listed.length < PER_PAGE || read.some(({ run_number }) => run_number <= from)) return false;
     }
     return true;
   };
@@ -67,9 +83,9 @@ export async function listRuns(
   const floor = more ? Math.min(...runs.keys()) : 0;
   if (more) await list(FILTERED_PAGES, { status: "success", ...(branch !== null && { branch }) });
 
-  const found = [...runs.values()].filter(({ run_number, id }) => isWanted({ run_number, id: Number(id) }));
+  const found = [...runs.values()].filter(isWanted);
   const open = found.filter(({ status }) => status !== "completed").slice(0, MOST_OPEN);
-  const read = await settleInGroups(open, ({ id }) => readRun(octokit, repository, Number(id), signal));
+  const read = await settleInGroups(open, ({ id }) => readRun(octokit, repository, id, signal));
   const failure = failureOf(read);
   if (failure !== undefined) throw failure;
   const ended = [
@@ -77,19 +93,10 @@ export async function listRuns(
     ...read.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : [])),
   ].filter(({ status }) => status === "completed");
   return {
-    completed: ended.flatMap((run) => judged(run, targets, names)),
+    // As nothing would come of its event either, a run that cannot be read holds up no later one.
+    completed: items.readEach(ended, what, (run) => completedRun(run, targets, names)),
     isShown: (number) => number < floor || runs.has(number),
   };
-}
-
-/** What can be read of it, as nothing would come of its event either. */
-function judged(...run: Parameters<typeof completedRun>): CompletedRun[] {
-  try {
-    return [completedRun(...run)];
-  } catch (error) {
-    if (error instanceof ZodError) return [];
-    throw error;
-  }
 }
 
 /** The run as it is now; null where it was deleted. */
@@ -102,7 +109,7 @@ async function readRun(octokit: Octokit, repository: string, id: number, signal:
     });
     return data;
   } catch (error) {
-    if ((error as { status?: number }).status === 404) return null;
+    if (isGone(error)) return null;
     throw error;
   }
 }

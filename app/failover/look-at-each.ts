@@ -1,5 +1,5 @@
 import type { Arrival } from "../accept/arrival.ts";
-import { classifyGitHubError } from "../github/github-error.ts";
+import { classifyGitHubError, remedyFor } from "../github/github-error.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 /**
@@ -25,9 +25,8 @@ export async function lookAtEach<T>(
       failed.push(one);
       continue;
     }
-    const { status, message, remedy } = one.reason as Error & { status: number; remedy?: string };
-    const install = `install the App on the repository, with the permission ${permission}`;
-    onRefused(one.item, `${message}; ${remedy ?? (status === 401 ? failure.remedy : install)}`);
+    const { message, remedy } = one.reason as Error & { remedy?: string };
+    onRefused(one.item, `${message}; ${remedy ?? remedyFor(failure, permission)}`);
   }
   return { found, failure: failureOf(failed) };
 }

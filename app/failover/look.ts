@@ -1,10 +1,12 @@
 import type { Accepted } from "../accept/accepted.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import type { AlertFacts } from "../queue/alert-facts.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
+import { inSlices } from "../store/in-slices.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { LookRow } from "../store/schema.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Writer } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import type { Task } from "./recurring.ts";
 
@@ -13,8 +15,14 @@ export interface Collected {
   arrivals: Arrival[];
   /** Why it could not see everything; it is taken again soon then. */
   failure?: unknown;
-  /** Called once the arrivals are on disk, with what became of each. */
-  done(results: ReadonlyMap<Arrival, Accepted>): Promise<void>;
+  /** Called once the arrivals are on disk, with how many of them had been missed. */
+  done(counts: Found): Promise<void>;
+}
+
+/** How many arrivals had been missed, and how many of these are deployed: newer runs overtake the others. */
+export interface Found {
+  found: number;
+  accepted: number;
 }
 
 /** A place at GitHub where requests may wait that never arrived. */
@@ -28,14 +36,58 @@ export function lastLook(store: Store, name: string): Promise<LookRow | undefine
 }
 
 /**
- * How many of a look's arrivals a target wants, and how many of these wait for their deployment now. What came by
- * another route while GitHub was being asked had not been missed.
+ * Counts what a look found. What came by another route while GitHub was being asked had not been missed. `going`
+ * holds the deployments that no newer run overtakes.
  */
-export function countResults(results: ReadonlyMap<Arrival, Accepted>): { found: number; accepted: number } {
+export function countResults(results: ReadonlyMap<Arrival, Accepted>, going: ReadonlySet<string>): Found {
   const wanted = [...results].filter(
     ([{ targets }, { outcome }]) => targets.length > 0 && outcome !== "duplicate",
   );
-  return { found: wanted.length, accepted: wanted.filter(([, { queued }]) => queued).length };
+  const accepted = wanted.filter(([, { deployments }]) => deployments.some(({ id }) => going.has(id)));
+  return { found: wanted.length, accepted: accepted.length };
+}
+
+/** Which of these deployments are deployed, or will be: with `queue: latest` only the newest that waits on a target. */
+export async function goingDeployments(
+  store: Pick<Store, "read">,
+  targets: readonly TargetConfig[],
+  ids: readonly string[],
+): Promise<Set<string>> {
+  const going = new Set<string>();
+  await inSlices(ids, async (slice) => {
+    const rows = await store.read
+      .selectFrom("deployments")
+      .select(["id", "repository_key", "target", "status"])
+      .where("id", "in", slice)
+      .where("status", "<>", "superseded")
+      .execute();
+    for (const row of rows) if (row.status !== "queued") going.add(row.id);
+    const waiting = Map.groupBy(
+      rows.filter(({ status }) => status === "queued"),
+      ({ repository_key, target }) => `${repository_key} ${target}`,
+    );
+    for (const [place, here] of waiting) {
+      const config = targets.find((t) => `${repositoryKey(t.repository)} ${t.name}` === place);
+      const newest = config?.queue === "latest" ? await newestWaiting(store, config) : null;
+      for (const { id } of here) if (newest === null || newest === id) going.add(id);
+    }
+  });
+  return going;
+}
+
+async function newestWaiting({ read }: Pick<Store, "read">, target: TargetConfig): Promise<string | null> {
+  const row = await read
+    .selectFrom("deployments")
+    .select("id")
+    .where("repository_key", "=", repositoryKey(target.repository))
+    .where("target", "=", target.name)
+    .where("status", "=", "queued")
+    .orderBy("order_run_id", "desc")
+    .orderBy("order_run_attempt", "desc")
+    .orderBy("seq", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.id ?? null;
 }
 
 /**
@@ -46,17 +98,10 @@ export function recordLook(
   lease: ControllerLease,
   name: string,
   completedAt: number,
-  results: ReadonlyMap<Arrival, Accepted>,
+  { found, accepted }: Found,
 ): Promise<void> {
-  const { found, accepted } = countResults(results);
   return lease.write(async (trx, store) => {
-    if (found > 0)
-      await raiseAlert(trx, store, {
-        kind: "catch_up",
-        state: "event",
-        subject: name,
-        facts: { look: name, found, accepted },
-      });
+    if (found > 0) await tellFound(trx, store, { look: name, found, accepted });
     await trx
       .insertInto("looks")
       .values({ name, completed_at: completedAt, found, accepted })
@@ -69,6 +114,28 @@ export function recordLook(
       )
       .execute();
   });
+}
+
+/** One incident is one alert: what a look finds is added to what it found before, until that is told. */
+async function tellFound(trx: Writer, store: Store, facts: AlertFacts["catch_up"]): Promise<void> {
+  const alert = { kind: "catch_up", state: "event", subject: facts.look, facts } as const;
+  const untold = await trx
+    .selectFrom("alerts")
+    .select(["id", "facts"])
+    .where("kind", "=", "catch_up")
+    .where("subject", "=", facts.look)
+    .where("told_at", "is", null)
+    .limit(1)
+    .$if(store.engine === "postgres", (q) => q.forUpdate())
+    .executeTakeFirst();
+  if (!untold) return raiseAlert(trx, store, alert);
+  const before = JSON.parse(untold.facts) as Found;
+  const sum = { found: before.found + facts.found, accepted: before.accepted + facts.accepted };
+  await trx
+    .updateTable("alerts")
+    .set({ facts: JSON.stringify({ ...facts, ...sum }) })
+    .where("id", "=", untold.id)
+    .execute();
 }
 
 /** Since when each of these targets is watched (ms by GitHub's clock). */

@@ -31,6 +31,7 @@ export type Notice =
   /** Someone else had changed the URL at GitHub; it is being put right. */
   | { type: "webhook_deviated"; found: string | null; wanted: string }
   | { type: "all_down"; reason: string }
+  /** Requests had not arrived; those that are not accepted were overtaken by newer runs. */
   | { type: "catch_up"; found: number; accepted: number }
   /** Something at GitHub failed, and is tried again. */
   | { type: "retry"; operation: "webhook_url" | "look" };

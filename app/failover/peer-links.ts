@@ -39,6 +39,8 @@ export interface Beat {
   type: "beat";
   /** Whether it is shutting down, and wants its work to go elsewhere. */
   leaving: boolean;
+  /** All that are shutting down together with it, by name; an older release does not say. */
+  stopping?: readonly string[];
   /** Whether it cannot write to the store; an older release does not say. */
   storeFails?: boolean;
   /** How every endpoint does, as the sender sees it. */

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { CallBudget } from "../github/call-budget.ts";
 import { ifChanged } from "../github/github-error.ts";
+import { ItemReader } from "../github/item-reader.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
@@ -47,11 +48,13 @@ export class Reconcile implements Look {
   readonly everyMs = 10 * 60_000;
   #o: ReconcileOptions;
   #scan: Scan<Place>;
+  #items: ItemReader;
   /** The ETags of lists of which every run is on record: as long as these do not change, nothing is missing. */
   #settled = new Map<string, { created: string; etag: string }>();
 
   constructor(options: ReconcileOptions) {
     this.#o = options;
+    this.#items = new ItemReader(options.log);
     const byWorkflow = Map.groupBy(
       options.targets,
       ({ repository, workflow }) => `${repositoryKey(repository)} ${workflow}`,
@@ -109,10 +112,10 @@ export class Reconcile implements Look {
     return {
       arrivals: found,
       failure,
-      done: async (results) => {
+      done: async (counts) => {
         await this.#scan.done(due, seen, begun);
         for (const place of lookedLate) place.lateDueAt = monotonic + LATE_EVERY_MS;
-        await recordLook(lease, "reconcile", begun, results);
+        await recordLook(lease, "reconcile", begun, counts);
       },
     };
   }
@@ -181,10 +184,12 @@ export class Reconcile implements Look {
       if (!answer) return null;
       const { data, headers } = answer;
       etag = page === 1 && data.workflow_runs.length < PER_PAGE ? (headers.etag ?? null) : null;
-      for (const run of data.workflow_runs) {
-        if (Date.parse(run.updated_at) >= since.completed)
-          runs.push(completedRun(run, this.#o.targets, this.#o.names));
-      }
+      const listed = this.#items.readEach(
+        data.workflow_runs,
+        `a run of ${workflow} of ${repository}`,
+        (run) => completedRun(run, this.#o.targets, this.#o.names),
+      );
+      runs.push(...listed.filter(({ completedAt }) => completedAt >= since.completed));
       if (data.workflow_runs.length < PER_PAGE) break;
     }
     return { runs: runs.filter(({ targets }) => targets.length > 0), etag };

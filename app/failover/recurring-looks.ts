@@ -13,7 +13,7 @@ import { CatchUp } from "./catch-up.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
 import type { JudgeProof } from "./left-deployment.ts";
-import { countResults, type Look } from "./look.ts";
+import { countResults, goingDeployments, type Look } from "./look.ts";
 import type { Notices } from "./notices.ts";
 import { Reconcile } from "./reconcile.ts";
 import { Recurring } from "./recurring.ts";
@@ -100,7 +100,7 @@ export class RecurringLooks {
   }
 
   async #take(due: Look[], signal: AbortSignal): Promise<Map<Look, unknown>> {
-    const { acceptor, log, notices } = this.#o;
+    const { acceptor, log, notices, store, targets } = this.#o;
     const failed = new Map<Look, unknown>();
     // What goes wrong with one look is no reason to leave another unfinished.
     const attempt = async <T>(look: Look, act: () => Promise<T>): Promise<T | undefined> => {
@@ -123,14 +123,16 @@ export class RecurringLooks {
       acceptor,
       looks.flatMap(({ arrivals }) => arrivals),
     );
-    const { found, accepted } = countResults(results);
+    const brought = [...results.values()].flatMap(({ deployments }) => deployments.map(({ id }) => id));
+    const going = await goingDeployments(store, targets, brought);
+    const { found, accepted } = countResults(results, going);
     if (found > 0) {
       log.warn({ found, accepted }, "caught up with requests that had not arrived");
       notices.publish({ type: "catch_up", found, accepted });
     }
     for (const { look, arrivals, done } of looks) {
       const own = new Map([...results].filter(([arrival]) => arrivals.includes(arrival)));
-      await attempt(look, async () => done?.(own));
+      await attempt(look, async () => done?.(countResults(own, going)));
     }
     return failed;
   }

@@ -4,7 +4,8 @@ import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { writtenDuration } from "../config/settings-of.ts";
-import { classifyGitHubError } from "../github/github-error.ts";
+import { type ClassifiedError, classifyGitHubError } from "../github/github-error.ts";
+import { ItemReader } from "../github/item-reader.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { describeGap, describeWait, firstUnresolved } from "../queue/barrier.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
@@ -90,6 +91,7 @@ interface Place {
  */
 export class RunGaps {
   #o: RunGapsOptions;
+  #items: ItemReader;
   #places = new Map<string, Place>();
   /** Since when each deployment waits, as far as this process knows (ms, monotonic). */
   #since = new Map<string, number>();
@@ -104,6 +106,7 @@ export class RunGaps {
 
   constructor(options: RunGapsOptions) {
     this.#o = options;
+    this.#items = new ItemReader(options.log);
   }
 
   start(): void {
@@ -253,15 +256,14 @@ export class RunGaps {
           from: Math.min(...all.map(({ gap }) => lowest(gap))),
           isWanted: (run) => waiting.some((target) => wants(target, run)),
         },
-        { targets, names: this.#o.names },
-        signal,
+        { targets, names: this.#o.names, items: this.#items, signal },
       );
       return { ...NOTHING_MISSING, completed, isResolved: isShown };
     } catch (error) {
       const failure = classifyGitHubError(error, clock.now());
       if (failure.kind === "refused") access.forget(repository);
       const restMs = failure.kind === "rate_limited" ? failure.delayMs : 0;
-      const cause = causeOf(error, failure.kind);
+      const cause = causeOf(error, failure);
       return { completed: [], isResolved: () => false, cause, failed: true, restMs };
     }
   }
@@ -366,10 +368,11 @@ function lowest({ missing, sure, number }: FoundGap): number {
   return sure ? (missing[0]?.[0] ?? number) : number;
 }
 
-function causeOf(error: unknown, kind: "rate_limited" | "transient" | "refused"): string {
+function causeOf(error: unknown, failure: ClassifiedError): string {
   const { status, response } = error as { status?: number; response?: unknown };
-  if (kind === "rate_limited") return "GitHub allows no more calls for now";
-  if (kind === "refused") return `GitHub refuses to show the runs (${status})`;
+  if (failure.kind === "rate_limited") return "GitHub allows no more calls for now";
+  if (failure.kind === "refused")
+    return `GitHub refuses to show the runs (${status}${failure.suspended ? `: ${failure.remedy}` : ""})`;
   return response === undefined ? "GitHub does not answer" : `GitHub answers with ${status}`;
 }
 

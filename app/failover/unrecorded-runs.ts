@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Arrival } from "../accept/arrival.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
@@ -9,19 +10,22 @@ import type { Store } from "../store/store.ts";
 /** A run that has ended, as GitHub lists it, judged as its event would have been. */
 export type CompletedRun = JudgedRun & { completedAt: number };
 
+const listedRun = z.object({ updated_at: z.iso.datetime({ offset: true }), repository: z.unknown() });
+
 /**
  * Judges a completed run of a list of GitHub's.
  * @throws {z.ZodError} when it is not of the shape of a run.
  */
 export function completedRun(
-  run: { updated_at: string; repository: unknown },
+  run: unknown,
   targets: readonly TargetConfig[],
   names?: RepositoryNames,
 ): CompletedRun {
-  const event = { action: "completed", workflow_run: run, repository: run.repository };
+  const { updated_at, repository } = listedRun.parse(run);
+  const event = { action: "completed", workflow_run: run, repository };
   return {
     ...judgeWorkflowRun(parseWorkflowRun(event), targets, names),
-    completedAt: Date.parse(run.updated_at),
+    completedAt: Date.parse(updated_at),
   };
 }
 

@@ -1,5 +1,6 @@
 import pRetry from "p-retry";
 import type { Logger } from "pino";
+import { isSaidByGitHub } from "../../shared/github-failure.ts";
 import type { Clock } from "../clock.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
 import type { WebhookConfig, WebhookConfigClient } from "../github/webhook-config.ts";
@@ -108,7 +109,7 @@ export class WebhookSync {
           await github.write(url, signal, checkRight);
           mayBeTaken = true;
         } catch (error) {
-          mayBeTaken = !newSecret && !isRefusal(error);
+          mayBeTaken = !newSecret && !isSaidByGitHub(error);
           throw error;
         }
         await onSwitched(wish);
@@ -144,10 +145,4 @@ export class WebhookSync {
 
 function isRight(found: WebhookConfig | undefined, url: string): boolean {
   return found?.url === url && found.contentType === "json" && !found.insecureSsl;
-}
-
-/** Whether GitHub itself answered that it did nothing: a gateway's answer, or none, does not say so. */
-function isRefusal(error: unknown): boolean {
-  const { status = 0, response } = error as { status?: number; response?: unknown };
-  return response !== undefined && status >= 400 && status < 500;
 }

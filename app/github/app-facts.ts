@@ -48,13 +48,13 @@ export async function readAppFacts(app: Probot, githubUrl: string): Promise<AppF
     permissions: permissionsOf(data?.permissions),
     events: data?.events ?? [],
     installations: await Promise.all(
-      installations.map(async (one) => ({
+      installations.filter(Boolean).map(async (one) => ({
         id: one.id,
         account: (one.account as { login?: string } | null)?.login ?? "",
         url: one.html_url,
         suspended: one.suspended_at !== null && one.suspended_at !== undefined,
         permissions: permissionsOf(one.permissions),
-        repositories: one.suspended_at ? [] : await repositoriesOf(app, one.id),
+        repositories: one.suspended_at ? [] : await repositoriesOf(app, one.id).catch(noneIfRefused),
       })),
     ),
   };
@@ -69,10 +69,16 @@ async function repositoriesOf(app: Probot, installation: number): Promise<string
       page,
       request: callLimit(),
     });
-    names.push(...data.repositories.map(({ full_name }) => full_name));
+    names.push(...data.repositories.flatMap((one) => one?.full_name ?? []));
     if (data.repositories.length < PER_PAGE) break;
   }
   return names.toSorted();
+}
+
+/** An installation that was suspended or removed a moment ago must not hide the others. */
+function noneIfRefused(error: { status?: number }): string[] {
+  if (error.status === 403 || error.status === 404) return [];
+  throw error;
 }
 
 function permissionsOf(permissions: object | undefined): Permissions {

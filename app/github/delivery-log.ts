@@ -1,7 +1,10 @@
+import type { Logger } from "pino";
 import type { Probot } from "probot";
+import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import type { CallBudget } from "./call-budget.ts";
 import { timeOf } from "./github-time.ts";
+import { ItemReader } from "./item-reader.ts";
 import { callLimit } from "./repository-access.ts";
 
 /** The delivery log's largest page. */
@@ -15,7 +18,8 @@ export interface LoggedDelivery {
   deliveredAt: number;
   event: string;
   action: string | null;
-  statusCode: number;
+  /** 0 where GitHub got no answer, null where it does not say. */
+  statusCode: number | null;
   durationMs: number;
 }
 
@@ -28,16 +32,41 @@ export interface LogPage {
   at: number;
 }
 
+/** A row as GitHub shows it. Fields by which nothing is chosen refuse nothing. */
+const shownRow = z
+  .object({
+    id: z.union([z.bigint(), z.int(), z.string().regex(/^\d+$/)]),
+    guid: z.string(),
+    delivered_at: z.iso.datetime({ offset: true }),
+    event: z.string(),
+    action: z.string().nullish().catch(null),
+    status_code: z.number().nullish().catch(null),
+    duration: z.number().catch(0),
+  })
+  .transform(
+    (row): LoggedDelivery => ({
+      id: String(row.id),
+      guid: row.guid,
+      deliveredAt: Date.parse(row.delivered_at),
+      event: row.event,
+      action: row.action ?? null,
+      statusCode: row.status_code ?? null,
+      durationMs: row.duration * 1000,
+    }),
+  );
+
 /** GitHub's log of the App's deliveries. */
 export class DeliveryLogClient {
   #app: Promise<Probot>;
   #clock: Clock;
   #budget: CallBudget;
+  #items: ItemReader;
 
-  constructor(app: Promise<Probot>, clock: Clock, budget: CallBudget) {
-    this.#app = app;
-    this.#clock = clock;
-    this.#budget = budget;
+  constructor(options: { app: Promise<Probot>; clock: Clock; budget: CallBudget; log: Logger }) {
+    this.#app = options.app;
+    this.#clock = options.clock;
+    this.#budget = options.budget;
+    this.#items = new ItemReader(options.log);
   }
 
   /** The page at `cursor`, or the newest. No filter by status: those that GitHub offers hide rows. */
@@ -50,15 +79,7 @@ export class DeliveryLogClient {
     });
     const next = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(headers.link ?? "")?.[1];
     return {
-      rows: data.map((row) => ({
-        id: String(row.id),
-        guid: row.guid,
-        deliveredAt: Date.parse(row.delivered_at),
-        event: row.event,
-        action: row.action,
-        statusCode: row.status_code,
-        durationMs: row.duration * 1000,
-      })),
+      rows: this.#items.readEach(data, "a delivery", (row) => shownRow.parse(row)),
       next: next === undefined ? null : decodeURIComponent(next),
       at: timeOf(headers) ?? this.#clock.now(),
     };
@@ -72,7 +93,12 @@ export class DeliveryLogClient {
       delivery_id: id as unknown as number,
       request: callLimit(signal),
     });
-    return payloadOf(data.request.payload);
+    return payloadOf(data.request?.payload);
+  }
+
+  /** Says that this delivery is passed over, because GitHub does not give its payload. */
+  passOver({ id, guid }: LoggedDelivery, problem: string): void {
+    this.#items.passedOver(`the delivery ${id} (GUID ${guid})`, problem);
   }
 
   async #octokit() {

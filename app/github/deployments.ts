@@ -29,7 +29,7 @@ export class GitHubDeployments {
       per_page: 100,
       request: callLimit(),
     });
-    const made = data.find(({ payload }) => twinhookPayload(payload)?.id === shown.id);
+    const made = data.find((one) => twinhookPayload(one?.payload)?.id === shown.id);
     return made ? String(made.id) : null;
   }
 

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
+import { appFile } from "../bundle/entry-points.ts";
 import type { Permissions } from "./app-facts.ts";
 
-const FILE = new URL("../../app.yml", import.meta.url);
+const FILE = appFile("../app.yml");
 
 const manifestSchema = z.object({
   name: z.string(),

@@ -43,7 +43,7 @@ export async function pingThroughGitHub(options: {
     const attempt = rows.find(({ id, guid }) => guid === chosen.guid && !known.has(id));
     if (attempt) {
       const { event, statusCode, durationMs } = attempt;
-      return { kind: "answered", event, statusCode, durationMs };
+      if (statusCode !== null) return { kind: "answered", event, statusCode, durationMs };
     }
     await clock.sleep(LOOK_MS, signal);
   }

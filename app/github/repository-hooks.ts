@@ -29,16 +29,18 @@ export class RepositoryHooksClient {
       per_page: 100,
       request: callLimit(signal),
     });
-    return data.map(({ id, active, events, config }) => ({
-      id,
-      url: config.url ?? null,
-      intact:
+    // One that cannot be read is not ours as it was made.
+    return data.flatMap((hook): RepositoryHook[] => {
+      if (typeof hook?.id !== "number") return [];
+      const { id, active, events, config } = hook;
+      const intact =
         active &&
-        events.toSorted().join() === EVENTS.join() &&
-        config.content_type === "json" &&
+        events?.toSorted().join() === EVENTS.join() &&
+        config?.content_type === "json" &&
         String(config.insecure_ssl ?? "0") === "0" &&
-        config.secret !== undefined,
-    }));
+        config.secret !== undefined;
+      return [{ id, url: config?.url ?? null, intact }];
+    });
   }
 
   /** Makes a webhook that delivers to `url`, and returns its id. */

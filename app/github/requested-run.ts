@@ -1,7 +1,10 @@
+import { ZodError } from "zod";
 import type { ParsedRequest } from "../accept/deployment-request.ts";
+import { problemsOf } from "../accept/problems-of.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { isGone } from "./github-error.ts";
 import { callLimit, type Octokit, ownerAndName } from "./repository-access.ts";
 
 /** What GitHub says of the run that a request names: it may be deployed, why not, or that it has not ended yet. */
@@ -20,15 +23,29 @@ export async function readRequestedRun(
   const run = await readRun(octokit, request, signal);
   if (!run) return { refused: `GitHub has no attempt ${request.run_attempt} of the run ${request.run_id}` };
   if (run.status !== "completed") return { pending: true };
-  const judged = judgeWorkflowRun(
-    parseWorkflowRun({ action: "completed", workflow_run: run, repository: run.repository }),
-    [target],
-    names,
-  );
+  const judged = judgeRun(run, [target], names);
+  if ("unreadable" in judged) return { refused: judged.unreadable };
   if (judged.ignored !== null) return { refused: judged.ignored };
   if (run.head_sha !== request.sha)
     return { refused: `the run's commit is ${run.head_sha}, and the request asks for ${request.sha}` };
   return { judged };
+}
+
+/** Judges a completed run as its event would have been, or says why it cannot be read. */
+export function judgeRun(
+  run: { id: number | bigint; repository: unknown },
+  targets: readonly TargetConfig[],
+  names?: RepositoryNames,
+): JudgedRun | { unreadable: string } {
+  try {
+    const event = { action: "completed", workflow_run: run, repository: run.repository };
+    return judgeWorkflowRun(parseWorkflowRun(event), targets, names);
+  } catch (error) {
+    if (!(error instanceof ZodError)) throw error;
+    return {
+      unreadable: `GitHub's word on the run ${run.id} cannot be read: ${problemsOf(error, "the run")}`,
+    };
+  }
 }
 
 /** The run attempt at GitHub, or null when there is none. */
@@ -44,7 +61,7 @@ export async function readRun(
     );
     return data;
   } catch (error) {
-    if ((error as { status?: number }).status === 404) return null;
+    if (isGone(error)) return null;
     throw error;
   }
 }

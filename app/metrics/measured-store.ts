@@ -1,3 +1,4 @@
+import type { TaskName } from "../bundle/entry-points.ts";
 import { StoreUnavailableError } from "../store/errors.ts";
 import type { Reader, Store, Writer } from "../store/store.ts";
 import type { Metrics } from "./metrics.ts";
@@ -20,7 +21,7 @@ export class MeasuredStore implements Store {
     return this.#measure(() => this.#store.write(work));
   }
 
-  perform<O>(task: URL, input: unknown): Promise<O> {
+  perform<O>(task: TaskName, input: unknown): Promise<O> {
     return this.#measure(() => this.#store.perform<O>(task, input));
   }
 

@@ -95,7 +95,7 @@ export class Metrics {
   );
   readonly #caughtUp = this.#counter(
     "twinhook_catch_up_accepted_total",
-    "Of those that were found, the ones that were deployed.",
+    "Of those that were found, the ones that are deployed; newer runs overtook the others.",
   );
   readonly #retries = this.#counter(
     "twinhook_retries_total",

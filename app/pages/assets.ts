@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { Hono } from "hono";
+import { appFile } from "../bundle/entry-points.ts";
 
 /** Where the assets are served. */
 export const ASSETS_PATH = "/assets";
@@ -46,7 +47,7 @@ export function assetRoutes(): Hono {
 }
 
 async function readAssets(): Promise<Map<string, Asset>> {
-  const thread = new Worker(new URL("./read-assets.ts", import.meta.url), { workerData: ASSETS_PATH });
+  const thread = new Worker(appFile("pages/read-assets.ts"), { workerData: ASSETS_PATH });
   const [assets] = await once(thread, "message");
   return assets;
 }

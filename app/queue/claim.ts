@@ -7,7 +7,9 @@ import { describeGap, describeWait } from "./barrier.ts";
 import { findGap, numberOf } from "./earlier-runs.ts";
 import { askForRef, findRef } from "./find-ref.ts";
 import { DEPLOYMENT_LEASE_MS } from "./lease.ts";
-import { compareOrder, type Order } from "./order.ts";
+import { compareOrder, isRollback, type Order } from "./order.ts";
+import { raiseAlert } from "./raise-alert.ts";
+import { noteOnDeliveries } from "./superseded-deliveries.ts";
 
 export type DeploymentRecord = Selectable<DeploymentRow>;
 
@@ -35,11 +37,9 @@ export type Claim =
   | { kind: "occupied"; by: DeploymentRecord }
   | { kind: "nothing" };
 
-const TASK = new URL("./claim-task.ts", import.meta.url);
-
 /** {@link claimInTransaction} in a transaction of its own. */
 export function claim(store: Store, request: ClaimRequest): Promise<Claim> {
-  return store.perform<Claim>(TASK, request);
+  return store.perform<Claim>("claim-task", request);
 }
 
 /** A claim of what does not exist, so that the first one in earnest finds everything loaded and compiled. */
@@ -107,8 +107,9 @@ export async function claimInTransaction(
     await askForRef(trx, store, next);
     return { kind: "held", deploymentId: next.id };
   }
-  // What it was to begin without may have come after all.
-  const order_note = gap && next.order_note;
+  const rollback = isRollback(next);
+  // The runs that it was to begin without may have come after all.
+  const order_note = gap || rollback ? next.order_note : null;
   const claimed = {
     status: "running" as const,
     run_by: request.instance,
@@ -147,8 +148,20 @@ export async function claimInTransaction(
     .where("repository", "=", request.repositoryKey)
     .where("target", "=", request.target)
     .execute();
-  await announce(trx, store, [{ id: next.id, status: "running" }]);
+  await announce(trx, store, [{ id: next.id, status: "running", detail: rollback ? order_note : null }]);
+  if (rollback) await tellRollback(trx, store, next);
   return { kind: "claimed", deployment: { ...next, ...claimed } };
+}
+
+/** People are told, whoever wanted it. What runs again after an interruption was told before. */
+async function tellRollback(trx: Writer, store: StoreContext, next: DeploymentRecord): Promise<void> {
+  if (next.interruptions > 0) return;
+  await raiseAlert(trx, store, {
+    kind: "rollback",
+    state: "event",
+    subject: `${next.target} of ${next.repository_key}`,
+    facts: { deploymentId: next.id, runId: next.run_id as number, insteadOf: next.order_run_id },
+  });
 }
 
 /** Whether GitHub was asked a moment ago, by the store's clock. */
@@ -236,8 +249,9 @@ async function supersede(
       .set(superseded)
       .where("id", "in", slice)
       .where("status", "=", "queued")
-      .returning("id")
+      .returning(["id", "accepted_at"])
       .execute();
+    await noteOnDeliveries(trx, changed, superseded.reason);
     await announce(
       trx,
       store,

@@ -1,4 +1,4 @@
-import type { TargetRow } from "../store/schema.ts";
+import type { DeploymentRow, TargetRow } from "../store/schema.ts";
 
 /** A place in a target's order: GitHub hands out run ids, and attempts of a run, in order. */
 export interface Order {
@@ -25,6 +25,15 @@ export function markOf(row: TargetRow): Mark {
 /** Negative when `a` comes before `b`, positive when after, 0 when they are the same run attempt. */
 export function compareOrder(a: Order, b: Order): number {
   return a.runId - b.runId || a.runAttempt - b.runAttempt;
+}
+
+/** Whether a re-run of an older run takes the place of the newest: it stands at that one's mark. */
+export function isRollback({
+  source,
+  run_id,
+  order_run_id,
+}: Pick<DeploymentRow, "source" | "run_id" | "order_run_id">): boolean {
+  return source !== "manual" && run_id !== null && run_id < order_run_id;
 }
 
 /** What is asked of a target: a run attempt, or (null) a commit that an admin chose. */

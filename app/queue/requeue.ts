@@ -1,6 +1,9 @@
 import type { StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
-import { compareOrder, type Mark } from "./order.ts";
+import { compareOrder, isRollback, type Mark } from "./order.ts";
+import { noteOnDeliveries } from "./superseded-deliveries.ts";
+
+const OVERTAKEN = "a newer run has been deployed already";
 
 /**
  * Puts a failed or cancelled deployment back into the queue with its next attempt, unless a newer run has been
@@ -30,14 +33,14 @@ export async function requeue(
             ...via,
             status: "superseded",
             superseded_by: mark.deploymentId,
-            reason: "a newer run has been deployed already",
+            reason: OVERTAKEN,
           }
         : {
             ...via,
             status: "queued",
             attempt: row.attempt + 1,
             exit_code: null,
-            reason: null,
+            reason: isRollback(row) ? row.order_note : null,
             run_by: null,
             started_at: null,
             finished_at: null,
@@ -51,6 +54,7 @@ export async function requeue(
     .executeTakeFirst();
   // Someone else did it a moment ago.
   if (!changed) return false;
+  if (overtaken) await noteOnDeliveries(trx, [row], OVERTAKEN);
   await announce(trx, store, [{ id, status: overtaken ? "superseded" : "queued" }]);
   return !overtaken;
 }

@@ -71,6 +71,7 @@ export async function instanceRoutes(
   const all: RouteParts = { ...parts, signIn, credentials, audit, pages, codes, key };
   const bodies = new BodyReader();
   const handle = requestHandler({
+    instance: self.name,
     bodies,
     webhook: webhookEntrance({
       acceptor,

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Logger } from "pino";
+import { newEntryPoint } from "../bundle/entry-points.ts";
 import { inheritedEnvironment } from "./command-environment.ts";
 import type { FromRunner, Job, JobResult, Preparation, RunProgress } from "./messages.ts";
 import { UMASK_VARIABLE } from "./private-files.ts";
@@ -101,7 +102,7 @@ export class RunnerPool {
     const cache = process.env.NODE_COMPILE_CACHE;
     let child: ChildProcess;
     try {
-      child = fork(new URL("./runner.ts", import.meta.url), {
+      child = fork(newEntryPoint("runner"), {
         // No secret of the App's: whoever may read the runner's environment finds none.
         env: {
           ...inheritedEnvironment(process.env, [UMASK_VARIABLE]),

@@ -23,7 +23,8 @@ export function firstConfig({ urls, listens, admins }: FirstConfig): string {
     url,
     listen: listens[index],
   }));
-  return HEADER + stringify({ instances, admins, targets: [] });
+  // Written out, so that links stay right when the order of the instances changes.
+  return HEADER + stringify({ instances, public_url: urls[0], admins, targets: [] });
 }
 
 /** @throws {Error} when there is a file of this name already, or none can be made. */

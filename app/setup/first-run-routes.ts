@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Hono } from "hono";
 import { readEnvFile, setInEnvFile } from "../config/env-file.ts";
 import { readEnvironment } from "../config/environment.ts";
+import { linkBase } from "../config/link-base.ts";
 import type { Config } from "../config/load.ts";
 import { contentSecurityPolicy } from "../pages/page-headers.ts";
 import { sentence } from "../pages/parts/sentence.ts";
@@ -158,6 +159,6 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
   }
 
   function homeOf(form: FirstRunForm): string {
-    return config?.public_url ?? config?.door?.url ?? (urlsOf(form)[0] as string);
+    return config ? linkBase(config) : (urlsOf(form)[0] as string);
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { isGone } from "../github/github-error.ts";
 import { ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import { SignInRefusal } from "./refusal.ts";
@@ -115,10 +116,9 @@ export class RepositoryRights {
       // "maintain" is answered as "write", and "triage" as "read".
       return data.permission === "admin" ? "admin" : data.permission === "write" ? "push" : null;
     } catch (error) {
-      const { status } = error as { status?: number };
-      if (status === 401 || status === 404) this.#o.access.forget(repository);
+      if (isGone(error) || (error as { status?: number }).status === 401) this.#o.access.forget(repository);
       // The App is not installed there, or there is nobody of that name (any more).
-      if (status === 404) return null;
+      if (isGone(error)) return null;
       throw error;
     }
   }

@@ -140,7 +140,7 @@ export interface DeploymentRow {
   order_gap: string | null;
   /** When GitHub last showed that none of them is to be deployed before it. */
   order_cleared_at: number | null;
-  /** Which earlier runs it began without, because GitHub did not tell of them in time. */
+  /** Which earlier runs it began without, because GitHub did not tell of them in time; or that it is a rollback. */
   order_note: string | null;
   /** 1 as long as the ref may be that of a tag of the same name. */
   ref_unproven: 1 | null;
@@ -221,7 +221,7 @@ export interface LookRow {
   name: string;
   /** When the look began that was completed last; null before the first. */
   completed_at: number | null;
-  /** What was found missing, and what of it was accepted, since the store was made. */
+  /** What was found missing, and what of it no newer run overtook, since the store was made. */
   found: number;
   accepted: number;
 }

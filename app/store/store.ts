@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from "kysely";
+import type { TaskName } from "../bundle/entry-points.ts";
 import type { Database } from "./schema.ts";
 
 export type Writer = Transaction<Database>;
@@ -24,10 +25,10 @@ export interface Store {
    */
   write<T>(work: (trx: Writer) => Promise<T>): Promise<T>;
   /**
-   * Does the same with a {@link TransactionTask}, the default export of the module `task`. On SQLite it runs in
+   * Does the same with a {@link TransactionTask}, the default export of that module. On SQLite it runs in
    * the thread of the connection: one message each way in place of two for every statement.
    */
-  perform<O>(task: URL, input: unknown): Promise<O>;
+  perform<O>(task: TaskName, input: unknown): Promise<O>;
   /** The time by which leases are measured: the database's own where instances may run on several hosts. */
   now(db: Reader): Promise<number>;
   /** Inside a transaction: wakes everyone who listens by `onChange`, once it is committed. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { classifyGitHubError } from "../github/github-error.ts";
+import { classifyGitHubError, remedyFor } from "../github/github-error.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { HttpProblem } from "./problem.ts";
 
@@ -14,7 +14,8 @@ export interface AskGitHub {
 
 /**
  * Asks GitHub something that a request depends on.
- * @throws {HttpProblem} `refused` when GitHub refuses the App, 503 when it is away or wants to be left alone.
+ * @throws {HttpProblem} `refused` when GitHub does not let the App look there, 503 when GitHub cannot be asked: it is
+ * away, wants to be left alone, or does not accept this instance's credentials (401).
  */
 export async function askGitHub<T>(
   { access, clock }: AskGitHub,
@@ -25,17 +26,19 @@ export async function askGitHub<T>(
     return await ask();
   } catch (error) {
     const failure = classifyGitHubError(error, clock.now());
+    const { message } = error as Error;
     if (failure.kind === "refused") {
       access.forget(repository);
-      throw new HttpProblem(
-        refused,
-        `GitHub does not let the App look at ${repository}: install the App on it, with the permission Actions: read`,
-      );
+      const remedy = remedyFor(failure, "Actions: read");
+      const problem = `GitHub does not let the App look at ${repository} (${message}): ${remedy}`;
+      // Another instance may hold the right key.
+      if (failure.status !== 401) throw new HttpProblem(refused, problem);
+      throw new HttpProblem(503, problem, { "retry-after": String(RETRY_AFTER_S) });
     }
     const seconds = failure.kind === "rate_limited" ? Math.ceil(failure.delayMs / 1_000) : RETRY_AFTER_S;
     throw new HttpProblem(
       503,
-      `this has to be compared with what GitHub says, and GitHub cannot be asked (${(error as Error).message}); send it again`,
+      `this has to be compared with what GitHub says, and GitHub cannot be asked (${message}); send it again`,
       { "retry-after": String(seconds) },
     );
   }

@@ -9,7 +9,7 @@ import { DELIVERY_OUTCOMES, type DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { type AskGitHub, askGitHub } from "./ask-github.ts";
 import type { Audit } from "./audit.ts";
-import { type DeliveryPlace, listDeliveries } from "./list-deliveries.ts";
+import { type DeliveryPlace, ECHOES, listDeliveries } from "./list-deliveries.ts";
 import { decodeCursor, encodeCursor, oneOf, perPage } from "./list-query.ts";
 import { presentDelivery } from "./present.ts";
 import { HttpProblem } from "./problem.ts";
@@ -40,10 +40,16 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     const limit = perPage(c.req.query("per_page"));
     const after = decodeCursor<DeliveryPlace>(c.req.query("cursor"), ["number", "string"]);
     const outcome = oneOf(c.req.query("outcome"), "outcome", DELIVERY_OUTCOMES);
+    const echoes = oneOf(c.req.query("echoes"), "echoes", ECHOES);
     const { repository, guid, event } = c.req.query();
     const { rows, next } = await listDeliveries(store, {
       visible,
-      filter: { repository, guid, event, outcome },
+      // Who asks for a delivery, or for these events, sees them.
+      filter: {
+        ...{ repository, guid, event, outcome },
+        withoutEchoes:
+          (echoes ?? (guid === undefined && event === undefined ? "hidden" : "shown")) === "hidden",
+      },
       before: after,
       limit,
     });
@@ -81,8 +87,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     if (!arrival)
       throw new HttpProblem(409, "GitHub does not have what it was about any more, or that has not ended");
     const { conflict, outcome, reason } = await acceptor.accept(arrival);
-    if (conflict)
-      throw new HttpProblem(409, `the run attempt is on record as ${conflict.id}, with another commit`);
+    if (conflict) throw new HttpProblem(409, conflict.reason);
     return reason === null ? outcome : `${outcome}: ${reason}`;
   }
 

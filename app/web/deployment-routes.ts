@@ -4,7 +4,7 @@ import { MAX_REQUEST_BYTES } from "../../shared/deployment-request.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { Arrival } from "../accept/arrival.ts";
-import { parseDeploymentRequest } from "../accept/deployment-request.ts";
+import { parseDeploymentRequest, readRequestBody } from "../accept/deployment-request.ts";
 import { previewArrival } from "../accept/preview.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
@@ -60,7 +60,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     limit.count(caller);
     if (mediaType(c.req.header("content-type")) !== "application/json")
       throw new HttpProblem(415, "the content type must be application/json");
-    const parsed = parseDeploymentRequest(parseJson(body), { admin: isPerson(caller) });
+    const parsed = parseDeploymentRequest(parseBody(body), { admin: isPerson(caller) });
     if ("problem" in parsed) throw new HttpProblem(400, `the request is not understood: ${parsed.problem}`);
     const arrival = await permittedArrival(caller, parsed.request, {
       targets: credentials.targets,
@@ -70,7 +70,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     });
     if (parsed.request.dry_run) {
       const preview = await previewArrival(store, arrival, clock.now());
-      if ("conflict" in preview) throw conflict(preview.conflict);
+      if ("conflict" in preview) throw new HttpProblem(409, preview.conflict.reason);
       // What was not on record before has no id either: nothing is left of it.
       const { deployment, duplicate } = preview;
       const shown = duplicate ? await present(deployment, true) : presentDeployment(deployment, { url: "" });
@@ -160,7 +160,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
 
   async function accept(arrival: Arrival): Promise<Accepted> {
     const accepted = await acceptor.accept(arrival);
-    if (accepted.conflict) throw conflict(accepted.conflict);
+    if (accepted.conflict) throw new HttpProblem(409, accepted.conflict.reason);
     return accepted;
   }
 
@@ -242,13 +242,6 @@ async function callerOf(c: Context, body: string, credentials: Credentials): Pro
     : viewerOf(c, credentials);
 }
 
-function conflict({ id, sha }: { id: string; sha: string }): HttpProblem {
-  return new HttpProblem(
-    409,
-    `this run attempt is already on record as ${id} with the commit ${sha}; one run attempt deploys one commit`,
-  );
-}
-
 async function readText(c: Context): Promise<string> {
   const tooLarge = () =>
     new HttpProblem(413, `the body is larger than ${MAX_REQUEST_BYTES} bytes; shorten the payload`);
@@ -264,9 +257,9 @@ async function readText(c: Context): Promise<string> {
   return text + decoder.decode();
 }
 
-function parseJson(text: string): unknown {
+function parseBody(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return readRequestBody(text);
   } catch {
     throw new HttpProblem(400, "the body is not JSON");
   }

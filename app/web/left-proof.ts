@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { canonicalJson } from "../../shared/canonical-json.ts";
 import { wasSigned } from "../../shared/delivery-signature.ts";
 import { leftAudience } from "../../shared/deployment-request.ts";
+import { canonicalJson } from "../../shared/json-text.ts";
 import { checkActionRules, requestArrival } from "../accept/deployment-request.ts";
 import type { JudgeProof } from "../failover/left-deployment.ts";
 import type { KnownRuns } from "./known-runs.ts";

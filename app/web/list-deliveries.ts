@@ -3,13 +3,16 @@ import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
+/** Whether a list shows GitHub's events of Deployments; see {@link DeliveryFilter}. */
+export const ECHOES = ["hidden", "shown"] as const;
+
 /** What a list of deliveries is narrowed to; what is undefined narrows nothing. */
 export interface DeliveryFilter {
   id?: string | undefined;
   repository?: string | undefined;
   guid?: string | undefined;
   event?: string | undefined;
-  /** Whether to leave out what GitHub tells of its own Deployments, which is never what deploys. */
+  /** Whether to leave out GitHub's events of Deployments, most of them echoes of the App's own: they deploy nothing. */
   withoutEchoes?: boolean;
   outcome?: DeliveryRow["outcome"] | undefined;
   source?: DeliveryRow["source"] | undefined;
@@ -51,7 +54,10 @@ export async function listDeliveries(
     .$if(repository !== undefined, (q) => q.where("repository", "=", repositoryKey(repository ?? "")))
     .$if(guid !== undefined, (q) => q.where("guid", "=", guid ?? ""))
     .$if(event !== undefined, (q) => q.where("event", "=", event ?? ""))
-    .$if(withoutEchoes === true, (q) => q.where("event", "<>", "deployment"))
+    .$if(withoutEchoes === true, (q) =>
+      // A request that an Action left in a Deployment is none.
+      q.where((e) => e.or([e("event", "<>", "deployment"), e("source", "=", "github_deployment")])),
+    )
     .$if(outcome !== undefined, (q) => q.where("outcome", "=", outcome as DeliveryRow["outcome"]))
     .$if(source !== undefined, (q) => q.where("source", "=", source as DeliveryRow["source"]))
     .$if(run !== undefined, (q) => q.where(RUN_KEY, "=", run ?? 0))

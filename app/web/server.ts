@@ -10,6 +10,7 @@ import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { Logger } from "pino";
 import { MAX_REQUEST_BYTES, WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { INSTANCE_HEADER } from "../../shared/instance-header.ts";
 import { type CertificateFiles, readCertificate } from "../config/certificate.ts";
 import type { InstanceConfig } from "../config/schema.ts";
 import { asProblem } from "./as-problem.ts";
@@ -25,6 +26,8 @@ const HEADERS_LIMIT_MS = 15_000;
 export type MountedRoutes = readonly [path: string, routes: Hono];
 
 export interface HandlerOptions {
+  /** The name by which every answer says whose it is; left out where no instance answers yet. */
+  instance?: string;
   /** Handles `POST /api/github/webhooks`. */
   webhook: RequestListener;
   /** Reads the bodies of all other requests. */
@@ -50,6 +53,7 @@ export interface RequestHandler extends RequestListener {
  * any framework, since it alone must take hundreds of requests a second.
  */
 export function requestHandler({
+  instance,
   webhook,
   bodies,
   routes,
@@ -91,6 +95,7 @@ export function requestHandler({
   const listener = getRequestListener(app.fetch, { hostname: "localhost" });
 
   const handle: RequestListener = (request, response) => {
+    if (instance !== undefined) response.setHeader(INSTANCE_HEADER, instance);
     const path = request.url?.split("?", 1)[0];
     if (path === WEBHOOK_PATH && request.method === "POST") webhook(request, response);
     else if (hasBody(request)) void readFirst(request, response);

@@ -3,6 +3,7 @@ import { isoTime } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import { LOOK_NAME } from "../failover/catch-up.ts";
 import type { Failover } from "../failover/failover.ts";
+import { shownRate } from "../failover/health-window.ts";
 import { lastFailover, readSwitchboard, unpin } from "../failover/switchboard.ts";
 import { pending } from "../queue/pending.ts";
 import { maySee, visibleRepositories } from "../sign-in/viewer.ts";
@@ -69,7 +70,7 @@ export function statusRoutes({
           consecutive_successes: health?.consecutiveSuccesses ?? 0,
           avg_response_time_ms: round(health?.averageMs),
           p95_response_time_ms: round(health?.p95Ms),
-          success_rate: round(health?.successRate),
+          success_rate: health?.successRate == null ? null : shownRate(health.successRate),
         };
       }),
       webhook: {

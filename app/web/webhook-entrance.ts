@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { ZodError } from "zod";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { Arrival } from "../accept/arrival.ts";
+import { problemsOf } from "../accept/problems-of.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
@@ -160,7 +161,7 @@ export function webhookEntrance({
       return { ...common, ...judgeWorkflowRun(parseWorkflowRun(payload), targets, names) };
     } catch (error) {
       if (!(error instanceof ZodError)) throw error;
-      const where = error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
+      const where = problemsOf(error, "the payload");
       throw new HttpProblem(400, `the payload is not that of a workflow_run event: ${where}`);
     }
   }

@@ -1,5 +1,6 @@
 /** Measures Twinhook beside bare Probot and adnanh/webhook, on this machine and in one run: `npm run bench`. */
 import { cpus } from "node:os";
+import { buildApp } from "../../app/bundle/build.ts";
 import { startGitHub } from "../helpers/github/simulator.ts";
 import { type AcceptResult, measureAccepts } from "./accepts.ts";
 import { type ActionTimes, measureAction } from "./action.ts";
@@ -30,6 +31,7 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
     `${processors.length} × ${processors[0]?.model.trim()}, Node ${process.version}, ` +
       `${disk.directory}: fsync of a page ${disk.fsyncP50Ms.toFixed(2)} ms`,
   );
+  await buildApp();
   const github = await startGitHub();
   github.addRepository("acme/site");
   let accepts: AcceptResult[] | undefined;

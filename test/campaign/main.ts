@@ -3,6 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { buildApp } from "../../app/bundle/build.ts";
 import { type PostgresServer, startPostgres } from "../helpers/postgres.ts";
 import { wholeNumber } from "../helpers/whole-number.ts";
 import { runCampaign } from "./campaign.ts";
@@ -77,6 +78,7 @@ async function main(): Promise<number> {
     rate: wholeNumber("rate", values.rate, 1),
   };
 
+  await buildApp();
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.once(signal, () => abort.abort(new Error(`ended by ${signal}`)));

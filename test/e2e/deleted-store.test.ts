@@ -1,13 +1,11 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, it, vi } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { awayGitHub } from "../helpers/away-github.ts";
 import { freezeOutsideTransaction } from "../helpers/freeze.ts";
 import { workflowRunPayload } from "../helpers/github/workflow-run-payload.ts";
 import { TestHost } from "../helpers/test-host.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 let host: TestHost;
 afterEach(() => host.close());
@@ -79,8 +77,10 @@ it("an instance refuses events and readiness while another file stands in its st
   host = await TestHost.create({ github: awayGitHub(), instances: ["primary"] });
   await host.start("primary");
   const { deployment } = await deliver("primary", 1);
-  removeStore();
-  writeFileSync(storeFile(), "a wrong restore");
+  // At once: an instance that finds no file puts its own back, and that one would be written over.
+  writeFileSync(`${storeFile()}.new`, "a wrong restore");
+  renameSync(`${storeFile()}.new`, storeFile());
+  for (const ending of ["-wal", "-shm"]) rmSync(storeFile() + ending);
   const ready = async () => (await fetch(host.url("primary", "/readyz"))).status;
   await expect.poll(ready).toBe(503);
   const answer = await host.sendEvent("primary", workflowRunPayload({ runId: 2 }));

@@ -61,6 +61,20 @@ describe("npm start", () => {
     expect(await ready.json()).toEqual({ instance: "primary", status: "ready" });
   });
 
+  it("tells the others that an instance refused its configuration", async ({ expect }) => {
+    const scene = await setScene("sqlite");
+    const { host } = scene;
+    const { supervisor, primary } = await startAll(scene);
+    writeFileSync(host.configFile, "instances: none");
+    process.kill(primary, "SIGKILL");
+    await supervisor.line(({ name, exitCode }) => name === "primary" && exitCode === UNUSABLE);
+    const reason = async () => {
+      const status = await (await host.admin("backup", "GET", "/api/status")).json();
+      return (status as { endpoints: { name: string; reason: string }[] }).endpoints[0]?.reason;
+    };
+    await expect.poll(reason).toContain("it refused its configuration (exit code 78)");
+  });
+
   it("gives both the time to finish what they send when it is stopped", async ({ expect }) => {
     // It takes an alert, and never says so: an instance waits for the answer for 10 s.
     const asked = Promise.withResolvers<void>();
@@ -92,8 +106,14 @@ describe("npm start", () => {
     const first = await startAll(scene);
     const id = await beginDeployment(scene, first);
     await expect.poll(() => host.trace().length).toBe(1);
+    const urlChanges = () =>
+      scene.github.requests.filter(({ method, path }) => method === "PATCH" && path === "/app/hook/config");
+    const before = urlChanges().length;
     expect(await first.supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
     expect([first.primary, first.backup].map(isRunning)).toEqual([false, false]);
+    // Nobody takes the place of one that stops, since all stop.
+    expect(urlChanges()).toHaveLength(before);
+    expect(first.supervisor.output).not.toContain("switchover");
     expect(host.trace().map(({ what }) => what)).toEqual(["start"]);
     expect(host.busyRunners()).toHaveLength(1);
     writeFileSync(join(host.siteDirectory, "go-on"), "");

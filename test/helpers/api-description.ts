@@ -3,6 +3,7 @@ import addFormats from "ajv-formats";
 
 type Schema = Record<string, unknown>;
 interface Content {
+  headers?: Record<string, { required?: boolean }>;
   content?: Record<string, { schema: Schema }>;
 }
 interface Description {
@@ -48,6 +49,8 @@ export class ApiDescription {
     const answer = `${operation} ${response.status}`;
     const text = await response.clone().text();
     if (!described) return `${answer} is not described: ${text}`;
+    for (const [name, { required }] of Object.entries(described.headers ?? {}))
+      if (required && !response.headers.has(name)) return `${answer} comes without the header ${name}`;
     const type = response.headers.get("content-type")?.split(";")[0] ?? "(none)";
     const schema = described.content?.[type]?.schema;
     if (!schema) return `${answer} is described with ${Object.keys(described.content ?? {})}, and is ${type}`;

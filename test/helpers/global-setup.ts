@@ -1,4 +1,5 @@
 import type { TestProject } from "vitest/node";
+import { buildApp } from "../../app/bundle/build.ts";
 import { systemClock } from "../../app/clock.ts";
 import { openStore } from "../../app/store/open-store.ts";
 import { startPostgres } from "./postgres.ts";
@@ -12,8 +13,9 @@ declare module "vitest" {
   }
 }
 
-/** Starts one PostgreSQL server for the whole run. */
+/** Bundles the App as it is now, and starts one PostgreSQL server for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await buildApp();
   const postgres = await startPostgres({ durable: false });
   const template = await postgres.createDatabase();
   const store = await openStore({ engine: "postgres", url: template }, { clock: systemClock });

@@ -46,10 +46,19 @@ export class InProcessInstance implements StartedInstance {
   }
 
   /** Stops it as SIGTERM would, whatever the signal: the process is the test's own. */
-  async kill(): Promise<ProcessEnd> {
+  kill(): Promise<ProcessEnd> {
+    return this.#stop({ all: false });
+  }
+
+  /** Stops it as the supervisor does when it stops all instances of the host. */
+  stopWithAll(): Promise<ProcessEnd> {
+    return this.#stop({ all: true });
+  }
+
+  async #stop(how: { all: boolean }): Promise<ProcessEnd> {
     if (!this.#stopping) {
       this.#stopping = true;
-      await this.instance.stop();
+      await this.instance.stop(how);
       this.#log.end();
       this.#end.resolve({ code: 0, signal: null });
     }

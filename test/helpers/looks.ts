@@ -76,7 +76,7 @@ export async function setLooks(
         jobs: new JobRights({ access, clock }),
         runs: new KnownRuns(store, { access, clock }),
       }),
-      deliveries: new DeliveryLogClient(newApp(), clock, budget),
+      deliveries: new DeliveryLogClient({ app: newApp(), clock, budget, log }),
       health: new DeliveryHealth({
         store,
         clock,

@@ -2,10 +2,13 @@ import { relative } from "node:path";
 import { DefaultReporter, type TestCase, type TestModule, type TestSpecification } from "vitest/node";
 
 const SLOWEST = 10;
+/** How many lines of a failure are shown at once; the rest comes at the end. */
+const REASON_LINES = 12;
 
 /**
- * Prints a line per test file (how many of how many, how long it took, which files run now), then the failures
- * with the command that runs each of them again, the slowest files, and a last line `N passed, N failed`.
+ * Prints a line per test file (how many of how many, how long it took, which files run now) and why its tests
+ * failed; then the failures in full with the command that runs each of them again, the slowest files, and a last
+ * line `N passed, N failed`.
  */
 export default class ProgressReporter extends DefaultReporter {
   #files = 0;
@@ -41,7 +44,10 @@ export default class ProgressReporter extends DefaultReporter {
     const now = [...this.#running.keys()].map((running) => nameOf(running).replace(/^test\//, ""));
     const next = now.length > 0 ? `   now: ${now.join(", ")}` : "";
     this.log(`${place} ${mark} ${file} (${count}, ${seconds(ms)})${next}`);
-    for (const test of failed) this.log(`      ✗ ${test.fullName}`);
+    for (const test of failed) {
+      this.log(`      ✗ ${test.fullName}`);
+      for (const line of reasonsOf(test)) this.log(`        ${line}`);
+    }
   }
 
   override onTestRunEnd(
@@ -73,6 +79,11 @@ export default class ProgressReporter extends DefaultReporter {
 
 function isFailed(test: TestCase): boolean {
   return test.result().state === "failed";
+}
+
+function reasonsOf(test: TestCase): string[] {
+  const errors = test.result().errors ?? [];
+  return errors.flatMap(({ message }) => message.split("\n").slice(0, REASON_LINES));
 }
 
 function nameOf(module: TestModule): string {

@@ -7,6 +7,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 /** The rooms of the App, from top to bottom; those on one line do not import each other. */
 const LAYERS = [
   ["app/main.ts"],
+  ["app/command-line.ts"],
   ["app/start.ts", "app/instance.ts"],
   ["app/routes", "app/liveness.ts"],
   ["app/setup"],
@@ -20,7 +21,7 @@ const LAYERS = [
   ["app/queue"],
   ["app/store"],
   ["app/config"],
-  ["app/clock.ts", "app/log.ts", "app/version.ts"],
+  ["app/bundle", "app/clock.ts", "app/log.ts", "app/version.ts"],
 ];
 
 /** What a file imports, in any of the language's ways; comments and texts in between do not count. */

@@ -69,7 +69,10 @@ export function sendToIssues(access: RepositoryAccess, repository: string) {
       const { status } = error as { status?: number };
       if (failure.kind === "rate_limited")
         throw new SendError("GitHub asks to wait", { retryAfterMs: failure.delayMs });
-      if (failure.kind === "refused") access.forget(repository);
+      if (failure.kind === "refused") {
+        access.forget(repository);
+        if (failure.suspended) throw new SendError(`GitHub answered 403; ${failure.remedy}`);
+      }
       throw new SendError(
         status === undefined
           ? "GitHub cannot be reached"
@@ -109,7 +112,7 @@ export function sendToIssues(access: RepositoryAccess, repository: string) {
         page,
         request: callLimit(),
       });
-      const found = data.find(({ body }) => body?.includes(text));
+      const found = data.find((issue) => issue?.body?.includes(text));
       // What happened once is told soon: it stands on the first page, if anywhere.
       if (found || data.length < 100 || state === "all") return found;
     }
@@ -124,7 +127,7 @@ export function sendToIssues(access: RepositoryAccess, repository: string) {
       per_page: 100,
       request: callLimit(),
     });
-    return data.some(({ body }) => body?.includes(alertMark(alert)));
+    return data.some((comment) => comment?.body?.includes(alertMark(alert)));
   }
 
   async function open(octokit: Octokit, alert: Alert, body: string): Promise<Issue> {

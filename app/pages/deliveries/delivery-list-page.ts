@@ -3,7 +3,12 @@ import { DEPLOYMENT_SOURCES } from "../../../shared/deployment.ts";
 import { maySee, type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
 import { repositoryKey } from "../../store/repository-key.ts";
 import { DELIVERY_OUTCOMES } from "../../store/schema.ts";
-import { type DeliveryFilter, type DeliveryPlace, listDeliveries } from "../../web/list-deliveries.ts";
+import {
+  type DeliveryFilter,
+  type DeliveryPlace,
+  ECHOES,
+  listDeliveries,
+} from "../../web/list-deliveries.ts";
 import { decodeCursor, encodeCursor } from "../../web/list-query.ts";
 import type { LivePage } from "../live-page.ts";
 import type { PageOptions } from "../page-options.ts";
@@ -32,6 +37,8 @@ export async function deliveryListPage(o: PageOptions, viewer: Viewer, url: URL)
             outcome: chosen(query, "outcome", DELIVERY_OUTCOMES),
             source: chosen(query, "source", DEPLOYMENT_SOURCES),
             repository: repository && repositoryKey(repository),
+            // Who searches for a delivery finds it.
+            withoutEchoes: chosen(query, "echoes", ECHOES) !== "shown" && Object.keys(found).length === 0,
           },
           before: decodeCursor<DeliveryPlace>(query.get("before") ?? undefined, ["number", "string"]),
           limit: PER_PAGE,
@@ -77,6 +84,12 @@ export async function deliveryListPage(o: PageOptions, viewer: Viewer, url: URL)
             name: "repository",
             label: "Repository",
             options: repositories.map((value) => ({ value, text: value })),
+          },
+          {
+            name: "echoes",
+            label: "GitHub's events of Deployments",
+            unchosen: "Echoes of Deployments: hidden",
+            options: [{ value: "shown", text: "Echoes of Deployments: shown" }],
           },
         ],
       })}

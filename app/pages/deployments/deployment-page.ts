@@ -1,5 +1,6 @@
 import { html, raw } from "hono/html";
 import { isFinal } from "../../../shared/deployment.ts";
+import { parseExact, stringifyExact } from "../../../shared/json-text.ts";
 import type { DeploymentRecord } from "../../queue/claim.ts";
 import { mayManage, maySee, type Viewer } from "../../sign-in/viewer.ts";
 import type { DeliveryRow } from "../../store/schema.ts";
@@ -149,7 +150,7 @@ function payloadBox(payload: string): Markup {
 
 function pretty(json: string): string {
   try {
-    return JSON.stringify(JSON.parse(json), undefined, 2);
+    return stringifyExact(parseExact(json), 2);
   } catch {
     return json;
   }

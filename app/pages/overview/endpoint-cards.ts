@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import { formatDuration } from "../../../shared/format-duration.ts";
+import { shownRate } from "../../failover/health-window.ts";
 import type { Markup } from "../layout.ts";
 import { icon } from "../parts/icons.ts";
 import { endpointState } from "../parts/state.ts";
@@ -24,7 +25,7 @@ function card(endpoint: OverviewEndpoint, overview: Overview): Markup {
     </p>
     <dl class="numbers">
       <div><dt>Response time</dt><dd>${averageMs === null ? "–" : formatDuration(averageMs)}</dd></div>
-      <div><dt>Success rate</dt><dd>${successRate === null ? "–" : `${Math.floor(successRate * 10) / 10} %`}</dd></div>
+      <div><dt>Success rate</dt><dd>${successRate === null ? "–" : `${shownRate(successRate)} %`}</dd></div>
       <div><dt>${capital(status)} for</dt><dd>${since === null ? "–" : elapsed(since, overview.now)}</dd></div>
     </dl>
     ${status !== "healthy" && html`<p class="reason">${reason}</p>`}

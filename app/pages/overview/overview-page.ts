@@ -125,7 +125,8 @@ function targetList({ targets }: Overview): Markup {
       ({ repository, name, last }) => html`<li class="row" id="target-${repository}-${name}">
         <div class="row-main">
           <p class="row-title">${last ? html`<a href="/deployments/${last.id}"><bdi>${name}</bdi></a>` : html`<bdi>${name}</bdi>`}</p>
-          <p class="row-meta"><bdi>${repository}</bdi></p>
+          <p class="row-meta"><bdi>${repository}</bdi>
+            ${last?.order_note && html`<span class="reason">${last.order_note}</span>`}</p>
         </div>
         <div class="row-side">${last ? deploymentState(last.status) : html`<span class="muted small">never deployed</span>`}
           ${last && html`<span class="muted small">${moment(last.finished_at ?? last.accepted_at)}</span>`}</div>
@@ -156,7 +157,7 @@ function numbers({ verification, looks, webhook, pending }: Overview): Markup {
         : html`${
             found === 0
               ? "nothing had failed to arrive"
-              : html`<a href="/deliveries?source=catch_up">${found} found</a> that had not arrived, ${accepted} of them accepted`
+              : html`<a href="/deliveries?source=catch_up">${found} found</a> that had not arrived: ${accepted} deployed, ${found - accepted} overtaken by newer runs`
           }; last look ${moment(lookedAt)}`
     }</dd>
     <dt>Webhook at GitHub</dt><dd>${

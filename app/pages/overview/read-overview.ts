@@ -1,6 +1,8 @@
 import type { Selectable } from "kysely";
 import type { Config } from "../../config/load.ts";
 import type { InstanceConfig } from "../../config/schema.ts";
+import { SAMPLE_MS } from "../../failover/health-record.ts";
+import { MIN_SAMPLES } from "../../failover/health-window.ts";
 import { linesOf, whatRenamed } from "../../failover/renamed.ts";
 import { readSwitchboard } from "../../failover/switchboard.ts";
 import type { DeploymentRecord } from "../../queue/claim.ts";
@@ -31,7 +33,7 @@ export interface OverviewEndpoint extends Pick<InstanceConfig, "name" | "url"> {
   since: number | null;
   /** Over the last minute; null where nothing was measured. */
   averageMs: number | null;
-  /** Percent. */
+  /** Percent; null where the checks since its status changed are too few to judge it by. */
   successRate: number | null;
 }
 
@@ -124,7 +126,10 @@ export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Over
         status: recorded?.status ?? own?.status ?? "unknown",
         reason: recorded?.reason ?? own?.reason ?? "not checked yet",
         since: recorded?.since ?? null,
-        ...measured(samples.filter((s) => s.endpoint === name && s.at > now - config.failover.window)),
+        ...measured(
+          samples.filter((s) => s.endpoint === name && s.at > now - config.failover.window),
+          recorded?.since ?? 0,
+        ),
       };
     }),
     webhook: {
@@ -147,13 +152,21 @@ export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Over
   };
 }
 
-function measured(samples: readonly HealthSampleRow[]): Pick<OverviewEndpoint, "averageMs" | "successRate"> {
+/**
+ * What an endpoint's checks came to. What was measured before its status changed (`since`, ms) does not speak for that
+ * status, nor do checks that are too few to be judged by.
+ */
+export function measured(
+  recent: readonly HealthSampleRow[],
+  since: number,
+): Pick<OverviewEndpoint, "averageMs" | "successRate"> {
+  const samples = recent.filter(({ at }) => at - SAMPLE_MS >= since);
   const succeeded = samples.reduce((sum, sample) => sum + sample.succeeded, 0);
   const failed = samples.reduce((sum, sample) => sum + sample.failed, 0);
   const totalMs = samples.reduce((sum, sample) => sum + (sample.average_ms ?? 0) * sample.succeeded, 0);
   return {
     averageMs: succeeded === 0 ? null : totalMs / succeeded,
-    successRate: succeeded + failed === 0 ? null : (100 * succeeded) / (succeeded + failed),
+    successRate: succeeded + failed < MIN_SAMPLES ? null : (100 * succeeded) / (succeeded + failed),
   };
 }
 

@@ -5,6 +5,8 @@ import type { Markup } from "../layout.ts";
 export interface Choice {
   name: string;
   label: string;
+  /** What stands there while nothing is chosen; default: `LABEL: all`. */
+  unchosen?: string;
   options: readonly { value: string; text: string }[];
 }
 
@@ -21,9 +23,14 @@ export function filterForm(
     <label class="grow"><span class="hidden-text">${search}</span>
       <input type="search" name="q" value="${query.get("q") ?? ""}" placeholder="${search}" maxlength="200" spellcheck="false" autocapitalize="off"></label>
     ${choices.map(
-      ({ name, label, options }) => html`<label><span class="hidden-text">${label}</span>
+      ({
+        name,
+        label,
+        unchosen = `${label}: all`,
+        options,
+      }) => html`<label><span class="hidden-text">${label}</span>
         <select name="${name}">
-          <option value="">${label}: all</option>
+          <option value="">${unchosen}</option>
           ${options.map(
             ({ value, text }) =>
               html`<option value="${value}"${query.get(name) === value && html` selected`}>${text}</option>`,

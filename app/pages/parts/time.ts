@@ -16,5 +16,6 @@ export function span(ms: number): Markup {
 /** The time since `at` (ms), which goes on; the browser counts it where scripts run. */
 export function elapsed(at: number, now: number): Markup {
   const iso = new Date(at).toISOString();
-  return html`<time datetime="${iso}" data-elapsed>${formatDuration(Math.max(0, now - at))}</time>`;
+  const ms = now - at;
+  return html`<time datetime="${iso}" data-elapsed>${ms < 1_000 ? "less than 1 s" : formatDuration(ms)}</time>`;
 }

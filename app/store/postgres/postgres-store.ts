@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
+import { entryPoint, type TaskName } from "../../bundle/entry-points.ts";
 import type { Clock } from "../../clock.ts";
 import { withLimit } from "../limit.ts";
 import { proveCommit } from "../prove-commit.ts";
@@ -81,8 +82,10 @@ export class PostgresStore implements Store {
     }
   }
 
-  async perform<O>(task: URL, input: unknown): Promise<O> {
-    const { default: work } = (await import(task.href)) as { default: TransactionTask<unknown, O> };
+  async perform<O>(task: TaskName, input: unknown): Promise<O> {
+    const { default: work } = (await import(entryPoint(task).href)) as {
+      default: TransactionTask<unknown, O>;
+    };
     return this.write((trx) => work(trx, this, input));
   }
 

@@ -1,4 +1,5 @@
 import type { CompiledQuery, QueryResult } from "kysely";
+import type { TaskName } from "../../bundle/entry-points.ts";
 import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
 import { type DatabaseRequest, MOVED, type SqliteDatabase } from "./database.ts";
 import type { DatabaseThread } from "./database-thread.ts";
@@ -65,10 +66,10 @@ export class SqliteConnection implements SqliteLink {
     await this.#send({ op: "query", sql, parameters: [] });
   }
 
-  /** Runs a whole transaction where the database is; `task` is the URL of its module. */
-  async runTask<O>(task: URL, input: unknown): Promise<O> {
+  /** Runs a whole transaction where the database is; `task` names its module. */
+  async runTask<O>(task: TaskName, input: unknown): Promise<O> {
     // As JSON, which is several times faster to pass on than objects are to clone.
-    const { rows } = await this.#send({ op: "task", task: task.href, input: JSON.stringify(input) });
+    const { rows } = await this.#send({ op: "task", task, input: JSON.stringify(input) });
     return JSON.parse(rows[0] as unknown as string) as O;
   }
 

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { newEntryPoint } from "../../bundle/entry-points.ts";
 import type { DatabaseAnswer, DatabaseOptions, DatabaseRequest } from "./database.ts";
 import type { WorkerReply, WorkerRequest } from "./worker.ts";
 
@@ -13,7 +14,7 @@ export class DatabaseThread {
   #dead: Error | undefined;
 
   constructor(options: DatabaseOptions, onChange: () => void) {
-    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
+    this.#worker = new Worker(newEntryPoint("store-thread"), {
       workerData: options,
       resourceLimits: MEMORY_LIMITS,
     });

@@ -3,8 +3,9 @@ import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import type { CompiledQuery } from "kysely";
+import type { TaskName } from "../../bundle/entry-points.ts";
 import type { SqliteLink } from "./dialect.ts";
-import { fileAt, holdersOfDeleted } from "./open-files.ts";
+import { fileAt, holdersOfDeleted, stateOf } from "./open-files.ts";
 import {
   copyAt,
   descendsFrom,
@@ -28,7 +29,7 @@ export interface DatabaseOptions {
 export type DatabaseRequest =
   | { op: "query"; sql: string; parameters: readonly unknown[] }
   /** Runs a whole transaction where the database is: see transaction-tasks.ts. */
-  | { op: "task"; task: string; input: string }
+  | { op: "task"; task: TaskName; input: string }
   | { op: "reopen" }
   /** Fails where what is open is not what stands under the file's name. */
   | { op: "check name" };
@@ -43,6 +44,8 @@ const MAX_STATEMENTS = 200;
 const CHECKPOINT_PAGES = 8_000;
 /** SQLITE_BUSY: another connection holds the lock, or has just let go of it. */
 const BUSY = 5;
+/** SQLITE_NOTADB: the file is none of SQLite's. */
+const NO_DATABASE = 26;
 /** SQLITE_READONLY_DBMOVED: the open file is not the one that its name leads to any more. */
 export const MOVED = 1032;
 /** Longer than this a thread must not wait inside SQLite; the caller retries without blocking anyone. */
@@ -57,6 +60,8 @@ export class SqliteDatabase {
   #tasks: TransactionTasks | undefined;
   #answered: Promise<unknown> = Promise.resolve();
   #watch: NodeJS.Timeout | undefined;
+  /** A file under the database's name that was opened, and is not the copy: opening it again would tell no more. */
+  #notTheCopy: string | undefined;
 
   /** `onChange` is called when another connection has committed, if this one watches. */
   constructor(options: DatabaseOptions, onChange: () => void) {
@@ -132,7 +137,8 @@ export class SqliteDatabase {
     const named = found === null ? [] : [path];
     const pid = deleted
       .flatMap((name) => holdersOfDeleted(name, named))
-      .find((holder) => holder !== process.pid);
+      // The connection that goes over to the file anew is the one that put it back. Another one of this process waits.
+      .find((holder) => holder !== process.pid || this.#opened === undefined);
     if (pid !== undefined)
       throw sqliteError(
         MOVED,
@@ -165,16 +171,21 @@ export class SqliteDatabase {
 
   /** The same for this copy; false where what has the name is not it. */
   #change(old: Opened, copy: string): boolean {
+    const found = stateOf(old.path);
+    if (found === null || found === this.#notTheCopy) return false;
     let opened: Opened;
     try {
       opened = this.#openFile();
     } catch (error) {
       // Nothing has the name, or something that is no database.
-      if (((error as { errcode?: number }).errcode ?? 0) % 256 === BUSY) throw error;
+      const code = ((error as { errcode?: number }).errcode ?? 0) % 256;
+      if (code === BUSY) throw error;
+      if (code === NO_DATABASE) this.#notTheCopy = found;
       return false;
     }
     if (!isCopy(opened.database, copy)) {
       opened.database.close();
+      this.#notTheCopy = found;
       return false;
     }
     this.#replace(old, opened);

@@ -9,6 +9,12 @@ export function fileAt(path: string): string | null {
   return found ? `${found.dev}:${found.ino}` : null;
 }
 
+/** The same with size and time of change: it differs once something was written to the file. */
+export function stateOf(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found ? `${found.dev}:${found.ino} ${found.size} ${found.mtimeMs}` : null;
+}
+
 /**
  * The processes of this user that have this file open although it was deleted: one that makes such a file anew would
  * not meet them there. `named` are files that they must have open too.

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Kysely } from "kysely";
+import type { TaskName } from "../../bundle/entry-points.ts";
 import type { Clock } from "../../clock.ts";
 import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
 import { withLimit } from "../limit.ts";
@@ -80,9 +81,11 @@ export class SqliteStore implements Store {
     try {
       if (options.create) mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
       const store = new SqliteStore(options);
-      // The writer makes the file; the reader, which opens it on its first use, cannot.
-      // Turning a new file to WAL mode needs its lock, which another process may have for the same purpose.
+      // The writer makes the file, which the reader cannot. Turning a new file to WAL mode needs its lock, which
+      // another process may have for the same purpose.
       await store.#onceUnlocked(() => store.#connection.reopen());
+      // At once: later it might meet another file beside the log of this one.
+      await store.#onceUnlocked(() => store.#reading.reopen());
       return store;
     } catch (error) {
       const reason = asUnavailable(error);
@@ -95,7 +98,7 @@ export class SqliteStore implements Store {
     return this.#noting(() => this.#writer.transaction().execute(work));
   }
 
-  perform<O>(task: URL, input: unknown): Promise<O> {
+  perform<O>(task: TaskName, input: unknown): Promise<O> {
     const message = { input, now: this.#options.clock.now() };
     return this.#noting(() =>
       this.#writer

@@ -1,5 +1,6 @@
 import { flushCompileCache } from "node:module";
 import { Kysely } from "kysely";
+import { entryPoint, type TaskName } from "../../bundle/entry-points.ts";
 import type { Database } from "../schema.ts";
 import type { StoreContext, TransactionTask } from "../store.ts";
 import { type SqliteLink, sqliteDialect } from "./dialect.ts";
@@ -8,7 +9,7 @@ import { type SqliteLink, sqliteDialect } from "./dialect.ts";
 export class TransactionTasks {
   #database: Kysely<Database>;
   /** Asking the loader each time would cost as much as some of the statements. */
-  #loaded = new Map<string, TransactionTask<unknown, unknown>>();
+  #loaded = new Map<TaskName, TransactionTask<unknown, unknown>>();
 
   constructor(connection: SqliteLink) {
     // Without waiting for the write lock: the caller does, who can do something else meanwhile.
@@ -16,16 +17,18 @@ export class TransactionTasks {
     this.#database = new Kysely({ dialect: sqliteDialect(connection, { exclusive: false, begin }) });
   }
 
-  /** `task` is the URL of a module whose default export is the task; `now` its time (ms). */
-  async run(task: string, { input, now }: { input: unknown; now: number }): Promise<unknown> {
+  /** `task` names a module whose default export is the task; `now` is its time (ms). */
+  async run(task: TaskName, { input, now }: { input: unknown; now: number }): Promise<unknown> {
     const work = this.#loaded.get(task) ?? (await this.#load(task));
     // A commit is noticed by the others without word of it.
     const context: StoreContext = { engine: "sqlite", now: async () => now, notify: async () => {} };
     return this.#database.transaction().execute((trx) => work(trx, context, input));
   }
 
-  async #load(task: string): Promise<TransactionTask<unknown, unknown>> {
-    const { default: work } = (await import(task)) as { default: TransactionTask<unknown, unknown> };
+  async #load(task: TaskName): Promise<TransactionTask<unknown, unknown>> {
+    const { default: work } = (await import(entryPoint(task).href)) as {
+      default: TransactionTask<unknown, unknown>;
+    };
     this.#loaded.set(task, work);
     // Its process may be killed at any time; but whoever waits for the task comes first.
     setImmediate(flushCompileCache);

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
+import { INSTANCE_HEADER } from "../../../shared/instance-header.ts";
 import { VERSION } from "../../version.ts";
 import { OPERATIONS, type Operation } from "./operations.ts";
 import { ANSWERS, componentSchemas } from "./schemas.ts";
@@ -7,6 +8,15 @@ import { SECURITY_SCHEMES, securityOf } from "./security.ts";
 
 /** Statuses that come with the time after which to try again. */
 const TELL_WHEN = [429, 503];
+
+/** The header that every answer of an instance has. */
+const BY_INSTANCE = {
+  [INSTANCE_HEADER]: {
+    description: "the name of the instance that answers; an answer without it is not Twinhook's",
+    required: true,
+    schema: { type: "string" },
+  },
+};
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
@@ -76,7 +86,7 @@ function bodyOf(request: NonNullable<Operation["request"]>) {
 function answerOf(status: string, body: Operation["answers"][number]) {
   const content =
     body in ANSWERS ? { "application/json": { schema: ref(body) } } : { [body]: { schema: anything(body) } };
-  return { description: STATUS_CODES[status] ?? status, content };
+  return { description: STATUS_CODES[status] ?? status, headers: BY_INSTANCE, content };
 }
 
 function anything(mediaType: string) {
@@ -87,7 +97,7 @@ function problemOf(status: number) {
   const retryAfter = { description: "seconds to wait", schema: { type: "integer" } };
   return {
     description: STATUS_CODES[status] ?? String(status),
-    ...(TELL_WHEN.includes(status) && { headers: { "Retry-After": retryAfter } }),
+    headers: { ...BY_INSTANCE, ...(TELL_WHEN.includes(status) && { "Retry-After": retryAfter }) },
     content: { "application/problem+json": { schema: ref("Problem") } },
   };
 }

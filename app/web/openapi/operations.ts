@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DEPLOYMENT_STATUSES, WAIT_FOR } from "../../../shared/deployment.ts";
 import { DELIVERY_OUTCOMES } from "../../store/schema.ts";
+import { ECHOES } from "../list-deliveries.ts";
 import { DEFAULT_PER_PAGE, MAX_PER_PAGE, MAX_WAIT_S } from "../list-query.ts";
 import type { AnswerName, RequestName } from "./schemas.ts";
 
@@ -45,7 +46,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "post",
     path: "/api/deployments",
-    summary: "Asks for a deployment: 202 when it is new, 200 when it is known or `dry_run`",
+    summary:
+      "Asks for a deployment: 202 when it is new, 200 when it is known or `dry_run`, 409 when it is known with another commit, ref or payload",
     proofs: CALLERS,
     request: ["DeploymentRequest", "DeploymentRequestByAdmin"],
     answers: { 200: "DeploymentOrDryRun", 202: "Deployment" },
@@ -118,6 +120,11 @@ export const OPERATIONS: readonly Operation[] = [
       guid: z.string(),
       event: z.string(),
       outcome: z.enum(DELIVERY_OUTCOMES),
+      echoes: z
+        .enum(ECHOES)
+        .describe(
+          "GitHub's `deployment` events, most of them echoes of the App's own; hidden unless a guid or an event is asked for",
+        ),
     }),
     answers: { 200: "DeliveryList" },
     problems: [400, 401],

@@ -4,9 +4,13 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Deployment, DeploymentStatus } from "../../../shared/deployment.ts";
 import type { DeploymentRequest } from "../../../shared/deployment-request.ts";
+import { INSTANCE_HEADER } from "../../../shared/instance-header.ts";
 
 /** A delivery secret for tests. */
 export const TEST_SECRET = `whsec_${Buffer.from("0123456789abcdef0123456789abcdef").toString("base64")}`;
+
+/** What an instance's answers have, and a proxy's have not. */
+export const BY_INSTANCE = { [INSTANCE_HEADER.toLowerCase()]: "primary" };
 
 /** One request as it arrived. */
 export interface Arrival {
@@ -208,7 +212,7 @@ export const resets: Step = ({ request }) => {
   request.socket.resetAndDestroy();
 };
 
-/** Answers with a status, a body and headers. */
+/** Answers with a status, a body and headers: a document as an instance does, a text as a proxy does. */
 export function answers(
   status: number,
   body: unknown = { type: "about:blank", title: "Scripted", status },
@@ -251,5 +255,5 @@ function sendJson(
   headers: Record<string, string> = {},
 ): void {
   const type = status >= 400 ? "application/problem+json" : "application/json";
-  response.writeHead(status, { "content-type": type, ...headers }).end(JSON.stringify(body));
+  response.writeHead(status, { "content-type": type, ...BY_INSTANCE, ...headers }).end(JSON.stringify(body));
 }

@@ -14,6 +14,12 @@ export function faultAnswer(fault: FaultKind, nowMs: number): Answer | undefined
       headers: { ...rateHeaders(5000, 1, now + 3600), ...fault.headers },
     };
   }
+  if (fault.kind === "page")
+    return {
+      status: fault.status,
+      body: "<html>blocked by your administrator</html>",
+      headers: { "content-type": "text/html" },
+    };
   if (fault.kind === "rate-limit") {
     const reset = now + (fault.resetInS ?? 60);
     return {
@@ -33,7 +39,10 @@ export function faultAnswer(fault: FaultKind, nowMs: number): Answer | undefined
         documentation_url:
           "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits",
       },
-      headers: { ...rateHeaders(5000, 100, now + 3600), "retry-after": String(fault.retryAfterS ?? 60) },
+      headers: {
+        ...rateHeaders(5000, 100, now + 3600),
+        ...(fault.retryAfterS !== "unsaid" && { "retry-after": String(fault.retryAfterS ?? 60) }),
+      },
     };
   return undefined;
 }

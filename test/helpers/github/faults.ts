@@ -8,12 +8,14 @@ export type FaultKind =
   | { kind: "hang" }
   /** GitHub answers with this status, and does nothing. */
   | { kind: "status"; status: number; message?: string; headers?: Record<string, string> }
+  /** Something in front of GitHub answers with this status and a page; GitHub hears nothing. */
+  | { kind: "page"; status: number }
   /** The answer comes this much later. */
   | { kind: "latency"; ms: number }
   /** The hourly limit is used up until `resetInS` seconds from now (default 60). */
   | { kind: "rate-limit"; status?: 403 | 429; resetInS?: number }
-  /** GitHub's limit on bursts; the wait is in `retry-after` (default 60). */
-  | { kind: "secondary-rate-limit"; status?: 403 | 429; retryAfterS?: number }
+  /** GitHub's limit on bursts; the wait is in `retry-after` (default 60), or left unsaid. */
+  | { kind: "secondary-rate-limit"; status?: 403 | 429; retryAfterS?: number | "unsaid" }
   /** The request takes effect and is answered with half a JSON text. */
   | { kind: "corrupt" }
   /** The request takes effect, and the connection is cut instead of the answer. */

@@ -51,7 +51,7 @@ function list(context: RouteContext): Answer {
         is("event", run.event) &&
         is("head_sha", run.head_sha) &&
         is("status", run.status, run.conclusion) &&
-        is("actor", run.actor.login) &&
+        is("actor", run.actor?.login) &&
         created(Date.parse(run.created_at)) &&
         (params.workflow_id === undefined ||
           params.workflow_id === String(run.workflow_id) ||

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type ActionResult, runAction } from "../../helpers/action/run-action.ts";
-import { deploymentFor, TEST_SECRET } from "../../helpers/action/scripted-endpoint.ts";
+import { BY_INSTANCE, deploymentFor, TEST_SECRET } from "../../helpers/action/scripted-endpoint.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 import { PATIENCE_MS } from "../../helpers/patience.ts";
@@ -62,6 +62,7 @@ function rightAnswer(request: string, status: "queued" | "running"): Buffer {
   const head = [
     request.startsWith("POST") ? "HTTP/1.1 202 Accepted" : "HTTP/1.1 200 OK",
     "Content-Type: application/json",
+    ...Object.entries(BY_INSTANCE).map(([name, value]) => `${name}: ${value}`),
     `Content-Length: ${Buffer.byteLength(body)}`,
     `Date: ${new Date().toUTCString()}`,
     "Connection: close",

@@ -4,6 +4,7 @@ import { runAction } from "../../helpers/action/run-action.ts";
 import {
   acceptsSilently,
   answers,
+  BY_INSTANCE,
   blackHole,
   cutsOff,
   DeploymentStore,
@@ -69,6 +70,24 @@ describe.concurrent("a healthy primary", () => {
     expect(post?.headers["content-type"]).toBe("application/json");
     expect(JSON.parse(post?.body ?? "")).toEqual({ ...REQUEST, target: "web", payload: { note: "ü" } });
   });
+
+  test("gets the payload letter by letter", async () => {
+    const primary = await endpoint([works]);
+    const payload = '{ "id": 9007199254740993, "huge": 1e400 }';
+    await runAction(stepInputs([primary.url], { payload }));
+    expect(primary.arrivals[0]?.body).toContain(`"payload":${payload}`);
+  });
+
+  test("that has another payload on record ends the step at once, with what to do", async () => {
+    const refusal = "another payload is on record for this run attempt; name two targets, or ask in one step";
+    const document = JSON.stringify({ status: 409, title: "Conflict", detail: refusal });
+    const refuses = answers(409, document, { "content-type": "application/problem+json" });
+    const [primary, backup] = [await endpoint([refuses]), await endpoint([refuses])];
+    const step = await runAction(stepInputs([primary.url, backup.url], { payload: "{}" }));
+    expect(step).toMatchObject({ exitCode: 1, outputs: { attempts: "2", verified: "false" } });
+    expect(step.summary).toContain(refusal);
+    expect(step.summary).toContain("give each step a target of its own");
+  });
 });
 
 describe.concurrent("a primary that fails", () => {
@@ -95,7 +114,7 @@ describe.concurrent("a primary that fails", () => {
       /it redirects to http:\/\/127\.0\.0\.1:\d+\/elsewhere/,
     ],
     ["redirects to nowhere", answers(302, ""), /it redirects/],
-    ["answers with a page", answers(200, "<html>welcome</html>"), /the answer is not JSON/],
+    ["answers with a page", answers(200, "<html>welcome</html>"), /answered 200, but not by an instance/],
     ["answers with another document", answers(200, { ok: true }), /the answer is not a deployment/],
     [
       "answers about another run",
@@ -202,7 +221,7 @@ describe.concurrent("when every route is exhausted", () => {
   });
 
   test("nothing is tried again once all refused for good", async () => {
-    const primary = await endpoint([answers(401)]);
+    const primary = await endpoint([answers(403)]);
     const step = await runAction(stepInputs([primary.url]));
     expect(step).toMatchObject({ exitCode: 1, outputs: { attempts: "1" } });
     expect(step.summary).toContain("refused it for good");
@@ -264,7 +283,7 @@ describe.concurrent("what an endpoint sends", () => {
   const EVIL = "::set-output name=verified::false\n::error::owned\n##[add-mask]x\u001b[31m\u202e <img src=x>";
 
   test("executes nothing in the log and becomes no markup in the summary", async () => {
-    const primary = await endpoint([answers(500, EVIL)]);
+    const primary = await endpoint([answers(500, EVIL, BY_INSTANCE)]);
     const store = new DeploymentStore();
     store.script = ["queued", "failed"];
     store.override = { reason: EVIL, log_tail: EVIL, accepted_by: EVIL, superseded_by: EVIL };
@@ -289,7 +308,7 @@ describe.concurrent("what an endpoint sends", () => {
     const primary = await endpoint([
       ({ response }) =>
         void response
-          .writeHead(400)
+          .writeHead(400, BY_INSTANCE)
           .end(`you sent ${"x".repeat(480)}${TEST_SECRET}${"x".repeat(1_445)}${TEST_SECRET.slice(6)}`),
     ]);
     const step = await runAction(stepInputs([primary.url]));

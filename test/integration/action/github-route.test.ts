@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { canonicalJson } from "../../../shared/canonical-json.ts";
 import { wasSigned } from "../../../shared/delivery-signature.ts";
 import type { DeploymentRequestPayload } from "../../../shared/deployment-request.ts";
 import { writeElsewhere, writeRefusal } from "../../../shared/github-status.ts";
+import { canonicalJson } from "../../../shared/json-text.ts";
 import { jobAt, leftAt, MAY_DEPLOY, writeAsApp } from "../../helpers/action/github-job.ts";
 import { RUNNER_ENV, runAction, startAction } from "../../helpers/action/run-action.ts";
 import {
@@ -95,6 +95,25 @@ describe.concurrent("when no endpoint takes the request", () => {
     expect(github.requests.some(({ method, path }) => method === "POST" && path.endsWith("/merges"))).toBe(
       false,
     );
+  });
+
+  test("a step of the same run with another payload leaves its own request", async () => {
+    const { github, inputs, env } = await scene();
+    const given = (service: string) =>
+      inputs([refusingUrl()], {
+        "wait-for": "accepted",
+        timeout: "8s",
+        payload: `{ "service": "${service}" }`,
+      });
+    await runAction(given("api"), env);
+    await runAction(given("web"), env);
+    const left = github
+      .deployments("acme/site")
+      .map(({ payload }) => (payload as DeploymentRequestPayload).twinhook);
+    expect(left.map(({ payload_text }) => payload_text).sort()).toEqual([
+      '{ "service": "api" }',
+      '{ "service": "web" }',
+    ]);
   });
 
   test("it is left at GitHub rather than to wait for an endpoint beyond half the time limit", async () => {
@@ -228,6 +247,32 @@ describe.concurrent("GitHub's answers", () => {
     expect(result.stdout.match(/^::error /gm)).toHaveLength(1);
     expect(result.summary).toContain("every endpoint failed in every round");
     expect(result.summary).toContain("and it could not be left at GitHub");
+  });
+
+  test("a limit that names no time is told as a limit, and not as a missing permission", async () => {
+    const { github, inputs, env } = await scene();
+    github.faults.add({ kind: "secondary-rate-limit", retryAfterS: "unsaid" });
+    const result = await runAction(inputs([refusingUrl()], { timeout: "30s" }), env);
+    expect(result).toMatchObject({ exitCode: 1, outputs: { verified: "false" } });
+    expect(result.summary).toContain("answered 403, the rate limit is used up");
+    expect(decoded(result.summary)).not.toContain("deployments: write");
+  });
+
+  test("a suspension is told as one", async () => {
+    const { github, inputs, env } = await scene();
+    github.faults.add({ kind: "status", status: 403, message: "This installation has been suspended" });
+    const result = await runAction(inputs([refusingUrl()]), env);
+    expect(result.exitCode).toBe(1);
+    expect(result.summary).toContain("End the suspension");
+    expect(decoded(result.summary)).not.toContain("deployments: write");
+  });
+
+  test.each([403, 404])("a page that a proxy answers with %i once is asked past", async (status) => {
+    const { github, inputs, env } = await scene();
+    github.faults.add({ kind: "page", status }, { times: 1 });
+    const step = await startAction(inputs([refusingUrl()]), env);
+    await writeAsApp(github, await leftAt(github), "running", { logUrl: LOG_URL });
+    expect(await step.result).toMatchObject({ exitCode: 0, outputs: { route: "github" } });
   });
 
   test.each(["auto", "never"])(

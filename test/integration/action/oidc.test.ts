@@ -1,6 +1,12 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { runAction } from "../../helpers/action/run-action.ts";
-import { answers, ScriptedEndpoint, type Step, works } from "../../helpers/action/scripted-endpoint.ts";
+import {
+  answers,
+  BY_INSTANCE,
+  ScriptedEndpoint,
+  type Step,
+  works,
+} from "../../helpers/action/scripted-endpoint.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 
 // Tests that run at the same time cannot say which of them has finished: all is closed at the end.
@@ -60,7 +66,7 @@ describe.concurrent("without a secret", () => {
     const { env } = await jobWithTokens();
     const primary = await endpoint([
       ({ response, arrival }) =>
-        void response.writeHead(400).end(`you sent ${arrival.headers.authorization}`),
+        void response.writeHead(400, BY_INSTANCE).end(`you sent ${arrival.headers.authorization}`),
     ]);
     const step = await runAction(inputs([primary.url]), env);
     const [token = ""] = tokens(primary);
@@ -90,6 +96,26 @@ describe.concurrent("without a secret", () => {
     expect(step.summary).toContain("GitHub gave no OIDC token");
     expect(step.summary).toContain("id-token: write");
     expect(step.summary).not.toContain("<permission>");
+  });
+
+  test("a token service that answers 503 is named as the cause, and not a time limit", async () => {
+    const { github, env } = await jobWithTokens();
+    github.faults.add({ kind: "status", status: 503, message: "no tokens today" });
+    const primary = await endpoint([works]);
+    const step = await runAction(inputs([primary.url]), env);
+    expect(step.exitCode).toBe(1);
+    expect(primary.arrivals).toEqual([]);
+    expect(step.summary).toContain("GitHub gave no OIDC token: its token service answered 503");
+    expect(step.summary).toContain("no tokens today");
+    expect(step.summary).not.toContain("no answer within");
+  });
+
+  test("a token service that is back in the next round is asked again", async () => {
+    const { github, env } = await jobWithTokens();
+    github.faults.add({ kind: "status", status: 503 }, { times: 1 });
+    const primary = await endpoint([works]);
+    const step = await runAction(inputs([primary.url], { "request-timeout": "60s" }), env);
+    expect(step).toMatchObject({ exitCode: 0, outputs: { verified: "true", attempts: "2" } });
   });
 
   test("and without tokens the step is red at once and shows both ways as YAML", async () => {

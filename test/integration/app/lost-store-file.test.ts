@@ -1,10 +1,11 @@
-import { readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, it } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
 import { openStore } from "../../../app/store/open-store.ts";
+import { SqliteDatabase } from "../../../app/store/sqlite/database.ts";
 import type { Store } from "../../../app/store/store.ts";
 import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { atTestEnd } from "../../helpers/at-test-end.ts";
@@ -232,4 +233,21 @@ it("what is no database at all is not overwritten either", async () => {
   renameSync(`${path}.other`, path);
   for (let again = 0; again < 2; again++) await expect(accept(2)).rejects.toMatchObject(MOVED);
   keptCopy(path);
+});
+
+it("a connection that opens late makes no log anew where another one of its process has the deleted one open", async () => {
+  const path = await newPath();
+  const connection = (readOnly: boolean) => {
+    const made = new SqliteDatabase({ path, readOnly, watchMs: 0, create: true }, () => {});
+    atTestEnd(() => made.close());
+    return made;
+  };
+  const query = { op: "query", sql: "PRAGMA schema_version", parameters: [] } as const;
+  const writer = connection(false);
+  expect(await writer.ask(query)).toHaveProperty("rows");
+  remove(path, ["-wal"]);
+  expect(await connection(true).ask(query)).toMatchObject({
+    error: { message: expect.stringContaining("-wal was deleted, but process") },
+  });
+  expect(existsSync(`${path}-wal`)).toBe(false);
 });

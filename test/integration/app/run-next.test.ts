@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
+import type { TaskName } from "../../../app/bundle/entry-points.ts";
 import { systemClock } from "../../../app/clock.ts";
 import type { TargetConfig } from "../../../app/config/schema.ts";
 import { Launcher } from "../../../app/run/launcher.ts";
@@ -62,7 +63,7 @@ describe.concurrent.each(ENGINES)("a runner on %s", (engine) => {
   it("runs what it has claimed where the answer to its claim was lost", async () => {
     let lost = 0;
     const { result, row, ran } = await runnerOf(engine, (store) =>
-      withMethod(store, "perform", async <O>(task: URL, input: unknown): Promise<O> => {
+      withMethod(store, "perform", async <O>(task: TaskName, input: unknown): Promise<O> => {
         const answer = await store.perform<O>(task, input);
         if (lost++ === 0) throw new StoreUnavailableError("unreachable", "the connection was lost");
         return answer;

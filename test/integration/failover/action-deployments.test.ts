@@ -1,12 +1,12 @@
 import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
-import { canonicalJson } from "../../../shared/canonical-json.ts";
 import { signDelivery } from "../../../shared/delivery-signature.ts";
 import {
   type DeploymentRequest,
   type DeploymentRequestPayload,
   leftAudience,
 } from "../../../shared/deployment-request.ts";
+import { canonicalJson } from "../../../shared/json-text.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
 import type { OidcClaims } from "../../helpers/github/oidc.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
@@ -121,6 +121,37 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
       .executeTakeFirstOrThrow();
     expect(JSON.parse(payload ?? "")).toEqual({ reason: "a test" });
     expect(github.statuses("acme/site", id)).toEqual([]);
+  });
+
+  it("hands on the text of its payload, and of one that is no text every digit", async () => {
+    const scene = await setLooks(engine);
+    const { github, store } = scene;
+    const payload_text = '{ "id": 9007199254740993, "huge": 1e400 }';
+    const { payload: _, ...request } = requestFor(github.completeRun(never).run);
+    await leave(github, { ...request, payload_text });
+    const other = requestFor(github.completeRun(never).run);
+    const id = await leave(github, other);
+    const record = github.deployments("acme/site").find((deployment) => deployment.id === id);
+    Object.assign(record ?? {}, { payload: { twinhook: { ...other, payload: 9007199254740993n } } });
+    await scene.look();
+    const rows = await store.read.selectFrom("deployments").select("payload").orderBy("seq").execute();
+    expect(rows).toEqual([{ payload: payload_text }, { payload: "9007199254740993" }]);
+  });
+
+  it("is refused there when its run attempt is on record with another payload", async () => {
+    const scene = await setLooks(engine);
+    const { github } = scene;
+    const { run } = github.completeRun(never);
+    const first = await leave(github, requestFor(run, { payload: { service: "api" } }));
+    const second = await leave(github, requestFor(run, { payload: { service: "web" } }));
+    await scene.look();
+    expect(await scene.deployments()).toHaveLength(1);
+    const refused = [first, second]
+      .map((id) => github.statuses("acme/site", id))
+      .filter(({ length }) => length > 0);
+    expect(refused).toMatchObject([
+      [{ state: "error", description: expect.stringMatching(/name two targets, or ask in one step/) }],
+    ]);
   });
 
   it("is understood as text too, found within a minute, and taken once", async () => {

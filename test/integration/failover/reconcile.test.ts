@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { testTarget } from "../../helpers/arrivals.ts";
+import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { setLooks } from "../../helpers/looks.ts";
 import { ENGINES } from "../../helpers/stores.ts";
 
@@ -51,6 +51,24 @@ describe.each(ENGINES)("the reconciling on %s", (engine) => {
     expect(await scene.deployments()).toMatchObject([
       { run_id: first.run.id, run_attempt: 1 },
       { run_id: first.run.id, run_attempt: 2, source: "reconcile" },
+    ]);
+  });
+
+  it("notes once, and does not deploy, the further attempt of a run that an Action asked for", async () => {
+    const scene = await setLooks(engine);
+    const { github, acceptor, targets, clock } = scene;
+    const { run } = github.completeRun({ ...never, conclusion: "failure" });
+    await acceptor.accept(
+      runArrival(run.id, targets, { source: "action", viaRunAttempt: 1, sha: run.head_sha }),
+    );
+    github.completeRun({ ...never, runId: run.id });
+    const { looks } = await scene.look();
+    void looks.everywhere();
+    await clock.asleep();
+    expect(await scene.deployments()).toMatchObject([{ run_id: run.id, run_attempt: 1, source: "action" }]);
+    const deliveries = (await scene.deliveries()).filter(({ source }) => source === "reconcile");
+    expect(deliveries).toMatchObject([
+      { run_attempt: 2, outcome: "ignored", reason: expect.stringContaining("an Action asked for this run") },
     ]);
   });
 

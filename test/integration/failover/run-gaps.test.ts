@@ -23,7 +23,6 @@ import { ENGINES, type Engine, newStoreAddress } from "../../helpers/stores.ts";
 
 const LIST = /^\/repos\/[^/]+\/[^/]+\/actions\/workflows\/ci\.yml\/runs$/;
 const HOUR_MS = 60 * 60_000;
-/** What is awaited takes some 300 ms; the machine may be busy. */
 
 /** One store and one GitHub; a controller that asks for missing runs, and a runner whose steps a test takes. */
 async function scene(

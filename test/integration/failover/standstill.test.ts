@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { configSchema } from "../../../app/config/schema.ts";
 import { HealthChecker } from "../../../app/failover/health-checker.ts";
+import { BY_INSTANCE } from "../../helpers/action/scripted-endpoint.ts";
 import { eventually } from "../../helpers/eventually.ts";
 import { ManualClock } from "../../helpers/manual-clock.ts";
 
@@ -16,8 +17,12 @@ const thresholds = { ...failover, health_check_interval: 10, health_check_timeou
 async function scene() {
   const clock = new ManualClock();
   const held: ServerResponse[] = [];
-  const behaviour = { holds: false, status: 200, body: "" };
+  const behaviour: { holds: boolean; status: number; body: string; headers: Record<string, string> } = {
+    ...{ holds: false, status: 200, body: "" },
+    headers: BY_INSTANCE,
+  };
   const server = createServer((_, response) => {
+    for (const [name, value] of Object.entries(behaviour.headers)) response.setHeader(name, value);
     if (behaviour.holds) held.push(response);
     else response.writeHead(behaviour.status).end(behaviour.body);
   });
@@ -81,11 +86,25 @@ it("what was seen before is stale from the moment in which the observer goes on"
 
 it("an instance that says that it cannot commit is told from a proxy that refuses for it", async () => {
   const { behaviour, results, storeFailures, health } = await scene();
-  Object.assign(behaviour, { status: 503, body: "<html>no server is available</html>" });
+  Object.assign(behaviour, { status: 503, body: "<html>no server is available</html>", headers: {} });
   await eventually(() => expect(health()).toMatchObject({ status: "unhealthy", storeFails: false }));
   expect(storeFailures).toEqual([]);
-  Object.assign(behaviour, { body: '{"instance":"primary","status":"not ready","detail":"full"}' });
+  Object.assign(behaviour, {
+    body: '{"instance":"primary","status":"not ready","detail":"full"}',
+    headers: BY_INSTANCE,
+  });
   await eventually(() => expect(storeFailures.length).toBeGreaterThan(0));
   expect(health()).toMatchObject({ status: "unhealthy", storeFails: true });
   expect(results).toContain(false);
+});
+
+it("a page that something else answers with 200 does not make an instance healthy", async () => {
+  const { behaviour, health } = await scene();
+  Object.assign(behaviour, { body: "<html>welcome</html>", headers: {} });
+  await eventually(() =>
+    expect(health()).toMatchObject({
+      status: "unhealthy",
+      reason: expect.stringContaining("/readyz answered 200, but not by an instance"),
+    }),
+  );
 });

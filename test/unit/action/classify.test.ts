@@ -3,7 +3,7 @@ import { classifyStatus } from "../../../action/classify.ts";
 import { type HttpReply, TIMED_OUT } from "../../../action/http.ts";
 import { judgeReply } from "../../../action/judge.ts";
 import { networkCause, networkCode } from "../../../action/network-cause.ts";
-import { deploymentFor } from "../../helpers/action/scripted-endpoint.ts";
+import { BY_INSTANCE, deploymentFor } from "../../helpers/action/scripted-endpoint.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
 
 const ENDPOINT = "https://deploy.example.com/twin";
@@ -12,7 +12,9 @@ function judge(reply: HttpReply) {
   return judgeReply(reply, REQUEST, { endpointUrl: ENDPOINT, now: 0, credentialKind: "secret" });
 }
 
-function answer(status: number, body: unknown, headers: Record<string, string> = {}): HttpReply {
+/** What an instance answers. */
+function answer(status: number, body: unknown, more: Record<string, string> = {}): HttpReply {
+  const headers = { ...BY_INSTANCE, ...more };
   return { kind: "answer", status, headers, body: typeof body === "string" ? body : JSON.stringify(body) };
 }
 
@@ -120,7 +122,7 @@ test("each refusal names the setting to change", () => {
   expect(remedy(401)).toContain("secret_env");
   expect(remedy(403)).toContain("action.workflows");
   expect(remedy(404)).toContain("twinhook.yml");
-  expect(remedy(409)).toContain("sha");
+  expect(remedy(409)).toMatch(/commit, ref or payload.*a target of its own/);
   expect(remedy(413)).toContain("payload");
   expect(remedy(422)).toContain("target");
 });

@@ -35,7 +35,17 @@ describe("GitHub's answer", () => {
   test("a page instead of JSON is shown as it is", () => {
     expect(refuse(answered(502, {}, "<html>bad gateway</html>"))).toMatchObject({
       detail: "<html>bad gateway</html>",
+      byTheApp: false,
     });
+  });
+
+  test("that a proxy gave is no refusal, and a limit without a time is one minute", () => {
+    expect(refuse(answered(403, {}, "<html>blocked</html>"))).toMatchObject({
+      kind: "transient",
+      cause: "answered 403, but not by GitHub",
+    });
+    const data = { message: "You have exceeded a secondary rate limit." };
+    expect(refuse(answered(403, {}, data))).toMatchObject({ kind: "transient", retryAfterMs: 60_000 });
   });
 
   test("that never came may have had its effect only if the request had left", () => {

@@ -160,7 +160,8 @@ test.each(["0", "101", "-1", "1.5", "0x5", "NaN", "1e2"])("%s rounds are refused
   expect(problemsOf({ ...RIGHT, "max-attempts": value })).toHaveLength(1);
 });
 
-test("a payload is any JSON, and null is one", () => {
-  expect(read({ ...RIGHT, payload: '{"a":[1]}' }).payload).toEqual({ a: [1] });
-  expect(read({ ...RIGHT, payload: "null" }).payload).toBeNull();
+test("a payload is any JSON, null is one, and its text is kept", () => {
+  expect(read({ ...RIGHT, payload: "null" }).payload).toBe("null");
+  const exact = '{"id": 9007199254740993, "huge": 1e400}';
+  expect(read({ ...RIGHT, payload: ` ${exact}\n` }).payload).toBe(exact);
 });

@@ -83,14 +83,14 @@ test("target, payload, sha, ref and dry run are taken from the inputs", () => {
   const inputs = {
     environment: "e",
     target: "t",
-    payload: { a: 1 },
+    payload: '{"a": 1}',
     sha: "2".repeat(40),
     ref: "refs/tags/v1",
     dryRun: true,
   };
   expect(buildRequest(inputs, RUNNER_ENV, noEvent)).toMatchObject({
     target: "t",
-    payload: { a: 1 },
+    payload_text: '{"a": 1}',
     sha: "2".repeat(40),
     ref: "refs/tags/v1",
     dry_run: true,
@@ -114,7 +114,7 @@ test("everything that the runner failed to set is named", () => {
 });
 
 test("a request above the limit is refused before it is sent", () => {
-  const inputs = { ...INPUTS, payload: "x".repeat(70_000) };
+  const inputs = { ...INPUTS, payload: JSON.stringify("x".repeat(70_000)) };
   expect(() => buildRequest(inputs, RUNNER_ENV, noEvent)).toThrow(InputError);
   expect(() => buildRequest(inputs, RUNNER_ENV, noEvent)).toThrow(/at most 65536 bytes, got 70\d{3}/);
 });

@@ -28,6 +28,7 @@ function health(status: HealthStatus, changes: Partial<Health> = {}): Health {
     unhealthySince: status === "unhealthy" ? NOW - 1_000 : null,
     outOfReachUntil: null,
     storeFails: false,
+    shutDown: false,
     stale: false,
     reason: "as the test says",
     ...changes,
@@ -78,6 +79,21 @@ describe("the decision", () => {
     expect(
       short(decide(situation([endpoint("primary", primary), endpoint("backup", backup)], { active }))),
     ).toBe(expected);
+  });
+
+  it("switches over from an instance that is being stopped: that was planned", () => {
+    const stopped = endpoint("primary", "unhealthy", { shutDown: true, reason: "it is shutting down" });
+    const decision = decide(situation([stopped, endpoint("backup", "healthy")]));
+    expect(decision).toMatchObject({
+      kind: "switchover",
+      to: "backup",
+      reason: "primary is stopped: it is shutting down",
+    });
+  });
+
+  it("stays, and misses nobody, when all instances were stopped", () => {
+    const both = ["primary", "backup"].map((name) => endpoint(name, "unhealthy", { shutDown: true }));
+    expect(short(decide(situation(both)))).toBe("stay");
   });
 
   it("waits for an endpoint that it has had no time to see", () => {

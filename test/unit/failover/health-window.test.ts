@@ -29,6 +29,21 @@ describe("an endpoint", () => {
     expect(health.reason).toContain("no answer within 500 ms");
   });
 
+  it("was shut down, and did not die, once it is not heard any more; until it answers again", () => {
+    const { window, at } = checked([3, 3]);
+    window.leaving(at, true);
+    window.lost();
+    window.died(at + 10, "its process is gone");
+    expect(window.health(at + 10)).toMatchObject({
+      status: "unhealthy",
+      shutDown: true,
+      reason: "it was shut down",
+    });
+    expect(window.isLeaving).toBe(false);
+    window.succeeded(at + 500, 3);
+    expect(window.health(at + 500)).toMatchObject({ status: "healthy", shutDown: false });
+  });
+
   it("counts as unhealthy while it says that it is shutting down, although it answers", () => {
     const { window, at } = checked([3, 3]);
     window.leaving(at, true);

@@ -1,0 +1,54 @@
+import type { Insertable } from "kysely";
+import { canonicalJson, parseExact } from "../../shared/json-text.ts";
+import type { DeploymentRow } from "../store/schema.ts";
+import type { Arrival, RunFacts } from "./arrival.ts";
+import { isEvent } from "./run-source.ts";
+
+/** How much of two payloads is shown, from shortly before they differ. */
+const SHOWN = 60;
+const SHOWN_BEFORE = 20;
+
+/**
+ * The text of a payload that depends on its value alone; that of null where there is none.
+ * @throws {SyntaxError} when it is not JSON, {RangeError} when it is nested too deeply.
+ */
+export function canonicalPayload(payload: string | null): string {
+  return canonicalJson(parseExact(payload ?? "null"));
+}
+
+/**
+ * Why an arrival may not stand for the deployment of its key, in words; null where it may. A key has a fingerprint:
+ * commit, ref and payload. An event names the commit alone, so that the first request may add a payload until the
+ * command has begun.
+ */
+export function findConflict(
+  known: Insertable<DeploymentRow>,
+  { source, payload, facts }: Pick<Arrival, "source" | "payload"> & { facts: RunFacts },
+): string | null {
+  const conflict = (what: string, remedy: string, ours: string, theirs: string) =>
+    `another ${what} is on record for this run attempt; ${remedy}: ${known.id} has ${theirs}, this request has ${ours}`;
+  if (known.sha !== facts.sha) return conflict("commit", "start a new run", facts.sha, known.sha);
+  if (isEvent(source)) return null;
+  const anyRef = source === "manual" && facts.ref === facts.sha;
+  if (known.ref !== facts.ref && !anyRef) return conflict("ref", "name two targets", facts.ref, known.ref);
+  const ours = canonicalPayload(payload);
+  const theirs = canonicalPayload(known.payload ?? null);
+  if (ours === theirs) return null;
+  const isAskedFor = !isEvent(known.source) || known.via_run_attempt != null;
+  if (isAskedFor)
+    return conflict("payload", "name two targets, or ask in one step", ...excerpts(ours, theirs));
+  if (known.started_at == null) return null;
+  return (
+    `${known.id} began by the run's event, without this payload; ` +
+    "ask in a job of the workflow that the target names, so that the request comes before the event"
+  );
+}
+
+function excerpts(a: string, b: string): [string, string] {
+  let same = 0;
+  while (same < a.length && a[same] === b[same]) same++;
+  const from = Math.max(0, same - SHOWN_BEFORE);
+  const excerpt = (text: string) =>
+    (from > 0 ? "…" : "") + text.slice(from, from + SHOWN) + (text.length > from + SHOWN ? "…" : "");
+  return [excerpt(a), excerpt(b)];
+}

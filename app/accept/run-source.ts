@@ -1,0 +1,24 @@
+import type { DeploymentSource } from "../../shared/deployment.ts";
+
+/** Whether an Action asked, at an endpoint or through GitHub. */
+export function isAction(source: DeploymentSource): boolean {
+  return source === "action" || source === "github_deployment";
+}
+
+/** Whether GitHub's word that the run has ended brought it. */
+export function isEvent(source: DeploymentSource): boolean {
+  return source === "webhook" || source === "catch_up" || source === "reconcile";
+}
+
+/**
+ * Why an arrival deploys nothing, although its run attempt is new; null where it may. An attempt is the run's, and not
+ * the deploy job's: re-running any other job ends in such an event. `first` is the source of the run's first
+ * deployment to the target; undefined where there is none.
+ */
+export function whySetAside(
+  { source, attempt }: { source: DeploymentSource; attempt: number | null },
+  first: DeploymentSource | undefined,
+): string | null {
+  if (first === undefined || !isAction(first) || !isEvent(source)) return null;
+  return `an Action asked for this run, so attempt ${attempt} counts only if an Action asks in it`;
+}

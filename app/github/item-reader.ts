@@ -1,0 +1,42 @@
+import type { Logger } from "pino";
+import { ZodError } from "zod";
+import { problemsOf } from "../accept/problems-of.ts";
+
+/** So many problems are remembered, so that none of them is said again. */
+const MOST_SAID = 1_000;
+
+/**
+ * Reads lists of GitHub's, each item by itself. An item of another shape than expected is passed over, and said once
+ * with its id: it must not hold up the items beside it.
+ */
+export class ItemReader {
+  #log: Pick<Logger, "warn">;
+  #said = new Set<string>();
+
+  constructor(log: Pick<Logger, "warn">) {
+    this.#log = log;
+  }
+
+  /** What `read` makes of each item, which it refuses by a ZodError. `what` names an item, such as "a run of acme/site". */
+  readEach<I, T>(items: readonly I[], what: string, read: (item: I) => T): T[] {
+    return items.flatMap((item) => {
+      try {
+        return [read(item)];
+      } catch (error) {
+        if (!(error instanceof ZodError)) throw error;
+        const id = String((item as { id?: unknown } | null)?.id ?? "(no id)");
+        this.passedOver(`${what}, ${id}`, problemsOf(error, "the item"));
+        return [];
+      }
+    });
+  }
+
+  /** Says that an item is passed over, and why; once for each item and problem. */
+  passedOver(item: string, problem: string): void {
+    const said = `GitHub shows ${item}, which is passed over: it cannot be read (${problem})`;
+    if (this.#said.has(said)) return;
+    if (this.#said.size >= MOST_SAID) this.#said.clear();
+    this.#said.add(said);
+    this.#log.warn(said);
+  }
+}

@@ -1,0 +1,64 @@
+import { parseRetryAfter } from "./retry-after.ts";
+
+/** What a failed call to GitHub's API means for the next one. */
+export type GitHubFailure =
+  /** GitHub asks to wait this long; `unsaid` where it asks to wait, and does not say how long. */
+  | { kind: "rate_limited"; delayMs: number; unsaid?: true }
+  /** It may go well next time: no answer, a fault of GitHub's, or an answer that is not GitHub's. */
+  | { kind: "transient" }
+  /** It will fail again until someone changes something; `suspended`: until someone ends a suspension. */
+  | { kind: "refused"; status: number; suspended: boolean };
+
+/** An error as Octokit throws it. Without `response`, no answer came. */
+export interface OctokitError {
+  status?: number;
+  message?: string;
+  response?: { headers?: Record<string, string | number | undefined>; data?: unknown };
+}
+
+/** GitHub recommends to wait this long after a limit that names no time. */
+const UNSAID_DELAY_MS = 60_000;
+/** The least pause until an hour that GitHub names: its second may just be over. */
+const MIN_REST_MS = 1_000;
+/** Client errors that may pass by themselves. */
+export const PASSING_STATUSES = [408, 425, 429];
+
+/**
+ * Reads what an error of Octokit's means. GitHub answers 403 to three things: a missing permission, a limit, and a
+ * suspended installation or account. Only the headers and the message tell which.
+ * When a limit ends is measured by GitHub's clock. `now` (ms) counts only where the answer does not tell the time.
+ * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+ */
+export function readGitHubFailure(error: unknown, now: number): GitHubFailure {
+  const { status = 0, message = "", response } = (error ?? {}) as OctokitError;
+  const headers = response?.headers ?? {};
+  const said = messageOf(response?.data) ?? message;
+  if (status === 403 || status === 429) {
+    const date = Date.parse(String(headers.date));
+    const githubNow = Number.isNaN(date) ? now : date;
+    const asked = parseRetryAfter(String(headers["retry-after"] ?? ""), githubNow);
+    if (asked !== null) return { kind: "rate_limited", delayMs: asked };
+    const reset = Number(headers["x-ratelimit-reset"]);
+    if (String(headers["x-ratelimit-remaining"]) === "0" && Number.isFinite(reset))
+      return { kind: "rate_limited", delayMs: Math.max(MIN_REST_MS, reset * 1000 - githubNow) };
+    if (status === 429 || /rate limit|abuse detection/i.test(said))
+      return { kind: "rate_limited", delayMs: UNSAID_DELAY_MS, unsaid: true };
+  }
+  if (!isSaidByGitHub(error) || PASSING_STATUSES.includes(status)) return { kind: "transient" };
+  return { kind: "refused", status, suspended: status === 403 && /suspended/i.test(said) };
+}
+
+/**
+ * Whether GitHub itself answered that it did not do what was asked (4xx). A proxy, a firewall or a gateway answers
+ * with a page, or with a document without GitHub's `message`.
+ */
+export function isSaidByGitHub(error: unknown): boolean {
+  const { status = 0, response } = (error ?? {}) as OctokitError;
+  return status >= 400 && status < 500 && messageOf(response?.data) !== null;
+}
+
+/** The sentence in GitHub's answer, or null when the answer has none. */
+export function messageOf(data: unknown): string | null {
+  const message = (data as { message?: unknown } | null | undefined)?.message;
+  return typeof message === "string" ? message : null;
+}

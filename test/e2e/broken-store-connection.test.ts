@@ -1,0 +1,43 @@
+import { describe, it } from "vitest";
+import { StoreProxy } from "../campaign/store-proxy.ts";
+import { atTestEnd } from "../helpers/at-test-end.ts";
+import { startGitHub } from "../helpers/github/simulator.ts";
+import { newDatabaseUrl } from "../helpers/stores.ts";
+import { TestHost } from "../helpers/test-host.ts";
+import { firstLooksAreOver, pointHookTo, REPOSITORY } from "./twins.ts";
+
+/** An instance that deploys every run, whose PostgreSQL is reached through a proxy that can break connections. */
+async function setup() {
+  const github = await startGitHub();
+  atTestEnd(() => github.close());
+  github.addRepository(REPOSITORY);
+  const proxy = await StoreProxy.open((await newDatabaseUrl("postgres")) as string);
+  atTestEnd(() => proxy.close());
+  const host = await TestHost.create({ github, store: proxy.url, instances: ["primary"] });
+  atTestEnd(() => host.close());
+  pointHookTo({ github, host }, "primary");
+  await host.startInProcess("primary");
+  await firstLooksAreOver({ github, host }, "primary");
+  return { github, host, proxy };
+}
+
+describe.concurrent("an accept whose connection to PostgreSQL breaks", () => {
+  it.for(["insert", "commit"] as const)(
+    "is answered 503 at the %s, and its run is deployed before the next one",
+    async (at, { expect }) => {
+      const { github, host, proxy } = await setup();
+      const complete = () => github.completeRun({ repository: REPOSITORY });
+      const first = complete();
+      expect((await first.delivery).status_code).toBe(202);
+      await expect.poll(() => host.trace().length).toBe(2);
+      proxy.break(at);
+      const refused = complete();
+      expect((await refused.delivery).status_code).toBe(503);
+      const next = complete();
+      expect((await next.delivery).status_code).toBe(202);
+      const runs = [first, refused, next].map(({ run }) => run.id);
+      await expect.poll(() => host.trace().length).toBe(6);
+      expect(host.trace().map(({ runId }) => runId)).toEqual(runs.flatMap((id) => [id, id]));
+    },
+  );
+});

@@ -1,0 +1,52 @@
+import { execFileSync } from "node:child_process";
+import { appendFileSync, cpSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, test } from "vitest";
+import { temporaryDirectory } from "../../helpers/stores.ts";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+
+/** A checkout of the App, as `npm ci` leaves it. */
+function checkout() {
+  const folder = temporaryDirectory();
+  for (const name of ["app", "shared", "app.yml", "package.json", "package-lock.json"])
+    cpSync(join(ROOT, name), join(folder, name), {
+      recursive: true,
+      filter: (path) => path !== join(ROOT, "app/dist"),
+    });
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  const run = (...args: string[]) =>
+    execFileSync(process.execPath, args, { cwd: folder, encoding: "utf8" }).trim();
+  const build = () => run("app/bundle/build.ts");
+  const bundles = () => readdirSync(join(folder, "app/dist")).map((name) => join(folder, "app/dist", name));
+  build();
+  return { folder, build, bundles, version: () => run("app/main.ts", "--version") };
+}
+
+test("the App is loaded from its bundle", () => {
+  const { bundles, version } = checkout();
+  const [bundle = ""] = bundles();
+  writeFileSync(join(bundle, "command-line.js"), 'console.log("the bundle");');
+  expect(version()).toBe("the bundle");
+});
+
+test("a bundle may be read by the user that the service runs as", () => {
+  const [bundle = ""] = checkout().bundles();
+  for (const name of [".", ...readdirSync(bundle)])
+    expect(statSync(join(bundle, name)).mode & 0o444).toBe(0o444);
+});
+
+test("the App is loaded from its sources once they differ from those of the bundle", () => {
+  const { folder, version } = checkout();
+  appendFileSync(join(folder, "app/command-line.ts"), '\nconsole.log("edited");\n');
+  expect(version()).toContain("edited");
+});
+
+test("a new bundle takes the place of the old one", () => {
+  const { folder, build, bundles } = checkout();
+  const before = bundles();
+  appendFileSync(join(folder, "app/command-line.ts"), "\n");
+  build();
+  expect(bundles()).toHaveLength(1);
+  expect(bundles()).not.toEqual(before);
+});

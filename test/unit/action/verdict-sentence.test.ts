@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { githubEndpoint } from "../../../action/github-client.ts";
+import { verdictSentence } from "../../../action/verdict-sentence.ts";
+import {
+  endpointsNamed,
+  journalOf,
+  knownDeployment,
+  refusal,
+  stepReport,
+} from "../../helpers/action/step-report.ts";
+
+const REFUSED_PROOF = refusal({ kind: "permanent", status: 401, byTheApp: true });
+const LEFT = {
+  ...{ kind: "deployment" as const, status: 201 },
+  deployment: knownDeployment({ onRecord: false, status: "queued" }),
+};
+const UNCONFIRMED = { kind: "unconfirmed" as const, because: "time up" as const };
+
+test("a proof that every instance refused is the headline when nobody found what was left at GitHub", async () => {
+  const [primary, backup] = endpointsNamed(2);
+  if (!primary || !backup) throw new Error("no endpoints");
+  const github = githubEndpoint("https://api.github.com");
+  const journal = await journalOf([
+    [primary, REFUSED_PROOF],
+    [backup, REFUSED_PROOF],
+    [github, LEFT],
+  ]);
+  expect(verdictSentence(stepReport({ verdict: UNCONFIRMED, success: false, journal }))).toBe(
+    "The deployment of production is not confirmed: every endpoint refused the proof of who asks (401), and what was left at GitHub was not found there within 20 min.",
+  );
+});
+
+test("a proof that one instance refused is not the headline", async () => {
+  const [primary, backup] = endpointsNamed(2);
+  if (!primary || !backup) throw new Error("no endpoints");
+  const github = githubEndpoint("https://api.github.com");
+  const journal = await journalOf([
+    [primary, REFUSED_PROOF],
+    [backup, refusal()],
+    [github, LEFT],
+  ]);
+  expect(verdictSentence(stepReport({ verdict: UNCONFIRMED, success: false, journal }))).toMatch(
+    /was not seen to be started/,
+  );
+});
