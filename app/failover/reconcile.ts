@@ -153,7 +153,8 @@ export class Reconcile implements Look {
       request: callLimit(signal),
     });
     throw Object.assign(new Error(`GitHub has no workflow of the path ${workflow} there`, { cause: error }), {
-      status: 404,
+      // So that it still counts as GitHub's own refusal.
+      ...(error as { status: number; response?: unknown }),
       remedy: "correct `workflow` in twinhook.yml, or put the file back on the default branch",
     });
   }
