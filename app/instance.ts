@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { Acceptor } from "./accept/acceptor.ts";
+import { RepositoryNames } from "./accept/repository-names.ts";
 import { watchTargets } from "./accept/watch-targets.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import type { Clock } from "./clock.ts";
@@ -13,8 +14,11 @@ import { Failover } from "./failover/failover.ts";
 import { GitHubReach } from "./failover/github-reach.ts";
 import { Notices } from "./failover/notices.ts";
 import { RecurringLooks } from "./failover/recurring-looks.ts";
+import { linesOf } from "./failover/renamed.ts";
+import { RepositoryScan } from "./failover/repository-scan.ts";
 import { Retention } from "./failover/retention.ts";
 import { RunGaps } from "./failover/run-gaps.ts";
+import { TagNames } from "./failover/tag-names.ts";
 import { githubApp } from "./github/app.ts";
 import { CallBudget } from "./github/call-budget.ts";
 import { DeliveryLogClient } from "./github/delivery-log.ts";
@@ -118,6 +122,9 @@ export async function startInstance(options: {
     githubTime: () => githubTime(environment.githubApiUrl),
   });
 
+  const names = new RepositoryNames(targets);
+  await names.follow(store, clock, stopping.signal);
+
   const pageUrl = (id: string) => `${linkBase(config)}/deployments/${id}`;
   const pool = new RunnerPool(
     { type: "prepare", store: config.store, stateDirectory, instance: name },
@@ -180,6 +187,8 @@ export async function startInstance(options: {
     reach,
     notices,
     onTakeOver: () => {
+      tags.now();
+      repositories.now();
       void looks.everywhere();
       broadcast.now();
     },
@@ -189,7 +198,7 @@ export async function startInstance(options: {
     log,
   });
   const tokens = new TokenVerifier({ ...config.oidc, clock });
-  const jobs = new JobRights({ access, clock });
+  const jobs = new JobRights({ access, clock, names });
   const runs = new KnownRuns(store, { access, clock });
   const judgeProof = leftProofJudge({
     secret: (variable) => env[variable],
@@ -204,6 +213,7 @@ export async function startInstance(options: {
     log,
     notices,
     targets,
+    names,
     acceptor,
     access,
     budget,
@@ -223,12 +233,32 @@ export async function startInstance(options: {
     clock,
     log,
     targets,
+    names,
     acceptor,
     access,
     lease: failover.controller.lease,
     waitMs: config.failover.order_wait,
   });
 
+  const tags = new TagNames({
+    store,
+    clock,
+    log,
+    targets,
+    access,
+    budget,
+    lease: failover.controller.lease,
+  });
+  const repositories = new RepositoryScan({
+    store,
+    clock,
+    log,
+    targets,
+    access,
+    budget,
+    lease: failover.controller.lease,
+    linesOf: (key) => linesOf(key, config),
+  });
   const retention = new Retention({
     store,
     clock,
@@ -272,6 +302,7 @@ export async function startInstance(options: {
     clock,
     log,
     store,
+    names,
     acceptor,
     dispatcher,
     failover,
@@ -320,7 +351,14 @@ export async function startInstance(options: {
       await failover.handOver(how);
       draining = true;
       live.close();
-      await Promise.all([looks.close(), gaps.close(), broadcast.close(), retention.close()]);
+      await Promise.all([
+        looks.close(),
+        tags.close(),
+        repositories.close(),
+        gaps.close(),
+        broadcast.close(),
+        retention.close(),
+      ]);
       reach.close();
       await Promise.all([failover.close(), alerts.close()]);
       const closed = stopListening(server);

@@ -12,6 +12,8 @@ export interface RunFacts {
   runStartedAt: number | null;
   sha: string;
   ref: string;
+  /** Whether the ref was made of a name that may be a tag's as well. */
+  refUnproven?: boolean;
   workflow: string | null;
   actor: string | null;
   /** The first line of the commit's message; null where the route does not say. */
@@ -29,6 +31,7 @@ export interface Arrival {
   action: string | null;
   /** Null when the message names no run at all. */
   facts: RunFacts | null;
+  /** The repository's key: what the configuration calls it, whatever its name at GitHub is by now. */
   repository: string;
   /** The targets that it is to be deployed to. */
   targets: Pick<TargetConfig, "name" | "environment">[];

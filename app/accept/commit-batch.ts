@@ -3,7 +3,6 @@ import { announce } from "../queue/announce.ts";
 import { requeue } from "../queue/requeue.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
 import { inSlices } from "../store/in-slices.ts";
-import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import type { Accepted } from "./accepted.ts";
@@ -87,7 +86,7 @@ class Batch {
     result: Accepted,
   ): Promise<void> {
     const { facts } = arrival;
-    const target = { repository: repositoryKey(facts.repository), target: named.name };
+    const target = { repository: arrival.repository, target: named.name };
     const existing = this.#known.deployment(target, facts);
     const mark = this.#known.mark(target);
     if (existing) {

@@ -2,10 +2,12 @@ import { z } from "zod";
 import type { DeploymentRequest } from "../../shared/deployment-request.ts";
 import { memberText, stringifyExact } from "../../shared/json-text.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { isNamed, isSameEnvironment } from "../config/target-name.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
 import { canonicalPayload } from "./fingerprint.ts";
 import { problemsOf } from "./problems-of.ts";
+import { NO_NAMES, type RepositoryNames } from "./repository-names.ts";
 
 const text = (max: number) =>
   z
@@ -98,12 +100,13 @@ export function jsonOf(value: unknown): string | null {
 export function findTarget(
   request: Pick<ParsedRequest, "repository" | "environment" | "target">,
   targets: readonly TargetConfig[],
+  names: RepositoryNames = NO_NAMES,
 ): { target: TargetConfig } | { status: 404 | 422; problem: string } {
   const found = targets.filter(
     (t) =>
-      repositoryKey(t.repository) === repositoryKey(request.repository) &&
-      (request.environment === undefined || t.environment === request.environment) &&
-      (request.target === undefined || t.name === request.target),
+      repositoryKey(t.repository) === names.keyOf(request.repository) &&
+      (request.environment === undefined || isSameEnvironment(t.environment, request.environment)) &&
+      (request.target === undefined || isNamed(t, request.target)),
   );
   const [target, ...others] = found;
   const wanted = [request.environment, request.target].filter(Boolean).join(", target ");
@@ -139,6 +142,8 @@ export function requestFacts(request: ParsedRequest): RunFacts {
     runStartedAt: null,
     sha: request.sha,
     ref: request.ref ?? request.sha,
+    // Of another run than its own an Action knows the name alone.
+    refUnproven: request.via !== undefined && request.via.run_id !== request.run_id,
     workflow: request.workflow ?? null,
     actor: request.actor ?? null,
     commitTitle: null,
@@ -160,8 +165,8 @@ export function requestArrival(
     guid: null,
     event: "deployment_request",
     action: null,
-    // The store knows a repository by the name that the configuration gives it.
-    facts: { ...requestFacts(request), ...proven, repository: target.repository },
+    // Shown as whoever asks calls it; the store knows it by the name that the configuration gives it.
+    facts: { ...requestFacts(request), ...proven, repository: request.repository },
     repository: repositoryKey(target.repository),
     targets: [target],
     ignored: null,

@@ -2,7 +2,6 @@ import type { Insertable } from "kysely";
 import type { DeploymentSource } from "../../shared/deployment.ts";
 import { type Mark, markOf } from "../queue/order.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
-import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
@@ -34,9 +33,8 @@ export class KnownRecords {
     await known.#readDeliveries(trx, arrivals);
     const targets = new Map<string, TargetName>();
     const runIds = new Set<number>();
-    for (const { targets: named, facts } of arrivals) {
+    for (const { targets: named, facts, repository } of arrivals) {
       if (!facts) continue;
-      const repository = repositoryKey(facts.repository);
       for (const { name: target } of named) {
         targets.set(targetKey({ repository, target }), { repository, target });
         if (facts.runId !== null) runIds.add(facts.runId);

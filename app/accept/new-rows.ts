@@ -1,6 +1,5 @@
 import type { Insertable } from "kysely";
 import { isRollback, type Mark, placeInOrder } from "../queue/order.ts";
-import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { Accepted } from "./accepted.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
@@ -52,7 +51,7 @@ export function deploymentRow(
   return {
     id: newId("dep"),
     repository: facts.repository,
-    repository_key: repositoryKey(facts.repository),
+    repository_key: arrival.repository,
     target: target.name,
     environment: target.environment,
     sha: facts.sha,
@@ -90,5 +89,7 @@ export function deploymentRow(
     order_gap: null,
     order_cleared_at: null,
     order_note: note,
+    ref_unproven: facts.refUnproven ? (1 as const) : null,
+    ref_note: null,
   } satisfies Insertable<DeploymentRow>;
 }

@@ -1,6 +1,6 @@
 import type { TargetConfig } from "../config/schema.ts";
 import { repositoryKey } from "../store/repository-key.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Writer } from "../store/store.ts";
 
 /**
  * Notes since when each configured target is watched (`now`, in ms, cut to whole seconds as GitHub's times are; null
@@ -15,6 +15,7 @@ export function registerTargets(
   const watch_from = now === null ? null : Math.floor(now / 1000) * 1000;
   const configured = new Set(targets.map((t) => `${repositoryKey(t.repository)}\n${t.name}`));
   return store.write(async (trx) => {
+    await followRenamed(trx, new Set(targets.map((t) => repositoryKey(t.repository))));
     const known = await trx.selectFrom("targets").select(["repository", "target", "watch_from"]).execute();
     for (const { repository, target } of known)
       if (!configured.has(`${repository}\n${target}`))
@@ -43,4 +44,32 @@ export function registerTargets(
         .execute();
     }
   });
+}
+
+/**
+ * Hands on what is on record of repositories that the configuration calls by their new name now, and forgets the ids
+ * of those that it does not name any more.
+ */
+async function followRenamed(trx: Writer, configured: ReadonlySet<string>): Promise<void> {
+  const known = await trx.selectFrom("repositories").selectAll().execute();
+  for (const { name, full_name } of known) {
+    if (configured.has(name)) continue;
+    await trx.deleteFrom("repositories").where("name", "=", name).execute();
+    const renamed = repositoryKey(full_name);
+    if (!configured.has(renamed)) continue;
+    const there = await trx
+      .selectFrom("targets")
+      .select("target")
+      .where("repository", "=", renamed)
+      .executeTakeFirst();
+    // An instance that was restarted before this one has done so.
+    if (there) continue;
+    for (const table of ["targets", "deliveries"] as const)
+      await trx.updateTable(table).set({ repository: renamed }).where("repository", "=", name).execute();
+    await trx
+      .updateTable("deployments")
+      .set({ repository_key: renamed, repository: full_name })
+      .where("repository_key", "=", name)
+      .execute();
+  }
 }

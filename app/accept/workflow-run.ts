@@ -3,6 +3,7 @@ import type { TargetConfig } from "../config/schema.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import { storableText } from "../store/storable-text.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
+import { NO_NAMES, type RepositoryNames } from "./repository-names.ts";
 
 const text = z.string().transform(storableText);
 const id = z.int().positive();
@@ -54,7 +55,11 @@ export interface JudgedRun extends Pick<Arrival, "ignored" | "repository" | "act
  * completed, successful run of an allowed workflow file in the repository itself counts: a fork's branch may be
  * called `main` as well, and a workflow's name is anyone's to choose.
  */
-export function judgeWorkflowRun(event: WorkflowRunEvent, configured: readonly TargetConfig[]): JudgedRun {
+export function judgeWorkflowRun(
+  event: WorkflowRunEvent,
+  configured: readonly TargetConfig[],
+  names: RepositoryNames = NO_NAMES,
+): JudgedRun {
   const { workflow_run: run, repository } = event;
   const facts = {
     repository: repository.full_name,
@@ -62,18 +67,23 @@ export function judgeWorkflowRun(event: WorkflowRunEvent, configured: readonly T
     runAttempt: run.run_attempt,
     runStartedAt: time(run.run_started_at),
     sha: run.head_sha,
-    ref: `refs/heads/${run.head_branch ?? ""}`,
+    ...refOf(run),
     workflow: run.path ?? null,
     actor: run.actor?.login ?? null,
     commitTitle: run.head_commit ? titleOf(run.head_commit.message) : null,
     numbered: run.run_number ? { workflow: pathOf(run.path), number: run.run_number } : null,
   } satisfies RunFacts;
-  const here = configured.filter((t) => repositoryKey(t.repository) === repositoryKey(repository.full_name));
+  const known = names.of(repository);
+  if ("foreign" in known) {
+    const rest = { repository: repositoryKey(repository.full_name), action: event.action };
+    return { facts, targets: [], ignored: known.foreign, settles: false, ...rest };
+  }
+  const { key } = known;
+  const here = configured.filter((t) => repositoryKey(t.repository) === key);
   const { targets, ignored } = choose(event, here);
   const settles =
     here.some(({ workflow }) => workflow === pathOf(run.path)) &&
     (event.action === "completed" || whyNever(event, here) !== null);
-  const key = repositoryKey(repository.full_name);
   return { facts, targets, ignored, settles, repository: key, action: event.action };
 }
 
@@ -109,14 +119,25 @@ function whyNever({ workflow_run: run, repository }: WorkflowRunEvent, here: Tar
 /** What a target asks of a run, each with what is said where none is left that allows it. */
 function rulesFor(run: WorkflowRunEvent["workflow_run"]): [string, (target: TargetConfig) => boolean][] {
   const path = pathOf(run.path);
+  const isTag = refOf(run).ref.startsWith("refs/tags/");
   return [
     [`no target names the workflow ${path || "(none)"}`, (t) => t.workflow === path],
     [
-      `no target of it allows the branch ${run.head_branch}`,
-      (t) => t.branches.includes(run.head_branch ?? ""),
+      `no target of it allows the ${isTag ? "tag" : "branch"} ${run.head_branch}`,
+      (t) => !isTag && t.branches.includes(run.head_branch ?? ""),
     ],
     [`no target of it allows runs started by ${run.event}`, (t) => t.events.includes(run.event)],
   ];
+}
+
+/**
+ * The ref of a run. The name in `head_branch` may be that of a branch or a tag; only the suffix of the path, which many
+ * events lack, tells which.
+ */
+function refOf({ path, head_branch }: WorkflowRunEvent["workflow_run"]) {
+  const [branch, tag] = [`refs/heads/${head_branch ?? ""}`, `refs/tags/${head_branch ?? ""}`];
+  const told = [branch, tag].find((ref) => path?.endsWith(`@${ref}`));
+  return { ref: told ?? branch, refUnproven: told === undefined };
 }
 
 /** GitHub appends `@ref` to the path of a workflow in some events. */

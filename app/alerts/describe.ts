@@ -183,6 +183,21 @@ const WRITERS: Writers = {
       "Nothing for these. If no instance was down at that time, look at GitHub's list of deliveries (App settings, Advanced) for what it saw.",
   }),
 
+  repository_renamed: ({ name, now, id, takenBy, line }) =>
+    takenBy === null
+      ? {
+          title: `Repository renamed: ${name} is ${now} now`,
+          cause: `GitHub has the repository with the id ${id} under the name ${now}.`,
+          effect: "It is deployed as before, as long as no other repository takes the old name.",
+          remedy: `Write ${now} in ${line}, and restart one instance after the other.`,
+        }
+      : {
+          title: `Another repository has taken the name ${name}`,
+          cause: `GitHub has the id ${takenBy} under this name. twinhook.yml means the id ${id}, last called ${now}.`,
+          effect: `Events of the new ${name} deploy nothing. Those of ${now} do, if the App is installed there.`,
+          remedy: `Write ${now} in ${line}. If the new one is meant: remove its targets, restart every instance, and add them again.`,
+        },
+
   store_not_writable: ({ instance, reason }, { state }) => {
     if (state === "event")
       return {

@@ -7,6 +7,7 @@ export const ALERT_KINDS = [
   "deployment_failed",
   "rollback",
   "catch_up",
+  "repository_renamed",
   "store_not_writable",
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];

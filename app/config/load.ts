@@ -128,6 +128,7 @@ export function configWarnings(config: Config): string[] {
     ...(isReadable(issuer)
       ? [`${issuer} (oidc.issuer) is not encrypted: whoever is on the way can forge tokens; use https://`]
       : []),
+    ...severalHosts(config),
     ...config.targets.flatMap(({ events }, index) =>
       events
         .filter((event) => !WORKFLOW_EVENTS.includes(event))
@@ -137,6 +138,18 @@ export function configWarnings(config: Config): string[] {
             `did you mean ${closest(event, WORKFLOW_EVENTS)}? Runs that it starts are deployed, others' are not`,
         ),
     ),
+  ];
+}
+
+/** That a command runs on one of several hosts. It may itself reach the others, so that this is no error. */
+function severalHosts({ instances, targets }: Config): string[] {
+  const hosts = [...new Set(instances.flatMap(({ host }) => host ?? []))];
+  if (hosts.length < 2 || targets.length === 0) return [];
+  const named = `${hosts.slice(0, -1).join(", ")} and ${hosts.at(-1)}`;
+  const others = hosts.length === 2 ? "the other keeps what it has" : "the others keep what they have";
+  return [
+    `targets: a command runs on one of the hosts ${named}, whichever claims it first, and ${others}: ` +
+      "let the command itself deploy to every server, or run instances on one host alone",
   ];
 }
 

@@ -8,6 +8,7 @@ import { listenClash } from "./listen-address.ts";
 import type { ConfigProblem } from "./problem.ts";
 import type { AlertConfig, FileConfig, InstanceConfig, TargetConfig } from "./schema.ts";
 import type { StoreAddress } from "./store-address.ts";
+import { isNamed } from "./target-name.ts";
 import { wrongSecret } from "./wrong-secret.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
@@ -180,23 +181,23 @@ function thresholdsFit({ failover: f, retry }: Checkable, file: YamlFile): Confi
 }
 
 function targetsDiffer({ targets }: Checkable, file: YamlFile): ConfigProblem[] {
-  const seen = new Map<string, number>();
-  const problems: ConfigProblem[] = [];
-  for (const [index, target] of targets.entries()) {
-    if (!target) continue;
-    const key = `${target.repository.toLowerCase()} ${target.name}`;
-    const first = seen.get(key);
-    if (first === undefined) seen.set(key, index);
-    else
-      problems.push(
-        file.problem(["targets", index, "name"], {
-          expected: `a name of its own within ${target.repository}`,
-          got: `${target.name}, which is that of targets[${first}]`,
-          remedy: "a target without a name takes its environment's: give one of the two a name",
-        }),
-      );
-  }
-  return problems;
+  return targets.flatMap((target, index) => {
+    if (!target) return [];
+    const { repository, name } = target;
+    const first = targets.findIndex(
+      (other, before) =>
+        before < index &&
+        other?.repository.toLowerCase() === repository.toLowerCase() &&
+        (isNamed(other, name) || isNamed(target, other.name)),
+    );
+    if (first === -1) return [];
+    const same = targets[first]?.name === name ? "" : ", but for its case,";
+    return file.problem(["targets", index, "name"], {
+      expected: `a name of its own within ${repository}`,
+      got: `${name}, which is${same} that of targets[${first}]`,
+      remedy: "a target without a name takes its environment's: give one of the two a name",
+    });
+  });
 }
 
 function targetCanRun(

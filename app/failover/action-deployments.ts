@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { GITHUB_TASK } from "../../shared/deployment-request.ts";
 import type { Arrival } from "../accept/arrival.ts";
+import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { CallBudget } from "../github/call-budget.ts";
@@ -9,6 +10,7 @@ import { parkedRequest, proofIn } from "../github/deployments.ts";
 import { ifChanged } from "../github/github-error.ts";
 import { ItemReader } from "../github/item-reader.ts";
 import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
+import { askForScan } from "../queue/ask-for-scan.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { answerLeftDeployments, leftOnRecord } from "./answer-left-deployments.ts";
@@ -16,7 +18,7 @@ import type { ControllerLease } from "./controller-lease.ts";
 import { type JudgeProof, judgeLeftDeployment, type LeftDeployment, leftGuid } from "./left-deployment.ts";
 import { type Collected, type Look, recordLook, watchedSince } from "./look.ts";
 import { lookAtEach } from "./look-at-each.ts";
-import { askForScan, Scan } from "./scan.ts";
+import { Scan } from "./scan.ts";
 
 /** The name under which the last complete look is on record, and how far it is. */
 export const PARKED_SCAN = "action_deployments";
@@ -35,6 +37,8 @@ export interface ActionDeploymentsOptions {
   clock: Clock;
   log: Logger;
   targets: readonly TargetConfig[];
+  /** What the names in the configuration stand for; without it, for what is called so. */
+  names?: RepositoryNames | undefined;
   access: RepositoryAccess;
   budget: CallBudget;
   lease: ControllerLease;
@@ -45,11 +49,13 @@ export interface ActionDeploymentsOptions {
 export function parkedLookup(
   store: Store,
   targets: readonly TargetConfig[],
+  names: RepositoryNames = NO_NAMES,
 ): (repository: string) => Promise<void> {
   const watched = new Set(targets.map(({ repository }) => repositoryKey(repository)));
   return async (repository) => {
-    const key = repositoryKey(repository);
-    if (watched.has(key)) await askForScan(store, PARKED_SCAN, key);
+    const key = names.keyOf(repository);
+    if (watched.has(key))
+      await store.write((trx) => askForScan(trx, store, { scan: PARKED_SCAN, place: key }));
   };
 }
 
@@ -183,7 +189,7 @@ export class ActionDeployments implements Look {
     watched: ReadonlyMap<TargetConfig, number>,
     signal: AbortSignal,
   ): Promise<{ arrivals: Arrival[]; open: LeftDeployment[] }> {
-    const { store, targets, judgeProof } = this.#o;
+    const { store, targets, names, judgeProof } = this.#o;
     const known = new Set((await leftOnRecord(store, left)).map(({ guid }) => guid));
     const arrivals: Arrival[] = [];
     const open: LeftDeployment[] = [];
@@ -191,6 +197,7 @@ export class ActionDeployments implements Look {
       if (known.has(deployment.guid)) continue;
       const arrival = await judgeLeftDeployment(octokit, deployment, {
         targets,
+        names,
         watched,
         judgeProof,
         signal,

@@ -2,6 +2,7 @@ import { ZodError } from "zod";
 import { isSaidByGitHub } from "../../shared/github-failure.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import { problemsOf } from "../accept/problems-of.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { DeliveryLogClient, LoggedDelivery } from "../github/delivery-log.ts";
@@ -27,6 +28,8 @@ const TRIES = 5;
 export interface CatchUpOptions {
   store: Store;
   targets: readonly TargetConfig[];
+  /** What the names in the configuration stand for; without it, for what is called so. */
+  names?: RepositoryNames | undefined;
   deliveries: DeliveryLogClient;
   health: DeliveryHealth;
   lease: ControllerLease;
@@ -196,7 +199,7 @@ export class CatchUp implements Look {
     watched: ReadonlyMap<TargetConfig, number>,
     signal: AbortSignal,
   ): Promise<Arrival | null> {
-    const { deliveries, targets } = this.#o;
+    const { deliveries, targets, names } = this.#o;
     const common = {
       source: "catch_up" as const,
       guid: row.guid,
@@ -207,7 +210,7 @@ export class CatchUp implements Look {
     try {
       const payload = await deliveries.payload(row.id, signal);
       if (row.event === "deployment") return await this.#lookAtParked(payload, row.guid);
-      const judged = judgeWorkflowRun(parseWorkflowRun(payload), targets);
+      const judged = judgeWorkflowRun(parseWorkflowRun(payload), targets, names);
       // What was delivered before a target was watched is not for it: a new installation deploys no old runs.
       const due = judged.targets.filter(
         (target) => row.deliveredAt >= (watched.get(target) ?? Number.POSITIVE_INFINITY),

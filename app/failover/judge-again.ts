@@ -1,4 +1,5 @@
 import type { Arrival } from "../accept/arrival.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { proofIn, twinhookPayload } from "../github/deployments.ts";
 import { isGone } from "../github/github-error.ts";
@@ -27,15 +28,21 @@ export async function judgeAgain(
   delivery: DeliveryRow,
   {
     targets,
+    names,
     judgeProof,
     signal,
-  }: { targets: readonly TargetConfig[]; judgeProof: JudgeProof; signal: AbortSignal },
+  }: {
+    targets: readonly TargetConfig[];
+    names?: RepositoryNames | undefined;
+    judgeProof: JudgeProof;
+    signal: AbortSignal;
+  },
 ): Promise<Arrival | null> {
   const { repository, source, guid, event } = delivery;
   if (source === "github_deployment") {
     const left = await readLeft(octokit, delivery, signal);
     const watched = new Map(targets.map((target) => [target, 0]));
-    return left && judgeLeftDeployment(octokit, left, { targets, watched, judgeProof, signal });
+    return left && judgeLeftDeployment(octokit, left, { targets, names, watched, judgeProof, signal });
   }
   const run = await readRun(
     octokit,
@@ -43,7 +50,7 @@ export async function judgeAgain(
     signal,
   );
   if (run?.status !== "completed") return null;
-  const judged = judgeRun(run, targets);
+  const judged = judgeRun(run, targets, names);
   const common = { source, guid, event, payload: null, viaRunAttempt: null };
   if (!("unreadable" in judged)) return { ...common, ...judged };
   const { action } = delivery;

@@ -7,6 +7,7 @@ import {
   parseDeploymentRequest,
   requestFacts,
 } from "../accept/deployment-request.ts";
+import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { Octokit } from "../github/repository-access.ts";
 import { readRequestedRun } from "../github/requested-run.ts";
@@ -50,11 +51,13 @@ export async function judgeLeftDeployment(
   left: LeftDeployment,
   rules: {
     targets: readonly TargetConfig[];
+    names?: RepositoryNames | undefined;
     watched: ReadonlyMap<TargetConfig, number>;
     judgeProof: JudgeProof;
     signal: AbortSignal;
   },
 ): Promise<Arrival | null> {
+  const { names = NO_NAMES } = rules;
   const common = {
     source: "github_deployment" as const,
     guid: left.guid,
@@ -81,10 +84,10 @@ export async function judgeLeftDeployment(
   // As an endpoint would have got it.
   if (Buffer.byteLength(requestBody(request as DeploymentRequest)) > MAX_REQUEST_BYTES)
     return refuse(`the request is larger than ${MAX_REQUEST_BYTES} bytes`);
-  if (repositoryKey(request.repository) !== repositoryKey(left.repository))
+  if (names.keyOf(request.repository) !== repositoryKey(left.repository))
     return refuse(`the request is for another repository, ${request.repository}`);
   if (request.dry_run) return refuse("a dry run is answered by an endpoint only");
-  const wanted = findTarget(request, rules.targets);
+  const wanted = findTarget(request, rules.targets, names);
   if ("problem" in wanted) return refuse(wanted.problem);
   const { target } = wanted;
   if (left.createdAt < (rules.watched.get(target) ?? Number.POSITIVE_INFINITY))
@@ -93,7 +96,7 @@ export async function judgeLeftDeployment(
   const proven = await rules.judgeProof(left, request, target);
   if (proven) return "refused" in proven ? refuse(proven.refused) : { ...proven, ...common };
 
-  const run = await readRequestedRun(octokit, request, target, rules.signal);
+  const run = await readRequestedRun(octokit, request, target, { names, signal: rules.signal });
   if ("pending" in run) return null;
   if ("refused" in run) return refuse(run.refused);
   return {

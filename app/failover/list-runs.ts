@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { isGone } from "../github/github-error.ts";
 import type { ItemReader } from "../github/item-reader.ts";
@@ -40,7 +41,17 @@ const placedRun = z.looseObject({ id: z.int(), run_number: z.int(), status: z.st
 export async function listRuns(
   octokit: Octokit,
   wanted: WantedRuns,
-  { targets, items, signal }: { targets: readonly TargetConfig[]; items: ItemReader; signal: AbortSignal },
+  {
+    targets,
+    names,
+    items,
+    signal,
+  }: {
+    targets: readonly TargetConfig[];
+    names: RepositoryNames | undefined;
+    items: ItemReader;
+    signal: AbortSignal;
+  },
 ): Promise<ListedRuns> {
   const { repository, workflow, branch, from, isWanted } = wanted;
   const what = `a run of ${workflow} of ${repository}`;
@@ -83,7 +94,7 @@ export async function listRuns(
   ].filter(({ status }) => status === "completed");
   return {
     // As nothing would come of its event either, a run that cannot be read holds up no later one.
-    completed: items.readEach(ended, what, (run) => completedRun(run, targets)),
+    completed: items.readEach(ended, what, (run) => completedRun(run, targets, names)),
     isShown: (number) => number < floor || runs.has(number),
   };
 }

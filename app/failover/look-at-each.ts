@@ -25,8 +25,8 @@ export async function lookAtEach<T>(
       failed.push(one);
       continue;
     }
-    const { message } = one.reason as Error;
-    onRefused(one.item, `${message}; ${remedyFor(failure, permission)}`);
+    const { message, remedy } = one.reason as Error & { remedy?: string };
+    onRefused(one.item, `${message}; ${remedy ?? remedyFor(failure, permission)}`);
   }
   return { found, failure: failureOf(failed) };
 }

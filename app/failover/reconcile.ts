@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Arrival } from "../accept/arrival.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { CallBudget } from "../github/call-budget.ts";
@@ -31,6 +32,8 @@ export interface ReconcileOptions {
   clock: Clock;
   log: Logger;
   targets: readonly TargetConfig[];
+  /** What the names in the configuration stand for; without it, for what is called so. */
+  names?: RepositoryNames | undefined;
   access: RepositoryAccess;
   budget: CallBudget;
   lease: ControllerLease;
@@ -129,12 +132,31 @@ export class Reconcile implements Look {
     const created = new Date(since.created).toISOString().slice(0, 10);
     const settled = this.#settled.get(list);
     const etag = settled?.created === created ? settled.etag : null;
-    const listed = await this.#successfulRuns(place, { created, etag, completed: since.completed }, signal);
+    const listed = await this.#successfulRuns(
+      place,
+      { created, etag, completed: since.completed },
+      signal,
+    ).catch((error) => this.#explain(error, place, signal));
     if (!listed) return [];
     const missing = await unrecordedRuns(this.#o.store, place.repository, listed.runs, watched);
     if (missing.length === 0 && listed.etag !== null) this.#settled.set(list, { created, etag: listed.etag });
     else this.#settled.delete(list);
     return missing;
+  }
+
+  /** Throws the error again, or one that says that the repository can be seen and its workflow is gone. */
+  async #explain(error: unknown, { repository, workflow }: Place, signal: AbortSignal): Promise<never> {
+    if ((error as { status?: number }).status !== 404) throw error;
+    const octokit = await this.#o.access.octokit(repository);
+    await octokit.request("GET /repos/{owner}/{repo}", {
+      ...ownerAndName(repository),
+      request: callLimit(signal),
+    });
+    throw Object.assign(new Error(`GitHub has no workflow of the path ${workflow} there`, { cause: error }), {
+      // So that it still counts as GitHub's own refusal.
+      ...(error as { status: number; response?: unknown }),
+      remedy: "correct `workflow` in twinhook.yml, or put the file back on the default branch",
+    });
   }
 
   /** Null when nothing has changed since GitHub gave the ETag. */
@@ -166,7 +188,7 @@ export class Reconcile implements Look {
       const listed = this.#items.readEach(
         data.workflow_runs,
         `a run of ${workflow} of ${repository}`,
-        (run) => completedRun(run, this.#o.targets),
+        (run) => completedRun(run, this.#o.targets, this.#o.names),
       );
       runs.push(...listed.filter(({ completedAt }) => completedAt >= since.completed));
       if (data.workflow_runs.length < PER_PAGE) break;

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Acceptor } from "../accept/acceptor.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { CallBudget } from "../github/call-budget.ts";
@@ -16,7 +17,7 @@ import { countResults, goingDeployments, type Look } from "./look.ts";
 import type { Notices } from "./notices.ts";
 import { Reconcile } from "./reconcile.ts";
 import { Recurring } from "./recurring.ts";
-import { askedPlaces } from "./scan.ts";
+import { AskedPlaces } from "./scan.ts";
 
 export interface RecurringLooksOptions {
   store: Store;
@@ -24,6 +25,8 @@ export interface RecurringLooksOptions {
   log: Logger;
   notices: Notices;
   targets: readonly TargetConfig[];
+  /** What the names in the configuration stand for; without it, for what is called so. */
+  names?: RepositoryNames | undefined;
   acceptor: Pick<Acceptor, "accept">;
   access: RepositoryAccess;
   /** What is left of the hour's calls. */
@@ -45,11 +48,8 @@ export class RecurringLooks {
   #catchUp: CatchUp;
   #parked: ActionDeployments;
   #reconcile: Reconcile;
-  #unwatch: () => void;
-  /** Whether the store is being asked for places that an event named, and is to be asked again. */
-  #asking: "no" | "once" | "again" = "no";
-  /** The last event of each place that began a look. */
-  #begun = new Map<string, number>();
+  /** Where Actions left requests, as events told any instance. */
+  #asked: AskedPlaces;
   #recurring: Recurring<Look>;
 
   constructor(options: RecurringLooksOptions) {
@@ -58,7 +58,7 @@ export class RecurringLooks {
     this.#catchUp = new CatchUp({
       ...options,
       wantsParked: () => this.#parked.takesTurns,
-      onParked: parkedLookup(options.store, options.targets),
+      onParked: parkedLookup(options.store, options.targets, options.names),
     });
     this.#reconcile = new Reconcile(options);
     this.#recurring = new Recurring<Look>({
@@ -69,7 +69,12 @@ export class RecurringLooks {
       log: options.log,
       onRetry: () => options.notices.publish({ type: "retry", operation: "look" }),
     });
-    this.#unwatch = options.store.onChange(() => void this.#lookWhereAsked());
+    this.#asked = new AskedPlaces({
+      store: options.store,
+      scan: PARKED_SCAN,
+      may: () => options.lease.held,
+      onAsked: () => void this.#recurring.now([this.#parked]),
+    });
   }
 
   /**
@@ -90,27 +95,8 @@ export class RecurringLooks {
   }
 
   close(): Promise<void> {
-    this.#unwatch();
+    this.#asked.close();
     return this.#recurring.close();
-  }
-
-  /** Looks at once at the repositories in which an Action left a request, as events told any instance. */
-  async #lookWhereAsked(): Promise<void> {
-    if (!this.#o.lease.held) return;
-    const asking = this.#asking;
-    this.#asking = asking === "no" ? "once" : "again";
-    if (asking !== "no") return;
-    try {
-      const places = await askedPlaces(this.#o.store, PARKED_SCAN);
-      const fresh = places.filter(({ place, asked }) => this.#begun.get(place) !== asked);
-      for (const { place, asked } of fresh) this.#begun.set(place, asked);
-      if (fresh.length > 0) void this.#recurring.now([this.#parked]);
-    } catch {
-      // The look of the minute sees to it.
-    }
-    const again = this.#asking === "again";
-    this.#asking = "no";
-    if (again) await this.#lookWhereAsked();
   }
 
   async #take(due: Look[], signal: AbortSignal): Promise<Map<Look, unknown>> {

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Acceptor } from "../accept/acceptor.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { writtenDuration } from "../config/settings-of.ts";
@@ -33,6 +34,8 @@ export interface RunGapsOptions {
   clock: Clock;
   log: Logger;
   targets: readonly TargetConfig[];
+  /** What the names in the configuration stand for; without it, for what is called so. */
+  names?: RepositoryNames | undefined;
   acceptor: Pick<Acceptor, "accept">;
   access: Pick<RepositoryAccess, "octokit" | "forget">;
   /** Only the controller asks. */
@@ -253,7 +256,7 @@ export class RunGaps {
           from: Math.min(...all.map(({ gap }) => lowest(gap))),
           isWanted: (run) => waiting.some((target) => wants(target, run)),
         },
-        { targets, items: this.#items, signal },
+        { targets, names: this.#o.names, items: this.#items, signal },
       );
       return { ...NOTHING_MISSING, completed, isResolved: isShown };
     } catch (error) {

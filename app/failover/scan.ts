@@ -32,28 +32,52 @@ export interface DuePlace<P> {
   asked: number;
 }
 
-/** Asks for a scan of this place, whichever instance is the controller. */
-export function askForScan(store: Store, scan: string, place: string): Promise<void> {
-  return store.write(async (trx) => {
-    await trx
-      .insertInto("scans")
-      .values({ scan, place, scanned_at: null, seen_at: null, asked: 1, served: 0 })
-      .onConflict((c) =>
-        c.columns(["scan", "place"]).doUpdateSet((e) => ({ asked: e("scans.asked", "+", 1) })),
-      )
-      .execute();
-    await store.notify(trx);
-  });
-}
+/** Tells of places that events ask for, whichever instance they came to: of each event once. */
+export class AskedPlaces {
+  #o: { store: Store; scan: string; may: () => boolean; onAsked: () => void };
+  #unwatch: () => void;
+  /** Whether the store is being asked, and is to be asked again. */
+  #asking: "no" | "once" | "again" = "no";
+  /** The last event of each place that was told of. */
+  #told = new Map<string, number>();
 
-/** The places that events asked for and that were not scanned since, each with its last event. */
-export function askedPlaces(store: Store, scan: string): Promise<{ place: string; asked: number }[]> {
-  return store.read
-    .selectFrom("scans")
-    .select(["place", "asked"])
-    .where("scan", "=", scan)
-    .whereRef("asked", ">", "served")
-    .execute();
+  constructor(options: { store: Store; scan: string; may: () => boolean; onAsked: () => void }) {
+    this.#o = options;
+    this.#unwatch = options.store.onChange(() => void this.#look());
+  }
+
+  close(): void {
+    this.#unwatch();
+  }
+
+  async #look(): Promise<void> {
+    const { may, onAsked } = this.#o;
+    if (!may()) return;
+    const asking = this.#asking;
+    this.#asking = asking === "no" ? "once" : "again";
+    if (asking !== "no") return;
+    try {
+      const places = await this.#asked();
+      const fresh = places.filter(({ place, asked }) => this.#told.get(place) !== asked);
+      for (const { place, asked } of fresh) this.#told.set(place, asked);
+      if (fresh.length > 0) onAsked();
+    } catch {
+      // The next scan sees to it.
+    }
+    const again = this.#asking === "again";
+    this.#asking = "no";
+    if (again) await this.#look();
+  }
+
+  #asked(): Promise<{ place: string; asked: number }[]> {
+    const { store, scan } = this.#o;
+    return store.read
+      .selectFrom("scans")
+      .select(["place", "asked"])
+      .where("scan", "=", scan)
+      .whereRef("asked", ">", "served")
+      .execute();
+  }
 }
 
 /**

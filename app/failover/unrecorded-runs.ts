@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Arrival } from "../accept/arrival.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
@@ -15,10 +16,17 @@ const listedRun = z.object({ updated_at: z.iso.datetime({ offset: true }), repos
  * Judges a completed run of a list of GitHub's.
  * @throws {z.ZodError} when it is not of the shape of a run.
  */
-export function completedRun(run: unknown, targets: readonly TargetConfig[]): CompletedRun {
+export function completedRun(
+  run: unknown,
+  targets: readonly TargetConfig[],
+  names?: RepositoryNames,
+): CompletedRun {
   const { updated_at, repository } = listedRun.parse(run);
   const event = { action: "completed", workflow_run: run, repository };
-  return { ...judgeWorkflowRun(parseWorkflowRun(event), targets), completedAt: Date.parse(updated_at) };
+  return {
+    ...judgeWorkflowRun(parseWorkflowRun(event), targets, names),
+    completedAt: Date.parse(updated_at),
+  };
 }
 
 /**

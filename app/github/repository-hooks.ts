@@ -1,7 +1,7 @@
 import { callLimit, ownerAndName, type RepositoryAccess } from "./repository-access.ts";
 
 /** What an endpoint's webhook is to tell of: the same as the App's own. */
-const EVENTS = ["deployment", "workflow_run"];
+const EVENTS = ["create", "delete", "deployment", "workflow_run"];
 
 /** A webhook of a repository, as GitHub shows it. */
 export interface RepositoryHook {

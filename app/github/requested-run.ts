@@ -1,6 +1,7 @@
 import { ZodError } from "zod";
 import type { ParsedRequest } from "../accept/deployment-request.ts";
 import { problemsOf } from "../accept/problems-of.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { isGone } from "./github-error.ts";
@@ -17,12 +18,12 @@ export async function readRequestedRun(
   octokit: Octokit,
   request: Pick<ParsedRequest, "repository" | "run_id" | "run_attempt" | "sha">,
   target: TargetConfig,
-  signal?: AbortSignal,
+  { names, signal }: { names?: RepositoryNames; signal?: AbortSignal } = {},
 ): Promise<RequestedRun> {
   const run = await readRun(octokit, request, signal);
   if (!run) return { refused: `GitHub has no attempt ${request.run_attempt} of the run ${request.run_id}` };
   if (run.status !== "completed") return { pending: true };
-  const judged = judgeRun(run, [target]);
+  const judged = judgeRun(run, [target], names);
   if ("unreadable" in judged) return { refused: judged.unreadable };
   if (judged.ignored !== null) return { refused: judged.ignored };
   if (run.head_sha !== request.sha)
@@ -34,10 +35,11 @@ export async function readRequestedRun(
 export function judgeRun(
   run: { id: number | bigint; repository: unknown },
   targets: readonly TargetConfig[],
+  names?: RepositoryNames,
 ): JudgedRun | { unreadable: string } {
   try {
     const event = { action: "completed", workflow_run: run, repository: run.repository };
-    return judgeWorkflowRun(parseWorkflowRun(event), targets);
+    return judgeWorkflowRun(parseWorkflowRun(event), targets, names);
   } catch (error) {
     if (!(error instanceof ZodError)) throw error;
     return {

@@ -14,6 +14,8 @@ export interface AlertFacts {
   deployment_failed: { deploymentId: string; attempt: number; reason: string | null };
   /** `insteadOf` is the newest run that was deployed to the target. */
   rollback: { deploymentId: string; runId: number; insteadOf: number };
+  /** `takenBy` is the id of the repository that has the name now; null where the name leads on to `now`. */
+  repository_renamed: { name: string; now: string; id: number; takenBy: number | null; line: string };
   catch_up: { look: string; found: number; accepted: number };
   store_not_writable: { instance: string; reason: string };
   test: { who: string };

@@ -5,6 +5,7 @@ import type { Store, StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { describeGap, describeWait } from "./barrier.ts";
 import { findGap, numberOf } from "./earlier-runs.ts";
+import { askForRef, findRef } from "./find-ref.ts";
 import { DEPLOYMENT_LEASE_MS } from "./lease.ts";
 import { compareOrder, isRollback, type Order } from "./order.ts";
 import { raiseAlert } from "./raise-alert.ts";
@@ -30,7 +31,7 @@ export interface ClaimRequest {
 export type Claim =
   /** The deployment is the caller's to run. */
   | { kind: "claimed"; deployment: DeploymentRecord }
-  /** The target deploys every run in order, and earlier ones are missing; a change of the store ends that. */
+  /** Earlier runs are missing, or what its ref is; a change of the store ends that. */
   | { kind: "held"; deploymentId: string }
   /** Another deployment stands as running, and must end, or be found interrupted, first. */
   | { kind: "occupied"; by: DeploymentRecord }
@@ -56,7 +57,8 @@ export const CLEARED_FOR_MS = 10_000;
 /**
  * Claims the next deployment of a target: the lowest in order, or under `latest` the newest, the older ones
  * then being superseded. What lies below the mark is superseded too. The claimed one raises the mark.
- * Under `all` nothing is claimed while an earlier run is missing: the controller asks GitHub for it.
+ * Under `all` nothing is claimed while an earlier run is missing, nor anything whose ref may be a tag: the controller
+ * asks GitHub.
  */
 export async function claimInTransaction(
   trx: Writer,
@@ -99,6 +101,12 @@ export async function claimInTransaction(
     await hold(trx, store, next, describeGap(gap, gap.number), request.workflow);
     return { kind: "held", deploymentId: next.id };
   }
+  const ref = await findRef(trx, next, now);
+  if (!ref) {
+    await supersede(trx, store, late, mark.mark_deployment_id);
+    await askForRef(trx, store, next);
+    return { kind: "held", deploymentId: next.id };
+  }
   const rollback = isRollback(next);
   // The runs that it was to begin without may have come after all.
   const order_note = gap || rollback ? next.order_note : null;
@@ -113,7 +121,9 @@ export async function claimInTransaction(
     started_at: now,
     order_gap: null,
     order_note,
-    ...(next.order_gap !== null && { reason: order_note }),
+    ref_unproven: null,
+    ref_note: ref.note,
+    ...((next.order_gap !== null || next.ref_unproven !== null) && { reason: order_note ?? ref.note }),
   };
   const taken = await trx
     .updateTable("deployments")

@@ -20,10 +20,10 @@ export function finish(store: Store, lease: Lease, { status, exitCode, reason }:
     const now = await store.now(trx);
     const row = await trx
       .updateTable("deployments")
-      .set(({ ref }) => ({
+      .set(({ fn }) => ({
         status,
         exit_code: exitCode,
-        reason: reason ?? ref("order_note"),
+        reason: reason ?? fn.coalesce("order_note", "ref_note"),
         finished_at: now,
         holder: null,
         lease_until: null,

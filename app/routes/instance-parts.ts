@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Probot } from "probot";
 import type { Acceptor } from "../accept/acceptor.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Alerts } from "../alerts/alerts.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
@@ -27,6 +28,8 @@ export interface InstanceParts {
   clock: Clock;
   log: Logger;
   store: Store;
+  /** What the names of repositories in the configuration stand for. */
+  names: RepositoryNames;
   acceptor: Acceptor;
   dispatcher: Dispatcher;
   failover: Failover;

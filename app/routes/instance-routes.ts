@@ -1,5 +1,6 @@
 import { DEPLOYMENTS_PATH } from "../../shared/deployment-request.ts";
 import { parkedLookup } from "../failover/action-deployments.ts";
+import { tagLookup } from "../failover/tag-names.ts";
 import { signatureCheck } from "../github/signature.ts";
 import { LiveSockets } from "../pages/live/live-sockets.ts";
 import { pageHeaders } from "../pages/page-headers.ts";
@@ -34,12 +35,17 @@ export interface RouteParts extends InstanceParts {
 export async function instanceRoutes(
   parts: InstanceParts,
 ): Promise<{ handle: RequestHandler; live: LiveSockets; codes: StoredCodes }> {
-  const { config, self, env, clock, log, store, acceptor, access, metrics, tokens } = parts;
+  const { config, self, env, clock, log, store, acceptor, access, metrics, tokens, names } = parts;
   const { environment, targets } = config;
   const key = sessionKey(environment.privateKey as string);
   const signIn = new SignIn({
     sessions: new Sessions({ key, adminToken: environment.adminToken, store, clock }),
-    rights: new RepositoryRights({ access, clock, repositories: targets.map((t) => t.repository) }),
+    rights: new RepositoryRights({
+      access,
+      clock,
+      repositories: targets.map((t) => t.repository),
+      nameOf: (key) => names.nameOf(key),
+    }),
     admins: config.admins,
     places: placesOf(config, self),
   });
@@ -71,9 +77,11 @@ export async function instanceRoutes(
       acceptor,
       bodies,
       targets,
+      names,
       verify: signatureCheck(await Promise.all(parts.apps)),
       onCounted: (event) => metrics.counted(event),
-      onParked: parkedLookup(store, targets),
+      onParked: parkedLookup(store, targets, names),
+      onTag: tagLookup(store, targets, names),
       onRefused: (status) => metrics.refused("webhook", status),
       log,
     }),

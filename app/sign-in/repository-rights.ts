@@ -20,6 +20,8 @@ export interface RightsOptions {
   clock: Clock;
   /** The repositories that have a target. */
   repositories: readonly string[];
+  /** What GitHub calls one of them now: its old name may be another repository's. */
+  nameOf?: (key: string) => string;
 }
 
 interface Answer {
@@ -99,11 +101,12 @@ export class RepositoryRights {
 
   async #ask(repository: string, { id, login }: { id: number; login: string }): Promise<Right | null> {
     try {
-      const octokit = await this.#o.access.octokit(repository);
+      const name = this.#o.nameOf?.(repository) ?? repository;
+      const octokit = await this.#o.access.octokit(name);
       const { data } = await octokit.request(
         "GET /repos/{owner}/{repo}/collaborators/{username}/permission",
         {
-          ...ownerAndName(repository),
+          ...ownerAndName(name),
           username: login,
           request: { signal: AbortSignal.timeout(CALL_LIMIT_MS) },
         },

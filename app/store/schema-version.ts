@@ -1,5 +1,5 @@
 /** The schema that this code writes. It grows by one with every migration. */
-export const SCHEMA_VERSION = 14;
+export const SCHEMA_VERSION = 15;
 /**
  * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
  * rises in the release after, when nothing reads what is then taken away (expand, then contract).

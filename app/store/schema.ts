@@ -19,6 +19,7 @@ export interface Database {
   looks: LookRow;
   scans: ScanRow;
   content_calls: ContentCallsRow;
+  repositories: RepositoryRow;
   repository_hooks: RepositoryHookRow;
   alerts: AlertRow;
   alert_conditions: AlertConditionRow;
@@ -141,6 +142,10 @@ export interface DeploymentRow {
   order_cleared_at: number | null;
   /** Which earlier runs it began without, because GitHub did not tell of them in time; or that it is a rollback. */
   order_note: string | null;
+  /** 1 as long as the ref may be that of a tag of the same name. */
+  ref_unproven: 1 | null;
+  /** That it was taken for a branch, because GitHub could not be asked. */
+  ref_note: string | null;
 }
 
 /** A piece of a command's output, in the order in which it was written. */
@@ -232,6 +237,21 @@ export interface ScanRow {
   /** How often an event asked for a scan of it, and up to which of these it was scanned. */
   asked: number;
   served: number;
+  /** What it showed the last time, and why it could not be seen since; null where that is nothing. */
+  result: string | null;
+  trouble: string | null;
+}
+
+/** Which repository a name in twinhook.yml stands for: a name may pass to another one, an id never does. */
+export interface RepositoryRow {
+  /** `owner/name` as the configuration has it, in lower case. */
+  name: string;
+  /** GitHub's id of the repository that had the name first. */
+  id: number;
+  /** What GitHub calls it now. */
+  full_name: string;
+  /** The id of another repository that has taken the name; null where none has. */
+  taken_by: number | null;
 }
 
 /** What was sent lately for an account that GitHub counts as new content. */

@@ -5,6 +5,7 @@ import {
   type ParsedRequest,
   requestArrival,
 } from "../accept/deployment-request.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { maySee, type Viewer } from "../sign-in/viewer.ts";
 import { repositoryKey } from "../store/repository-key.ts";
@@ -39,7 +40,17 @@ export async function callerSees(caller: Caller, repository: string, jobs: JobRi
 export async function permittedArrival(
   caller: Caller,
   request: ParsedRequest,
-  { targets, jobs, runs }: { targets: readonly TargetConfig[]; jobs: JobRights; runs: KnownRuns },
+  {
+    targets,
+    names,
+    jobs,
+    runs,
+  }: {
+    targets: readonly TargetConfig[];
+    names?: RepositoryNames | undefined;
+    jobs: JobRights;
+    runs: KnownRuns;
+  },
 ): Promise<Arrival> {
   // Anyone at GitHub has a token, and is not to learn which targets there are.
   if (caller.kind === "oidc" && repositoryKey(caller.claims.repository) !== repositoryKey(request.repository))
@@ -47,7 +58,7 @@ export async function permittedArrival(
   // What someone may not see does not exist for them.
   const visible =
     caller.kind === "person" ? targets.filter(({ repository }) => maySee(caller, repository)) : targets;
-  const found = findTarget(request, visible);
+  const found = findTarget(request, visible, names);
   if (!("target" in found)) throw new HttpProblem(found.status, found.problem);
   const { target } = found;
   switch (caller.kind) {

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { Acceptor } from "../accept/acceptor.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { judgeAgain, whyNotAgain } from "../failover/judge-again.ts";
 import type { JudgeProof } from "../failover/left-deployment.ts";
@@ -20,6 +21,8 @@ export interface DeliveryRoutesOptions {
   acceptor: Acceptor;
   audit: Audit;
   targets: readonly TargetConfig[];
+  /** What the names in the configuration stand for; without it, for what is called so. */
+  names?: RepositoryNames | undefined;
   github: AskGitHub;
   judgeProof: JudgeProof;
 }
@@ -76,6 +79,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     const arrival = await askGitHub(github, { repository, refused: 409 }, async () =>
       judgeAgain(await github.access.octokit(repository), row, {
         targets,
+        names: options.names,
         judgeProof,
         signal: AbortSignal.timeout(JUDGE_LIMIT_MS),
       }),

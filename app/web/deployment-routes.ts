@@ -6,6 +6,7 @@ import type { Acceptor } from "../accept/acceptor.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import { parseDeploymentRequest, readRequestBody } from "../accept/deployment-request.ts";
 import { previewArrival } from "../accept/preview.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
 import { cancel } from "../queue/cancel.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
@@ -37,6 +38,8 @@ export interface DeploymentRoutesOptions {
   audit: Audit;
   jobs: JobRights;
   runs: KnownRuns;
+  /** What the names in the configuration stand for; without it, for what is called so. */
+  names?: RepositoryNames | undefined;
   /** The page of a deployment. */
   pageUrl: (id: string) => string;
   /** Called when a deployment waits again. */
@@ -61,6 +64,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     if ("problem" in parsed) throw new HttpProblem(400, `the request is not understood: ${parsed.problem}`);
     const arrival = await permittedArrival(caller, parsed.request, {
       targets: credentials.targets,
+      names: options.names,
       jobs,
       runs,
     });
@@ -187,7 +191,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     const caller = await callerOf(c, "", credentials);
     const row = await known(c.req.param("id") ?? "");
     // Whether it exists at all is not for others to know.
-    if (!(await callerSees(caller, row.repository, jobs))) throw new HttpProblem(404, NO_SUCH_DEPLOYMENT);
+    if (!(await callerSees(caller, row.repository_key, jobs))) throw new HttpProblem(404, NO_SUCH_DEPLOYMENT);
     return row;
   }
 
@@ -200,8 +204,8 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   /** The deployment that someone wants to change, if they may. */
   async function managed(c: Context): Promise<{ id: string; viewer: Viewer }> {
     const viewer = await viewerOf(c, credentials);
-    const { id, repository } = await seen(viewer, c.req.param("id") ?? "");
-    requireManager(viewer, repository);
+    const { id, repository_key } = await seen(viewer, c.req.param("id") ?? "");
+    requireManager(viewer, repository_key);
     return { id, viewer };
   }
 

@@ -37,7 +37,12 @@ export async function listDeployments(
     .$if(visible !== null, (q) => q.where("repository_key", "in", visible ?? []))
     .$if(repository !== undefined, (q) => q.where("repository_key", "=", repositoryKey(repository ?? "")))
     .$if(target !== undefined, (q) => q.where("target", "=", target ?? ""))
-    .$if(environment !== undefined, (q) => q.where("environment", "=", environment ?? ""))
+    // GitHub ignores case in names of environments.
+    .$if(environment !== undefined, (q) =>
+      q.where(({ fn, val, eb }) =>
+        eb(fn("lower", ["environment"]), "=", fn("lower", [val(environment ?? "")])),
+      ),
+    )
     .$if(run !== undefined, (q) => q.where("run_id", "=", run ?? 0))
     // The beginning of one is enough: no other text lies between it and itself followed by the last letter.
     .$if(sha !== undefined, (q) => q.where("sha", ">=", sha ?? "").where("sha", "<=", `${sha}g`))

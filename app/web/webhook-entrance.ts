@@ -4,10 +4,12 @@ import { ZodError } from "zod";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import { problemsOf } from "../accept/problems-of.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { readDeploymentEvent } from "../github/deployment-event.ts";
 import type { SignatureCheck } from "../github/signature.ts";
+import { readTagEvent, type TagEvent } from "../github/tag-event.ts";
 import type { WebhookAnswer } from "./answers/delivery.ts";
 import { asProblem } from "./as-problem.ts";
 import type { BodyReader } from "./body-reader.ts";
@@ -20,11 +22,15 @@ export interface WebhookEntranceOptions {
   acceptor: Acceptor;
   bodies: BodyReader;
   targets: readonly TargetConfig[];
+  /** What the names in the configuration stand for; without it, for what is called so. */
+  names?: RepositoryNames | undefined;
   verify: SignatureCheck;
   /** Called with the name of every event that deploys nothing. */
   onCounted?: (event: string) => void;
   /** Has the repository looked at in which an Action left a request; the event is answered after that. */
   onParked?: (repository: string) => Promise<void>;
+  /** Puts on record that a tag was made or removed; the event is answered after that. */
+  onTag?: (event: TagEvent) => Promise<void>;
   /** Called with the status of every refusal. */
   onRefused?: (status: number) => void;
   log: Logger;
@@ -38,9 +44,11 @@ export function webhookEntrance({
   acceptor,
   bodies,
   targets,
+  names,
   verify,
   onCounted,
   onParked,
+  onTag,
   onRefused,
   log,
 }: WebhookEntranceOptions) {
@@ -76,8 +84,9 @@ export function webhookEntrance({
     request: IncomingMessage,
     guid: string | null,
   ): Promise<{ status: number; answer: WebhookAnswer }> {
-    const { event, arrival, parked } = await read(request, guid);
+    const { event, arrival, parked, tag } = await read(request, guid);
     if (!arrival) {
+      if (tag) await onTag?.(tag);
       onCounted?.(event);
       return {
         status: 202,
@@ -110,7 +119,7 @@ export function webhookEntrance({
   async function read(
     request: IncomingMessage,
     guid: string | null,
-  ): Promise<{ event: string; arrival: Arrival | null; parked?: boolean }> {
+  ): Promise<{ event: string; arrival: Arrival | null; parked?: boolean; tag?: TagEvent | null }> {
     const event = header(request, "x-github-event");
     const signature = header(request, "x-hub-signature-256");
     if (!signature)
@@ -127,7 +136,7 @@ export function webhookEntrance({
       const { arrival, parked } = readDeploymentEvent(payload);
       return { event, arrival: { source: "webhook", guid, ...arrival }, parked };
     }
-    if (event !== "workflow_run") return { event, arrival: null };
+    if (event !== "workflow_run") return { event, arrival: null, tag: readTagEvent(event, payload) };
     return { event, arrival: judge(event, guid, payload) };
   }
 
@@ -149,7 +158,7 @@ export function webhookEntrance({
   function judge(event: string, guid: string, payload: unknown): Arrival {
     const common = { source: "webhook" as const, guid, event, payload: null, viaRunAttempt: null };
     try {
-      return { ...common, ...judgeWorkflowRun(parseWorkflowRun(payload), targets) };
+      return { ...common, ...judgeWorkflowRun(parseWorkflowRun(payload), targets, names) };
     } catch (error) {
       if (!(error instanceof ZodError)) throw error;
       const where = problemsOf(error, "the payload");

@@ -38,7 +38,7 @@ test("app.yml asks for what the App uses, and nothing more", () => {
   expect(manifest).toMatchObject({
     public: false,
     default_permissions: { actions: "read", contents: "read", deployments: "write", metadata: "read" },
-    default_events: ["workflow_run", "deployment"],
+    default_events: ["workflow_run", "deployment", "create", "delete"],
   });
   expect(Object.keys(manifest.default_permissions)).toHaveLength(4);
 });

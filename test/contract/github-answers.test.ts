@@ -65,6 +65,17 @@ const calls: Call[] = [
     route: `GET ${REPOSITORY}/collaborators/{username}/permission`,
     path: () => "/repos/acme/site/collaborators/octocat/permission",
   },
+  {
+    route: `GET ${REPOSITORY}/git/matching-refs/{ref}`,
+    path: () => "/repos/acme/site/git/matching-refs/heads%2Fmain",
+  },
+  {
+    route: `GET ${REPOSITORY}/compare/{basehead}`,
+    path: () => {
+      const [base, head] = repository.pushed.get("main") ?? [];
+      return `/repos/acme/site/compare/${base}...${head}`;
+    },
+  },
   { route: `GET ${REPOSITORY}/hooks`, path: () => "/repos/acme/site/hooks" },
   {
     route: `POST ${REPOSITORY}/hooks`,

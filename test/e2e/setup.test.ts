@@ -106,7 +106,7 @@ describe("npm start where there is no App yet", () => {
       setup_url: `${url}/setup`,
       callback_urls: origins.slice(0, 2).map((origin) => `${origin}/sign-in/github/callback`),
       default_permissions: { actions: "read", contents: "read", deployments: "write", metadata: "read" },
-      default_events: ["workflow_run", "deployment"],
+      default_events: ["workflow_run", "deployment", "create", "delete"],
     });
 
     // The secrets are in a file that only its owner may read, and nowhere else.

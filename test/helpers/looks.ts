@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import { Acceptor } from "../../app/accept/acceptor.ts";
 import { registerTargets } from "../../app/accept/register-targets.ts";
+import type { RepositoryNames } from "../../app/accept/repository-names.ts";
 import { readEnvironment } from "../../app/config/environment.ts";
 import type { TargetConfig } from "../../app/config/schema.ts";
 import { ControllerLease } from "../../app/failover/controller-lease.ts";
@@ -27,7 +28,7 @@ import { DELIVERY_SECRET } from "./test-host.ts";
 /** The controller's looks at a simulated GitHub, whose hour passes by the same clock. Nobody runs deployments. */
 export async function setLooks(
   engine: Engine,
-  options: { targets?: TargetConfig[]; github?: GitHubOptions } = {},
+  options: { targets?: TargetConfig[]; names?: RepositoryNames; github?: GitHubOptions } = {},
 ) {
   const { targets = [testTarget({ queue: "all" })] } = options;
   const clock = new SleepersClock();
@@ -63,6 +64,7 @@ export async function setLooks(
       log,
       notices,
       targets,
+      names: options.names,
       acceptor,
       access,
       budget,

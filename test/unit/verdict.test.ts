@@ -32,6 +32,7 @@ const WELL: Facts = {
   webhook: { url: "https://primary.example.com/api/github/webhooks", verifiedAt: NOW, inSync: true },
   changes: [],
   targets: [],
+  renamed: [],
   pending: { shown: [], queued: 0, running: 0, oldestQueuedAt: null },
 };
 const elsewhere = { url: "https://other.example.com", verifiedAt: NOW, inSync: false };
@@ -135,6 +136,13 @@ describe("the verdict", () => {
       "warn",
       /holds them on primary/,
       /new disk.*Release it/,
+    ],
+    [
+      "a repository was renamed",
+      { renamed: ["acme/site is called acme/shop at GitHub by now: correct line 12"] },
+      "warn",
+      /twinhook\.yml calls a repository by a name that it does not have/,
+      /acme\/shop at GitHub by now: correct line 12\./,
     ],
     [
       "a target failed",

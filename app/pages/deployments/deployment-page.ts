@@ -128,6 +128,7 @@ function facts(row: DeploymentRecord, github: string): Markup {
     ${fact("Run", row.run_id === null ? null : runLink(github, row.repository, row.run_id, row.run_attempt))}
     ${fact("By", row.actor && html`<bdi>${row.actor}</bdi>`)}
     ${fact("Order", row.order_note)}
+    ${fact("Ref", row.ref_note)}
     ${fact("Came by", html`${SOURCES[row.source].name}: ${SOURCES[row.source].meaning}`)}
     ${fact("Accepted", html`${moment(row.accepted_at)} by ${row.accepted_by}`)}
     ${fact("Started", row.started_at === null ? null : html`${moment(row.started_at)} by ${row.run_by ?? "?"}`)}

@@ -3,6 +3,7 @@ import type { Config } from "../../config/load.ts";
 import type { InstanceConfig } from "../../config/schema.ts";
 import { SAMPLE_MS } from "../../failover/health-record.ts";
 import { MIN_SAMPLES } from "../../failover/health-window.ts";
+import { linesOf, whatRenamed } from "../../failover/renamed.ts";
 import { readSwitchboard } from "../../failover/switchboard.ts";
 import type { DeploymentRecord } from "../../queue/claim.ts";
 import { type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
@@ -53,6 +54,8 @@ export interface Overview {
   /** The targets that the viewer may see, each with the deployment that ran there last. */
   targets: { repository: string; name: string; last: DeploymentRecord | null }[];
   pending: { shown: DeploymentRecord[]; queued: number; running: number; oldestQueuedAt: number | null };
+  /** What is wrong with the names of repositories in twinhook.yml. */
+  renamed: string[];
   verification: { requested: number; verified: number };
   looks: LookRow[];
   deployments: DeploymentRecord[];
@@ -75,6 +78,7 @@ export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Over
     verification,
     pending,
     targets,
+    renamed,
     deployments,
     deliveries,
   ] = await Promise.all([
@@ -97,6 +101,7 @@ export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Over
     countVerifications(store, visible),
     readPending(store, visible),
     readTargets(store, config, visible),
+    readRenamed(store, config, visible),
     listDeployments(store, { visible, filter: {}, limit: RECENT }),
     listDeliveries(store, { visible, filter: { withoutEchoes: true }, limit: RECENT }),
   ]);
@@ -138,6 +143,7 @@ export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Over
     changes,
     targets,
     pending,
+    renamed,
     verification,
     looks,
     deployments: deployments.rows,
@@ -209,4 +215,11 @@ async function readTargets(
       const row = rows.find((r) => r.key === repository.toLowerCase() && r.name === name);
       return { repository, name, last: row?.id == null ? null : (row as DeploymentRecord) };
     });
+}
+
+async function readRenamed(store: Store, config: Config, visible: string[] | null): Promise<string[]> {
+  const rows = await store.read.selectFrom("repositories").selectAll().execute();
+  return rows
+    .filter(({ name }) => visible === null || visible.includes(name))
+    .flatMap((row) => whatRenamed(row, linesOf(row.name, config)) ?? []);
 }

@@ -29,6 +29,7 @@ export type Facts = Pick<
   | "changes"
   | "targets"
   | "pending"
+  | "renamed"
 >;
 
 /** A switch of the webhook URL takes less than that; longer, and someone should look. */
@@ -44,7 +45,17 @@ const RESTART =
 
 /** The verdict on what is known: the first that is wrong makes the sentence, everything that is wrong gives advice. */
 export function verdictOf(facts: Facts): Verdict {
-  const found = [allDown, webhookElsewhere, noController, someDown, degraded, failedTargets, stuck, pinned]
+  const found = [
+    allDown,
+    webhookElsewhere,
+    noController,
+    someDown,
+    degraded,
+    renamed,
+    failedTargets,
+    stuck,
+    pinned,
+  ]
     .map((look) => look(facts))
     .filter((verdict) => verdict !== null);
   const worst = found.find(({ level }) => level === "bad") ?? found[0];
@@ -184,6 +195,15 @@ function degraded({ endpoints }: Facts): Verdict | null {
       ...reasons(slow),
       { text: "See the load of the machine and of its disk, and the proxy in front of it." },
     ],
+  };
+}
+
+function renamed({ renamed: found }: Facts): Verdict | null {
+  if (found.length === 0) return null;
+  return {
+    level: "warn",
+    sentence: "twinhook.yml calls a repository by a name that it does not have at GitHub any more.",
+    advice: found.map((text) => ({ text: `${text}.` })),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Arrival } from "../../accept/arrival.ts";
 import { type ParsedRequest, requestArrival } from "../../accept/deployment-request.ts";
+import { NO_NAMES, type RepositoryNames } from "../../accept/repository-names.ts";
 import type { TargetConfig } from "../../config/schema.ts";
 import { RepositoryIds } from "../../github/repository-ids.ts";
 import { readRequestedRun } from "../../github/requested-run.ts";
@@ -16,9 +17,11 @@ const RETRY_AFTER_S = "5";
 export class JobRights {
   #github: AskGitHub;
   #ids: RepositoryIds;
+  #names: RepositoryNames;
 
-  constructor(github: AskGitHub) {
+  constructor({ names = NO_NAMES, ...github }: AskGitHub & { names?: RepositoryNames }) {
     this.#github = github;
+    this.#names = names;
     this.#ids = new RepositoryIds(github);
   }
 
@@ -27,7 +30,9 @@ export class JobRights {
    * @throws {HttpProblem} 503 when GitHub must be asked and is away, 403 when it refuses the App.
    */
   async isOf({ repository_id, repository }: OidcClaims, wanted: string): Promise<boolean> {
-    if (repositoryKey(repository) !== repositoryKey(wanted)) return false;
+    if (this.#names.keyOf(repository) !== repositoryKey(wanted)) return false;
+    const known = this.#names.idOf(repositoryKey(wanted));
+    if (known !== undefined) return known === repository_id;
     return this.#ask(wanted, () => this.#ids.is(wanted, repository_id));
   }
 
@@ -50,7 +55,9 @@ export class JobRights {
       return requestArrival(request, target, { proven: { actor, ...numbered } });
     }
     const run = await this.#ask(target.repository, async () =>
-      readRequestedRun(await this.#github.access.octokit(target.repository), request, target),
+      readRequestedRun(await this.#github.access.octokit(target.repository), request, target, {
+        names: this.#names,
+      }),
     );
     if ("refused" in run) throw new HttpProblem(403, `run_id: ${run.refused}`);
     if ("pending" in run)

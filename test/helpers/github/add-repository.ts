@@ -15,6 +15,7 @@ export interface NewRepository {
 export function addRepository(world: World, fullName: string, given: NewRepository = {}): RepositoryRecord {
   const [owner = "", name = ""] = fullName.split("/");
   const branch = given.defaultBranch ?? "main";
+  const first = stableSha(`${fullName}@${branch}`);
   const repository: RepositoryRecord = {
     id: given.id ?? stableId(fullName),
     full_name: fullName,
@@ -25,7 +26,9 @@ export function addRepository(world: World, fullName: string, given: NewReposito
     installation_id:
       given.installed === false ? null : stableId(`installation of ${owner.toLowerCase()} at ${world.name}`),
     created_at: isoSeconds(world.clock.now()),
-    branches: new Map([[branch, stableSha(`${fullName}@${branch}`)]]),
+    branches: new Map([[branch, first]]),
+    pushed: new Map([[branch, [first]]]),
+    tags: new Map(),
     runs: [],
     deployments: [],
     issues: [],

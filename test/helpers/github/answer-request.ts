@@ -41,6 +41,14 @@ function etagOf({ body }: Answer): string {
   return `W/"${stableSha(stringifyExact(body ?? ""))}"`;
 }
 
+/** Where a repository is found that had this name, until another one takes it. */
+function newPlace({ world, record, query, root }: IncomingCall, fullName: string): string | undefined {
+  const name = world.repositories.has(fullName.toLowerCase())
+    ? undefined
+    : world.moved.get(fullName.toLowerCase());
+  return name && `${root}${record.path.replace(fullName, name)}${query.size > 0 ? `?${query}` : ""}`;
+}
+
 /** Finds the route, checks who asks and how often, and lets the route answer; errors become GitHub's answers. */
 export function answerRequest(call: IncomingCall): Answer {
   const { world, router, limits, record, root } = call;
@@ -60,6 +68,9 @@ export function answerRequest(call: IncomingCall): Answer {
     if (!found) throw new GitHubError(404, "Not Found");
     authorizeKind(found.route, caller);
     const { owner, repo } = found.params;
+    const moved = repo !== undefined && newPlace(call, `${owner}/${repo}`);
+    if (moved)
+      return { status: record.method === "GET" ? 301 : 307, headers: { ...headers, location: moved } };
     const repository = repo === undefined ? undefined : visibleRepository(world, caller, `${owner}/${repo}`);
     authorizePermission(found.route, caller);
     const context: RouteContext = {

@@ -49,7 +49,7 @@ export function appIdentity(overrides: Partial<AppIdentity> = {}): AppIdentity {
       metadata: "read",
       repository_hooks: "write",
     },
-    events: ["workflow_run", "deployment"],
+    events: ["workflow_run", "deployment", "create", "delete"],
     createdAt: "2026-01-05T08:00:00Z",
     ...overrides,
   };

@@ -14,6 +14,8 @@ export interface CompleteRunOptions
   repository: string;
   /** False: GitHub never sends the event. */
   send?: boolean;
+  /** Whether `branch` is the name of a pushed tag. */
+  tag?: boolean;
   /** The event's GUID; default random. */
   guid?: string;
 }
@@ -73,13 +75,19 @@ export function completeRun(
   const { workflow_run } = event;
   run.history.push({ at: now, run: workflow_run });
   if (!known && workflow_run.event === "push" && workflow_run.head_repository.id === repository.id)
-    repository.branches.set(workflow_run.head_branch, workflow_run.head_sha);
+    push(repository, workflow_run.head_branch, workflow_run.head_sha, options.tag ?? false);
   world.changes.emit("workflow_run", workflow_run);
 
   const sent = send
     ? sendEvent(world, "workflow_run", { ...event }, guid === undefined ? {} : { guid })
     : sentEvent("", []);
   return { ...sent, run: workflow_run, event };
+}
+
+function push({ tags, branches, pushed }: RepositoryRecord, name: string, sha: string, tag: boolean): void {
+  if (tag) return void tags.set(name, sha);
+  branches.set(name, sha);
+  pushed.set(name, [...(pushed.get(name) ?? []), sha]);
 }
 
 function nextRunId(world: World): number {

@@ -42,6 +42,7 @@ export function createWorld(options: GitHubOptions): World {
     tokens: new Tokens(),
     deliveries: new Deliveries(clock, changes, options.deliveryLimitMs ?? 10_000),
     repositories: new Map(),
+    moved: new Map(),
     manifestCodes: new Map(),
     oauthCodes: new Map(),
     oidc: new Oidc(clock),

@@ -5,6 +5,7 @@ import { deploymentStatusRoutes } from "./deployment-status-routes.ts";
 import { issueRoutes } from "./issue-routes.ts";
 import { manifestRoutes } from "./manifest-routes.ts";
 import { oidcRoutes } from "./oidc-routes.ts";
+import { refRoutes } from "./ref-routes.ts";
 import { repositoryHookRoutes } from "./repository-hook-routes.ts";
 import { repositoryRoutes } from "./repository-routes.ts";
 import type { Route } from "./router.ts";
@@ -17,6 +18,7 @@ export const ROUTES: readonly Route[] = [
   ...appHookRoutes,
   ...repositoryRoutes,
   ...repositoryHookRoutes,
+  ...refRoutes,
   ...workflowRunRoutes,
   ...deploymentRoutes,
   ...deploymentStatusRoutes,

@@ -104,6 +104,19 @@ export class GitHub {
     return addRepository(this.#world, fullName, given);
   }
 
+  /** Renames a repository, or transfers it within the installation. The old name leads on to the new one. */
+  renameRepository(fullName: string, newName: string): RepositoryRecord {
+    const record = this.repository(fullName);
+    const [owner = "", name = ""] = newName.split("/");
+    this.#world.repositories.delete(fullName.toLowerCase());
+    this.#world.moved.set(fullName.toLowerCase(), newName);
+    this.#world.repositories.set(
+      newName.toLowerCase(),
+      Object.assign(record, { full_name: newName, owner, name }),
+    );
+    return record;
+  }
+
   /** @throws {Error} when it was never added. */
   repository(fullName: string): RepositoryRecord {
     const found = this.#world.repositories.get(fullName.toLowerCase());

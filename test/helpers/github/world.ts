@@ -30,6 +30,10 @@ export interface RepositoryRecord {
   created_at: string;
   /** Branch name → commit. */
   branches: Map<string, string>;
+  /** Branch name → the commits that were pushed to it, the oldest first. */
+  pushed: Map<string, string[]>;
+  /** Tag name → commit. */
+  tags: Map<string, string>;
   runs: RunRecord[];
   deployments: DeploymentRecord[];
   issues: IssueRecord[];
@@ -52,6 +56,8 @@ export interface World {
   readonly tokens: Tokens;
   readonly deliveries: Deliveries;
   readonly repositories: Map<string, RepositoryRecord>;
+  /** Old name in lower case → new name, of repositories that were renamed or transferred. */
+  readonly moved: Map<string, string>;
   readonly manifestCodes: Map<string, Record<string, unknown>>;
   /** What people agreed to at the authorize page; null once the App has taken it. */
   readonly oauthCodes: Map<string, { login: string; redirectUri: string; challenge: string | null } | null>;

@@ -80,6 +80,16 @@ describe("a deployment request", () => {
     expect((await host.request("primary", wanted({ from_the_future: { x: 1 } }))).status).toBe(202);
   });
 
+  it("may write the environment in another case than twinhook.yml, and is found by it in a list", async () => {
+    const answer = await host.request("primary", wanted({ environment: "Slow" }));
+    expect(answer.status).toBe(202);
+    const { id } = (await answer.json()) as Deployment;
+    const list = await host.admin("primary", "GET", "/api/deployments?environment=SLOW");
+    expect(((await list.json()) as { items: Deployment[] }).items).toMatchObject([
+      { id, environment: "slow" },
+    ]);
+  });
+
   it("deploys nothing as a dry run, and says what it would do", async () => {
     const body = wanted({ dry_run: true });
     const answer = await host.request("primary", body);

@@ -5,7 +5,6 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
 import { PARKED_SCAN, parkedLookup } from "../../../app/failover/action-deployments.ts";
-import { askedPlaces } from "../../../app/failover/scan.ts";
 import { BodyReader } from "../../../app/web/body-reader.ts";
 import { webhookEntrance } from "../../../app/web/webhook-entrance.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
@@ -47,7 +46,9 @@ async function scene(engine: Engine) {
     });
     return github.waitFor(() => github.deliveries.length > before && github.deliveries[0]?.status_code);
   };
-  return { make, asked: () => askedPlaces(store, PARKED_SCAN) };
+  const asked = () =>
+    store.read.selectFrom("scans").select(["place", "asked"]).where("scan", "=", PARKED_SCAN).execute();
+  return { make, asked };
 }
 
 describe.each(ENGINES)("the event of a GitHub Deployment, on %s", (engine) => {

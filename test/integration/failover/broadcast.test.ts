@@ -58,7 +58,7 @@ async function setup(engine: Engine, options: GitHubOptions = {}) {
 function ours(base: string, secret: string) {
   return {
     active: true,
-    events: ["deployment", "workflow_run"],
+    events: ["create", "delete", "deployment", "workflow_run"],
     config: { url: hookUrl(base), content_type: "json", insecure_ssl: "0", secret },
   };
 }

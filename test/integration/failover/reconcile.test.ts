@@ -196,6 +196,20 @@ describe.each(ENGINES)("the reconciling on %s", (engine) => {
     expect(scene.requests(RUNS)).toHaveLength(3);
   });
 
+  it("says that a workflow is gone, and not that the App is to be installed", async () => {
+    const { github, lines, look } = await setLooks(engine);
+    github.faults.add(
+      { kind: "status", status: 404, message: "Not Found" },
+      { route: "GET */workflows/ci.yml/*" },
+    );
+    await look();
+    const said = lines.map(({ msg }) => msg).filter((msg) => msg.includes("is not compared"));
+    expect(said).toEqual([
+      ".github/workflows/ci.yml of acme/site is not compared with GitHub's runs: GitHub has no workflow of the path " +
+        ".github/workflows/ci.yml there; correct `workflow` in twinhook.yml, or put the file back on the default branch",
+    ]);
+  });
+
   it("looks at the other repositories when GitHub refuses one, and says how to change that", async () => {
     const shop = testTarget({ repository: "acme/shop", environment: "shop" });
     const scene = await setLooks(engine, { targets: [testTarget(), shop] });

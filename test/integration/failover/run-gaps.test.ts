@@ -11,6 +11,7 @@ import { RunGaps } from "../../../app/failover/run-gaps.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
 import { claim } from "../../../app/queue/claim.ts";
+import { IS_NO_TAG, TAG_SCAN } from "../../../app/queue/find-ref.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import { openStore } from "../../../app/store/open-store.ts";
 import { manualArrival, runArrival, testTarget } from "../../helpers/arrivals.ts";
@@ -35,6 +36,14 @@ async function scene(
   const store = await openStore(await newStoreAddress(engine), { clock });
   onTestFinished(() => store.close());
   await registerTargets(store, targets, github.clock.now());
+  // No tag is named like the branch, now and for ever.
+  const noTag = { scan: TAG_SCAN, place: "acme/site refs/heads/main", result: IS_NO_TAG };
+  await store.write((trx) =>
+    trx
+      .insertInto("scans")
+      .values({ ...noTag, seen_at: Number.MAX_SAFE_INTEGER, asked: 0, served: 0 })
+      .execute(),
+  );
   const lines: { msg: string }[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const { environment } = readEnvironment(github.environment());

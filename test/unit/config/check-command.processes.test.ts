@@ -18,7 +18,7 @@ test("--check says that a configuration is right, and ends with 0", async () => 
   const file = new ConfigFile(content());
   expect(await check(file)).toEqual({
     code: 0,
-    output: expect.stringContaining("is right: 2 instances, 1 targets"),
+    output: expect.stringContaining("is right: 2 instances, 1 target"),
   });
 });
 

@@ -106,6 +106,11 @@ describe("what no single key can break is refused", () => {
       "targets[1].name: expected a name of its own within ACME/site, got production, which is that of targets[0]",
     ],
     [
+      "two targets without a name, of environments that differ by case only",
+      content({ targets: [TARGET, { ...TARGET, environment: "Production" }] }),
+      "targets[1].name: expected a name of its own within acme/site, got Production, which is, but for its case, that of targets[0]",
+    ],
+    [
       "a certificate that is missing",
       withInstances({ tls: { cert: "no.pem", key: "site/notes.txt" } }, {}),
       "instances[0].tls.cert: expected a PEM file that this user may read, got no.pem",

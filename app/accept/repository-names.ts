@@ -1,0 +1,79 @@
+import type { Clock } from "../clock.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import type { RepositoryRow } from "../store/schema.ts";
+import type { Store } from "../store/store.ts";
+
+/** How often names are read again that are all known; an event under a new name is understood by its id. */
+const READ_EVERY_MS = 60_000;
+
+/** Which repository of twinhook.yml a repository at GitHub is (its key), or why it is none although it has the name. */
+export type KnownRepository = { key: string } | { foreign: string };
+
+/**
+ * What the names in twinhook.yml stand for. A repository keeps its id when it is renamed or transferred, and its old
+ * name may pass to another one. Until GitHub's id of a name is known, the name alone counts.
+ */
+export class RepositoryNames {
+  #configured: ReadonlySet<string>;
+  #known = new Map<string, RepositoryRow>();
+
+  constructor(targets: readonly TargetConfig[]) {
+    this.#configured = new Set(targets.map(({ repository }) => repositoryKey(repository)));
+  }
+
+  /** Reads what is on record, now and after changes: at each as long as some id is not known, then seldom. */
+  async follow(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
+    let readAt = Number.NEGATIVE_INFINITY;
+    const read = async () => {
+      const isComplete = this.#known.size === this.#configured.size;
+      if (isComplete && clock.monotonic() - readAt < READ_EVERY_MS) return;
+      readAt = clock.monotonic();
+      this.set(await store.read.selectFrom("repositories").selectAll().execute());
+    };
+    await read();
+    const unwatch = store.onChange(() => void read().catch(() => {}));
+    signal.addEventListener("abort", unwatch, { once: true });
+  }
+
+  set(rows: readonly RepositoryRow[]): void {
+    for (const row of rows) if (this.#configured.has(row.name)) this.#known.set(row.name, row);
+  }
+
+  /** The repository of an event, or of GitHub's answer. */
+  of({ id, full_name }: { id: number; full_name: string }): KnownRepository {
+    const key = repositoryKey(full_name);
+    const named = this.#known.get(key);
+    if (named?.id === id) return { key };
+    const own = [...this.#known.values()].find((row) => row.id === id);
+    if (own) {
+      own.full_name = full_name;
+      return { key: own.name };
+    }
+    if (!named) return { key };
+    return {
+      foreign: `${full_name} is another repository by now (id ${id}) than the one that twinhook.yml means (id ${named.id}, ${named.full_name})`,
+    };
+  }
+
+  /** The key of the repository that is called so in twinhook.yml, or else at GitHub. */
+  keyOf(fullName: string): string {
+    const key = repositoryKey(fullName);
+    if (this.#configured.has(key)) return key;
+    const renamed = [...this.#known.values()].find((row) => repositoryKey(row.full_name) === key);
+    return renamed?.name ?? key;
+  }
+
+  /** What GitHub calls a configured repository now, as far as is known. */
+  nameOf(key: string): string {
+    return this.#known.get(key)?.full_name ?? key;
+  }
+
+  /** GitHub's id of a configured repository, by its key; undefined while it is not known. */
+  idOf(key: string): number | undefined {
+    return this.#known.get(key)?.id;
+  }
+}
+
+/** Knows nothing, so that every repository is what it is called. */
+export const NO_NAMES = new RepositoryNames([]);

@@ -1,0 +1,63 @@
+import type { StoreContext, Writer } from "../store/store.ts";
+import { askForScan } from "./ask-for-scan.ts";
+import type { DeploymentRecord } from "./claim.ts";
+
+/** The scan that asks GitHub which of the targets' branches have the name of a tag as well. */
+export const TAG_SCAN = "tags";
+/** What it found of a name. */
+export const IS_TAG = "tag";
+export const IS_NO_TAG = "none";
+/** Names are scanned every hour; what was found longer ago than this is asked for again. */
+const KNOWN_FOR_MS = 2 * 60 * 60_000;
+
+/** Where the scan keeps what it found of the name of this ref, such as `acme/site refs/heads/main`. */
+export function tagPlace(repositoryKey: string, ref: string): string {
+  return `${repositoryKey} ${ref}`;
+}
+
+/**
+ * Whether a deployment is certainly of the branch that its ref names: the event of a tag's run has the same name.
+ * Returns null where GitHub has to be asked first; `note` says that it could not be asked.
+ */
+export async function findRef(
+  trx: Writer,
+  { repository_key, ref, ref_unproven }: DeploymentRecord,
+  now: number,
+): Promise<{ note: string | null } | null> {
+  if (ref_unproven === null) return { note: null };
+  const known = await trx
+    .selectFrom("scans")
+    .selectAll()
+    .where("scan", "=", TAG_SCAN)
+    .where("place", "=", tagPlace(repository_key, ref))
+    .executeTakeFirst();
+  if (!known || known.result === IS_TAG) return null;
+  if (known.trouble !== null)
+    return {
+      note: `${ref} was taken for a branch: GitHub did not tell whether it is a tag (${known.trouble})`,
+    };
+  const isFresh = known.asked <= known.served && now - (known.seen_at ?? 0) <= KNOWN_FOR_MS;
+  return isFresh && known.result === IS_NO_TAG ? { note: null } : null;
+}
+
+/** Has the controller ask GitHub what the ref of a deployment is, unless it does already. */
+export async function askForRef(
+  trx: Writer,
+  store: StoreContext,
+  { id, repository_key, ref, reason }: DeploymentRecord,
+): Promise<void> {
+  const place = tagPlace(repository_key, ref);
+  const known = await trx
+    .selectFrom("scans")
+    .select(["asked", "served", "trouble"])
+    .where("scan", "=", TAG_SCAN)
+    .where("place", "=", place)
+    .executeTakeFirst();
+  // Where GitHub refuses to tell, the next scan tries again: asking at once would never end.
+  if (!known || (known.asked <= known.served && known.trouble === null))
+    await askForScan(trx, store, { scan: TAG_SCAN, place });
+  const cause = known?.trouble ? ` (${known.trouble})` : "";
+  const wait = `waits until GitHub tells whether its run is of ${ref} or of a tag of this name${cause}`;
+  if (reason === wait) return;
+  await trx.updateTable("deployments").set({ reason: wait }).where("id", "=", id).execute();
+}

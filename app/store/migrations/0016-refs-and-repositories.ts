@@ -1,0 +1,20 @@
+import type { Kysely } from "kysely";
+
+/**
+ * Which names are tags, and which deployments have a name that may be one: the event of a run does not tell. The ids
+ * of the configured repositories, which keep them when they are renamed.
+ */
+export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
+  const integer = engine === "sqlite" ? ("integer" as const) : ("bigint" as const);
+  await db.schema.alterTable("scans").addColumn("result", "text").execute();
+  await db.schema.alterTable("scans").addColumn("trouble", "text").execute();
+  await db.schema.alterTable("deployments").addColumn("ref_unproven", integer).execute();
+  await db.schema.alterTable("deployments").addColumn("ref_note", "text").execute();
+  await db.schema
+    .createTable("repositories")
+    .addColumn("name", "text", (c) => c.primaryKey())
+    .addColumn("id", integer, (c) => c.notNull())
+    .addColumn("full_name", "text", (c) => c.notNull())
+    .addColumn("taken_by", integer)
+    .execute();
+}
