@@ -13,7 +13,7 @@ import { type Status, setFailoverScene } from "./failover-scene.ts";
 import { firstLooksAreOver, setScene } from "./twins.ts";
 
 // Most of the time goes into waiting.
-vi.setConfig({ maxConcurrency: 3 });
+vi.setConfig({ maxConcurrency: 6 });
 
 const BROKEN = ".github/workflows/broken.yml";
 

@@ -30,13 +30,19 @@ describe.concurrent("an accept whose connection to PostgreSQL breaks", () => {
       const first = complete();
       expect((await first.delivery).status_code).toBe(202);
       await expect.poll(() => host.trace().length).toBe(2);
-      proxy.break(at);
-      const refused = complete();
-      expect((await refused.delivery).status_code).toBe(503);
-      const next = complete();
-      expect((await next.delivery).status_code).toBe(202);
-      const runs = [first, refused, next].map(({ run }) => run.id);
-      await expect.poll(() => host.trace().length).toBe(6);
+      const sent = [first];
+      // GitHub tells of the App's own Deployments as well: such an event may be the one whose connection breaks.
+      for (let status = 202; status === 202; ) {
+        proxy.break(at);
+        const next = complete();
+        sent.push(next);
+        status = (await next.delivery).status_code;
+        expect([202, 503]).toContain(status);
+      }
+      const last = complete();
+      expect((await last.delivery).status_code).toBe(202);
+      const runs = [...sent, last].map(({ run }) => run.id);
+      await expect.poll(() => host.trace().length).toBe(2 * runs.length);
       expect(host.trace().map(({ runId }) => runId)).toEqual(runs.flatMap((id) => [id, id]));
     },
   );

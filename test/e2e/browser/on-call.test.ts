@@ -6,7 +6,7 @@ import { setDashboardScene } from "./dashboard-scene.ts";
 
 afterAll(closeBrowser);
 
-describe.each(ENGINES)("a person on call, with the store on %s", (engine) => {
+describe.concurrent.each(ENGINES)("a person on call, with the store on %s", (engine) => {
   it("follows, cancels and retries a deployment, switches over and back, and sees a failover without loading a page again", async () => {
     const scene = await setDashboardScene(engine);
     const { page, trouble } = await scene.open("primary");
@@ -93,7 +93,7 @@ describe.each(ENGINES)("a person on call, with the store on %s", (engine) => {
   });
 });
 
-describe("a page", () => {
+describe.concurrent("a page", () => {
   it("can be read without scripts, and with them says that it is old when no instance is left", async () => {
     const scene = await setDashboardScene("sqlite");
     const id = await deliverRun(scene.failover.scene, "primary");

@@ -81,7 +81,7 @@ describe.concurrent("a healthy primary", () => {
   test("that has another payload on record ends the step at once, with what to do", async () => {
     const refusal = "another payload is on record for this run attempt; name two targets, or ask in one step";
     const document = JSON.stringify({ status: 409, title: "Conflict", detail: refusal });
-    const refuses = answers(409, document, { "content-type": "application/problem+json" });
+    const refuses = answers(409, document, { ...BY_INSTANCE, "content-type": "application/problem+json" });
     const [primary, backup] = [await endpoint([refuses]), await endpoint([refuses])];
     const step = await runAction(stepInputs([primary.url, backup.url], { payload: "{}" }));
     expect(step).toMatchObject({ exitCode: 1, outputs: { attempts: "2", verified: "false" } });

@@ -121,6 +121,8 @@ it("a request that an Action left at GitHub is judged again, and the App reports
   // The first look refuses it.
   await start();
   await github.waitFor(() => github.statuses("acme/site").some(({ state }) => state === "error"));
+  // The scan at the start would find the run as well.
+  github.faults.add({ kind: "status", status: 503 }, { route: "GET /repos/acme/site/actions/workflows/*" });
   await allowMain();
   const [delivery] = (await deliveries("event=deployment")) as [Delivery];
   expect(delivery).toMatchObject({ outcome: "ignored" });

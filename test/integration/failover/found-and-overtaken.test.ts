@@ -3,6 +3,7 @@ import { describeAlert } from "../../../app/alerts/describe.ts";
 import { claim } from "../../../app/queue/claim.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
 import { setLooks } from "../../helpers/looks.ts";
+import { noteNoTag } from "../../helpers/no-tag.ts";
 import { ENGINES } from "../../helpers/stores.ts";
 
 const latest = testTarget({ queue: "latest" });
@@ -46,6 +47,7 @@ describe.each(ENGINES)("the catch-up of several runs with `queue: latest`, on %s
 
   it("shows the deliveries of those that were overtaken as superseded", async () => {
     const { store, deliveries } = await foundSix(engine);
+    await noteNoTag(store);
     await claim(store, {
       repositoryKey: "acme/site",
       target: "production",

@@ -11,7 +11,6 @@ import { RunGaps } from "../../../app/failover/run-gaps.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
 import { claim } from "../../../app/queue/claim.ts";
-import { IS_NO_TAG, TAG_SCAN } from "../../../app/queue/find-ref.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import { openStore } from "../../../app/store/open-store.ts";
 import { manualArrival, runArrival, testTarget } from "../../helpers/arrivals.ts";
@@ -19,6 +18,7 @@ import { eventually } from "../../helpers/eventually.ts";
 import type { SentRun } from "../../helpers/github/complete-run.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 import { stableSha } from "../../helpers/github/stable-values.ts";
+import { noteNoTag } from "../../helpers/no-tag.ts";
 import { ENGINES, type Engine, newStoreAddress } from "../../helpers/stores.ts";
 
 const LIST = /^\/repos\/[^/]+\/[^/]+\/actions\/workflows\/ci\.yml\/runs$/;
@@ -36,14 +36,7 @@ async function scene(
   const store = await openStore(await newStoreAddress(engine), { clock });
   onTestFinished(() => store.close());
   await registerTargets(store, targets, github.clock.now());
-  // No tag is named like the branch, now and for ever.
-  const noTag = { scan: TAG_SCAN, place: "acme/site refs/heads/main", result: IS_NO_TAG };
-  await store.write((trx) =>
-    trx
-      .insertInto("scans")
-      .values({ ...noTag, seen_at: Number.MAX_SAFE_INTEGER, asked: 0, served: 0 })
-      .execute(),
-  );
+  await noteNoTag(store);
   const lines: { msg: string }[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const { environment } = readEnvironment(github.environment());
