@@ -57,8 +57,7 @@ describe("npm start", () => {
     const again = await supervisor.line((line) => started("primary")(line) && line.pid !== primary);
     await expect.poll(() => supervisor.lines.filter(listening("primary")).length).toBe(2);
     expect(isRunning(Number(again.pid))).toBe(true);
-    const ready = await fetch(scene.host.url("primary", "/readyz"));
-    expect(await ready.json()).toEqual({ instance: "primary", status: "ready" });
+    expect(await scene.host.untilReady("primary")).toEqual({ instance: "primary", status: "ready" });
   });
 
   it("tells the others that an instance refused its configuration", async ({ expect }) => {
@@ -172,14 +171,14 @@ describe.concurrent("a second process under an instance's name", () => {
     const second = host.spawn(["--instance", "primary"]);
     expect(await second.ended).toEqual({ code: 1, signal: null });
     expect(second.output).toContain("an instance named primary already runs on this host");
-    expect((await fetch(host.url("primary", "/readyz"))).status).toBe(200);
+    await host.untilReady("primary");
   });
 
-  it("starts at once after the first was killed: nothing stale has to be removed", async ({ expect }) => {
+  it("starts at once after the first was killed: nothing stale has to be removed", async () => {
     const { host } = await setScene("sqlite");
     await (await host.start("primary")).kill("SIGKILL");
     await host.start("primary");
-    expect((await fetch(host.url("primary", "/readyz"))).status).toBe(200);
+    await host.untilReady("primary");
   });
 });
 

@@ -2,6 +2,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { stringify } from "yaml";
 import { hostId } from "../../app/run/host-id.ts";
 import { isAlive, signalGroup } from "../../app/run/process-identity.ts";
@@ -17,6 +18,8 @@ import { PATIENCE_MS } from "./patience.ts";
 import { AppProcess, type StartedInstance } from "./process.ts";
 import { UNHURRIED } from "./thresholds.ts";
 
+/** How often to look whether an instance is ready. */
+const READY_LOOK_MS = 20;
 const MAIN = resolve(import.meta.dirname, "../../app/main.ts");
 export const ADMIN_TOKEN = "admin-token-of-the-test";
 export const DELIVERY_SECRET = `whsec_${Buffer.from("a delivery secret of a test, 32 b").toString("base64")}`;
@@ -170,6 +173,18 @@ export class TestHost {
       },
       ...(signal && { signal }),
     });
+  }
+
+  /** Resolves with what an instance answers once it is ready; on a busy machine it may be late at times. */
+  async untilReady(instance: string): Promise<unknown> {
+    const until = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const answer = await fetch(this.url(instance, "/readyz"));
+      if (answer.status === 200) return answer.json();
+      if (performance.now() > until) throw new Error(`${instance} is not ready: ${await answer.text()}`);
+      await answer.body?.cancel();
+      await setTimeout(READY_LOOK_MS);
+    }
   }
 
   /** Calls the API as the admin. */

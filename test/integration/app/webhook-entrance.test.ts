@@ -47,7 +47,7 @@ async function expectProblem(response: Response, status: number, detail: RegExp)
     detail: expect.stringMatching(detail),
   });
   expect(response.status).toBe(status);
-  expect((await fetch(host.url("primary", "/readyz"))).status).toBe(200);
+  await host.untilReady("primary");
 }
 
 describe("bad input to the webhook entrance gets its own answer and stops nothing", () => {
@@ -112,7 +112,7 @@ describe("bad input to the webhook entrance gets its own answer and stops nothin
     const response = await post(Buffer.alloc(26 * 1024 * 1024, 32)).catch((error: Error) => error);
     // The answer may come while the body is still being sent, which fetch reports as a broken connection.
     if (response instanceof Response) await expectProblem(response, 413, /larger than/);
-    expect((await fetch(host.url("primary", "/readyz"))).status).toBe(200);
+    await host.untilReady("primary");
   });
 
   it("answers 413 to 26 MB that announce no length", async () => {
@@ -151,7 +151,7 @@ describe("bad input to the webhook entrance gets its own answer and stops nothin
       socket.on("close", () => resolve());
     });
     await instance.line(({ msg }) => msg?.startsWith("event refused: the connection ended") ?? false);
-    expect((await fetch(host.url("primary", "/readyz"))).status).toBe(200);
+    await host.untilReady("primary");
   });
 });
 
