@@ -166,7 +166,9 @@ describe("the verdict", () => {
   });
 
   it("says the worst first, and leaves nothing out", () => {
-    const verdict = verdictOf({ ...WELL, webhook: elsewhere, targets: [failed], pinned: "backup" });
+    const unknown = ["primary", "backup"].map((name) => endpoint(name, { status: "unknown", since: NOW }));
+    const wrong = { webhook: elsewhere, targets: [failed], pinned: "backup" };
+    const verdict = verdictOf({ ...WELL, endpoints: unknown, ...wrong });
     expect(verdict.level).toBe("bad");
     expect(verdict.sentence).toContain("not safe");
     const advice = verdict.advice.map(({ text }) => text).join("\n");
