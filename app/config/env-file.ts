@@ -10,6 +10,8 @@ import {
   writeSync,
 } from "node:fs";
 import { parseEnv } from "node:util";
+import { checkEnvFile } from "./check-env-file.ts";
+import { ConfigError } from "./problem.ts";
 
 /** The file of the environment that `npm start` reads, in the folder where it is started. */
 export const ENV_FILE = ".env";
@@ -24,9 +26,16 @@ export function readEnvFile(file: string): Record<string, string> | null {
   }
 }
 
-/** Adds what the file says to `env`, where that says nothing. */
+/**
+ * Adds what the file says to `env`, where that says nothing.
+ * @throws {ConfigError} that lists the values that a shell would read otherwise.
+ */
 export function addEnvFile(env: NodeJS.ProcessEnv, file: string): void {
-  for (const [name, value] of Object.entries(readEnvFile(file) ?? {})) env[name] ||= value;
+  const values = readEnvFile(file);
+  if (values === null) return;
+  const problems = checkEnvFile(file, readFileSync(file, "utf8"));
+  if (problems.length > 0) throw new ConfigError(problems);
+  for (const [name, value] of Object.entries(values)) env[name] ||= value;
 }
 
 /**
@@ -40,7 +49,8 @@ export function setInEnvFile(file: string, values: Record<string, string>): void
   const lines = Object.entries(values).map(([name, value]) => `${name}=${quoted(name, value)}\n`);
   const text = `${kept}${kept === "" || kept.endsWith("\n") ? "" : "\n"}${lines.join("")}`;
   for (const [name, value] of Object.entries(values))
-    if (parseEnv(text)[name] !== value) throw new Error(`${file} cannot hold the value of ${name}`);
+    if (parseEnv(text)[name] !== value || checkEnvFile(file, `${name}=${quoted(name, value)}`).length > 0)
+      throw new Error(`${file} cannot hold the value of ${name}`);
   const temporary = `${file}.${randomBytes(6).toString("hex")}`;
   try {
     const handle = openSync(temporary, "wx", 0o600);
@@ -58,12 +68,12 @@ export function setInEnvFile(file: string, values: Record<string, string>): void
   }
 }
 
-/** A value on one line, as Node reads it back. */
+/** A value on one line, as Node reads it back, and a shell too. */
 function quoted(name: string, value: string): string {
   if (/^[\w.:/@+=-]*$/.test(value)) return value;
-  if (!value.includes('"')) return `"${value.replaceAll("\n", "\\n")}"`;
   if (!/['\n]/.test(value)) return `'${value}'`;
-  throw new Error(`the value of ${name} has both kinds of quotes, which a file of variables cannot hold`);
+  if (!/["$`\\]/.test(value)) return `"${value.replaceAll("\n", "\\n")}"`;
+  throw new Error(`the value of ${name} has quotes or signs that a file of variables cannot hold together`);
 }
 
 /** The text without these variables, also where a value goes over several lines. */

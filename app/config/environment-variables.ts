@@ -9,7 +9,7 @@ const VARIABLES: Record<string, string> = {
   WEBHOOK_SECRET_PREVIOUS: "what it signed with before; accepted, too",
   GITHUB_CLIENT_ID: "for signing in with GitHub",
   GITHUB_CLIENT_SECRET: "for signing in with GitHub",
-  GHE_HOST: "a GitHub Enterprise Server",
+  GHE_HOST: "a GitHub Enterprise Server, or GHE.com",
   GHE_PROTOCOL: "how to reach that",
   TWINHOOK_CONFIG: "the configuration file",
   TWINHOOK_INSTANCE: "which instance this is",

@@ -1,16 +1,15 @@
 import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describeValue } from "./describe-value.ts";
+import { gitHubAddresses, wrongGitHubHost } from "./github-host.ts";
 import type { ConfigProblem } from "./problem.ts";
 import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
 
 /** What the log may be limited to, the most talkative first. */
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
-/** Where GitHub is, unless GHE_HOST says otherwise. */
-export const GITHUB_URL = "https://github.com";
-
-const MIN_TOKEN_LENGTH = 16;
+/** In characters; a shorter secret can be guessed. */
+const MIN_SECRET_LENGTH = 16;
 
 /** Variables that no deployment's command may be given. */
 export const APP_SECRETS = [
@@ -33,8 +32,10 @@ export interface Environment {
   /** For signing in with GitHub: the App's client. */
   clientId: string | null;
   clientSecret: string | null;
-  /** `https://api.github.com`, or that of the GitHub Enterprise Server that GHE_HOST names. */
+  /** `https://api.github.com`, or that of the GitHub that GHE_HOST names. */
   githubApiUrl: string;
+  /** Who signs the tokens of that GitHub's jobs. */
+  githubIssuer: string;
   /** Where people look at GitHub. */
   githubUrl: string;
   logLevel: string;
@@ -68,13 +69,10 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
     'it is the "App ID" on the App\'s page',
   );
   const protocol = checked("GHE_PROTOCOL", (value) => /^https?$/.test(value), "https or http") ?? "https";
-  const host = checked(
-    "GHE_HOST",
-    (value) => /^[^\s/@]+$/.test(value) && URL.canParse(`https://${value}`),
-    "a host name, such as github.example.com",
-    "leave out https:// (see GHE_PROTOCOL) and any path",
-  );
-  const githubUrl = host ? `${protocol}://${host}` : GITHUB_URL;
+  const named = text("GHE_HOST");
+  const wrong = named === null ? null : wrongGitHubHost(named);
+  if (wrong) problem("GHE_HOST", wrong.expected, describeValue(named), wrong.remedy);
+  const github = gitHubAddresses(wrong ? null : named, protocol);
   const logLevel = checked(
     "LOG_LEVEL",
     (value) => LOG_LEVELS.includes(value),
@@ -96,9 +94,16 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
   // Whoever guesses it may do everything, and the API counts no guesses.
   const adminToken = checked(
     "TWINHOOK_ADMIN_TOKEN",
-    (value) => isToken(value) && value.length >= MIN_TOKEN_LENGTH,
-    `text without spaces, of at least ${MIN_TOKEN_LENGTH} characters`,
+    (value) => isToken(value) && value.length >= MIN_SECRET_LENGTH,
+    `text without spaces, of at least ${MIN_SECRET_LENGTH} characters`,
     TOKEN_REMEDY,
+  );
+  // Whoever guesses it signs events. A previous one may be short, so that it can be replaced.
+  const webhookSecret = checked(
+    "WEBHOOK_SECRET",
+    (value) => value.length >= MIN_SECRET_LENGTH,
+    `at least ${MIN_SECRET_LENGTH} characters`,
+    "openssl rand -hex 32 makes one; set it on the App's page, too, and move this one to WEBHOOK_SECRET_PREVIOUS",
   );
   const metricsToken = checked("TWINHOOK_METRICS_TOKEN", isToken, "text without spaces", TOKEN_REMEDY);
 
@@ -106,12 +111,13 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
     environment: {
       appId,
       privateKey: readPrivateKey(text("PRIVATE_KEY"), text("PRIVATE_KEY_PATH"), problem),
-      webhookSecret: text("WEBHOOK_SECRET"),
+      webhookSecret,
       webhookSecretPrevious: text("WEBHOOK_SECRET_PREVIOUS"),
       clientId: text("GITHUB_CLIENT_ID"),
       clientSecret: text("GITHUB_CLIENT_SECRET"),
-      githubApiUrl: host ? `${githubUrl}/api/v3` : "https://api.github.com",
-      githubUrl,
+      githubApiUrl: github.api,
+      githubIssuer: github.issuer,
+      githubUrl: github.web,
       logLevel: logLevel ?? "info",
       adminToken,
       metricsToken,

@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { closest } from "fastest-levenshtein";
 import type { z } from "zod";
 import { describeKey } from "./describe-value.ts";
-import { type Environment, GITHUB_URL, missingCredentials, readEnvironment } from "./environment.ts";
+import { type Environment, missingCredentials, readEnvironment } from "./environment.ts";
 import { ConfigError } from "./problem.ts";
 import { type Checkable, checkRules } from "./rules.ts";
 import {
@@ -12,6 +12,7 @@ import {
   type InstanceConfig,
   type TargetConfig,
 } from "./schema.ts";
+import { scriptFault } from "./script-fault.ts";
 import { isStoreAddress, parseStoreAddress, type StoreAddress } from "./store-address.ts";
 import { WORKFLOW_EVENTS } from "./workflow-events.ts";
 import { YamlFile } from "./yaml-file.ts";
@@ -104,10 +105,10 @@ function instanceFrom(folder: string, instance: InstanceConfig): InstanceConfig 
   return { ...instance, tls: { cert: resolve(folder, cert), key: resolve(folder, key) } };
 }
 
-/** A GitHub Enterprise Server signs its jobs' tokens itself: github.com's issuer can never be meant there. */
-function oidcIssuer({ oidcIssuer, githubUrl }: Environment, configured: string): string {
-  const own = githubUrl === GITHUB_URL || configured !== GITHUB_OIDC_ISSUER;
-  return (oidcIssuer ?? (own ? configured : `${githubUrl}/_services/token`)).replace(/\/+$/, "");
+/** Every other GitHub has an issuer of its own: github.com's can never be meant there. */
+function oidcIssuer({ oidcIssuer, githubIssuer }: Environment, configured: string): string {
+  const own = configured !== GITHUB_OIDC_ISSUER;
+  return (oidcIssuer ?? (own ? configured : githubIssuer)).replace(/\/+$/, "");
 }
 
 function targetFrom(folder: string, target: TargetConfig): TargetConfig {
@@ -129,6 +130,13 @@ export function configWarnings(config: Config): string[] {
       ? [`${issuer} (oidc.issuer) is not encrypted: whoever is on the way can forge tokens; use https://`]
       : []),
     ...severalHosts(config),
+    ...config.targets.flatMap(({ run, directory, env }, index) => {
+      const [command] = run as [string];
+      const fault = command.includes("/")
+        ? scriptFault(resolve(directory, command), env.PATH ?? process.env.PATH)
+        : null;
+      return fault === null ? [] : `targets[${index}].run: ${command} cannot run: ${fault}`;
+    }),
     ...config.targets.flatMap(({ events }, index) =>
       events
         .filter((event) => !WORKFLOW_EVENTS.includes(event))

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DURATION_SYNTAX, parseDuration } from "../../shared/duration.ts";
 import { ALERT_KINDS } from "./alert-kinds.ts";
+import { gitHubAddresses } from "./github-host.ts";
 import { parseListen } from "./listen-address.ts";
 import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
 
@@ -8,7 +9,7 @@ import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
 const LONGEST_DURATION = "24d";
 
 /** Who signs the tokens of jobs at github.com. */
-export const GITHUB_OIDC_ISSUER = "https://token.actions.githubusercontent.com";
+export const GITHUB_OIDC_ISSUER = gitHubAddresses(null).issuer;
 
 /** A duration with its unit, read into milliseconds. */
 const durationFrom = (shortest: string, longest: string) =>

@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { dirname, resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { scriptFault } from "../config/script-fault.ts";
 import type { DeploymentRecord } from "../queue/claim.ts";
 import type { Ending } from "../queue/finish.ts";
 import { commandEnvironment } from "./command-environment.ts";
@@ -10,6 +11,9 @@ import { endGroup } from "./interrupted.ts";
 import type { Launcher, ProcessEnd } from "./launcher.ts";
 import type { OutputLog } from "./output-log.ts";
 import { commandUmask } from "./private-files.ts";
+
+/** A shell's exit code for what it cannot find. */
+const NOT_FOUND = 127;
 
 /** Why a command was ended before it ended by itself. */
 export type EndedBy = "time_limit" | "cancel" | "lease_lost";
@@ -41,7 +45,8 @@ export function execute(options: {
   mkdirSync(dirname(payloadFile), { recursive: true, mode: 0o700 });
   writeFileSync(payloadFile, deployment.payload ?? "null", { mode: 0o600 });
   // A path is looked at here, where its fault can be named; other names are looked for along the PATH.
-  if (argv[0].includes("/")) accessSync(resolve(target.directory, argv[0]), access.X_OK);
+  const program = argv[0].includes("/") ? resolve(target.directory, argv[0]) : null;
+  if (program !== null) accessSync(program, access.X_OK);
   const environment = commandEnvironment(deployment, target, inherited, payloadFile);
   const secret = new Set([...Object.keys(target.env), ...target.pass_env]);
   const umask = commandUmask(process.env);
@@ -75,7 +80,10 @@ export function execute(options: {
     return {
       status: "failed",
       exitCode: exitCode ?? signalExitCode(result.signal),
-      reason: explain(result),
+      reason: explain(
+        result,
+        NOT_FOUND === exitCode && program ? scriptFault(program, environment.PATH) : null,
+      ),
       endedBy,
     };
   }
@@ -92,6 +100,7 @@ function signalExitCode(signal: NodeJS.Signals | null): number | null {
   return signal === null ? null : 128 + constants.signals[signal];
 }
 
-function explain({ exitCode, signal }: ProcessEnd): string {
-  return signal ? `the command was ended by ${signal}` : `the command exited with code ${exitCode}`;
+function explain({ exitCode, signal }: ProcessEnd, fault: string | null): string {
+  if (signal) return `the command was ended by ${signal}`;
+  return `the command exited with code ${exitCode}${fault === null ? "" : `: ${fault}`}`;
 }

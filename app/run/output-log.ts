@@ -12,6 +12,8 @@ const FLUSH_MS = 200;
 const HEAD_BYTES = 1024 * 1024;
 const TAIL_BYTES = 128 * 1024;
 const READ_BYTES = 64 * 1024;
+/** How many bytes of a character, in UTF-8, can follow its first. */
+const CHARACTER_REST = 3;
 
 /** Carries a command's output into the store, in order and with times. */
 export class OutputLog {
@@ -64,12 +66,12 @@ export class OutputLog {
     const open = !this.#ended && this.#readRest();
     if (open) drain(this.#output);
     this.#socket.destroy();
-    const rest = this.#decoder.decode();
     const at = this.#clock.now();
+    const rest = this.#decoder.decode();
+    if (rest) this.#waiting.push({ at, text: rest });
     if (this.#dropped > 0)
       this.#waiting.push({ at, text: `\n[twinhook] ${this.#dropped} bytes of output are left out here\n` });
     if (this.#tail.length > 0) this.#waiting.push({ at, text: new TextDecoder().decode(this.#tail) });
-    if (rest) this.#waiting.push({ at, text: rest });
     await this.#writing;
   }
 
@@ -97,13 +99,17 @@ export class OutputLog {
   }
 
   #keep(bytes: Buffer): void {
-    const head = bytes.subarray(0, Math.max(0, HEAD_BYTES - this.#kept));
+    // The beginning takes its last character whole; once the end has begun, it takes nothing.
+    const free = HEAD_BYTES - this.#kept;
+    const full = this.#tail.length > 0 || free <= -CHARACTER_REST;
+    const head = bytes.subarray(0, full ? 0 : characterStart(bytes, Math.max(0, free)));
     this.#kept += head.length;
     if (head.length > 0)
       this.#waiting.push({ at: this.#clock.now(), text: this.#decoder.decode(head, { stream: true }) });
     const all = Buffer.concat([this.#tail, bytes.subarray(head.length)]);
-    this.#dropped += Math.max(0, all.length - TAIL_BYTES);
-    this.#tail = all.subarray(Math.max(0, all.length - TAIL_BYTES));
+    const dropped = all.length > TAIL_BYTES ? characterStart(all, all.length - TAIL_BYTES) : 0;
+    this.#dropped += dropped;
+    this.#tail = all.subarray(dropped);
   }
 
   async #flush(): Promise<void> {
@@ -135,6 +141,13 @@ export class OutputLog {
       throw error;
     }
   }
+}
+
+/** Where the first character begins that does not begin before `from`. Other bytes than UTF-8 have no such place. */
+function characterStart(bytes: Uint8Array, from: number): number {
+  let start = from;
+  while (start < from + CHARACTER_REST && ((bytes[start] ?? 0) & 0xc0) === 0x80) start += 1;
+  return start;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { wrongGitHubHost } from "../config/github-host.ts";
 import { HttpProblem } from "../web/problem.ts";
 
 /** GitHub takes no longer name of an App. */
@@ -24,7 +25,13 @@ const optional = (pattern: RegExp, expected: string) =>
 const form = z.object({
   name: z.string().trim().min(1, "expected a name").max(MAX_NAME, `expected at most ${MAX_NAME} characters`),
   organization: optional(/^[A-Za-z0-9][A-Za-z0-9-]*$/, "expected the login of an organization"),
-  github_host: optional(/^[A-Za-z0-9.-]+(:\d+)?$/, "expected a host name, such as github.example.com"),
+  github_host: optional(
+    /^[A-Za-z0-9.-]+(:\d+)?$/,
+    "expected a host name, such as github.example.com",
+  ).superRefine((host, context) => {
+    const wrong = host === null ? null : wrongGitHubHost(host);
+    if (wrong) context.addIssue({ code: "custom", message: `expected ${wrong.expected}; ${wrong.remedy}` });
+  }),
   url_primary: url.optional(),
   url_backup: url.optional(),
   overwrite: z.string().optional(),

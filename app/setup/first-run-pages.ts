@@ -40,18 +40,18 @@ export function startPage(o: StartPage): Markup {
         ${
           o.githubUrl === null
             ? html`<p class="field"><label for="github_host">GitHub Enterprise Server</label>
-              <input id="github_host" name="github_host" autocomplete="off" placeholder="github.example.com" value="${value("github_host")}">
-              <span class="hint">Its host name. Leave it empty for github.com.</span></p>`
+              <input id="github_host" name="github_host" autocomplete="off" value="${value("github_host")}">
+              <span class="hint">Its host name, such as github.example.com or octocorp.ghe.com. Leave it empty for github.com.</span></p>`
             : html`<p class="hint">At ${o.githubUrl}, as GHE_HOST says.</p>`
         }
         ${
           o.urls === null
             ? html`<p class="field"><label for="url_primary">URL of the primary</label>
-              <input id="url_primary" name="url_primary" type="url" required placeholder="https://deploy.example.com:9000" value="${value("url_primary")}">
-              <span class="hint">Where GitHub will reach it. It listens on 127.0.0.1:9100; let your proxy pass this URL on to it.</span></p>
+              <input id="url_primary" name="url_primary" type="url" required value="${value("url_primary")}">
+              <span class="hint">Where GitHub will reach it, such as https://deploy.example.com:9000. It listens on 127.0.0.1:9100; let your proxy pass this URL on to it.</span></p>
               <p class="field"><label for="url_backup">URL of the backup</label>
-              <input id="url_backup" name="url_backup" type="url" required placeholder="https://deploy.example.com:9001" value="${value("url_backup")}">
-              <span class="hint">Its twin, on 127.0.0.1:9101. Both are written to ${o.configFile}.</span></p>`
+              <input id="url_backup" name="url_backup" type="url" required value="${value("url_backup")}">
+              <span class="hint">Its twin, such as https://deploy.example.com:9001. It listens on 127.0.0.1:9101. Both are written to ${o.configFile}.</span></p>`
             : html`<p class="hint">GitHub will reach the instances of ${o.configFile}: ${o.urls.join(", ")}.</p>`
         }
         ${

@@ -21,6 +21,8 @@ import { HttpProblem } from "./problem.ts";
 /** A client that is slower than this to send its request is cut off. */
 const REQUEST_LIMIT_MS = 60_000;
 const HEADERS_LIMIT_MS = 15_000;
+/** How often slow clients are looked for: Node's own 30 s would double the limit on headers. */
+const LIMIT_CHECKS = { connectionsCheckingInterval: 1_000 };
 
 /** Where routes are mounted, and they themselves. */
 export type MountedRoutes = readonly [path: string, routes: Hono];
@@ -131,7 +133,7 @@ export function createWebServer(
   handle: RequestListener,
   { tls, log }: { tls: InstanceConfig["tls"] | undefined; log: Logger },
 ): Server {
-  const server = tls ? createTlsServer(handle, tls, log) : createHttpServer(handle);
+  const server = tls ? createTlsServer(handle, tls, log) : createHttpServer(LIMIT_CHECKS, handle);
   server.requestTimeout = REQUEST_LIMIT_MS;
   server.headersTimeout = HEADERS_LIMIT_MS;
   return server;
@@ -139,7 +141,7 @@ export function createWebServer(
 
 function createTlsServer(handle: RequestListener, tls: CertificateFiles, log: Logger): Server {
   const used = readCertificate(tls);
-  const server = createHttpsServer(used, handle);
+  const server = createHttpsServer({ ...LIMIT_CHECKS, ...used }, handle);
   // One that never listens shows it to nobody.
   server.once("listening", () => followCertificate(server, tls, { used, log }));
   return server;

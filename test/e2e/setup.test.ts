@@ -177,7 +177,7 @@ describe("npm start where there is no App yet", () => {
   it("asks before it replaces what .env says of an App, keeps the rest, and works without scripts", async () => {
     const { github, url, origins, envFile, start } = await nothing();
     const before =
-      "# ours\nSITE_DELIVERY_SECRET=keep\nWEBHOOK_SECRET=of an earlier App\nTWINHOOK_ADMIN_TOKEN=the-token-that-is-there\n";
+      "# ours\nSITE_DELIVERY_SECRET=keep\nWEBHOOK_SECRET='of an earlier App'\nTWINHOOK_ADMIN_TOKEN=the-token-that-is-there\n";
     writeFileSync(envFile, before);
     const supervisor = start();
     const { page } = await openWindow(origins, { javaScriptEnabled: false });

@@ -31,6 +31,7 @@ describe("a variable that cannot be used is refused", () => {
     ["TWINHOOK_OIDC_ISSUER", "token.example.com", "expected an http:// or https:// URL"],
     ["TWINHOOK_ADMIN_TOKEN", "two words of some length", "expected text without spaces"],
     ["TWINHOOK_ADMIN_TOKEN", "hunter2", "of at least 16 characters"],
+    ["WEBHOOK_SECRET", "hunter2", "expected at least 16 characters, got text that is not shown"],
     ["PRIVATE_KEY", "not a key", "expected a whole private key in PEM format"],
     ["PRIVATE_KEY", PRIVATE_KEY.slice(0, 300), "expected a whole private key in PEM format"],
   ])("%s %j", (name, value, message) => {
