@@ -277,8 +277,8 @@ export class RunGaps {
     for (const { config, waits } of waiting)
       for (const { deployment, gap } of waits) {
         const { id } = deployment;
-        // Nothing says that there is anything to wait for: one look that failed is enough.
-        const open = !gap.sure && facts.failed ? null : firstUnresolved(gap, facts.isResolved);
+        // Nothing says that there is anything to wait for: one look is enough, be it one that failed.
+        const open = gap.sure ? firstUnresolved(gap, facts.isResolved) : null;
         const left = describeGap(open === null ? gap : { ...gap, missing: [[open, open]] }, gap.number);
         if (open === null) cleared.push(id);
         else if (this.#deadline(deployment) <= now) {

@@ -29,13 +29,8 @@ export function gapBefore(number: number, base: number | null, accounted: Iterab
   return missing.length === 0 ? null : { missing, sure: base !== null };
 }
 
-/**
- * The first number of a gap that `isResolved` does not know; null where it knows all. Where nobody knows which of the
- * numbers concern the target, the newest one is enough: a list that shows it is not late.
- */
+/** The first number of a gap that `isResolved` does not know; null where it knows all. */
 export function firstUnresolved(gap: Gap, isResolved: (number: number) => boolean): number | null {
-  const newest = gap.missing.at(-1)?.[1];
-  if (!gap.sure) return newest === undefined || isResolved(newest) ? null : newest;
   for (const [from, to] of gap.missing)
     for (let number = from; number <= to; number++) if (!isResolved(number)) return number;
   return null;

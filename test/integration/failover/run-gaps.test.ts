@@ -283,21 +283,6 @@ describe.each(ENGINES)("a target that deploys every run, on %s", (engine) => {
     expect(asked()).toBeLessThan(10);
   });
 
-  it("that has begun nothing yet waits for a list that lags", async () => {
-    const { github, run, arrive, next, deploy, row } = await scene(engine);
-    github.settings.runListLagMs = 10_000;
-    const [refused, later] = [run(), run()];
-    await arrive(later);
-    await next();
-    await eventually(async () =>
-      expect((await row(later)).reason).toMatch(
-        /^waits for the runs before #2 of .*: GitHub does not show it yet$/,
-      ),
-    );
-    github.clock.advance(10_000);
-    expect([await deploy(), await deploy()]).toEqual([refused.run.id, later.run.id]);
-  });
-
   it("that has begun nothing yet asks once, and begins where GitHub does not answer", async () => {
     const { github, run, arrive, next, deploy, asked } = await scene(engine);
     const [refused, later] = [run(), run()];
