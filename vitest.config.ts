@@ -47,8 +47,7 @@ export default defineConfig({
       project("processes", 0, {
         include: PROCESSES,
         isolate: true,
-        // A third of the time is waiting.
-        maxWorkers: cores + 1,
+        maxWorkers: cores,
         env: { TEST_MAY_START_PROCESSES: "yes" },
       }),
       // What they import is loaded once for all files of a worker.
