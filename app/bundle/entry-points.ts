@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 /**
  * The modules with which processes and threads begin, and the tasks that a thread loads by their address. Each has
@@ -54,7 +54,8 @@ export function bundleOfSources(): URL {
   const root = appFile("../").pathname;
   const note = (path: string) => {
     const { size, mtimeMs } = statSync(path);
-    hash.update(`${path} ${size} ${mtimeMs}\n`);
+    // So that the whole folder may be moved.
+    hash.update(`${relative(root, path)} ${size} ${mtimeMs}\n`);
   };
   for (const folder of ["app", "shared"])
     for (const file of readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
