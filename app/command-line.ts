@@ -7,7 +7,7 @@ import { compileCache } from "./config/compile-cache.ts";
 import { addEnvFile, ENV_FILE } from "./config/env-file.ts";
 import { isFirstRun, missingCredentials } from "./config/environment.ts";
 import { configWarnings, loadConfig } from "./config/load.ts";
-import { ConfigError } from "./config/problem.ts";
+import { ConfigError, UNUSABLE } from "./config/problem.ts";
 import type { Instance } from "./instance.ts";
 import { createLog } from "./log.ts";
 import { keepFilesPrivate } from "./run/private-files.ts";
@@ -22,9 +22,6 @@ const USAGE = `Usage: node app/main.ts [--instance NAME] [--check] [--help] [--v
   --check           check the configuration and the environment, and do nothing else
 
 The configuration is twinhook.yml, or the file that TWINHOOK_CONFIG names.`;
-
-/** The exit code for a configuration or a command line that cannot be used: no restart will mend it. */
-const UNUSABLE = 78;
 
 async function main(): Promise<void> {
   keepFilesPrivate(process.env);

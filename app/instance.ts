@@ -240,23 +240,10 @@ export async function startInstance(options: {
     waitMs: config.failover.order_wait,
   });
 
-  const tags = new TagNames({
-    store,
-    clock,
-    log,
-    targets,
-    access,
-    budget,
-    lease: failover.controller.lease,
-  });
+  const scanning = { store, clock, log, targets, access, budget, lease: failover.controller.lease };
+  const tags = new TagNames(scanning);
   const repositories = new RepositoryScan({
-    store,
-    clock,
-    log,
-    targets,
-    access,
-    budget,
-    lease: failover.controller.lease,
+    ...scanning,
     linesOf: (key) => linesOf(key, config),
   });
   const retention = new Retention({

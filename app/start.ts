@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 import { compileCache } from "./config/compile-cache.ts";
 import { localUrl } from "./config/listen-address.ts";
 import { type Config, configWarnings } from "./config/load.ts";
+import { UNUSABLE } from "./config/problem.ts";
 import type { InstanceConfig } from "./config/schema.ts";
 import { untilFrozen } from "./liveness.ts";
 import { identify, isStopped } from "./run/process-identity.ts";
@@ -30,8 +31,6 @@ export const INSTANCE_OPTIONS = [
 const STOP_LIMIT_MS = 25_000;
 /** An instance that does not read what it is told is sent a signal after that. */
 const HEARD_LIMIT_MS = 2_000;
-/** The exit code of an instance that cannot use its configuration, see main.ts. */
-const UNUSABLE = 78;
 
 /** What the process that starts all instances of a host tells each of them. */
 export type FromSupervisor =

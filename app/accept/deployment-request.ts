@@ -165,7 +165,7 @@ export function requestArrival(
     guid: null,
     event: "deployment_request",
     action: null,
-    // Shown as whoever asks calls it; the store knows it by the name that the configuration gives it.
+    // The answer shows the caller's name; the store uses the configured one.
     facts: { ...requestFacts(request), ...proven, repository: request.repository },
     repository: repositoryKey(target.repository),
     targets: [target],

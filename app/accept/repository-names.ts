@@ -22,7 +22,7 @@ export class RepositoryNames {
     this.#configured = new Set(targets.map(({ repository }) => repositoryKey(repository)));
   }
 
-  /** Reads what is on record, now and after changes: at each as long as some id is not known, then seldom. */
+  /** Reads the table now and after each change until every id is known, and once a minute from then on. */
   async follow(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
     let readAt = Number.NEGATIVE_INFINITY;
     const read = async () => {

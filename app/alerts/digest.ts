@@ -7,7 +7,7 @@ import type { Channel } from "./channels/channel.ts";
 /** What comes within this time of the first is told together with it: a failover rarely comes alone. */
 export const TOGETHER_MS = 2_000;
 /**
- * Nobody has to act on what is over, nor on requests that were found late. So these wait for what follows in the same
+ * Alerts of what is over, and of requests that were found late, need no action. They wait for the rest of the
  * incident: GitHub logs a delivery that hung only 11 s later, and a recovery comes 10 s after its instance is back.
  */
 export const CALM_MS = 15_000;

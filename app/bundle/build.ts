@@ -16,7 +16,7 @@ export async function buildApp(): Promise<URL> {
   const bundles = fileURLToPath(BUNDLES);
   await mkdir(bundles, { recursive: true });
   const older = (await readdir(bundles)).map((name) => join(bundles, name));
-  // Nobody finds a bundle that is not whole.
+  // A bundle gets its name only when it is complete.
   const unfinished = join(bundles, `unfinished-${process.pid}`);
   await build({
     absWorkingDir: fileURLToPath(appFile(".")),

@@ -98,7 +98,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
     `text without spaces, of at least ${MIN_SECRET_LENGTH} characters`,
     TOKEN_REMEDY,
   );
-  // Whoever guesses it signs events. A previous one may be short, so that it can be replaced.
+  // A guessed secret lets anyone sign events. The previous one may be short, so that it can be replaced.
   const webhookSecret = checked(
     "WEBHOOK_SECRET",
     (value) => value.length >= MIN_SECRET_LENGTH,

@@ -1,5 +1,8 @@
 import { counted } from "../../shared/counted.ts";
 
+/** The exit code for a configuration or a command line that cannot be used: no restart will mend it. */
+export const UNUSABLE = 78;
+
 /** Something wrong with the configuration, and how to put it right. */
 export interface ConfigProblem {
   /** The file's name as it was given, "environment" or "command line". */

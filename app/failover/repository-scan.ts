@@ -1,32 +1,19 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
-import type { TargetConfig } from "../config/schema.ts";
-import type { CallBudget } from "../github/call-budget.ts";
-import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
+import { callLimit, ownerAndName } from "../github/repository-access.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { RepositoryRow } from "../store/schema.ts";
-import type { Store, StoreContext, Writer } from "../store/store.ts";
-import type { ControllerLease } from "./controller-lease.ts";
+import type { StoreContext, Writer } from "../store/store.ts";
 import { Recurring, type Task } from "./recurring.ts";
 import { whatRenamed } from "./renamed.ts";
-import { Scan } from "./scan.ts";
+import { type ControllerScanOptions, Scan } from "./scan.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 const TASK: Task = { name: "the scan for renamed repositories", everyMs: 60 * 60_000 };
 /** The part of an account's hourly calls that it may take: 250 of 5,000. */
 const SHARE = 0.05;
 
-export interface RepositoryScanOptions {
-  store: Store;
-  clock: Clock;
-  log: Logger;
-  targets: readonly TargetConfig[];
-  access: RepositoryAccess;
-  budget: CallBudget;
-  /** Only the controller asks. */
-  lease: ControllerLease;
+export interface RepositoryScanOptions extends ControllerScanOptions {
   /** Where twinhook.yml names a repository. */
   linesOf: (repositoryKey: string) => string;
 }

@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import type { TargetConfig } from "../config/schema.ts";
 import { type CallBudget, placesToScan, scanInterval } from "../github/call-budget.ts";
+import type { RepositoryAccess } from "../github/repository-access.ts";
 import { inSlices } from "../store/in-slices.ts";
 import { accountOf } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
@@ -20,6 +22,18 @@ export interface ScanOptions<P> {
   budget: CallBudget;
   lease: ControllerLease;
   log: Logger;
+}
+
+/** What a scan that only the controller makes needs of its instance. */
+export interface ControllerScanOptions {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  targets: readonly TargetConfig[];
+  access: RepositoryAccess;
+  budget: CallBudget;
+  /** Only the controller asks. */
+  lease: ControllerLease;
 }
 
 /** A place to scan now. */

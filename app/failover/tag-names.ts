@@ -1,19 +1,15 @@
-import type { Logger } from "pino";
 import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
-import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import type { CallBudget } from "../github/call-budget.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
-import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
+import { callLimit, type Octokit, ownerAndName } from "../github/repository-access.ts";
 import type { TagEvent } from "../github/tag-event.ts";
 import { announce } from "../queue/announce.ts";
 import { askForScan } from "../queue/ask-for-scan.ts";
 import { IS_NO_TAG, IS_TAG, TAG_SCAN, tagPlace } from "../queue/find-ref.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
-import type { ControllerLease } from "./controller-lease.ts";
 import { Recurring, type Task } from "./recurring.ts";
-import { AskedPlaces, Scan } from "./scan.ts";
+import { AskedPlaces, type ControllerScanOptions, Scan } from "./scan.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 const TASK: Task = { name: "the scan for tags that are named like a branch", everyMs: 60 * 60_000 };
@@ -38,17 +34,6 @@ interface Result {
   result?: string;
   trouble: string | null;
   verdicts: Verdict[];
-}
-
-export interface TagNamesOptions {
-  store: Store;
-  clock: Clock;
-  log: Logger;
-  targets: readonly TargetConfig[];
-  access: RepositoryAccess;
-  budget: CallBudget;
-  /** Only the controller asks. */
-  lease: ControllerLease;
 }
 
 /** The branches that targets deploy, by the place under which each is on record. */
@@ -85,12 +70,12 @@ export function tagLookup(
  * a tag. Only a run whose name is both is looked up: it is the branch's if the branch has its commit.
  */
 export class TagNames {
-  #o: TagNamesOptions;
+  #o: ControllerScanOptions;
   #scan: Scan<Place>;
   #asked: AskedPlaces;
   #recurring: Recurring<Task>;
 
-  constructor(options: TagNamesOptions) {
+  constructor(options: ControllerScanOptions) {
     this.#o = options;
     const { store, clock, log, lease } = options;
     this.#scan = new Scan({

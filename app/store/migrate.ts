@@ -13,7 +13,7 @@ import * as askedFor from "./migrations/0011-asked-for.ts";
 import * as runNumbers from "./migrations/0012-run-numbers.ts";
 import * as storeCopies from "./migrations/0013-store-copies.ts";
 import * as callBudgets from "./migrations/0014-call-budgets.ts";
-import * as refsAndRepositories from "./migrations/0016-refs-and-repositories.ts";
+import * as refsAndRepositories from "./migrations/0015-refs-and-repositories.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, it, onTestFinished } from "vitest";
 import { parse, stringify } from "yaml";
 import type { DeploymentRequestPayload } from "../../../shared/deployment-request.ts";
+import { leaveRequest } from "../../helpers/github/leave-request.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 import type { StartedInstance } from "../../helpers/process.ts";
 import { TestHost } from "../../helpers/test-host.ts";
@@ -103,21 +104,7 @@ it("a request that an Action left at GitHub is judged again, and the App reports
       workflow: ".github/workflows/ci.yml",
     },
   };
-  await fetch(`${github.url}/repos/acme/site/deployments`, {
-    method: "POST",
-    headers: {
-      authorization: `Bearer ${github.githubToken("acme/site", { deployments: "write" })}`,
-      "content-type": "application/json",
-    },
-    body: JSON.stringify({
-      ref: run.head_sha,
-      task: "twinhook",
-      environment: "production",
-      auto_merge: false,
-      required_contexts: [],
-      payload,
-    }),
-  });
+  await leaveRequest(github, { sha: run.head_sha, payload });
   // The first look refuses it.
   await start();
   await github.waitFor(() => github.statuses("acme/site").some(({ state }) => state === "error"));

@@ -8,6 +8,7 @@ import {
 } from "../../../shared/deployment-request.ts";
 import { canonicalJson } from "../../../shared/json-text.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
+import { leaveRequest } from "../../helpers/github/leave-request.ts";
 import type { OidcClaims } from "../../helpers/github/oidc.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
 import { setLooks } from "../../helpers/looks.ts";
@@ -39,22 +40,11 @@ async function leave(
   { asText = false, proof }: { asText?: boolean; proof?: DeploymentRequestPayload["proof"] } = {},
 ): Promise<number> {
   const payload: DeploymentRequestPayload = { twinhook: request, ...(proof && { proof }) };
-  const response = await fetch(`${github.url}/repos/acme/site/deployments`, {
-    method: "POST",
-    headers: {
-      authorization: `Bearer ${github.githubToken("acme/site", { deployments: "write" })}`,
-      "content-type": "application/json",
-    },
-    body: JSON.stringify({
-      ref: request.sha,
-      task: "twinhook",
-      environment: request.environment,
-      auto_merge: false,
-      required_contexts: [],
-      payload: asText ? JSON.stringify(payload) : payload,
-    }),
+  return leaveRequest(github, {
+    sha: request.sha,
+    environment: request.environment,
+    payload: asText ? JSON.stringify(payload) : payload,
   });
-  return ((await response.json()) as { id: number }).id;
 }
 
 /** A target that an Action may ask for with the secret. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { testTarget } from "../../helpers/arrivals.ts";
+import { leaveRequest } from "../../helpers/github/leave-request.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
 import { setLooks } from "../../helpers/looks.ts";
 
@@ -34,22 +35,7 @@ async function leave(github: GitHub, run: { id: number; head_sha: string }) {
     ref: "refs/heads/main",
     workflow: ".github/workflows/ci.yml",
   };
-  const response = await fetch(`${github.url}/repos/acme/site/deployments`, {
-    method: "POST",
-    headers: {
-      authorization: `Bearer ${github.githubToken("acme/site", { deployments: "write" })}`,
-      "content-type": "application/json",
-    },
-    body: JSON.stringify({
-      ref: run.head_sha,
-      task: "twinhook",
-      environment: "production",
-      auto_merge: false,
-      required_contexts: [],
-      payload: { twinhook: request },
-    }),
-  });
-  const { id } = (await response.json()) as { id: number };
+  const id = await leaveRequest(github, { sha: run.head_sha, payload: { twinhook: request } });
   return github.repository("acme/site").deployments.find((one) => one.id === id) as object & { id: number };
 }
 
