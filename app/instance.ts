@@ -42,6 +42,7 @@ import { lockDirectory } from "./run/os-lock.ts";
 import { narrow } from "./run/private-files.ts";
 import { RunRegistry } from "./run/run-registry.ts";
 import { RunnerPool } from "./run/runner-pool.ts";
+import { onceAvailable } from "./store/once-available.ts";
 import { openStore } from "./store/open-store.ts";
 import { repositoryKey } from "./store/repository-key.ts";
 import { namesOf } from "./store/sqlite/put-back.ts";
@@ -70,7 +71,8 @@ export interface Instance {
 
 /**
  * Starts one instance: opens the store, takes the instance's name, and listens.
- * @throws {InstanceRunsError} when the name is taken, {StoreUnavailableError} when the store cannot be opened.
+ * @throws {InstanceRunsError} when the name is taken, {StoreUnavailableError} when the store cannot be opened,
+ * and waiting does not help.
  */
 export async function startInstance(options: {
   config: Config;
@@ -91,10 +93,10 @@ export async function startInstance(options: {
   const host = hostId(stateDirectory);
   const registry = new RunRegistry(stateDirectory);
   const metrics = new Metrics({ instance: name, targets });
-  const opened = await openStore(config.store, {
-    clock,
-    onFrozenLock: (pid) => endFrozenHolder(pid, registry, log),
-  });
+  const whenAvailable = <T>(act: () => Promise<T>) => onceAvailable(act, { clock, log });
+  const opened = await whenAvailable(() =>
+    openStore(config.store, { clock, onFrozenLock: (pid) => endFrozenHolder(pid, registry, log) }),
+  );
   const store = new MeasuredStore(opened, metrics);
 
   const reach = new GitHubReach({
@@ -117,13 +119,15 @@ export async function startInstance(options: {
   const webhook = new WebhookConfigClient(app, secret);
   const deliveries = new DeliveryLogClient({ app, clock, budget, log });
   const stopping = new AbortController();
-  const { timed } = await watchTargets({
-    ...{ store, targets, clock, signal: stopping.signal },
-    githubTime: () => githubTime(environment.githubApiUrl),
-  });
+  const { timed } = await whenAvailable(() =>
+    watchTargets({
+      ...{ store, targets, clock, signal: stopping.signal },
+      githubTime: () => githubTime(environment.githubApiUrl),
+    }),
+  );
 
   const names = new RepositoryNames(targets);
-  await names.follow(store, clock, stopping.signal);
+  await whenAvailable(() => names.follow(store, clock, stopping.signal));
 
   const pageUrl = (id: string) => `${linkBase(config)}/deployments/${id}`;
   const pool = new RunnerPool(

@@ -97,6 +97,7 @@ export async function setLooks(
     notices,
     acceptor,
     newApp,
+    budget,
     start,
     /** Sends events that are nobody's concern, and resolves when GitHub has logged that nobody took them. */
     async sendOthers(count: number) {

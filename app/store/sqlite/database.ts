@@ -69,6 +69,8 @@ export class SqliteDatabase {
     if (options.watchMs === 0) return;
     let seen: unknown;
     this.#watch = setInterval(() => {
+      // Who opens the file waits for its lock, and makes its log; what is watched is what that one opened.
+      if (!this.#opened) return;
       try {
         this.#follow();
         // Changes exactly when another connection committed: https://www.sqlite.org/pragma.html#pragma_data_version

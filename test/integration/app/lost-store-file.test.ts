@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
+import { onceAvailable } from "../../../app/store/once-available.ts";
 import { openStore } from "../../../app/store/open-store.ts";
 import { SqliteDatabase } from "../../../app/store/sqlite/database.ts";
 import type { Store } from "../../../app/store/store.ts";
@@ -38,9 +39,9 @@ const EVERYTHING = ["", "-wal", "-shm"];
 const remove = (path: string, endings = EVERYTHING) => {
   for (const ending of endings) rmSync(path + ending, { force: true });
 };
-/** What a process that starts now finds. */
+/** What an instance that starts now finds. It waits while somebody else puts the file back. */
 const runsOnDisk = async (path: string) => {
-  const { store } = await open(path);
+  const { store } = await onceAvailable(() => open(path), { clock: systemClock, log: { warn: () => {} } });
   return runs(store);
 };
 
@@ -250,4 +251,22 @@ it("a connection that opens late makes no log anew where another one of its proc
     error: { message: expect.stringContaining("-wal was deleted, but process") },
   });
   expect(existsSync(`${path}-wal`)).toBe(false);
+});
+
+it("a connection that watches for changes opens nothing before it is told to", async () => {
+  vi.useFakeTimers();
+  atTestEnd(() => void vi.useRealTimers());
+  const path = await newPath();
+  const [writer, watching] = [false, true].map((readOnly) => {
+    const made = new SqliteDatabase({ path, readOnly, watchMs: readOnly ? 100 : 0, create: true }, () => {});
+    atTestEnd(() => made.close());
+    return made;
+  }) as [SqliteDatabase, SqliteDatabase];
+  // A database without its log, as a copy is that somebody put there.
+  const other = new DatabaseSync(path);
+  other.exec("PRAGMA journal_mode = WAL; CREATE TABLE something (x)");
+  other.close();
+  vi.advanceTimersByTime(1_000);
+  expect(await writer.ask({ op: "reopen" })).toHaveProperty("rows");
+  expect(await watching.ask({ op: "reopen" })).toHaveProperty("rows");
 });
