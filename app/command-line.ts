@@ -8,10 +8,10 @@ import { addEnvFile, ENV_FILE } from "./config/env-file.ts";
 import { isFirstRun, missingCredentials } from "./config/environment.ts";
 import { configWarnings, loadConfig } from "./config/load.ts";
 import { ConfigError, UNUSABLE } from "./config/problem.ts";
-import type { Instance } from "./instance.ts";
+import type { Instance } from "./instance/instance.ts";
 import { createLog } from "./log.ts";
 import { keepFilesPrivate } from "./run/private-files.ts";
-import type { FromSupervisor } from "./start.ts";
+import type { FromSupervisor } from "./supervisor/supervisor.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `Usage: node app/main.ts [--instance NAME] [--check] [--help] [--version]
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   const log = createLog(config.environment.logLevel, name ?? null);
   // Each kind of process loads only its own modules: most of the cost of a start is loading.
   if (name === undefined) {
-    const { startAll } = await import("./start.ts");
+    const { startAll } = await import("./supervisor/supervisor.ts");
     return startAll({ config, env: handedOn, log, clock: systemClock });
   }
   if (!config.instances.some((instance) => instance.name === name))
@@ -100,7 +100,7 @@ async function main(): Promise<void> {
   // Its runners use it as well.
   process.env.NODE_COMPILE_CACHE ||= compileCache(config.stateDirectory);
   enableCompileCache(process.env.NODE_COMPILE_CACHE);
-  const { startInstance } = await import("./instance.ts");
+  const { startInstance } = await import("./instance/instance.ts");
   instance = await startInstance({ config, name, clock: systemClock, log, env: process.env });
   // Now, since an instance may be killed.
   flushCompileCache();

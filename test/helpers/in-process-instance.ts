@@ -1,6 +1,6 @@
 import { systemClock } from "../../app/clock.ts";
 import { loadConfig } from "../../app/config/load.ts";
-import { type Instance, startInstance } from "../../app/instance.ts";
+import { type Instance, startInstance } from "../../app/instance/instance.ts";
 import { createLog } from "../../app/log.ts";
 import { type LogLine, LogLines } from "./log-lines.ts";
 import { PATIENCE_MS } from "./patience.ts";

@@ -18,7 +18,7 @@ function modulesOf(file: string): string[] {
 const packageOf = (module: string) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(module)?.[1];
 
 describe("an instance that starts", () => {
-  const modules = modulesOf("app/instance.ts");
+  const modules = modulesOf("app/instance/instance.ts");
 
   test("loads no pages", () => {
     expect(modules).toContain("app/web/server.ts");
@@ -42,8 +42,8 @@ test("a runner loads little more than the queue and its store", () => {
 });
 
 test("the supervisor loads neither the instance nor the store", () => {
-  const modules = modulesOf("app/start.ts");
-  expect(modules).toContain("app/liveness.ts");
+  const modules = modulesOf("app/supervisor/supervisor.ts");
+  expect(modules).toContain("app/supervisor/liveness.ts");
   expect(modules.filter((module) => /^app\/(instance|store)|kysely|probot/.test(module))).toEqual([]);
 });
 

@@ -8,8 +8,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const LAYERS = [
   ["app/main.ts"],
   ["app/command-line.ts"],
-  ["app/start.ts", "app/instance.ts"],
-  ["app/routes", "app/liveness.ts"],
+  ["app/supervisor", "app/instance"],
   ["app/setup"],
   ["app/pages"],
   ["app/web"],

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { INSTANCE_OPTIONS } from "../../../app/start.ts";
+import { INSTANCE_OPTIONS } from "../../../app/supervisor/supervisor.ts";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import type { GitHub } from "../../helpers/github/simulator.ts";
 import { TestHost } from "../../helpers/test-host.ts";

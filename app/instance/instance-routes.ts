@@ -18,18 +18,7 @@ import { lazyRoutes } from "../web/lazy-routes.ts";
 import { type RequestHandler, requestHandler } from "../web/server.ts";
 import { webhookEntrance } from "../web/webhook-entrance.ts";
 import { apiRoutes } from "./api-routes.ts";
-import type { InstanceParts } from "./instance-parts.ts";
-
-/** What the routes of an instance share: who may do what, and what is kept of it. */
-export interface RouteParts extends InstanceParts {
-  signIn: SignIn;
-  credentials: Credentials;
-  audit: Audit;
-  pages: PageOptions;
-  /** The one-time codes of the setup page, and the key that they and the sessions are signed with. */
-  codes: StoredCodes;
-  key: Buffer;
-}
+import type { InstanceParts, RouteParts } from "./instance-parts.ts";
 
 /** Everything that an instance answers. */
 export async function instanceRoutes(

@@ -2,15 +2,15 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
-import { appFile } from "./bundle/entry-points.ts";
-import type { Clock } from "./clock.ts";
-import { compileCache } from "./config/compile-cache.ts";
-import { localUrl } from "./config/listen-address.ts";
-import { type Config, configWarnings } from "./config/load.ts";
-import { UNUSABLE } from "./config/problem.ts";
-import type { InstanceConfig } from "./config/schema.ts";
+import { appFile } from "../bundle/entry-points.ts";
+import type { Clock } from "../clock.ts";
+import { compileCache } from "../config/compile-cache.ts";
+import { localUrl } from "../config/listen-address.ts";
+import { type Config, configWarnings } from "../config/load.ts";
+import { UNUSABLE } from "../config/problem.ts";
+import type { InstanceConfig } from "../config/schema.ts";
+import { identify, isStopped } from "../run/process-identity.ts";
 import { untilFrozen } from "./liveness.ts";
-import { identify, isStopped } from "./run/process-identity.ts";
 
 /** The pause before an instance that died is started again: doubled each time, up to the limit. */
 const FIRST_PAUSE_MS = 250;

@@ -14,8 +14,13 @@ import type { Outbox } from "../github/outbox.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import type { WebhookConfigClient } from "../github/webhook-config.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import type { PageOptions } from "../pages/page-options.ts";
 import type { Dispatcher } from "../run/dispatcher.ts";
+import type { StoredCodes } from "../setup/setup-code.ts";
+import type { SignIn } from "../sign-in/sign-in.ts";
 import type { Store } from "../store/store.ts";
+import type { Audit } from "../web/audit.ts";
+import type { Credentials } from "../web/authenticate.ts";
 import type { KnownRuns } from "../web/known-runs.ts";
 import type { JobRights } from "../web/oidc/job-rights.ts";
 import type { TokenVerifier } from "../web/oidc/token-verifier.ts";
@@ -50,4 +55,15 @@ export interface InstanceParts {
   pageUrl: (id: string) => string;
   /** Whether it is shutting down. */
   draining: () => boolean;
+}
+
+/** What the routes of an instance share: who may do what, and what is kept of it. */
+export interface RouteParts extends InstanceParts {
+  signIn: SignIn;
+  credentials: Credentials;
+  audit: Audit;
+  pages: PageOptions;
+  /** The one-time codes of the setup page, and the key that they and the sessions are signed with. */
+  codes: StoredCodes;
+  key: Buffer;
 }

@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 
 const INTERVAL_MS = 700;
 const ANSWER_LIMIT_MS = 700;

@@ -8,7 +8,7 @@ import { openApiRoutes } from "../web/openapi-routes.ts";
 import type { MountedRoutes } from "../web/server.ts";
 import { statusRoutes } from "../web/status-routes.ts";
 import { targetRoutes } from "../web/target-routes.ts";
-import type { RouteParts } from "./instance-routes.ts";
+import type { RouteParts } from "./instance-parts.ts";
 
 /** What programs ask: the API, health and metrics. */
 export function apiRoutes(parts: RouteParts): MountedRoutes[] {

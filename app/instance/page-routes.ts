@@ -8,7 +8,7 @@ import { SetupSessions } from "../setup/setup-sessions.ts";
 import { Attempts } from "../sign-in/attempts.ts";
 import { GitHubSignIn } from "../sign-in/github-sign-in.ts";
 import type { MountedRoutes } from "../web/server.ts";
-import type { RouteParts } from "./instance-routes.ts";
+import type { RouteParts } from "./instance-parts.ts";
 
 /** What people look at. */
 export function pageRoutes(parts: RouteParts): MountedRoutes[] {

@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
-import { systemClock } from "../../app/clock.ts";
-import { untilFrozen } from "../../app/liveness.ts";
+import { systemClock } from "../../../app/clock.ts";
+import { untilFrozen } from "../../../app/supervisor/liveness.ts";
 
 const SILENT_BEFORE_STOPPED = 5;
 
