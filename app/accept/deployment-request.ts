@@ -101,7 +101,7 @@ export function findTarget(
   request: Pick<ParsedRequest, "repository" | "environment" | "target">,
   targets: readonly TargetConfig[],
   names: RepositoryNames = NO_NAMES,
-): { target: TargetConfig } | { status: 404 | 422; problem: string } {
+): { target: TargetConfig } | { reason: "not_found" | "invalid"; problem: string } {
   const found = targets.filter(
     (t) =>
       repositoryKey(t.repository) === names.keyOf(request.repository) &&
@@ -112,12 +112,12 @@ export function findTarget(
   const wanted = [request.environment, request.target].filter(Boolean).join(", target ");
   if (!target)
     return {
-      status: 404,
+      reason: "not_found",
       problem: `no target is configured for ${request.repository}, environment ${wanted || "(any)"}; add it to twinhook.yml, or correct the request`,
     };
   if (others.length > 0)
     return {
-      status: 422,
+      reason: "invalid",
       problem: `several targets match: say which by "target": ${found.map((t) => t.name).join(", ")}`,
     };
   return { target };

@@ -1,13 +1,13 @@
+import { alertRoutes } from "../http/alert-routes.ts";
+import { deliveryRoutes } from "../http/delivery-routes.ts";
+import { deploymentRoutes } from "../http/deployment-routes.ts";
+import { healthRoutes } from "../http/health-routes.ts";
+import { metricsRoutes } from "../http/metrics-routes.ts";
+import { openApiRoutes } from "../http/openapi-routes.ts";
+import type { MountedRoutes } from "../http/server.ts";
+import { statusRoutes } from "../http/status-routes.ts";
+import { targetRoutes } from "../http/target-routes.ts";
 import { StateGauges } from "../metrics/state-gauges.ts";
-import { alertRoutes } from "../web/alert-routes.ts";
-import { deliveryRoutes } from "../web/delivery-routes.ts";
-import { deploymentRoutes } from "../web/deployment-routes.ts";
-import { healthRoutes } from "../web/health-routes.ts";
-import { metricsRoutes } from "../web/metrics-routes.ts";
-import { openApiRoutes } from "../web/openapi-routes.ts";
-import type { MountedRoutes } from "../web/server.ts";
-import { statusRoutes } from "../web/status-routes.ts";
-import { targetRoutes } from "../web/target-routes.ts";
 import type { RouteParts } from "./instance-parts.ts";
 
 /** What programs ask: the API, health and metrics. */

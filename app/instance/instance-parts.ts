@@ -3,6 +3,11 @@ import type { Probot } from "probot";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Alerts } from "../alerts/alerts.ts";
+import type { Credentials } from "../auth/authenticate.ts";
+import type { KnownRuns } from "../auth/known-runs.ts";
+import type { JobRights } from "../auth/oidc/job-rights.ts";
+import type { TokenVerifier } from "../auth/oidc/token-verifier.ts";
+import type { SignIn } from "../auth/sign-in.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import type { InstanceConfig } from "../config/schema.ts";
@@ -13,17 +18,12 @@ import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import type { Outbox } from "../github/outbox.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import type { WebhookConfigClient } from "../github/webhook-config.ts";
+import type { Audit } from "../http/audit.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { PageOptions } from "../pages/page-options.ts";
 import type { Dispatcher } from "../run/dispatcher.ts";
 import type { StoredCodes } from "../setup/setup-code.ts";
-import type { SignIn } from "../sign-in/sign-in.ts";
 import type { Store } from "../store/store.ts";
-import type { Audit } from "../web/audit.ts";
-import type { Credentials } from "../web/authenticate.ts";
-import type { KnownRuns } from "../web/known-runs.ts";
-import type { JobRights } from "../web/oidc/job-rights.ts";
-import type { TokenVerifier } from "../web/oidc/token-verifier.ts";
 
 /** What an instance consists of, as far as what it answers is made of it. */
 export interface InstanceParts {

@@ -1,3 +1,6 @@
+import { Attempts } from "../auth/attempts.ts";
+import { GitHubSignIn } from "../auth/github-sign-in.ts";
+import type { MountedRoutes } from "../http/server.ts";
 import { assetRoutes } from "../pages/assets.ts";
 import { livePageRoutes } from "../pages/live-page-routes.ts";
 import { settingsDeeds, testDelivery } from "../pages/settings/deeds.ts";
@@ -5,9 +8,6 @@ import { settingsRoutes } from "../pages/settings/settings-routes.ts";
 import { signInRoutes } from "../pages/sign-in-routes.ts";
 import { setupRoutes } from "../setup/setup-routes.ts";
 import { SetupSessions } from "../setup/setup-sessions.ts";
-import { Attempts } from "../sign-in/attempts.ts";
-import { GitHubSignIn } from "../sign-in/github-sign-in.ts";
-import type { MountedRoutes } from "../web/server.ts";
 import type { RouteParts } from "./instance-parts.ts";
 
 /** What people look at. */

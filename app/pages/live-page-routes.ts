@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { SignIn } from "../sign-in/sign-in.ts";
+import type { SignIn } from "../auth/sign-in.ts";
 import { page } from "./layout.ts";
 import { bodyOf } from "./live-page.ts";
 import { loadPage } from "./load-page.ts";

@@ -1,4 +1,4 @@
-import type { Viewer } from "../sign-in/viewer.ts";
+import type { Viewer } from "../auth/viewer.ts";
 import { deliveryListPage } from "./deliveries/delivery-list-page.ts";
 import { deliveryPage } from "./deliveries/delivery-page.ts";
 import { deploymentListPage } from "./deployments/deployment-list-page.ts";

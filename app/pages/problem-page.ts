@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { HttpProblem } from "../web/problem.ts";
+import type { HttpProblem } from "../http/problem.ts";
 import { type Markup, type Page, page } from "./layout.ts";
 import { icon } from "./parts/icons.ts";
 import { sentence } from "./parts/sentence.ts";

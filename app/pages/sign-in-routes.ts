@@ -1,12 +1,13 @@
 import { type Context, Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { type Attempts, DEVICE_LIFE_MS } from "../sign-in/attempts.ts";
-import { FLOW_LIFE_MS, type GitHubSignIn } from "../sign-in/github-sign-in.ts";
-import { SignInRefusal } from "../sign-in/refusal.ts";
-import { returnPath } from "../sign-in/return-path.ts";
-import { sameText } from "../sign-in/same-text.ts";
-import { type Identity, SESSION_LIFE_MS } from "../sign-in/sessions.ts";
-import { SESSION_COOKIE, type SignIn } from "../sign-in/sign-in.ts";
+import { type Attempts, DEVICE_LIFE_MS } from "../auth/attempts.ts";
+import { FLOW_LIFE_MS, type GitHubSignIn } from "../auth/github-sign-in.ts";
+import { Refusal } from "../auth/refusal.ts";
+import { returnPath } from "../auth/return-path.ts";
+import { sameText } from "../auth/same-text.ts";
+import { type Identity, SESSION_LIFE_MS } from "../auth/sessions.ts";
+import { SESSION_COOKIE, type SignIn } from "../auth/sign-in.ts";
+import { asProblem } from "../http/as-problem.ts";
 import { signInPage } from "./sign-in-page.ts";
 
 const DEVICE_COOKIE = "twinhook_device";
@@ -35,10 +36,10 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
     });
   /** Why it was refused, with the form to try again. */
   const refuse = (c: Context, returnTo: string, error: unknown) => {
-    if (!(error instanceof SignInRefusal)) throw error;
+    if (!(error instanceof Refusal)) throw error;
     if (error.retryAfterS !== null) c.header("retry-after", String(error.retryAfterS));
     const text = `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
-    return c.html(form(returnTo, text), error.status);
+    return c.html(form(returnTo, text), asProblem(error).status as 401);
   };
 
   routes.get("/sign-in", async (c) => {
@@ -55,8 +56,8 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
       if (adminToken === null || typeof token !== "string" || !sameText(token.trim(), adminToken)) {
         // Counted after the comparison: wrong tokens of strangers never keep out whoever has the right one.
         await attempts.count("token", getCookie(c, DEVICE_COOKIE));
-        throw new SignInRefusal(
-          401,
+        throw new Refusal(
+          "unauthenticated",
           "this is not the admin token; it is TWINHOOK_ADMIN_TOKEN in the instances' environment",
         );
       }
@@ -85,8 +86,8 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
       });
       attempts.countIdentity(identity.login);
       if (!(await signIn.viewerFor(identity)))
-        throw new SignInRefusal(
-          403,
+        throw new Refusal(
+          "forbidden",
           `${identity.login} may not push to any repository that has a target here, and is not named in \`admins\`; ask an admin of the repository for the right to push`,
         );
       succeeded();

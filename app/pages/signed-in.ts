@@ -1,6 +1,6 @@
 import type { Context, Handler } from "hono";
-import { returnPath } from "../sign-in/return-path.ts";
-import type { SignIn, Visit } from "../sign-in/sign-in.ts";
+import { returnPath } from "../auth/return-path.ts";
+import type { SignIn, Visit } from "../auth/sign-in.ts";
 
 type Answer = Response | Promise<Response>;
 

@@ -1,6 +1,6 @@
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
+import { CALLBACK_PATH } from "../auth/github-sign-in.ts";
 import { readManifest } from "../github/manifest.ts";
-import { CALLBACK_PATH } from "../sign-in/github-sign-in.ts";
 
 /** GitHub takes no more callback URLs than these. */
 const MAX_CALLBACKS = 10;

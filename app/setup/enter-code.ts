@@ -1,6 +1,7 @@
 import type { Context } from "hono";
+import { Refusal } from "../auth/refusal.ts";
+import { asProblem } from "../http/as-problem.ts";
 import { sentence } from "../pages/parts/sentence.ts";
-import { SignInRefusal } from "../sign-in/refusal.ts";
 import { codePage } from "./code-page.ts";
 import type { SetupSessions } from "./setup-sessions.ts";
 
@@ -10,7 +11,7 @@ export async function enterCode(c: Context, sessions: SetupSessions): Promise<Re
     await sessions.enter(c, String((await c.req.parseBody()).code ?? ""));
     return c.redirect("/setup", 303);
   } catch (error) {
-    if (!(error instanceof SignInRefusal)) throw error;
-    return c.html(codePage(sentence(error.message)), error.status);
+    if (!(error instanceof Refusal)) throw error;
+    return c.html(codePage(sentence(error.message)), asProblem(error).status as 401);
   }
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { wrongGitHubHost } from "../config/github-host.ts";
-import { HttpProblem } from "../web/problem.ts";
+import { HttpProblem } from "../http/problem.ts";
 
 /** GitHub takes no longer name of an App. */
 export const MAX_NAME = 34;

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { Hono } from "hono";
+import { Refusal } from "../auth/refusal.ts";
+import { sessionKey } from "../auth/session-key.ts";
 import { readEnvFile, setInEnvFile } from "../config/env-file.ts";
 import { readEnvironment } from "../config/environment.ts";
 import { linkBase } from "../config/link-base.ts";
 import type { Config } from "../config/load.ts";
+import { HttpProblem } from "../http/problem.ts";
 import { contentSecurityPolicy } from "../pages/page-headers.ts";
 import { sentence } from "../pages/parts/sentence.ts";
-import { SignInRefusal } from "../sign-in/refusal.ts";
-import { sessionKey } from "../sign-in/session-key.ts";
-import { HttpProblem } from "../web/problem.ts";
 import { appManifest, manifestAddress } from "./app-manifest.ts";
 import { codePage } from "./code-page.ts";
 import { enterCode } from "./enter-code.ts";
@@ -92,7 +92,7 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
     const { code = "", state = "" } = c.req.query();
     const flow = flows.get(state);
     if (!flow || code === "")
-      throw new SignInRefusal(403, "this was not begun here, or has ended already; begin at /setup");
+      throw new Refusal("forbidden", "this was not begun here, or has ended already; begin at /setup");
     const { form, here } = flow;
     const { githubApiUrl } = environmentFor(form.github_host);
     const app = await takeApp(githubApiUrl, code);

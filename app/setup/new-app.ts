@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { SignInRefusal } from "../sign-in/refusal.ts";
+import { Refusal } from "../auth/refusal.ts";
 
 const CALL_LIMIT_MS = 15_000;
 
@@ -20,7 +20,7 @@ export type MadeApp = z.output<typeof conversion>;
 
 /**
  * Exchanges the code that came back with the browser for the App.
- * @throws {SignInRefusal} 403 when GitHub does not know the code (any more), 502 when it cannot be asked.
+ * @throws {Refusal} 403 when GitHub does not know the code (any more), 502 when it cannot be asked.
  */
 export async function takeApp(githubApiUrl: string, code: string): Promise<MadeApp> {
   let response: Response;
@@ -34,8 +34,8 @@ export async function takeApp(githubApiUrl: string, code: string): Promise<MadeA
     });
     body = await response.json().catch(() => null);
   } catch (error) {
-    throw new SignInRefusal(
-      502,
+    throw new Refusal(
+      "no_answer",
       `GitHub cannot be asked (${(error as Error).message}); load this page again`,
       {
         cause: error,
@@ -45,12 +45,12 @@ export async function takeApp(githubApiUrl: string, code: string): Promise<MadeA
   const made = conversion.safeParse(body).data;
   if (response.ok && made) return made;
   if (response.status === 404)
-    throw new SignInRefusal(
-      403,
+    throw new Refusal(
+      "forbidden",
       "GitHub does not know this code: it is good once and for an hour; begin again, and delete the App that was made, if there is one",
     );
-  throw new SignInRefusal(
-    502,
+  throw new Refusal(
+    "no_answer",
     `GitHub answered ${response.status} in place of the App; load this page again`,
   );
 }

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
-import { sameText } from "../sign-in/same-text.ts";
-import { keyed } from "../sign-in/session-key.ts";
+import { sameText } from "../auth/same-text.ts";
+import { keyed } from "../auth/session-key.ts";
 import type { Store } from "../store/store.ts";
 
 /** Without those that are read for one another. */

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
+import { Allowance } from "../auth/allowance.ts";
+import { Refusal } from "../auth/refusal.ts";
+import { sameText } from "../auth/same-text.ts";
+import { keyed } from "../auth/session-key.ts";
+import { readSignedText, signText } from "../auth/signed-text.ts";
 import type { Clock } from "../clock.ts";
-import { Allowance } from "../sign-in/allowance.ts";
-import { SignInRefusal } from "../sign-in/refusal.ts";
-import { sameText } from "../sign-in/same-text.ts";
-import { keyed } from "../sign-in/session-key.ts";
-import { readSignedText, signText } from "../sign-in/signed-text.ts";
 import type { SetupCodes } from "./setup-code.ts";
 
 const COOKIE = "twinhook_setup";
@@ -51,28 +51,31 @@ export class SetupSessions {
 
   /**
    * Begins a visit with the code.
-   * @throws {SignInRefusal} 401 when it is none (any more), 403 from elsewhere, 429 when too many wrong ones were tried.
+   * @throws {Refusal} 401 when it is none (any more), 403 from elsewhere, 429 when too many wrong ones were tried.
    */
   async enter(c: Context, code: string): Promise<void> {
     this.origin(c);
     if (await this.#o.codes.redeem(code)) return this.keep(c, this.origin(c));
     const wait = this.#wrongCodes.take("");
     if (wait === null)
-      throw new SignInRefusal(401, "this is not the code, or it was used already; the newest one counts");
-    throw new SignInRefusal(429, "too many wrong codes were tried; the right one is accepted at any time", {
+      throw new Refusal(
+        "unauthenticated",
+        "this is not the code, or it was used already; the newest one counts",
+      );
+    throw new Refusal("too_often", "too many wrong codes were tried; the right one is accepted at any time", {
       retryAfterS: Math.ceil(wait / 1000),
     });
   }
 
   /**
    * The origin of the page that sent a form, if that is one of these.
-   * @throws {SignInRefusal} 403
+   * @throws {Refusal} 403
    */
   origin(c: Context): string {
     const origin = c.req.header("origin") ?? "";
     const here = URL.canParse(origin) && new URL(origin).host === c.req.header("host");
     if (here || this.#o.origins.includes(origin)) return origin;
-    throw new SignInRefusal(403, "the request does not come from one of these pages (Origin)");
+    throw new Refusal("forbidden", "the request does not come from one of these pages (Origin)");
   }
 
   /** Keeps the visit in the browser, which is at this origin; `key` is that of whoever is to know it. */
@@ -89,10 +92,10 @@ export class SetupSessions {
     });
   }
 
-  /** @throws {SignInRefusal} 403 when the form was not one of this visit's. */
+  /** @throws {Refusal} 403 when the form was not one of this visit's. */
   checkForm(c: Context, { csrfToken }: SetupVisit, sent: unknown): void {
     this.origin(c);
     if (typeof sent !== "string" || !sameText(sent, csrfToken))
-      throw new SignInRefusal(403, "the form was not one of these pages; load the page again");
+      throw new Refusal("forbidden", "the form was not one of these pages; load the page again");
   }
 }

@@ -1,6 +1,6 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { componentSchemas } from "../../app/web/openapi/schemas.ts";
+import { componentSchemas } from "../../app/http/openapi/schemas.ts";
 import { signDelivery } from "../../shared/delivery-signature.ts";
 import type { Deployment } from "../../shared/deployment.ts";
 import { ApiDescription } from "../helpers/api-description.ts";

@@ -1,4 +1,4 @@
-import type { WebhookAnswer } from "../../app/web/answers/delivery.ts";
+import type { WebhookAnswer } from "../../app/reads/answers/delivery.ts";
 import type { CompleteRunOptions, SentRun } from "../helpers/github/complete-run.ts";
 import type { DeliveryRecord } from "../helpers/github/delivery-log.ts";
 import { runStep, type Step } from "./action-step.ts";

@@ -1,16 +1,24 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { readdirSync, readFileSync } from "node:fs";
 import { lockHolder } from "../../app/store/sqlite/lock-holder.ts";
+import { eventually } from "./eventually.ts";
 import { workflowRunPayload } from "./github/workflow-run-payload.ts";
 import type { TestHost } from "./test-host.ts";
-
-/** A thread stops when it leaves the kernel. */
-const SETTLE_MS = 20;
 
 /** Stops a process; tells whether it holds the store's write lock, now that nothing in it moves. */
 async function stop(host: TestHost, pid: number): Promise<{ inTransaction: boolean }> {
   process.kill(pid, "SIGSTOP");
-  await sleep(SETTLE_MS);
+  await eventually(() => {
+    if (!threadStates(pid).every((state) => state === "T")) throw new Error(`${pid} still moves`);
+  });
   return { inTransaction: (await lockHolder(databasePath(host))) === pid };
+}
+
+/** A thread stops only when it leaves the kernel, where it may just be taking the lock. */
+function threadStates(pid: number): (string | undefined)[] {
+  return readdirSync(`/proc/${pid}/task`).map(
+    // The name before it may hold anything, also brackets.
+    (thread) => /\) (\w) [^)]*$/.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8"))?.[1],
+  );
 }
 
 /** Stops an instance outside of any write transaction: nobody waits for it, so that its twin does not end it. */

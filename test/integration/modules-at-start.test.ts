@@ -21,14 +21,14 @@ describe("an instance that starts", () => {
   const modules = modulesOf("app/instance/instance.ts");
 
   test("loads no pages", () => {
-    expect(modules).toContain("app/web/server.ts");
+    expect(modules).toContain("app/http/server.ts");
     expect(modules.filter((module) => /^app\/(routes\/page-routes|pages\/layout)/.test(module))).toEqual([]);
   });
 
   test("loads nothing of what a request, a mail or another store would need first", () => {
     const later = ["nodemailer", "pg"];
     expect(modules.filter((module) => later.includes(packageOf(module) ?? ""))).toEqual([]);
-    expect(modules.filter((module) => module.startsWith("app/web/openapi/"))).toEqual([]);
+    expect(modules.filter((module) => module.startsWith("app/http/openapi/"))).toEqual([]);
   });
 });
 

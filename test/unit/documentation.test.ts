@@ -257,7 +257,7 @@ describe.each([
   "app/metrics/README.md",
   "app/pages/README.md",
   "app/setup/README.md",
-  "app/sign-in/README.md",
+  "app/auth/README.md",
 ])("%s", (file) => {
   const text = read(file);
 

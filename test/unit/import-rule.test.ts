@@ -11,9 +11,9 @@ const LAYERS = [
   ["app/supervisor", "app/instance"],
   ["app/setup"],
   ["app/pages"],
-  ["app/web"],
-  ["app/sign-in"],
-  ["app/alerts", "app/metrics"],
+  ["app/http"],
+  ["app/alerts", "app/metrics", "app/reads"],
+  ["app/auth"],
   ["app/failover"],
   ["app/run", "app/github"],
   ["app/accept"],
@@ -78,15 +78,15 @@ describe("the rule notices", () => {
   test.each([
     ["shared/x.ts", 'import { a } from "../app/clock.ts";'],
     ["shared/x.ts", 'import type { A } from "../action/main.ts";'],
-    ["app/web/x.ts", 'export * from "../../action/inputs.ts";'],
+    ["app/http/x.ts", 'export * from "../../action/inputs.ts";'],
     ["action/x.ts", 'import { a,\n  b,\n} from "../app/log.ts";'],
     ["app/queue/x.ts", 'import "../run/runner.ts";'],
     ["app/config/x.ts", 'import type { Store } from "../store/store.ts";'],
     ["app/store/sqlite/x.ts", 'const a = await import("../../queue/claim.ts");'],
     ["app/run/x.ts", 'import { a } from "../github/app.ts";'],
     ["app/clock.ts", 'import { a } from "./log.ts";'],
-    ["app/web/x.ts", 'import { a } from "../unheard-of/a.ts";'],
-    ["app/web/x.ts", 'import { a } from "../../test/helpers/process.ts";'],
+    ["app/http/x.ts", 'import { a } from "../unheard-of/a.ts";'],
+    ["app/http/x.ts", 'import { a } from "../../test/helpers/process.ts";'],
   ])("%s: %s", (file, source) => {
     expect(wrongImports(file, source)).toHaveLength(1);
   });
@@ -94,7 +94,7 @@ describe("the rule notices", () => {
 
 describe("the rule lets through", () => {
   test.each([
-    ["app/web/x.ts", 'import { a } from "../store/store.ts";\nimport { b } from "./present.ts";'],
+    ["app/http/x.ts", 'import { a } from "../store/store.ts";\nimport { b } from "./present.ts";'],
     ["app/store/sqlite/x.ts", 'import { a } from "../errors.ts";'],
     ["app/queue/x.ts", 'import { a } from "../../shared/deployment.ts";'],
     ["app/version.ts", 'import manifest from "../package.json" with { type: "json" };'],

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { COMMIT_LIMIT_MS } from "../../app/accept/acceptor.ts";
 import { configSchema } from "../../app/config/schema.ts";
-import { PROBE_LIMIT_MS } from "../../app/web/health-routes.ts";
+import { PROBE_LIMIT_MS } from "../../app/http/health-routes.ts";
 import { parseDuration } from "../../shared/duration.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");

@@ -1,15 +1,15 @@
 import { html } from "hono/html";
 import { DEPLOYMENT_SOURCES } from "../../../shared/deployment.ts";
-import { maySee, type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
-import { repositoryKey } from "../../store/repository-key.ts";
-import { DELIVERY_OUTCOMES } from "../../store/schema.ts";
+import { maySee, type Viewer, visibleRepositories } from "../../auth/viewer.ts";
+import { decodeCursor, encodeCursor } from "../../http/list-query.ts";
 import {
   type DeliveryFilter,
   type DeliveryPlace,
   ECHOES,
   listDeliveries,
-} from "../../web/list-deliveries.ts";
-import { decodeCursor, encodeCursor } from "../../web/list-query.ts";
+} from "../../reads/list-deliveries.ts";
+import { repositoryKey } from "../../store/repository-key.ts";
+import { DELIVERY_OUTCOMES } from "../../store/schema.ts";
 import type { LivePage } from "../live-page.ts";
 import type { PageOptions } from "../page-options.ts";
 import { chosen, filterForm, pager } from "../parts/filters.ts";

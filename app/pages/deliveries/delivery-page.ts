@@ -1,9 +1,9 @@
 import { html } from "hono/html";
+import { mayManage, maySee, type Viewer, visibleRepositories } from "../../auth/viewer.ts";
 import { whyNotAgain } from "../../failover/judge-again.ts";
-import { mayManage, maySee, type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
+import { HttpProblem } from "../../http/problem.ts";
+import { listDeliveries } from "../../reads/list-deliveries.ts";
 import type { DeliveryRow } from "../../store/schema.ts";
-import { listDeliveries } from "../../web/list-deliveries.ts";
-import { HttpProblem } from "../../web/problem.ts";
 import { deploymentRow } from "../deployments/deployment-row.ts";
 import type { Markup } from "../layout.ts";
 import type { LivePage } from "../live-page.ts";

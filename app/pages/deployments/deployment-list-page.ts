@@ -1,9 +1,9 @@
 import { html } from "hono/html";
 import { DEPLOYMENT_STATUSES } from "../../../shared/deployment.ts";
-import { maySee, type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
+import { maySee, type Viewer, visibleRepositories } from "../../auth/viewer.ts";
+import { decodeCursor, encodeCursor } from "../../http/list-query.ts";
+import { type DeploymentFilter, listDeployments } from "../../reads/list-deployments.ts";
 import { repositoryKey } from "../../store/repository-key.ts";
-import { type DeploymentFilter, listDeployments } from "../../web/list-deployments.ts";
-import { decodeCursor, encodeCursor } from "../../web/list-query.ts";
 import type { LivePage } from "../live-page.ts";
 import type { PageOptions } from "../page-options.ts";
 import { chosen, filterForm, pager } from "../parts/filters.ts";

@@ -1,11 +1,11 @@
 import { html, raw } from "hono/html";
 import { isFinal } from "../../../shared/deployment.ts";
 import { parseExact, stringifyExact } from "../../../shared/json-text.ts";
+import { mayManage, maySee, type Viewer } from "../../auth/viewer.ts";
+import { HttpProblem } from "../../http/problem.ts";
 import type { DeploymentRecord } from "../../queue/claim.ts";
-import { mayManage, maySee, type Viewer } from "../../sign-in/viewer.ts";
+import { listDeliveries } from "../../reads/list-deliveries.ts";
 import type { DeliveryRow } from "../../store/schema.ts";
-import { listDeliveries } from "../../web/list-deliveries.ts";
-import { HttpProblem } from "../../web/problem.ts";
 import { deliveryRow } from "../deliveries/delivery-row.ts";
 import type { Markup } from "../layout.ts";
 import type { LivePage } from "../live-page.ts";

@@ -2,8 +2,8 @@ import { isFinal } from "../../../shared/deployment.ts";
 import { isoTime } from "../../clock.ts";
 import type { Failover } from "../../failover/failover.ts";
 import { readSwitchboard } from "../../failover/switchboard.ts";
+import { presentDelivery, presentDeployment } from "../../reads/present.ts";
 import type { Store } from "../../store/store.ts";
-import { presentDelivery, presentDeployment } from "../../web/present.ts";
 
 /** A change of state, as `/live` tells it. */
 export interface Change {

@@ -3,15 +3,15 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
+import { type Credentials, requireAdmin } from "../../auth/authenticate.ts";
+import { Refusal } from "../../auth/refusal.ts";
+import type { SignIn } from "../../auth/sign-in.ts";
+import type { Viewer } from "../../auth/viewer.ts";
 import type { Notices } from "../../failover/notices.ts";
 import { PEER_PATH } from "../../failover/peer-links.ts";
-import { SignInRefusal } from "../../sign-in/refusal.ts";
-import type { SignIn } from "../../sign-in/sign-in.ts";
-import type { Viewer } from "../../sign-in/viewer.ts";
+import { asProblem } from "../../http/as-problem.ts";
+import { HttpProblem } from "../../http/problem.ts";
 import { VERSION } from "../../version.ts";
-import { asProblem } from "../../web/as-problem.ts";
-import { type Credentials, requireAdmin } from "../../web/authenticate.ts";
-import { HttpProblem } from "../../web/problem.ts";
 import type { PageOptions } from "../page-options.ts";
 import { Changes } from "./changes.ts";
 import { LiveWindow } from "./live-window.ts";
@@ -103,7 +103,7 @@ export class LiveSockets {
     }
     this.#o.signIn.checkOrigin(headers);
     const visit = await this.#o.signIn.visit(headers);
-    if (!visit) throw new SignInRefusal(401, "nobody is signed in (any more): sign in at /sign-in");
+    if (!visit) throw new Refusal("unauthenticated", "nobody is signed in (any more): sign in at /sign-in");
     return visit.viewer;
   }
 

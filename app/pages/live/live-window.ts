@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import { z } from "zod";
+import { maySee, type Viewer } from "../../auth/viewer.ts";
 import { isoTime } from "../../clock.ts";
-import { maySee, type Viewer } from "../../sign-in/viewer.ts";
-import { HttpProblem } from "../../web/problem.ts";
+import { HttpProblem } from "../../http/problem.ts";
 import { LogReader } from "../deployments/read-log.ts";
 import type { PageOptions } from "../page-options.ts";
 import type { Change } from "./changes.ts";

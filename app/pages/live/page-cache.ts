@@ -1,4 +1,4 @@
-import { type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
+import { type Viewer, visibleRepositories } from "../../auth/viewer.ts";
 import type { LivePage } from "../live-page.ts";
 import { loadPage } from "../load-page.ts";
 import type { PageOptions } from "../page-options.ts";

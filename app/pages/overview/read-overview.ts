@@ -1,4 +1,5 @@
 import type { Selectable } from "kysely";
+import { type Viewer, visibleRepositories } from "../../auth/viewer.ts";
 import type { Config } from "../../config/load.ts";
 import type { InstanceConfig } from "../../config/schema.ts";
 import { SAMPLE_MS } from "../../failover/health-record.ts";
@@ -6,7 +7,9 @@ import { MIN_SAMPLES } from "../../failover/health-window.ts";
 import { linesOf, whatRenamed } from "../../failover/renamed.ts";
 import { readSwitchboard } from "../../failover/switchboard.ts";
 import type { DeploymentRecord } from "../../queue/claim.ts";
-import { type Viewer, visibleRepositories } from "../../sign-in/viewer.ts";
+import { countVerifications } from "../../reads/count-verifications.ts";
+import { listDeliveries } from "../../reads/list-deliveries.ts";
+import { listDeployments } from "../../reads/list-deployments.ts";
 import type {
   DeliveryRow,
   EndpointHealthRow,
@@ -15,9 +18,6 @@ import type {
   LookRow,
 } from "../../store/schema.ts";
 import type { Store } from "../../store/store.ts";
-import { countVerifications } from "../../web/count-verifications.ts";
-import { listDeliveries } from "../../web/list-deliveries.ts";
-import { listDeployments } from "../../web/list-deployments.ts";
 import type { PageOptions } from "../page-options.ts";
 
 /** How far back the chart reaches. */

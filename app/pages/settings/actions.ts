@@ -1,4 +1,4 @@
-import type { AuditAction } from "../../web/audit.ts";
+import type { AuditAction } from "../../http/audit.ts";
 import type { Fields } from "../signed-in.ts";
 
 /** Something that the settings page can do; each asks first. */

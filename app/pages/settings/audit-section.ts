@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { AuditEntry } from "../../web/audit.ts";
+import type { AuditEntry } from "../../http/audit.ts";
 import type { Markup } from "../layout.ts";
 import { emptyState } from "../parts/list.ts";
 import { moment } from "../parts/time.ts";

@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { Visit } from "../../sign-in/sign-in.ts";
+import type { Visit } from "../../auth/sign-in.ts";
 import { csrfField, type Markup, page } from "../layout.ts";
 import { icon } from "../parts/icons.ts";
 import { sentence } from "../parts/sentence.ts";

@@ -5,10 +5,10 @@ import type { Failover } from "../../failover/failover.ts";
 import { unpin } from "../../failover/switchboard.ts";
 import type { DeliveryLogClient } from "../../github/delivery-log.ts";
 import { describePing, type Ping, pingThroughGitHub } from "../../github/ping.ts";
+import { HttpProblem } from "../../http/problem.ts";
+import { switchOver } from "../../http/switch-over.ts";
+import { prepareSecret } from "../../http/webhook-secret.ts";
 import type { Store } from "../../store/store.ts";
-import { HttpProblem } from "../../web/problem.ts";
-import { switchOver } from "../../web/switch-over.ts";
-import { prepareSecret } from "../../web/webhook-secret.ts";
 import type { Deeds } from "./actions.ts";
 
 /** GitHub may take this long over a test, with everything. */

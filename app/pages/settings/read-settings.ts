@@ -9,9 +9,9 @@ import type { HealthStatus } from "../../failover/health-window.ts";
 import { readSwitchboard } from "../../failover/switchboard.ts";
 import { type AppFacts, readAppFacts } from "../../github/app-facts.ts";
 import type { WebhookConfig, WebhookConfigClient } from "../../github/webhook-config.ts";
+import type { Audit, AuditEntry } from "../../http/audit.ts";
+import { type SecretState, secretState } from "../../http/webhook-secret.ts";
 import type { Store } from "../../store/store.ts";
-import type { Audit, AuditEntry } from "../../web/audit.ts";
-import { type SecretState, secretState } from "../../web/webhook-secret.ts";
 
 const AUDIT_SHOWN = 50;
 

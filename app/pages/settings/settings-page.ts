@@ -1,7 +1,7 @@
 import { html } from "hono/html";
+import type { Visit } from "../../auth/sign-in.ts";
 import type { Config } from "../../config/load.ts";
-import type { Visit } from "../../sign-in/sign-in.ts";
-import type { AuditEntry } from "../../web/audit.ts";
+import type { AuditEntry } from "../../http/audit.ts";
 import { type Markup, page } from "../layout.ts";
 import { icon } from "../parts/icons.ts";
 import { sentence } from "../parts/sentence.ts";

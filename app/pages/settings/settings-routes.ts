@@ -1,8 +1,8 @@
 import { type Context, Hono } from "hono";
-import type { SignIn, Visit } from "../../sign-in/sign-in.ts";
-import { mayOperate, nameOf } from "../../sign-in/viewer.ts";
-import type { Audit } from "../../web/audit.ts";
-import { HttpProblem } from "../../web/problem.ts";
+import type { SignIn, Visit } from "../../auth/sign-in.ts";
+import { mayOperate, nameOf } from "../../auth/viewer.ts";
+import type { Audit } from "../../http/audit.ts";
+import { HttpProblem } from "../../http/problem.ts";
 import { type Fields, signedIn, submitted } from "../signed-in.ts";
 import { type Deeds, type SettingsAction, settingsActions } from "./actions.ts";
 import { carried, confirmPage, refusedPage } from "./confirm-page.ts";

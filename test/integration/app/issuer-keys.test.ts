@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it, onTestFinished } from "vitest";
-import { TokenVerifier } from "../../../app/web/oidc/token-verifier.ts";
+import { TokenVerifier } from "../../../app/auth/oidc/token-verifier.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 import { ManualClock } from "../../helpers/manual-clock.ts";
 

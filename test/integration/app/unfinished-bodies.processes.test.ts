@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { BodyReader } from "../../../app/web/body-reader.ts";
+import { BodyReader } from "../../../app/http/body-reader.ts";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import { atTestEnd } from "../../helpers/at-test-end.ts";
 import { awayGitHub } from "../../helpers/away-github.ts";

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import { expect, it } from "vitest";
-import { listen, stopListening } from "../../../app/web/listen.ts";
+import { listen, stopListening } from "../../../app/http/listen.ts";
 
 it("a door is shared by several servers, and open for as long as one of them listens", async () => {
   const [first, second] = ["first", "second"].map((name) =>

@@ -2,10 +2,10 @@ import { html } from "hono/html";
 import { describe, expect, it } from "vitest";
 import type { Arrival } from "../../../app/accept/arrival.ts";
 import { commit } from "../../../app/accept/commit.ts";
+import { deliveryRoutes } from "../../../app/http/delivery-routes.ts";
 import { deliveryListPage } from "../../../app/pages/deliveries/delivery-list-page.ts";
 import type { PageOptions } from "../../../app/pages/page-options.ts";
-import { deliveryRoutes } from "../../../app/web/delivery-routes.ts";
-import { listDeliveries } from "../../../app/web/list-deliveries.ts";
+import { listDeliveries } from "../../../app/reads/list-deliveries.ts";
 import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { newStore } from "../../helpers/stores.ts";
 

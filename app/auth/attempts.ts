@@ -1,0 +1,74 @@
+import { randomBytes } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import { Allowance } from "./allowance.ts";
+import { Refusal } from "./refusal.ts";
+import { readSignedText, signText } from "./signed-text.ts";
+
+const TYPE = "twinhook-device";
+/** How long a browser is known after it signed in (180 days). */
+export const DEVICE_LIFE_MS = 180 * 24 * 3_600_000;
+
+/** Tries to sign in that failed: of all browsers that never did, taken together, and of each one that did. */
+const UNKNOWN = { burst: 20, everyMs: 3_000 };
+const PER_DEVICE = { burst: 10, everyMs: 6_000 };
+const PER_IDENTITY = { burst: 10, everyMs: 30_000 };
+
+/**
+ * Limits how often signing in is tried. Never by the address of the peer: behind a proxy everyone has the same. And
+ * nobody can lock others out by trying: a browser that has signed in before is known by a signed cookie and has tries
+ * of its own, which no stranger can use up.
+ * @see https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies
+ */
+export class Attempts {
+  #key: Buffer;
+  #clock: Clock;
+  #unknown: Allowance;
+  #devices: Allowance;
+  #identities: Allowance;
+
+  constructor({ key, clock }: { key: Buffer; clock: Clock }) {
+    this.#key = key;
+    this.#clock = clock;
+    this.#unknown = new Allowance(clock, UNKNOWN);
+    this.#devices = new Allowance(clock, PER_DEVICE);
+    this.#identities = new Allowance(clock, PER_IDENTITY);
+  }
+
+  /**
+   * Counts a try by the browser that sent this device cookie, if any (else with all others that try this way), until it is known to have succeeded: then
+   * the function that it answers with is to be called.
+   * @throws {Refusal} 429
+   */
+  async count(way: "token" | "github", device: string | undefined): Promise<() => void> {
+    const known = device && (await readSignedText(this.#key, TYPE, device, this.#clock));
+    const [allowance, key] = known ? [this.#devices, String(known.jti)] : [this.#unknown, way];
+    const wait = allowance.take(key);
+    if (wait === null) return () => allowance.giveBack(key);
+    throw tooOften(
+      wait,
+      known
+        ? "this browser tried to sign in too often"
+        : "browsers that never signed in here tried too often; use one that did",
+    );
+  }
+
+  /**
+   * Counts a person who has proven who they are.
+   * @throws {Refusal} 429
+   */
+  countIdentity(name: string): void {
+    const wait = this.#identities.take(name);
+    if (wait !== null) throw tooOften(wait, `${name} signed in too often`);
+  }
+
+  /** The device cookie of a browser that has signed in. */
+  deviceCookie(): Promise<string> {
+    const claims = { jti: randomBytes(18).toString("base64url") };
+    return signText(this.#key, TYPE, claims, this.#clock.now() + DEVICE_LIFE_MS);
+  }
+}
+
+function tooOften(waitMs: number, why: string): Refusal {
+  const retryAfterS = Math.ceil(waitMs / 1000);
+  return new Refusal("too_often", `${why}; it can be tried again in ${retryAfterS} s`, { retryAfterS });
+}

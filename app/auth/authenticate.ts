@@ -1,0 +1,99 @@
+import { checkDelivery } from "../../shared/delivery-signature.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import type { OidcClaims } from "./oidc/claims.ts";
+import { Refusal } from "./refusal.ts";
+import { sameText } from "./same-text.ts";
+import type { SignIn } from "./sign-in.ts";
+import type { Viewer } from "./viewer.ts";
+
+/**
+ * Who calls: the admin, someone who signed in, someone who holds the secret of these targets, or a job of GitHub
+ * Actions.
+ */
+export type Caller =
+  | Viewer
+  | { kind: "signed"; targets: readonly TargetConfig[] }
+  | { kind: "oidc"; claims: OidcClaims };
+
+export interface Credentials {
+  adminToken: string | null;
+  targets: readonly TargetConfig[];
+  /** The secret that the environment holds under this name. */
+  secret: (name: string) => string | undefined;
+  /** What GitHub says of the job that holds this token; throws when it proves nothing. */
+  claims: (token: string) => Promise<OidcClaims>;
+  signIn: SignIn;
+}
+
+/**
+ * Finds out who calls, from the headers and the exact body.
+ * @throws {Refusal} unauthenticated when nothing proves anything. No rule depends on the address of the peer.
+ */
+export async function authenticate(
+  headers: Record<string, string | undefined>,
+  body: string,
+  credentials: Omit<Credentials, "signIn">,
+): Promise<Caller> {
+  const bearer = bearerToken(headers);
+  if (bearer !== undefined) {
+    if (isAdmin(bearer, credentials)) return { kind: "admin" };
+    if (JSON_WEB_TOKEN.test(bearer)) return { kind: "oidc", claims: await credentials.claims(bearer) };
+    throw new Refusal(
+      "unauthenticated",
+      "the bearer token is neither TWINHOOK_ADMIN_TOKEN nor a token of a GitHub Actions job",
+    );
+  }
+  const signed = {
+    "webhook-id": headers["webhook-id"] ?? "",
+    "webhook-timestamp": headers["webhook-timestamp"] ?? "",
+    "webhook-signature": headers["webhook-signature"] ?? "",
+  };
+  if (Object.values(signed).some((value) => value === ""))
+    throw new Refusal(
+      "unauthenticated",
+      "nothing proves who asks: sign the request (webhook-id, webhook-timestamp, webhook-signature), or send a bearer token",
+    );
+  const reasons = new Set<string>();
+  const targets = credentials.targets.filter(({ action: { secret_env } }) => {
+    const secret = secret_env && credentials.secret(secret_env);
+    if (!secret) return false;
+    const reason = checkDelivery(secret, body, signed);
+    if (reason) reasons.add(reason);
+    return reason === null;
+  });
+  if (targets.length > 0) return { kind: "signed", targets };
+  const why = [...reasons][0] ?? "no target has a secret (action.secret_env)";
+  throw new Refusal(
+    "unauthenticated",
+    `the signature is not valid: ${why}; check the secret, and this machine's clock`,
+  );
+}
+
+/**
+ * Only lets the admin through.
+ * @throws {Refusal} unauthenticated otherwise.
+ */
+export function requireAdmin(
+  headers: Record<string, string | undefined>,
+  credentials: Pick<Credentials, "adminToken">,
+): void {
+  const bearer = bearerToken(headers);
+  if (bearer === undefined)
+    throw new Refusal(
+      "unauthenticated",
+      "nothing proves who asks: send TWINHOOK_ADMIN_TOKEN as a bearer token, or sign in",
+    );
+  if (!isAdmin(bearer, credentials))
+    throw new Refusal("unauthenticated", "the bearer token is not TWINHOOK_ADMIN_TOKEN");
+}
+
+/** Three parts with dots between them; whether it is one, and whose, its signature tells. */
+const JSON_WEB_TOKEN = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+
+function bearerToken(headers: Record<string, string | undefined>): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
+}
+
+function isAdmin(token: string, { adminToken }: Pick<Credentials, "adminToken">): boolean {
+  return adminToken !== null && sameText(token, adminToken);
+}

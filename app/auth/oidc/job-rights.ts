@@ -1,0 +1,75 @@
+import type { Arrival } from "../../accept/arrival.ts";
+import { type ParsedRequest, requestArrival } from "../../accept/deployment-request.ts";
+import { NO_NAMES, type RepositoryNames } from "../../accept/repository-names.ts";
+import type { TargetConfig } from "../../config/schema.ts";
+import { RepositoryIds } from "../../github/repository-ids.ts";
+import { readRequestedRun } from "../../github/requested-run.ts";
+import { repositoryKey } from "../../store/repository-key.ts";
+import { type AskGitHub, askGitHub } from "../ask-github.ts";
+import { Refusal } from "../refusal.ts";
+import { bindClaims } from "./bind-claims.ts";
+import type { OidcClaims } from "./claims.ts";
+
+/** How long a client should wait for a run to end at GitHub (seconds). */
+const RETRY_AFTER_S = 5;
+
+/** What a job of GitHub Actions may ask for and see. */
+export class JobRights {
+  #github: AskGitHub;
+  #ids: RepositoryIds;
+  #names: RepositoryNames;
+
+  constructor({ names = NO_NAMES, ...github }: AskGitHub & { names?: RepositoryNames }) {
+    this.#github = github;
+    this.#names = names;
+    this.#ids = new RepositoryIds(github);
+  }
+
+  /**
+   * Whether the job is of this repository, by name and by id: another one may have taken over the name.
+   * @throws {Refusal} unavailable when GitHub must be asked and is away, 403 when it refuses the App.
+   */
+  async isOf({ repository_id, repository }: OidcClaims, wanted: string): Promise<boolean> {
+    if (this.#names.keyOf(repository) !== repositoryKey(wanted)) return false;
+    const known = this.#names.idOf(repositoryKey(wanted));
+    if (known !== undefined) return known === repository_id;
+    return this.#ask(wanted, () => this.#ids.is(wanted, repository_id));
+  }
+
+  /**
+   * The request of a job for this target, with what GitHub vouches for in place of what it says.
+   * @throws {Refusal} forbidden when the job may not ask for it, 503 when GitHub must be asked and is away.
+   */
+  async arrival(request: ParsedRequest, claims: OidcClaims, target: TargetConfig): Promise<Arrival> {
+    if (!(await this.isOf(claims, target.repository)))
+      throw new Refusal(
+        "forbidden",
+        `repository_id: ${target.repository} is another repository by now than the one that the token is of`,
+      );
+    const binding = bindClaims(request, claims, target);
+    if ("refused" in binding) throw new Refusal("forbidden", binding.refused);
+    if (binding.proven) {
+      const { actor, run_number: number } = claims;
+      // The workflow that the request names is the token's.
+      const numbered = number === undefined ? {} : { numbered: { workflow: request.workflow ?? "", number } };
+      return requestArrival(request, target, { proven: { actor, ...numbered } });
+    }
+    const run = await this.#ask(target.repository, async () =>
+      readRequestedRun(await this.#github.access.octokit(target.repository), request, target, {
+        names: this.#names,
+      }),
+    );
+    if ("refused" in run) throw new Refusal("forbidden", `run_id: ${run.refused}`);
+    if ("pending" in run)
+      throw new Refusal(
+        "unavailable",
+        `the run ${request.run_id} has not ended at GitHub yet; ask again when it has`,
+        { retryAfterS: RETRY_AFTER_S },
+      );
+    return requestArrival(request, target, { proven: run.judged.facts });
+  }
+
+  #ask<T>(repository: string, ask: () => Promise<T>): Promise<T> {
+    return askGitHub(this.#github, { repository, refused: "forbidden" }, ask);
+  }
+}

@@ -1,0 +1,97 @@
+import { Hono } from "hono";
+import type { Acceptor } from "../accept/acceptor.ts";
+import type { RepositoryNames } from "../accept/repository-names.ts";
+import { type AskGitHub, askGitHub } from "../auth/ask-github.ts";
+import { maySee, visibleRepositories } from "../auth/viewer.ts";
+import { requireManager, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
+import type { TargetConfig } from "../config/schema.ts";
+import { judgeAgain, whyNotAgain } from "../failover/judge-again.ts";
+import type { JudgeProof } from "../failover/left-deployment.ts";
+import { type DeliveryPlace, ECHOES, listDeliveries } from "../reads/list-deliveries.ts";
+import { presentDelivery } from "../reads/present.ts";
+import { DELIVERY_OUTCOMES, type DeliveryRow } from "../store/schema.ts";
+import type { Store } from "../store/store.ts";
+import type { Audit } from "./audit.ts";
+import { decodeCursor, encodeCursor, oneOf, perPage } from "./list-query.ts";
+import { HttpProblem } from "./problem.ts";
+
+export interface DeliveryRoutesOptions {
+  store: Store;
+  credentials: ViewerCredentials;
+  acceptor: Acceptor;
+  audit: Audit;
+  targets: readonly TargetConfig[];
+  /** What the names in the configuration stand for; without it, for what is called so. */
+  names?: RepositoryNames | undefined;
+  github: AskGitHub;
+  judgeProof: JudgeProof;
+}
+
+/** A person waits for it. */
+const JUDGE_LIMIT_MS = 10_000;
+
+/** `/api/deliveries`: what arrived, and what became of it. */
+export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
+  const { store, credentials, acceptor, audit, targets, github, judgeProof } = options;
+  const routes = new Hono();
+
+  routes.get("/", async (c) => {
+    const visible = visibleRepositories(await viewerOf(c, credentials));
+    const limit = perPage(c.req.query("per_page"));
+    const after = decodeCursor<DeliveryPlace>(c.req.query("cursor"), ["number", "string"]);
+    const outcome = oneOf(c.req.query("outcome"), "outcome", DELIVERY_OUTCOMES);
+    const echoes = oneOf(c.req.query("echoes"), "echoes", ECHOES);
+    const { repository, guid, event } = c.req.query();
+    const { rows, next } = await listDeliveries(store, {
+      visible,
+      // Who asks for a delivery, or for these events, sees them.
+      filter: {
+        ...{ repository, guid, event, outcome },
+        withoutEchoes:
+          (echoes ?? (guid === undefined && event === undefined ? "hidden" : "shown")) === "hidden",
+      },
+      before: after,
+      limit,
+    });
+    return c.json({
+      items: rows.map(presentDelivery),
+      next_cursor: next === null ? null : encodeCursor(next),
+    });
+  });
+
+  routes.post("/:id/redeliver", async (c) => {
+    const viewer = await viewerOf(c, credentials);
+    const row = await find(c.req.param("id"));
+    if (!row || !maySee(viewer, row.repository))
+      throw new HttpProblem(404, "there is no delivery with this id");
+    requireManager(viewer, row.repository);
+    await audit.run(viewer, "redeliver", row.id, () => deliverAgain(row));
+    return c.json(presentDelivery((await find(row.id)) ?? row), 202);
+  });
+
+  return routes;
+
+  /** Judges it again, and says what came of that. */
+  async function deliverAgain(row: DeliveryRow): Promise<string> {
+    const refused = whyNotAgain(row);
+    if (refused) throw new HttpProblem(409, `the delivery cannot be judged again: ${refused}`);
+    const { repository } = row;
+    const arrival = await askGitHub(github, { repository, refused: "conflict" }, async () =>
+      judgeAgain(await github.access.octokit(repository), row, {
+        targets,
+        names: options.names,
+        judgeProof,
+        signal: AbortSignal.timeout(JUDGE_LIMIT_MS),
+      }),
+    );
+    if (!arrival)
+      throw new HttpProblem(409, "GitHub does not have what it was about any more, or that has not ended");
+    const { conflict, outcome, reason } = await acceptor.accept(arrival);
+    if (conflict) throw new HttpProblem(409, conflict.reason);
+    return reason === null ? outcome : `${outcome}: ${reason}`;
+  }
+
+  function find(id: string): Promise<DeliveryRow | undefined> {
+    return store.read.selectFrom("deliveries").selectAll().where("id", "=", id).executeTakeFirst();
+  }
+}

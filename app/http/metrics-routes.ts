@@ -1,0 +1,28 @@
+import { Hono } from "hono";
+import { sameText } from "../auth/same-text.ts";
+import { operatorOf, type ViewerCredentials } from "../auth/viewer-of.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { StateGauges } from "../metrics/state-gauges.ts";
+
+/** `/metrics`, for Prometheus: by the admin's token, or by one that can do nothing else. */
+export function metricsRoutes(options: {
+  metrics: Metrics;
+  state: StateGauges;
+  credentials: ViewerCredentials;
+  metricsToken: string | null;
+}): Hono {
+  const { metrics, state, credentials, metricsToken } = options;
+  const routes = new Hono();
+
+  routes.get("/metrics", async (c) => {
+    const bearer = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1] ?? "";
+    if (metricsToken === null || !sameText(bearer, metricsToken)) await operatorOf(c, credentials);
+    await state.refresh();
+    return c.body(await metrics.registry.metrics(), 200, {
+      "content-type": metrics.registry.contentType,
+      "cache-control": "no-store",
+    });
+  });
+
+  return routes;
+}

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { requestByAction, requestByAdmin } from "../../accept/deployment-request.ts";
+import { testAlertAnswer } from "../../reads/answers/alerts.ts";
+import { problemAnswer } from "../../reads/answers/common.ts";
+import { deliveryAnswer, deliveryListAnswer, webhookAnswer } from "../../reads/answers/delivery.ts";
+import {
+  deploymentAnswer,
+  deploymentListAnswer,
+  deploymentOrDryRunAnswer,
+  dryRunAnswer,
+} from "../../reads/answers/deployment.ts";
+import { healthAnswer } from "../../reads/answers/health.ts";
+import { statusAnswer, switchoverAnswer } from "../../reads/answers/status.ts";
+import { markAnswer } from "../../reads/answers/target.ts";
+import { markRequest } from "../mark-request.ts";
+import { switchoverRequest } from "../switchover-request.ts";
+
+/** What is sent, by the name that the description gives it. */
+export const REQUESTS = {
+  DeploymentRequest: requestByAction.describe("what the Action asks for"),
+  DeploymentRequestByAdmin: requestByAdmin.describe("what an admin asks for: a commit, if nothing else"),
+  SwitchoverRequest: switchoverRequest,
+  MarkRequest: markRequest,
+};
+
+/** What is answered. */
+export const ANSWERS = {
+  Deployment: deploymentAnswer,
+  DryRun: dryRunAnswer,
+  DeploymentOrDryRun: deploymentOrDryRunAnswer,
+  DeploymentList: deploymentListAnswer,
+  Delivery: deliveryAnswer,
+  DeliveryList: deliveryListAnswer,
+  WebhookAnswer: webhookAnswer,
+  Status: statusAnswer,
+  Switchover: switchoverAnswer,
+  TargetMark: markAnswer,
+  TestAlert: testAlertAnswer,
+  Health: healthAnswer,
+  Problem: problemAnswer,
+};
+
+export type RequestName = keyof typeof REQUESTS;
+export type AnswerName = keyof typeof ANSWERS;
+
+/** All of them in JSON Schema (draft 2020-12, as OpenAPI 3.1 has it), referring to each other by name. */
+export function componentSchemas(): Record<string, object> {
+  return { ...converted(REQUESTS, "input"), ...converted(ANSWERS, "output") };
+}
+
+function converted(named: Record<string, z.ZodType>, io: "input" | "output"): Record<string, object> {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
+  const { schemas } = z.toJSONSchema(registry, {
+    io,
+    uri: (id) => `#/components/schemas/${id}`,
+    override: ({ jsonSchema }) => {
+      // Later versions may answer more: whoever reads an answer ignores what they do not know.
+      delete jsonSchema.additionalProperties;
+    },
+  });
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, { $schema: _s, $id: _i, ...schema }]) => [name, schema]),
+  );
+}

@@ -1,0 +1,137 @@
+import { Hono } from "hono";
+import { maySee, visibleRepositories } from "../auth/viewer.ts";
+import { operatorOf, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
+import { isoTime } from "../clock.ts";
+import type { Config } from "../config/load.ts";
+import { LOOK_NAME } from "../failover/catch-up.ts";
+import type { Failover } from "../failover/failover.ts";
+import { shownRate } from "../failover/health-window.ts";
+import { lastFailover, readSwitchboard, unpin } from "../failover/switchboard.ts";
+import { pending } from "../queue/pending.ts";
+import type { StatusAnswer, SwitchoverAnswer } from "../reads/answers/status.ts";
+import { countVerifications } from "../reads/count-verifications.ts";
+import type { Store } from "../store/store.ts";
+import { VERSION } from "../version.ts";
+import type { Audit } from "./audit.ts";
+import { HttpProblem } from "./problem.ts";
+import { switchOver } from "./switch-over.ts";
+import { switchoverRequest } from "./switchover-request.ts";
+
+export interface StatusRoutesOptions {
+  config: Config;
+  instance: string;
+  store: Store;
+  failover: Failover;
+  credentials: ViewerCredentials;
+  audit: Audit;
+}
+
+/** `/api/status` and `/api/switchover`: the state of the redundancy, and a person's say in it. */
+export function statusRoutes({
+  config,
+  instance,
+  store,
+  failover,
+  credentials,
+  audit,
+}: StatusRoutesOptions): Hono {
+  const routes = new Hono();
+
+  routes.get("/status", async (c) => {
+    const viewer = await viewerOf(c, credentials);
+    const [board, last, { waiting, running }, looks, verification] = await Promise.all([
+      readSwitchboard(store),
+      lastFailover(store),
+      pending(store),
+      store.read.selectFrom("looks").selectAll().execute(),
+      countVerifications(store, visibleRepositories(viewer)),
+    ]);
+    const observed = failover.checker.observe();
+    return c.json<StatusAnswer>({
+      instance,
+      version: VERSION,
+      controller: failover.controller.instance,
+      active: board?.active ?? null,
+      pinned: board?.pinned ?? null,
+      mode: config.webhook.mode,
+      endpoints: config.instances.map(({ name, url }, priority) => {
+        const seen = observed.find((endpoint) => endpoint.name === name);
+        const health = seen?.health;
+        return {
+          name,
+          url,
+          priority,
+          // What has not been seen up cannot be relied on.
+          status: health === undefined || health.status === "unknown" ? "unhealthy" : health.status,
+          reason: health?.reason ?? null,
+          seen_by: failover.seenBy(name),
+          last_health_check: isoTime(seen?.checkedAt ?? null),
+          consecutive_failures: health?.consecutiveFailures ?? 0,
+          consecutive_successes: health?.consecutiveSuccesses ?? 0,
+          avg_response_time_ms: round(health?.averageMs),
+          p95_response_time_ms: round(health?.p95Ms),
+          success_rate: health?.successRate == null ? null : shownRate(health.successRate),
+        };
+      }),
+      webhook: {
+        url: board?.webhook_url ?? null,
+        verified_at: isoTime(board?.webhook_verified_at ?? null),
+        in_sync: board?.webhook_url != null && board.webhook_url === failover.controller.urlOf(board.active),
+      },
+      last_failover: last
+        ? {
+            from: last.from_endpoint,
+            to: last.to_endpoint,
+            kind: last.kind,
+            reason: last.reason,
+            detected_at: isoTime(last.detected_at),
+            decided_at: isoTime(last.decided_at),
+            switched_at: isoTime(last.switched_at),
+            verified_at: isoTime(last.verified_at),
+            duration_ms: last.switched_at === null ? null : last.switched_at - last.detected_at,
+          }
+        : null,
+      // The redundancy is everyone's; how much is deployed, only theirs who may see it.
+      queue: {
+        queued: waiting
+          .filter(({ repositoryKey }) => maySee(viewer, repositoryKey))
+          .reduce((sum, { count }) => sum + Number(count), 0),
+        running: running.filter(({ repository_key }) => maySee(viewer, repository_key)).length,
+      },
+      catch_up: {
+        last_run_at: isoTime(looks.find(({ name }) => name === LOOK_NAME)?.completed_at ?? null),
+        // What was found at GitHub by any way: in its log, among its runs, among its Deployments.
+        found: looks.reduce((sum, { found }) => sum + found, 0),
+        accepted: looks.reduce((sum, { accepted }) => sum + accepted, 0),
+      },
+      verification,
+    });
+  });
+
+  routes.post("/switchover", async (c) => {
+    const viewer = await operatorOf(c, credentials);
+    const parsed = switchoverRequest.safeParse(await c.req.json().catch(() => undefined));
+    if (!parsed.success)
+      throw new HttpProblem(400, 'expected {"to": "NAME OF AN INSTANCE", "reason": "…"} as JSON');
+    const { to, reason = null, force = false } = parsed.data;
+    await audit.run(viewer, "switchover", to, async () => {
+      await switchOver({ config, store, failover }, { to, reason, force });
+      return `${to} is to be the active one`;
+    });
+    return c.json<SwitchoverAnswer>({ pinned: to, reason }, 202);
+  });
+
+  routes.delete("/switchover", async (c) => {
+    await audit.run(await operatorOf(c, credentials), "recovery", null, async () => {
+      await unpin(store);
+      return "no instance is pinned any more";
+    });
+    return c.json<SwitchoverAnswer>({ pinned: null, reason: null }, 202);
+  });
+
+  return routes;
+}
+
+function round(value: number | null | undefined): number | null {
+  return value == null ? null : Math.round(value * 10) / 10;
+}
