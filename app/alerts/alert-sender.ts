@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import { type OutboxItem, type OutboxTable, releaseOutbox } from "../queue/outbox-lease.ts";
-import { type AfterFailure, OutboxLoop } from "../queue/outbox-loop.ts";
+import { type OutboxItem, type OutboxTable, releaseOutbox } from "../outbox/outbox-lease.ts";
+import { type AfterFailure, OutboxLoop } from "../outbox/outbox-loop.ts";
 import type { Store } from "../store/store.ts";
 import type { Channel } from "./channels/channel.ts";
 import { describeAlert, type Wording } from "./describe.ts";

@@ -1,4 +1,4 @@
-import { unsent } from "../queue/unsent.ts";
+import { unsent } from "../outbox/unsent.ts";
 import { inSlices } from "../store/in-slices.ts";
 import type { AlertRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";

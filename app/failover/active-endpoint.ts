@@ -8,8 +8,8 @@ import { alertOfChange } from "./alert-of-change.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import { type Decision, decide, type ObservedEndpoint } from "./decide.ts";
 import type { Health, Thresholds } from "./health-window.ts";
-import { MissedDeliveries } from "./missed-deliveries.ts";
 import type { Notices } from "./notices.ts";
+import { MissedDeliveries } from "./queue-hold.ts";
 import {
   dropPin,
   holdNormally,

@@ -11,6 +11,7 @@ import { backoffDelay } from "../../shared/backoff.ts";
 import { monotonicPause } from "../../shared/monotonic-pause.ts";
 import type { Clock } from "../clock.ts";
 import type { CircuitBreakerConfig, RetryConfig } from "../config/schema.ts";
+import { type AfterFailure, OutboxLoop } from "../outbox/outbox-loop.ts";
 import {
   type AnnouncementItem,
   claimAnnouncement,
@@ -19,7 +20,6 @@ import {
   GITHUB_OUTBOX,
   pauseContent,
 } from "../queue/claim-announcement.ts";
-import { type AfterFailure, OutboxLoop } from "../queue/outbox-loop.ts";
 import { accountOf } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { CallBudget } from "./call-budget.ts";

@@ -2,11 +2,11 @@ import { Hono } from "hono";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import { type AskGitHub, askGitHub } from "../auth/ask-github.ts";
+import type { VerifyProof } from "../auth/parked-proof.ts";
 import { maySee, visibleRepositories } from "../auth/viewer.ts";
 import { requireManager, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
+import { judgeAgain, whyNotAgain } from "../catch-up/reevaluate.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import { judgeAgain, whyNotAgain } from "../failover/judge-again.ts";
-import type { JudgeProof } from "../failover/left-deployment.ts";
 import { type DeliveryPlace, ECHOES, listDeliveries } from "../reads/list-deliveries.ts";
 import { presentDelivery } from "../reads/present.ts";
 import { DELIVERY_OUTCOMES, type DeliveryRow } from "../store/schema.ts";
@@ -24,7 +24,7 @@ export interface DeliveryRoutesOptions {
   /** What the names in the configuration stand for; without it, for what is called so. */
   names?: RepositoryNames | undefined;
   github: AskGitHub;
-  judgeProof: JudgeProof;
+  verifyProof: VerifyProof;
 }
 
 /** A person waits for it. */
@@ -32,7 +32,7 @@ const JUDGE_LIMIT_MS = 10_000;
 
 /** `/api/deliveries`: what arrived, and what became of it. */
 export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
-  const { store, credentials, acceptor, audit, targets, github, judgeProof } = options;
+  const { store, credentials, acceptor, audit, targets, github, verifyProof } = options;
   const routes = new Hono();
 
   routes.get("/", async (c) => {
@@ -80,7 +80,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
       judgeAgain(await github.access.octokit(repository), row, {
         targets,
         names: options.names,
-        judgeProof,
+        verifyProof,
         signal: AbortSignal.timeout(JUDGE_LIMIT_MS),
       }),
     );

@@ -1,9 +1,9 @@
 import { Hono } from "hono";
 import { maySee, visibleRepositories } from "../auth/viewer.ts";
 import { operatorOf, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
+import { LOOK_NAME } from "../catch-up/undelivered-events.ts";
 import { isoTime } from "../clock.ts";
 import type { Config } from "../config/load.ts";
-import { LOOK_NAME } from "../failover/catch-up.ts";
 import type { Failover } from "../failover/failover.ts";
 import { shownRate } from "../failover/health-window.ts";
 import { lastFailover, readSwitchboard, unpin } from "../failover/switchboard.ts";

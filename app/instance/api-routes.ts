@@ -51,7 +51,7 @@ export function apiRoutes(parts: RouteParts): MountedRoutes[] {
         targets: config.targets,
         names: parts.names,
         github: { access, clock },
-        judgeProof: parts.judgeProof,
+        verifyProof: parts.verifyProof,
       }),
     ],
     ["/api", statusRoutes({ config, instance, store, failover, credentials, audit })],

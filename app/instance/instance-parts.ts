@@ -7,12 +7,12 @@ import type { Credentials } from "../auth/authenticate.ts";
 import type { KnownRuns } from "../auth/known-runs.ts";
 import type { JobRights } from "../auth/oidc/job-rights.ts";
 import type { TokenVerifier } from "../auth/oidc/token-verifier.ts";
+import type { VerifyProof } from "../auth/parked-proof.ts";
 import type { SignIn } from "../auth/sign-in.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import type { InstanceConfig } from "../config/schema.ts";
 import type { Failover } from "../failover/failover.ts";
-import type { JudgeProof } from "../failover/left-deployment.ts";
 import type { Notices } from "../failover/notices.ts";
 import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import type { Outbox } from "../github/outbox.ts";
@@ -50,7 +50,7 @@ export interface InstanceParts {
   tokens: TokenVerifier;
   jobs: JobRights;
   runs: KnownRuns;
-  judgeProof: JudgeProof;
+  verifyProof: VerifyProof;
   /** The page of a deployment. */
   pageUrl: (id: string) => string;
   /** Whether it is shutting down. */

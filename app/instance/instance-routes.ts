@@ -5,8 +5,7 @@ import { RepositoryRights } from "../auth/repository-rights.ts";
 import { sessionKey } from "../auth/session-key.ts";
 import { Sessions } from "../auth/sessions.ts";
 import { SignIn } from "../auth/sign-in.ts";
-import { parkedLookup } from "../failover/action-deployments.ts";
-import { tagLookup } from "../failover/tag-names.ts";
+import { parkedLookup } from "../catch-up/parked-requests/parked-requests.ts";
 import { signatureCheck } from "../github/signature.ts";
 import { Audit } from "../http/audit.ts";
 import { BodyReader } from "../http/body-reader.ts";
@@ -17,6 +16,7 @@ import { LiveSockets } from "../pages/live/live-sockets.ts";
 import { pageHeaders } from "../pages/page-headers.ts";
 import type { PageOptions } from "../pages/page-options.ts";
 import { StoredCodes } from "../setup/setup-code.ts";
+import { tagLookup } from "../upkeep/tag-names.ts";
 import { apiRoutes } from "./api-routes.ts";
 import type { InstanceParts, RouteParts } from "./instance-parts.ts";
 

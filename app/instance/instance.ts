@@ -6,23 +6,18 @@ import { RepositoryNames } from "../accept/repository-names.ts";
 import { watchTargets } from "../accept/watch-targets.ts";
 import { Alerts } from "../alerts/alerts.ts";
 import { KnownRuns } from "../auth/known-runs.ts";
-import { leftProofJudge } from "../auth/left-proof.ts";
 import { JobRights } from "../auth/oidc/job-rights.ts";
 import { TokenVerifier } from "../auth/oidc/token-verifier.ts";
+import { parkedProofVerifier } from "../auth/parked-proof.ts";
+import { DeliveryHealth } from "../catch-up/delivery-health.ts";
+import { RunGaps } from "../catch-up/run-gaps.ts";
+import { RecurringLooks } from "../catch-up/scans.ts";
 import type { Clock } from "../clock.ts";
 import { linkBase } from "../config/link-base.ts";
 import type { Config } from "../config/load.ts";
-import { Broadcast } from "../failover/broadcast.ts";
-import { DeliveryHealth } from "../failover/delivery-health.ts";
 import { Failover } from "../failover/failover.ts";
 import { GitHubReach } from "../failover/github-reach.ts";
 import { Notices } from "../failover/notices.ts";
-import { RecurringLooks } from "../failover/recurring-looks.ts";
-import { linesOf } from "../failover/renamed.ts";
-import { RepositoryScan } from "../failover/repository-scan.ts";
-import { Retention } from "../failover/retention.ts";
-import { RunGaps } from "../failover/run-gaps.ts";
-import { TagNames } from "../failover/tag-names.ts";
 import { githubApp } from "../github/app.ts";
 import { CallBudget } from "../github/call-budget.ts";
 import { DeliveryLogClient } from "../github/delivery-log.ts";
@@ -37,8 +32,8 @@ import { listen, stopListening } from "../http/listen.ts";
 import { createWebServer, type RequestHandler } from "../http/server.ts";
 import { MeasuredStore } from "../metrics/measured-store.ts";
 import { Metrics } from "../metrics/metrics.ts";
+import { releaseOutbox } from "../outbox/outbox-lease.ts";
 import { GITHUB_OUTBOX } from "../queue/claim-announcement.ts";
-import { releaseOutbox } from "../queue/outbox-lease.ts";
 import { Dispatcher } from "../run/dispatcher.ts";
 import { endFrozenHolder } from "../run/frozen-lock.ts";
 import { hostId } from "../run/host-id.ts";
@@ -51,6 +46,11 @@ import { onceAvailable } from "../store/once-available.ts";
 import { openStore } from "../store/open-store.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import { namesOf } from "../store/sqlite/put-back.ts";
+import { linesOf } from "../upkeep/renamed.ts";
+import { RepositoryScan } from "../upkeep/repository-scan.ts";
+import { Broadcast } from "../upkeep/repository-webhooks.ts";
+import { Retention } from "../upkeep/retention.ts";
+import { TagNames } from "../upkeep/tag-names.ts";
 import { instanceRoutes } from "./instance-routes.ts";
 
 /** A running instance of the App. */
@@ -204,7 +204,7 @@ export async function startInstance(options: {
   const tokens = new TokenVerifier({ ...config.oidc, clock });
   const jobs = new JobRights({ access, clock, names });
   const runs = new KnownRuns(store, { access, clock });
-  const judgeProof = leftProofJudge({
+  const verifyProof = parkedProofVerifier({
     secret: (variable) => env[variable],
     tokens,
     audience: config.oidc.audience,
@@ -221,7 +221,7 @@ export async function startInstance(options: {
     acceptor,
     access,
     budget,
-    judgeProof,
+    verifyProof,
     lease: failover.controller.lease,
     deliveries,
     health: new DeliveryHealth({
@@ -308,7 +308,7 @@ export async function startInstance(options: {
     tokens,
     jobs,
     runs,
-    judgeProof,
+    verifyProof,
     pageUrl,
     draining: () => draining,
   });

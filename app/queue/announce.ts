@@ -1,7 +1,7 @@
 import { type DeploymentStatus, isFinal } from "../../shared/deployment.ts";
+import { unsent } from "../outbox/unsent.ts";
 import { inSlices } from "../store/in-slices.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
-import { unsent } from "./unsent.ts";
 
 /** A status that GitHub is to show for a deployment. */
 export interface Announcement {

@@ -1,11 +1,11 @@
 import { type Selectable, sql } from "kysely";
 import { isFinal } from "../../shared/deployment.ts";
+import { isFree, leaseItem, type OutboxItem, type OutboxTable } from "../outbox/outbox-lease.ts";
 import { accountOf } from "../store/repository-key.ts";
 import type { OutboxRow } from "../store/schema.ts";
 import type { Store, Writer } from "../store/store.ts";
 import type { Announcement } from "./announce.ts";
 import { type ContentPace, contentWait, paused, spent } from "./content-pace.ts";
-import { isFree, leaseItem, type OutboxItem, type OutboxTable } from "./outbox-lease.ts";
 
 /** Where word for GitHub waits: one line per deployment, so that its states stay in order. */
 export const GITHUB_OUTBOX: OutboxTable = { name: "outbox", line: "deployment_id" };

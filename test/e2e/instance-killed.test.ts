@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { nextInOutbox } from "../../app/outbox/outbox-lease.ts";
 import { GITHUB_OUTBOX } from "../../app/queue/claim-announcement.ts";
-import { nextInOutbox } from "../../app/queue/outbox-lease.ts";
 import { isFinal } from "../../shared/deployment.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { ENGINES, reopen } from "../helpers/stores.ts";

@@ -4,15 +4,15 @@ import { Acceptor } from "../../app/accept/acceptor.ts";
 import { registerTargets } from "../../app/accept/register-targets.ts";
 import type { RepositoryNames } from "../../app/accept/repository-names.ts";
 import { KnownRuns } from "../../app/auth/known-runs.ts";
-import { leftProofJudge } from "../../app/auth/left-proof.ts";
 import { JobRights } from "../../app/auth/oidc/job-rights.ts";
 import { TokenVerifier } from "../../app/auth/oidc/token-verifier.ts";
+import { parkedProofVerifier } from "../../app/auth/parked-proof.ts";
+import { DeliveryHealth } from "../../app/catch-up/delivery-health.ts";
+import { RecurringLooks } from "../../app/catch-up/scans.ts";
 import { readEnvironment } from "../../app/config/environment.ts";
 import type { TargetConfig } from "../../app/config/schema.ts";
 import { ControllerLease } from "../../app/failover/controller-lease.ts";
-import { DeliveryHealth } from "../../app/failover/delivery-health.ts";
 import { Notices } from "../../app/failover/notices.ts";
-import { RecurringLooks } from "../../app/failover/recurring-looks.ts";
 import { githubApp } from "../../app/github/app.ts";
 import { CallBudget } from "../../app/github/call-budget.ts";
 import { DeliveryLogClient } from "../../app/github/delivery-log.ts";
@@ -69,7 +69,7 @@ export async function setLooks(
       access,
       budget,
       lease,
-      judgeProof: leftProofJudge({
+      verifyProof: parkedProofVerifier({
         secret: (variable) => (variable === "SITE_DELIVERY_SECRET" ? DELIVERY_SECRET : undefined),
         tokens: new TokenVerifier({ issuer: github.oidc.issuer, audience: "twinhook", clock }),
         audience: "twinhook",

@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import { mayManage, maySee, type Viewer, visibleRepositories } from "../../auth/viewer.ts";
-import { whyNotAgain } from "../../failover/judge-again.ts";
+import { whyNotAgain } from "../../catch-up/reevaluate.ts";
 import { HttpProblem } from "../../http/problem.ts";
 import { listDeliveries } from "../../reads/list-deliveries.ts";
 import type { DeliveryRow } from "../../store/schema.ts";

@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import { mayOperate, type Viewer } from "../../auth/viewer.ts";
-import { LOOK_NAME } from "../../failover/catch-up.ts";
+import { LOOK_NAME } from "../../catch-up/undelivered-events.ts";
 import { deliveryRow } from "../deliveries/delivery-row.ts";
 import { deploymentRow } from "../deployments/deployment-row.ts";
 import type { Markup } from "../layout.ts";

@@ -4,7 +4,6 @@ import type { Config } from "../../config/load.ts";
 import type { InstanceConfig } from "../../config/schema.ts";
 import { SAMPLE_MS } from "../../failover/health-record.ts";
 import { MIN_SAMPLES } from "../../failover/health-window.ts";
-import { linesOf, whatRenamed } from "../../failover/renamed.ts";
 import { readSwitchboard } from "../../failover/switchboard.ts";
 import type { DeploymentRecord } from "../../queue/claim.ts";
 import { countVerifications } from "../../reads/count-verifications.ts";
@@ -18,6 +17,7 @@ import type {
   LookRow,
 } from "../../store/schema.ts";
 import type { Store } from "../../store/store.ts";
+import { linesOf, whatRenamed } from "../../upkeep/renamed.ts";
 import type { PageOptions } from "../page-options.ts";
 
 /** How far back the chart reaches. */

@@ -8,7 +8,7 @@ import { readEnvironment } from "../../../app/config/environment.ts";
 import { configSchema } from "../../../app/config/schema.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
-import { claimOutbox, completeOutbox } from "../../../app/queue/outbox-lease.ts";
+import { claimOutbox, completeOutbox } from "../../../app/outbox/outbox-lease.ts";
 import { closeCondition, openCondition, raiseAlert } from "../../../app/queue/raise-alert.ts";
 import type { Store } from "../../../app/store/store.ts";
 import { Receivers } from "../../helpers/alerts/receivers.ts";

@@ -1,12 +1,12 @@
 import { pino } from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { DeliveryHealth } from "../../../app/catch-up/delivery-health.ts";
 import { type Clock, systemClock } from "../../../app/clock.ts";
-import { DeliveryHealth } from "../../../app/failover/delivery-health.ts";
 import { initializeSwitchboard } from "../../../app/failover/switchboard.ts";
 import { classifyGitHubError } from "../../../app/github/github-error.ts";
+import { OutboxLoop } from "../../../app/outbox/outbox-loop.ts";
 import { announce } from "../../../app/queue/announce.ts";
 import { GITHUB_OUTBOX } from "../../../app/queue/claim-announcement.ts";
-import { OutboxLoop } from "../../../app/queue/outbox-loop.ts";
 import { newStore } from "../../helpers/stores.ts";
 
 const HOUR_MS = 3_600_000;

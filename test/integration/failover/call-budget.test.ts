@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parkedLookup } from "../../../app/failover/action-deployments.ts";
+import { parkedLookup } from "../../../app/catch-up/parked-requests/parked-requests.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
 import type { GitHubOptions } from "../../helpers/github/simulator.ts";
 import { setLooks } from "../../helpers/looks.ts";

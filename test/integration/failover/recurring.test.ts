@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { REPAIR_MS } from "../../../app/failover/active-endpoint.ts";
 import { NotControllerError } from "../../../app/failover/controller-lease.ts";
-import { Recurring, type Task } from "../../../app/failover/recurring.ts";
+import { Recurring, type Task } from "../../../app/upkeep/scheduler.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
 import { setLooks } from "../../helpers/looks.ts";
 import { SleepersClock } from "../../helpers/sleepers-clock.ts";

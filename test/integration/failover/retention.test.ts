@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { registerTargets } from "../../../app/accept/register-targets.ts";
 import { ControllerLease } from "../../../app/failover/controller-lease.ts";
-import { Retention } from "../../../app/failover/retention.ts";
+import { Retention } from "../../../app/upkeep/retention.ts";
 import type { DeploymentStatus } from "../../../shared/deployment.ts";
 import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { SleepersClock } from "../../helpers/sleepers-clock.ts";

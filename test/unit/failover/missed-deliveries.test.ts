@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { MissedDeliveries } from "../../../app/failover/missed-deliveries.ts";
+import { MissedDeliveries } from "../../../app/failover/queue-hold.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

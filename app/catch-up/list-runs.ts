@@ -4,7 +4,7 @@ import type { TargetConfig } from "../config/schema.ts";
 import { isGone } from "../github/github-error.ts";
 import type { ItemReader } from "../github/item-reader.ts";
 import { type Octokit, ownerAndName } from "../github/repository-access.ts";
-import { failureOf, settleInGroups } from "./settle-in-groups.ts";
+import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
 import { type CompletedRun, completedRun } from "./unrecorded-runs.ts";
 
 const PER_PAGE = 100;

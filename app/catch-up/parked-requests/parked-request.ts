@@ -1,17 +1,21 @@
-import { type DeploymentRequest, MAX_REQUEST_BYTES, requestBody } from "../../shared/deployment-request.ts";
-import type { Arrival, RunFacts } from "../accept/arrival.ts";
+import {
+  type DeploymentRequest,
+  MAX_REQUEST_BYTES,
+  requestBody,
+} from "../../../shared/deployment-request.ts";
+import type { Arrival, RunFacts } from "../../accept/arrival.ts";
 import {
   findTarget,
   jsonOf,
-  type ParsedRequest,
   parseDeploymentRequest,
   requestFacts,
-} from "../accept/deployment-request.ts";
-import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
-import type { TargetConfig } from "../config/schema.ts";
-import type { Octokit } from "../github/repository-access.ts";
-import { readRequestedRun } from "../github/requested-run.ts";
-import { repositoryKey } from "../store/repository-key.ts";
+} from "../../accept/deployment-request.ts";
+import { NO_NAMES, type RepositoryNames } from "../../accept/repository-names.ts";
+import type { VerifyProof } from "../../auth/parked-proof.ts";
+import type { TargetConfig } from "../../config/schema.ts";
+import type { Octokit } from "../../github/repository-access.ts";
+import { readRequestedRun } from "../../github/requested-run.ts";
+import { repositoryKey } from "../../store/repository-key.ts";
 
 /** A GitHub Deployment in which an Action left its request. */
 export interface LeftDeployment {
@@ -24,16 +28,6 @@ export interface LeftDeployment {
   proof: unknown;
   createdAt: number;
 }
-
-/**
- * Judges what proves who left a request: what arrives by it, or why it is refused. Null when nothing is proven, so
- * that GitHub must say that the run may deploy.
- */
-export type JudgeProof = (
-  left: LeftDeployment,
-  request: ParsedRequest,
-  target: TargetConfig,
-) => Promise<Arrival | { refused: string } | null>;
 
 /** Under which a GitHub Deployment that holds a request is on record. */
 export function leftGuid(id: string): string {
@@ -53,7 +47,7 @@ export async function judgeLeftDeployment(
     targets: readonly TargetConfig[];
     names?: RepositoryNames | undefined;
     watched: ReadonlyMap<TargetConfig, number>;
-    judgeProof: JudgeProof;
+    verifyProof: VerifyProof;
     signal: AbortSignal;
   },
 ): Promise<Arrival | null> {
@@ -93,7 +87,7 @@ export async function judgeLeftDeployment(
   if (left.createdAt < (rules.watched.get(target) ?? Number.POSITIVE_INFINITY))
     return refuse("it was made before the target was first watched");
 
-  const proven = await rules.judgeProof(left, request, target);
+  const proven = await rules.verifyProof(left, request, target);
   if (proven) return "refused" in proven ? refuse(proven.refused) : { ...proven, ...common };
 
   const run = await readRequestedRun(octokit, request, target, { names, signal: rules.signal });

@@ -5,14 +5,14 @@ import { problemsOf } from "../accept/problems-of.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { DeliveryLogClient, LoggedDelivery } from "../github/delivery-log.ts";
 import { readDeploymentEvent } from "../github/deployment-event.ts";
 import { isGone } from "../github/github-error.ts";
 import type { Store } from "../store/store.ts";
-import type { ControllerLease } from "./controller-lease.ts";
+import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
-import { type Collected, type Look, lastLook, recordLook, watchedSince } from "./look.ts";
-import { failureOf, settleInGroups } from "./settle-in-groups.ts";
+import { type Collected, type Look, lastLook, recordLook, watchedSince } from "./scan.ts";
 
 /** The name under which the last complete look is on record. */
 export const LOOK_NAME = "catch_up";

@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { RetentionConfig } from "../config/schema.ts";
+import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { Store } from "../store/store.ts";
-import type { ControllerLease } from "./controller-lease.ts";
 import { deleteDeliveries, deleteDeployments, deleteHistory, deleteLogs } from "./delete-old.ts";
-import { Recurring, type Task } from "./recurring.ts";
+import { Recurring, type Task } from "./scheduler.ts";
 
 const EVERY_MS = 60 * 60_000;
 

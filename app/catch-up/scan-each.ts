@@ -1,6 +1,6 @@
 import type { Arrival } from "../accept/arrival.ts";
 import { classifyGitHubError, remedyFor } from "../github/github-error.ts";
-import { failureOf, settleInGroups } from "./settle-in-groups.ts";
+import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
 
 /**
  * Looks at several places in repositories. One that GitHub refuses to show (`permission` is what the App needs

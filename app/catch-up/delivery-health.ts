@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
+import { lastFailover, readSwitchboard } from "../failover/switchboard.ts";
 import type { LoggedDelivery } from "../github/delivery-log.ts";
 import type { Store } from "../store/store.ts";
-import { lastFailover, readSwitchboard } from "./switchboard.ts";
 
 /** What lies further back says nothing of now. */
 const RECENT_MS = 60_000;

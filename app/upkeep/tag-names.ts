@@ -8,8 +8,8 @@ import { askForScan } from "../queue/ask-for-scan.ts";
 import { IS_NO_TAG, IS_TAG, TAG_SCAN, tagPlace } from "../queue/find-ref.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
-import { Recurring, type Task } from "./recurring.ts";
-import { AskedPlaces, type ControllerScanOptions, Scan } from "./scan.ts";
+import { AskedPlaces, type ControllerScanOptions, Scan } from "./place-scan.ts";
+import { Recurring, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 const TASK: Task = { name: "the scan for tags that are named like a branch", everyMs: 60 * 60_000 };

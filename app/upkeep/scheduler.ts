@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { NotControllerError } from "../failover/controller-lease.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
-import { NotControllerError } from "./controller-lease.ts";
 
 /** After a failure it is tried again this soon, then after twice the time, and so on. */
 const FIRST_PAUSE_MS = 5_000;

@@ -1,14 +1,14 @@
 import type { Accepted } from "../accept/accepted.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { AlertFacts } from "../queue/alert-facts.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
 import { inSlices } from "../store/in-slices.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { LookRow } from "../store/schema.ts";
 import type { Store, Writer } from "../store/store.ts";
-import type { ControllerLease } from "./controller-lease.ts";
-import type { Task } from "./recurring.ts";
+import type { Task } from "../upkeep/scheduler.ts";
 
 /** What a look at GitHub brought. */
 export interface Collected {

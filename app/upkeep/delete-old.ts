@@ -1,5 +1,5 @@
+import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { Store } from "../store/store.ts";
-import type { ControllerLease } from "./controller-lease.ts";
 
 /** How many rows are read, and deleted in one transaction, at a time: accepting must not wait for it. */
 const BATCH = 200;

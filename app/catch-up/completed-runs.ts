@@ -3,16 +3,16 @@ import type { Arrival } from "../accept/arrival.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { CallBudget } from "../github/call-budget.ts";
 import { ifChanged } from "../github/github-error.ts";
 import { ItemReader } from "../github/item-reader.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
-import type { ControllerLease } from "./controller-lease.ts";
-import { type Collected, type Look, recordLook, watchedSince } from "./look.ts";
-import { lookAtEach } from "./look-at-each.ts";
-import { Scan } from "./scan.ts";
+import { Scan } from "../upkeep/place-scan.ts";
+import { type Collected, type Look, recordLook, watchedSince } from "./scan.ts";
+import { lookAtEach } from "./scan-each.ts";
 import { type CompletedRun, completedRun, unrecordedRuns } from "./unrecorded-runs.ts";
 
 /** How far back completed runs are compared. */

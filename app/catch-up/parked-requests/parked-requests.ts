@@ -1,24 +1,30 @@
 import type { Logger } from "pino";
 import { z } from "zod";
-import { GITHUB_TASK } from "../../shared/deployment-request.ts";
-import type { Arrival } from "../accept/arrival.ts";
-import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
-import type { Clock } from "../clock.ts";
-import type { TargetConfig } from "../config/schema.ts";
-import type { CallBudget } from "../github/call-budget.ts";
-import { parkedRequest, proofIn } from "../github/deployments.ts";
-import { ifChanged } from "../github/github-error.ts";
-import { ItemReader } from "../github/item-reader.ts";
-import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
-import { askForScan } from "../queue/ask-for-scan.ts";
-import { repositoryKey } from "../store/repository-key.ts";
-import type { Store } from "../store/store.ts";
-import { answerLeftDeployments, leftOnRecord } from "./answer-left-deployments.ts";
-import type { ControllerLease } from "./controller-lease.ts";
-import { type JudgeProof, judgeLeftDeployment, type LeftDeployment, leftGuid } from "./left-deployment.ts";
-import { type Collected, type Look, recordLook, watchedSince } from "./look.ts";
-import { lookAtEach } from "./look-at-each.ts";
-import { Scan } from "./scan.ts";
+import { GITHUB_TASK } from "../../../shared/deployment-request.ts";
+import type { Arrival } from "../../accept/arrival.ts";
+import { NO_NAMES, type RepositoryNames } from "../../accept/repository-names.ts";
+import type { VerifyProof } from "../../auth/parked-proof.ts";
+import type { Clock } from "../../clock.ts";
+import type { TargetConfig } from "../../config/schema.ts";
+import type { ControllerLease } from "../../failover/controller-lease.ts";
+import type { CallBudget } from "../../github/call-budget.ts";
+import { parkedRequest, proofIn } from "../../github/deployments.ts";
+import { ifChanged } from "../../github/github-error.ts";
+import { ItemReader } from "../../github/item-reader.ts";
+import {
+  callLimit,
+  type Octokit,
+  ownerAndName,
+  type RepositoryAccess,
+} from "../../github/repository-access.ts";
+import { askForScan } from "../../queue/ask-for-scan.ts";
+import { repositoryKey } from "../../store/repository-key.ts";
+import type { Store } from "../../store/store.ts";
+import { Scan } from "../../upkeep/place-scan.ts";
+import { type Collected, type Look, recordLook, watchedSince } from "../scan.ts";
+import { lookAtEach } from "../scan-each.ts";
+import { answerLeftDeployments, leftOnRecord } from "./answer.ts";
+import { judgeLeftDeployment, type LeftDeployment, leftGuid } from "./parked-request.ts";
 
 /** The name under which the last complete look is on record, and how far it is. */
 export const PARKED_SCAN = "action_deployments";
@@ -42,7 +48,7 @@ export interface ActionDeploymentsOptions {
   access: RepositoryAccess;
   budget: CallBudget;
   lease: ControllerLease;
-  judgeProof: JudgeProof;
+  verifyProof: VerifyProof;
 }
 
 /** Has the controller look at once at a repository that has a target; resolves when that is on record. */
@@ -189,7 +195,7 @@ export class ActionDeployments implements Look {
     watched: ReadonlyMap<TargetConfig, number>,
     signal: AbortSignal,
   ): Promise<{ arrivals: Arrival[]; open: LeftDeployment[] }> {
-    const { store, targets, names, judgeProof } = this.#o;
+    const { store, targets, names, verifyProof } = this.#o;
     const known = new Set((await leftOnRecord(store, left)).map(({ guid }) => guid));
     const arrivals: Arrival[] = [];
     const open: LeftDeployment[] = [];
@@ -199,7 +205,7 @@ export class ActionDeployments implements Look {
         targets,
         names,
         watched,
-        judgeProof,
+        verifyProof,
         signal,
       });
       if (arrival) arrivals.push(arrival);

@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import type { ControllerLease } from "../failover/controller-lease.ts";
 import { type CallBudget, placesToScan, scanInterval } from "../github/call-budget.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { inSlices } from "../store/in-slices.ts";
 import { accountOf } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
-import type { ControllerLease } from "./controller-lease.ts";
 
 export interface ScanOptions<P> {
   /** Under which its progress is on record. */

@@ -4,9 +4,9 @@ import { raiseAlert } from "../queue/raise-alert.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { RepositoryRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
-import { Recurring, type Task } from "./recurring.ts";
+import { type ControllerScanOptions, Scan } from "./place-scan.ts";
 import { whatRenamed } from "./renamed.ts";
-import { type ControllerScanOptions, Scan } from "./scan.ts";
+import { Recurring, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 const TASK: Task = { name: "the scan for renamed repositories", everyMs: 60 * 60_000 };

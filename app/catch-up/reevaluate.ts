@@ -1,12 +1,13 @@
 import type { Arrival } from "../accept/arrival.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
+import type { VerifyProof } from "../auth/parked-proof.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { proofIn, twinhookPayload } from "../github/deployments.ts";
 import { isGone } from "../github/github-error.ts";
 import { type Octokit, ownerAndName } from "../github/repository-access.ts";
 import { judgeRun, readRun } from "../github/requested-run.ts";
 import type { DeliveryRow } from "../store/schema.ts";
-import { type JudgeProof, judgeLeftDeployment, leftGuid } from "./left-deployment.ts";
+import { judgeLeftDeployment, leftGuid } from "./parked-requests/parked-request.ts";
 
 /** Why a delivery cannot be judged again, whatever GitHub says; null when it can. */
 export function whyNotAgain(delivery: DeliveryRow): string | null {
@@ -29,12 +30,12 @@ export async function judgeAgain(
   {
     targets,
     names,
-    judgeProof,
+    verifyProof,
     signal,
   }: {
     targets: readonly TargetConfig[];
     names?: RepositoryNames | undefined;
-    judgeProof: JudgeProof;
+    verifyProof: VerifyProof;
     signal: AbortSignal;
   },
 ): Promise<Arrival | null> {
@@ -42,7 +43,7 @@ export async function judgeAgain(
   if (source === "github_deployment") {
     const left = await readLeft(octokit, delivery, signal);
     const watched = new Map(targets.map((target) => [target, 0]));
-    return left && judgeLeftDeployment(octokit, left, { targets, names, watched, judgeProof, signal });
+    return left && judgeLeftDeployment(octokit, left, { targets, names, watched, verifyProof, signal });
   }
   const run = await readRun(
     octokit,

@@ -1,13 +1,18 @@
 import type { Logger } from "pino";
-import { readStatus, type WrittenStatus, writeElsewhere, writeRefusal } from "../../shared/github-status.ts";
-import { type CallBudget, CallsReservedError } from "../github/call-budget.ts";
-import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
-import { takeContentCall } from "../queue/claim-announcement.ts";
-import { accountOf } from "../store/repository-key.ts";
-import type { DeliveryRow } from "../store/schema.ts";
-import type { Store } from "../store/store.ts";
-import type { LeftDeployment } from "./left-deployment.ts";
-import { settleInGroups } from "./settle-in-groups.ts";
+import {
+  readStatus,
+  type WrittenStatus,
+  writeElsewhere,
+  writeRefusal,
+} from "../../../shared/github-status.ts";
+import { type CallBudget, CallsReservedError } from "../../github/call-budget.ts";
+import { callLimit, ownerAndName, type RepositoryAccess } from "../../github/repository-access.ts";
+import { takeContentCall } from "../../queue/claim-announcement.ts";
+import { accountOf } from "../../store/repository-key.ts";
+import type { DeliveryRow } from "../../store/schema.ts";
+import type { Store } from "../../store/store.ts";
+import { settleInGroups } from "../../upkeep/settle-in-groups.ts";
+import type { LeftDeployment } from "./parked-request.ts";
 
 /** How far GitHub's clock and this host's are assumed to be apart, at most. */
 const CLOCKS_DIFFER_MS = 60 * 60_000;

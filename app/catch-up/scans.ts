@@ -1,23 +1,23 @@
 import type { Logger } from "pino";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
+import type { VerifyProof } from "../auth/parked-proof.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import type { ControllerLease } from "../failover/controller-lease.ts";
+import type { Notices } from "../failover/notices.ts";
 import type { CallBudget } from "../github/call-budget.ts";
 import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import type { Store } from "../store/store.ts";
+import { AskedPlaces } from "../upkeep/place-scan.ts";
+import { Recurring } from "../upkeep/scheduler.ts";
 import { acceptInOrder } from "./accept-in-order.ts";
-import { ActionDeployments, PARKED_SCAN, parkedLookup } from "./action-deployments.ts";
-import { CatchUp } from "./catch-up.ts";
-import type { ControllerLease } from "./controller-lease.ts";
+import { Reconcile } from "./completed-runs.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
-import type { JudgeProof } from "./left-deployment.ts";
-import { countResults, goingDeployments, type Look } from "./look.ts";
-import type { Notices } from "./notices.ts";
-import { Reconcile } from "./reconcile.ts";
-import { Recurring } from "./recurring.ts";
-import { AskedPlaces } from "./scan.ts";
+import { ActionDeployments, PARKED_SCAN, parkedLookup } from "./parked-requests/parked-requests.ts";
+import { countResults, goingDeployments, type Look } from "./scan.ts";
+import { CatchUp } from "./undelivered-events.ts";
 
 export interface RecurringLooksOptions {
   store: Store;
@@ -35,7 +35,7 @@ export interface RecurringLooksOptions {
   health: DeliveryHealth;
   /** Only the controller looks. */
   lease: ControllerLease;
-  judgeProof: JudgeProof;
+  verifyProof: VerifyProof;
 }
 
 /**

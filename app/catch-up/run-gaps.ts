@@ -4,6 +4,7 @@ import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { writtenDuration } from "../config/settings-of.ts";
+import { type ControllerLease, NotControllerError } from "../failover/controller-lease.ts";
 import { type ClassifiedError, classifyGitHubError } from "../github/github-error.ts";
 import { ItemReader } from "../github/item-reader.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
@@ -14,9 +15,8 @@ import { repositoryKey } from "../store/repository-key.ts";
 import type { TargetRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { acceptInOrder } from "./accept-in-order.ts";
-import { type ControllerLease, NotControllerError } from "./controller-lease.ts";
 import { listRuns } from "./list-runs.ts";
-import { watchedSince } from "./look.ts";
+import { watchedSince } from "./scan.ts";
 import { type CompletedRun, unrecordedRuns } from "./unrecorded-runs.ts";
 
 /** The missing event may be on its way to another instance: so long it is given before GitHub is asked. */

@@ -1,13 +1,13 @@
 import type { Logger } from "pino";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import type { Clock } from "../clock.ts";
+import { type ControllerLease, NotControllerError } from "../failover/controller-lease.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
 import type { RepositoryHook, RepositoryHooksClient } from "../github/repository-hooks.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { RepositoryHookRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
-import { type ControllerLease, NotControllerError } from "./controller-lease.ts";
-import { Recurring, type Task } from "./recurring.ts";
+import { Recurring, type Task } from "./scheduler.ts";
 
 const EVERY_MS = 10 * 60_000;
 
