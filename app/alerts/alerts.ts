@@ -62,7 +62,7 @@ export class Alerts {
           intervalMs: deadMansSwitch.interval,
           clock,
           // Who controls can write to the store, and looks after everything else.
-          may: () => failover.controller.held,
+          canRun: () => failover.controller.held,
           log,
         }),
       );

@@ -13,7 +13,7 @@ export interface DeadMansSwitchOptions {
   intervalMs: number;
   clock: Clock;
   /** Whether this instance is the one that calls. */
-  may: () => boolean;
+  canRun: () => boolean;
   log: Logger;
 }
 
@@ -44,8 +44,8 @@ export class DeadMansSwitch {
   }
 
   #look(): void {
-    const { clock, may, intervalMs } = this.#o;
-    if (!may()) {
+    const { clock, canRun, intervalMs } = this.#o;
+    if (!canRun()) {
       // Whoever comes to be the one calls at once.
       this.#dueAt = Number.NEGATIVE_INFINITY;
       return;

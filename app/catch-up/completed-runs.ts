@@ -10,9 +10,9 @@ import { ItemReader } from "../github/item-reader.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
-import { Scan } from "../upkeep/place-scan.ts";
-import { type Collected, type Look, recordLook, watchedSince } from "./scan.ts";
-import { lookAtEach } from "./scan-each.ts";
+import { PlaceScan } from "../upkeep/place-scan.ts";
+import { type Collected, type Scan, recordLook, watchedSince } from "./scan.ts";
+import { scanEach } from "./scan-each.ts";
 import { type CompletedRun, completedRun, unrecordedRuns } from "./unrecorded-runs.ts";
 
 /** How far back completed runs are compared. */
@@ -43,11 +43,11 @@ export interface ReconcileOptions {
  * Finds the successful runs of the last 72 hours of which no event is on record: those that GitHub never sent.
  * GitHub lists a run with its latest attempt; an earlier one that was lost is not missed once it was run again.
  */
-export class Reconcile implements Look {
+export class CompletedRuns implements Scan {
   readonly name = "the reconciling";
   readonly everyMs = 10 * 60_000;
   #o: ReconcileOptions;
-  #scan: Scan<Place>;
+  #scan: PlaceScan<Place>;
   #items: ItemReader;
   /** The ETags of lists of which every run is on record: as long as these do not change, nothing is missing. */
   #settled = new Map<string, { created: string; etag: string }>();
@@ -65,7 +65,7 @@ export class Reconcile implements Look {
         return [key, { repository, workflow, branch: others.length > 0 ? null : branch, lateDueAt: null }];
       });
     });
-    this.#scan = new Scan({
+    this.#scan = new PlaceScan({
       ...options,
       name: "reconcile",
       places: new Map(places),
@@ -87,7 +87,7 @@ export class Reconcile implements Look {
     const due = await this.#scan.next();
     const seen = new Map<Place, number | null>();
     const watched = await watchedSince(store, targets);
-    const { found, failure } = await lookAtEach(
+    const { found, failure } = await scanEach(
       due,
       async ({ key, place }) => {
         // Not at first: who has just taken over has others waiting for this look to end.

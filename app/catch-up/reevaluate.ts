@@ -7,7 +7,7 @@ import { isGone } from "../github/github-error.ts";
 import { type Octokit, ownerAndName } from "../github/repository-access.ts";
 import { judgeRun, readRun } from "../github/requested-run.ts";
 import type { DeliveryRow } from "../store/schema.ts";
-import { judgeLeftDeployment, leftGuid } from "./parked-requests/parked-request.ts";
+import { judgeParkedRequest, parkedGuid } from "./parked-requests/parked-request.ts";
 
 /** Why a delivery cannot be judged again, whatever GitHub says; null when it can. */
 export function whyNotAgain(delivery: DeliveryRow): string | null {
@@ -24,7 +24,7 @@ export function whyNotAgain(delivery: DeliveryRow): string | null {
  * asked for the run, or for the GitHub Deployment with the request, as it is now. It is a person's word, and so counts
  * also where it is older than the target. Null when GitHub does not have it any more, or the run has not ended.
  */
-export async function judgeAgain(
+export async function reevaluate(
   octokit: Octokit,
   delivery: DeliveryRow,
   {
@@ -43,7 +43,7 @@ export async function judgeAgain(
   if (source === "github_deployment") {
     const left = await readLeft(octokit, delivery, signal);
     const watched = new Map(targets.map((target) => [target, 0]));
-    return left && judgeLeftDeployment(octokit, left, { targets, names, watched, verifyProof, signal });
+    return left && judgeParkedRequest(octokit, left, { targets, names, watched, verifyProof, signal });
   }
   const run = await readRun(
     octokit,
@@ -59,7 +59,7 @@ export async function judgeAgain(
 }
 
 async function readLeft(octokit: Octokit, { guid, repository }: DeliveryRow, signal: AbortSignal) {
-  const id = guid?.startsWith(leftGuid("")) ? guid.slice(leftGuid("").length) : null;
+  const id = guid?.startsWith(parkedGuid("")) ? guid.slice(parkedGuid("").length) : null;
   if (id === null) return null;
   try {
     const { data } = await octokit.request("GET /repos/{owner}/{repo}/deployments/{deployment_id}", {
@@ -70,7 +70,7 @@ async function readLeft(octokit: Octokit, { guid, repository }: DeliveryRow, sig
     const request = twinhookPayload(data.payload);
     if (!request) return null;
     const createdAt = Date.parse(data.created_at);
-    return { id, guid: leftGuid(id), repository, request, proof: proofIn(data.payload), createdAt };
+    return { id, guid: parkedGuid(id), repository, request, proof: proofIn(data.payload), createdAt };
   } catch (error) {
     if (isGone(error)) return null;
     throw error;

@@ -6,7 +6,7 @@ import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
  * Looks at several places in repositories. One that GitHub refuses to show (`permission` is what the App needs
  * for it) is told to `onRefused`, and keeps nobody from looking at the others.
  */
-export async function lookAtEach<T>(
+export async function scanEach<T>(
   places: readonly T[],
   look: (place: T) => Promise<Arrival[]>,
   onRefused: (place: T, problem: string) => void,

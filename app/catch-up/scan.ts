@@ -26,7 +26,7 @@ export interface Found {
 }
 
 /** A place at GitHub where requests may wait that never arrived. */
-export interface Look extends Task {
+export interface Scan extends Task {
   collect(signal: AbortSignal): Promise<Collected>;
 }
 

@@ -11,15 +11,15 @@ import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import type { Store } from "../store/store.ts";
 import { AskedPlaces } from "../upkeep/place-scan.ts";
-import { Recurring } from "../upkeep/scheduler.ts";
+import { Scheduler } from "../upkeep/scheduler.ts";
 import { acceptInOrder } from "./accept-in-order.ts";
-import { Reconcile } from "./completed-runs.ts";
+import { CompletedRuns } from "./completed-runs.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
-import { ActionDeployments, PARKED_SCAN, parkedLookup } from "./parked-requests/parked-requests.ts";
-import { countResults, goingDeployments, type Look } from "./scan.ts";
-import { CatchUp } from "./undelivered-events.ts";
+import { ParkedRequests, PARKED_SCAN, parkedLookup } from "./parked-requests/parked-requests.ts";
+import { countResults, goingDeployments, type Scan } from "./scan.ts";
+import { UndeliveredEvents } from "./undelivered-events.ts";
 
-export interface RecurringLooksOptions {
+export interface ScansOptions {
   store: Store;
   clock: Clock;
   log: Logger;
@@ -43,28 +43,28 @@ export interface RecurringLooksOptions {
  * find at the same time is accepted together, in the order of the runs: an older run that one of them finds must
  * not come after a newer one of another's.
  */
-export class RecurringLooks {
-  #o: RecurringLooksOptions;
-  #catchUp: CatchUp;
-  #parked: ActionDeployments;
-  #reconcile: Reconcile;
+export class Scans {
+  #o: ScansOptions;
+  #catchUp: UndeliveredEvents;
+  #parked: ParkedRequests;
+  #reconcile: CompletedRuns;
   /** Where Actions left requests, as events told any instance. */
   #asked: AskedPlaces;
-  #recurring: Recurring<Look>;
+  #scheduler: Scheduler<Scan>;
 
-  constructor(options: RecurringLooksOptions) {
+  constructor(options: ScansOptions) {
     this.#o = options;
-    this.#parked = new ActionDeployments(options);
-    this.#catchUp = new CatchUp({
+    this.#parked = new ParkedRequests(options);
+    this.#catchUp = new UndeliveredEvents({
       ...options,
       wantsParked: () => this.#parked.takesTurns,
       onParked: parkedLookup(options.store, options.targets, options.names),
     });
-    this.#reconcile = new Reconcile(options);
-    this.#recurring = new Recurring<Look>({
+    this.#reconcile = new CompletedRuns(options);
+    this.#scheduler = new Scheduler<Scan>({
       tasks: [this.#catchUp, this.#parked, this.#reconcile],
       work: (due, signal) => this.#take(due, signal),
-      may: () => options.lease.held,
+      canRun: () => options.lease.held,
       clock: options.clock,
       log: options.log,
       onRetry: () => options.notices.publish({ type: "retry", operation: "look" }),
@@ -72,8 +72,8 @@ export class RecurringLooks {
     this.#asked = new AskedPlaces({
       store: options.store,
       scan: PARKED_SCAN,
-      may: () => options.lease.held,
-      onAsked: () => void this.#recurring.now([this.#parked]),
+      canRun: () => options.lease.held,
+      onAsked: () => void this.#scheduler.runNow([this.#parked]),
     });
   }
 
@@ -85,25 +85,25 @@ export class RecurringLooks {
     this.#catchUp.listAnew();
     this.#parked.askAll();
     this.#reconcile.askAll();
-    return this.#recurring.now();
+    return this.#scheduler.runNow();
   }
 
   /** The same for what GitHub could not deliver lately. */
   catchUp(): Promise<void> {
     this.#catchUp.listAnew();
-    return this.#recurring.now([this.#catchUp]);
+    return this.#scheduler.runNow([this.#catchUp]);
   }
 
   close(): Promise<void> {
     this.#asked.close();
-    return this.#recurring.close();
+    return this.#scheduler.close();
   }
 
-  async #take(due: Look[], signal: AbortSignal): Promise<Map<Look, unknown>> {
+  async #take(due: Scan[], signal: AbortSignal): Promise<Map<Scan, unknown>> {
     const { acceptor, log, notices, store, targets } = this.#o;
-    const failed = new Map<Look, unknown>();
+    const failed = new Map<Scan, unknown>();
     // What goes wrong with one look is no reason to leave another unfinished.
-    const attempt = async <T>(look: Look, act: () => Promise<T>): Promise<T | undefined> => {
+    const attempt = async <T>(look: Scan, act: () => Promise<T>): Promise<T | undefined> => {
       try {
         return await act();
       } catch (error) {

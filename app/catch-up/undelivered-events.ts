@@ -12,7 +12,7 @@ import { isGone } from "../github/github-error.ts";
 import type { Store } from "../store/store.ts";
 import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
-import { type Collected, type Look, lastLook, recordLook, watchedSince } from "./scan.ts";
+import { type Collected, type Scan, lastLook, recordLook, watchedSince } from "./scan.ts";
 
 /** The name under which the last complete look is on record. */
 export const LOOK_NAME = "catch_up";
@@ -25,7 +25,7 @@ const CHUNK = 1_000;
 /** A payload that GitHub cannot give after so many tries is passed over: it must not hold up all others. */
 const TRIES = 5;
 
-export interface CatchUpOptions {
+export interface UndeliveredEventsOptions {
   store: Store;
   targets: readonly TargetConfig[];
   /** What the names in the configuration stand for; without it, for what is called so. */
@@ -74,14 +74,14 @@ function isWanted({ event, action, deliveredAt, guid }: LoggedDelivery, progress
  * off goes on where it was when it is taken again, and the next one begins where the last complete one began.
  * Only who asks for a look wants to know of what failed since, and has the log listed anew.
  */
-export class CatchUp implements Look {
+export class UndeliveredEvents implements Scan {
   readonly name = "the catch-up";
   readonly everyMs = 60_000;
-  #o: CatchUpOptions;
+  #o: UndeliveredEventsOptions;
   #progress: Progress | undefined;
   #listAnew = false;
 
-  constructor(options: CatchUpOptions) {
+  constructor(options: UndeliveredEventsOptions) {
     this.#o = options;
   }
 

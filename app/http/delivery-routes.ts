@@ -5,7 +5,7 @@ import { type AskGitHub, askGitHub } from "../auth/ask-github.ts";
 import type { VerifyProof } from "../auth/parked-proof.ts";
 import { maySee, visibleRepositories } from "../auth/viewer.ts";
 import { requireManager, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
-import { judgeAgain, whyNotAgain } from "../catch-up/reevaluate.ts";
+import { reevaluate, whyNotAgain } from "../catch-up/reevaluate.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { type DeliveryPlace, ECHOES, listDeliveries } from "../reads/list-deliveries.ts";
 import { presentDelivery } from "../reads/present.ts";
@@ -77,7 +77,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     if (refused) throw new HttpProblem(409, `the delivery cannot be judged again: ${refused}`);
     const { repository } = row;
     const arrival = await askGitHub(github, { repository, refused: "conflict" }, async () =>
-      judgeAgain(await github.access.octokit(repository), row, {
+      reevaluate(await github.access.octokit(repository), row, {
         targets,
         names: options.names,
         verifyProof,

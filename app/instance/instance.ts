@@ -11,7 +11,7 @@ import { TokenVerifier } from "../auth/oidc/token-verifier.ts";
 import { parkedProofVerifier } from "../auth/parked-proof.ts";
 import { DeliveryHealth } from "../catch-up/delivery-health.ts";
 import { RunGaps } from "../catch-up/run-gaps.ts";
-import { RecurringLooks } from "../catch-up/scans.ts";
+import { Scans } from "../catch-up/scans.ts";
 import type { Clock } from "../clock.ts";
 import { linkBase } from "../config/link-base.ts";
 import type { Config } from "../config/load.ts";
@@ -48,7 +48,7 @@ import { repositoryKey } from "../store/repository-key.ts";
 import { namesOf } from "../store/sqlite/put-back.ts";
 import { linesOf } from "../upkeep/renamed.ts";
 import { RepositoryScan } from "../upkeep/repository-scan.ts";
-import { Broadcast } from "../upkeep/repository-webhooks.ts";
+import { RepositoryWebhooks } from "../upkeep/repository-webhooks.ts";
 import { Retention } from "../upkeep/retention.ts";
 import { TagNames } from "../upkeep/tag-names.ts";
 import { instanceRoutes } from "./instance-routes.ts";
@@ -211,7 +211,7 @@ export async function startInstance(options: {
     jobs,
     runs,
   });
-  const looks = new RecurringLooks({
+  const looks = new Scans({
     store,
     clock,
     log,
@@ -257,7 +257,7 @@ export async function startInstance(options: {
     lease: failover.controller.lease,
     retention: config.retention,
   });
-  const broadcast = new Broadcast({
+  const broadcast = new RepositoryWebhooks({
     store,
     clock,
     log,

@@ -8,7 +8,7 @@ import { inSlices } from "../store/in-slices.ts";
 import { accountOf } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 
-export interface ScanOptions<P> {
+export interface PlaceScanOptions<P> {
   /** Under which its progress is on record. */
   name: string;
   /** By the name that each has on record. */
@@ -25,7 +25,7 @@ export interface ScanOptions<P> {
 }
 
 /** What a scan that only the controller makes needs of its instance. */
-export interface ControllerScanOptions {
+export interface PlaceScanParts {
   store: Store;
   clock: Clock;
   log: Logger;
@@ -48,14 +48,14 @@ export interface DuePlace<P> {
 
 /** Tells of places that events ask for, whichever instance they came to: of each event once. */
 export class AskedPlaces {
-  #o: { store: Store; scan: string; may: () => boolean; onAsked: () => void };
+  #o: { store: Store; scan: string; canRun: () => boolean; onAsked: () => void };
   #unwatch: () => void;
   /** Whether the store is being asked, and is to be asked again. */
   #asking: "no" | "once" | "again" = "no";
   /** The last event of each place that was told of. */
   #told = new Map<string, number>();
 
-  constructor(options: { store: Store; scan: string; may: () => boolean; onAsked: () => void }) {
+  constructor(options: { store: Store; scan: string; canRun: () => boolean; onAsked: () => void }) {
     this.#o = options;
     this.#unwatch = options.store.onChange(() => void this.#look());
   }
@@ -65,8 +65,8 @@ export class AskedPlaces {
   }
 
   async #look(): Promise<void> {
-    const { may, onAsked } = this.#o;
-    if (!may()) return;
+    const { canRun, onAsked } = this.#o;
+    if (!canRun()) return;
     const asking = this.#asking;
     this.#asking = asking === "no" ? "once" : "again";
     if (asking !== "no") return;
@@ -98,8 +98,8 @@ export class AskedPlaces {
  * Goes over many places at GitHub, again and again. Places that events ask for come first; the others take turns, as
  * far as the calls of their account allow. Progress is kept in the store, so that the next controller goes on.
  */
-export class Scan<P extends { repository: string }> {
-  #o: ScanOptions<P>;
+export class PlaceScan<P extends { repository: string }> {
+  #o: PlaceScanOptions<P>;
   #accounts: Map<string, [string, P][]>;
   #all = false;
   /** Places that could not be seen the last time. */
@@ -107,7 +107,7 @@ export class Scan<P extends { repository: string }> {
   /** Accounts whose calls are nearly used up, once that was said. */
   #resting = new Set<string>();
 
-  constructor(options: ScanOptions<P>) {
+  constructor(options: PlaceScanOptions<P>) {
     this.#o = options;
     this.#accounts = Map.groupBy(options.places, ([, { repository }]) => accountOf(repository));
   }

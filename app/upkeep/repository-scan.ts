@@ -4,16 +4,16 @@ import { raiseAlert } from "../queue/raise-alert.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { RepositoryRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
-import { type ControllerScanOptions, Scan } from "./place-scan.ts";
+import { type PlaceScanParts, PlaceScan } from "./place-scan.ts";
 import { whatRenamed } from "./renamed.ts";
-import { Recurring, type Task } from "./scheduler.ts";
+import { Scheduler, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 const TASK: Task = { name: "the scan for renamed repositories", everyMs: 60 * 60_000 };
 /** The part of an account's hourly calls that it may take: 250 of 5,000. */
 const SHARE = 0.05;
 
-export interface RepositoryScanOptions extends ControllerScanOptions {
+export interface RepositoryScanOptions extends PlaceScanParts {
   /** Where twinhook.yml names a repository. */
   linesOf: (repositoryKey: string) => string;
 }
@@ -31,8 +31,8 @@ interface Found {
  */
 export class RepositoryScan {
   #o: RepositoryScanOptions;
-  #scan: Scan<{ repository: string }>;
-  #recurring: Recurring<Task>;
+  #scan: PlaceScan<{ repository: string }>;
+  #scheduler: Scheduler<Task>;
   /** What was logged, so that it is not logged every hour. */
   #said = new Set<string>();
 
@@ -40,11 +40,11 @@ export class RepositoryScan {
     this.#o = options;
     const { clock, log, lease, targets } = options;
     const places = new Map(targets.map(({ repository }) => [repositoryKey(repository), { repository }]));
-    this.#scan = new Scan({ ...options, name: "repositories", places, everyMs: TASK.everyMs, share: SHARE });
-    this.#recurring = new Recurring<Task>({
+    this.#scan = new PlaceScan({ ...options, name: "repositories", places, everyMs: TASK.everyMs, share: SHARE });
+    this.#scheduler = new Scheduler<Task>({
       tasks: [TASK],
       work: (_, signal) => this.look(signal),
-      may: () => lease.held,
+      canRun: () => lease.held,
       clock,
       log,
     });
@@ -58,11 +58,11 @@ export class RepositoryScan {
   /** Scans all repositories now, and every hour from then on. */
   now(): void {
     this.askAll();
-    void this.#recurring.now();
+    void this.#scheduler.runNow();
   }
 
   close(): Promise<void> {
-    return this.#recurring.close();
+    return this.#scheduler.close();
   }
 
   /** Asks GitHub what is due. Returns why some could not be seen. */

@@ -7,7 +7,7 @@ import type { RepositoryHook, RepositoryHooksClient } from "../github/repository
 import { repositoryKey } from "../store/repository-key.ts";
 import type { RepositoryHookRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
-import { Recurring, type Task } from "./scheduler.ts";
+import { Scheduler, type Task } from "./scheduler.ts";
 
 const EVERY_MS = 10 * 60_000;
 
@@ -58,23 +58,23 @@ export function planHooks(
  * Beside the App's one URL, a webhook per endpoint in every repository that has a target: GitHub itself delivers
  * to each twin, and no switch of the URL has to be waited for.
  */
-export class Broadcast {
+export class RepositoryWebhooks {
   #o: BroadcastOptions;
   /** Repositories whose webhooks GitHub does not let us set, with what was said about it. */
   #refused = new Map<string, string>();
   #secretWrittenUnder = 0;
-  #recurring: Recurring<Task>;
+  #scheduler: Scheduler<Task>;
 
   constructor(options: BroadcastOptions) {
     this.#o = options;
     const { clock, log, lease } = options;
-    this.#recurring = new Recurring<Task>({
+    this.#scheduler = new Scheduler<Task>({
       tasks: [{ name: "setting the webhooks of the repositories", everyMs: EVERY_MS }],
       work: async (_, signal) => {
         await this.look(signal);
         return new Map();
       },
-      may: () => lease.held,
+      canRun: () => lease.held,
       clock,
       log,
     });
@@ -82,11 +82,11 @@ export class Broadcast {
 
   /** Looks now, and every 10 minutes from then on. */
   now(): void {
-    void this.#recurring.now();
+    void this.#scheduler.runNow();
   }
 
   close(): Promise<void> {
-    return this.#recurring.close();
+    return this.#scheduler.close();
   }
 
   /** Makes, repairs and removes webhooks until they are as they should be. */

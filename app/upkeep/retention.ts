@@ -5,7 +5,7 @@ import type { RetentionConfig } from "../config/schema.ts";
 import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { Store } from "../store/store.ts";
 import { deleteDeliveries, deleteDeployments, deleteHistory, deleteLogs } from "./delete-old.ts";
-import { Recurring, type Task } from "./scheduler.ts";
+import { Scheduler, type Task } from "./scheduler.ts";
 
 const EVERY_MS = 60 * 60_000;
 
@@ -21,28 +21,28 @@ export interface RetentionOptions {
 /** Deletes what is older than it is to be kept, every hour, a few rows at a time. */
 export class Retention {
   #o: RetentionOptions;
-  #recurring: Recurring<Task>;
+  #scheduler: Scheduler<Task>;
 
   constructor(options: RetentionOptions) {
     this.#o = options;
-    this.#recurring = new Recurring<Task>({
+    this.#scheduler = new Scheduler<Task>({
       tasks: [{ name: "the deleting of old records", everyMs: EVERY_MS }],
       work: async (_due, signal) => {
         await this.#deleteOld(signal);
         return new Map();
       },
-      may: () => options.lease.held,
+      canRun: () => options.lease.held,
       clock: options.clock,
       log: options.log,
     });
   }
 
   start(): void {
-    void this.#recurring.now();
+    void this.#scheduler.runNow();
   }
 
   close(): Promise<void> {
-    return this.#recurring.close();
+    return this.#scheduler.close();
   }
 
   async #deleteOld(signal: AbortSignal): Promise<void> {

@@ -25,11 +25,11 @@ interface Schedule {
 
 /**
  * Does tasks again and again: at once when asked, and as long after their last beginning as they say. What is
- * due is done together, one round at a time, and only while `may` says so. Who fails is tried again soon, and
+ * due is done together, one round at a time, and only while `canRun` says so. Who fails is tried again soon, and
  * when GitHub said a time, not before it.
  */
-export class Recurring<T extends Task> {
-  #may: () => boolean;
+export class Scheduler<T extends Task> {
+  #canRun: () => boolean;
   #work: (due: T[], signal: AbortSignal) => Promise<ReadonlyMap<T, unknown>>;
   #clock: Clock;
   #log: Logger;
@@ -45,14 +45,14 @@ export class Recurring<T extends Task> {
   constructor(options: {
     tasks: readonly T[];
     work: (due: T[], signal: AbortSignal) => Promise<ReadonlyMap<T, unknown>>;
-    may: () => boolean;
+    canRun: () => boolean;
     clock: Clock;
     log: Logger;
     /** Called when a task that failed is to be tried again. */
     onRetry?: () => void;
   }) {
     this.#onRetry = options.onRetry ?? (() => {});
-    this.#may = options.may;
+    this.#canRun = options.canRun;
     this.#work = options.work;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -65,7 +65,7 @@ export class Recurring<T extends Task> {
    * Does these now, or right after what is being done. The first call begins it all. Resolves when each has been
    * done from beginning to end since; never, when this is closed before.
    */
-  now(tasks: readonly T[] = [...this.#schedules.keys()]): Promise<void> {
+  runNow(tasks: readonly T[] = [...this.#schedules.keys()]): Promise<void> {
     const now = this.#clock.monotonic();
     for (const task of tasks) this.#schedule(task).dueAt = now;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -89,7 +89,7 @@ export class Recurring<T extends Task> {
     const now = this.#clock.monotonic();
     const pause = Math.min(...[...this.#schedules.values()].map(startOf)) - now;
     if (pause > 0) this.#sleep(pause);
-    else if (!this.#may()) this.#sleep(LONGEST_PAUSE_MS);
+    else if (!this.#canRun()) this.#sleep(LONGEST_PAUSE_MS);
     else {
       const due = [...this.#schedules].filter(([, schedule]) => startOf(schedule) - now <= TOGETHER_MS);
       this.#running = this.#round(due.map(([task]) => task)).finally(() => {

@@ -8,8 +8,8 @@ import { askForScan } from "../queue/ask-for-scan.ts";
 import { IS_NO_TAG, IS_TAG, TAG_SCAN, tagPlace } from "../queue/find-ref.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
-import { AskedPlaces, type ControllerScanOptions, Scan } from "./place-scan.ts";
-import { Recurring, type Task } from "./scheduler.ts";
+import { AskedPlaces, type PlaceScanParts, PlaceScan } from "./place-scan.ts";
+import { Scheduler, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 const TASK: Task = { name: "the scan for tags that are named like a branch", everyMs: 60 * 60_000 };
@@ -70,45 +70,45 @@ export function tagLookup(
  * a tag. Only a run whose name is both is looked up: it is the branch's if the branch has its commit.
  */
 export class TagNames {
-  #o: ControllerScanOptions;
-  #scan: Scan<Place>;
+  #o: PlaceScanParts;
+  #scan: PlaceScan<Place>;
   #asked: AskedPlaces;
-  #recurring: Recurring<Task>;
+  #scheduler: Scheduler<Task>;
 
-  constructor(options: ControllerScanOptions) {
+  constructor(options: PlaceScanParts) {
     this.#o = options;
     const { store, clock, log, lease } = options;
-    this.#scan = new Scan({
+    this.#scan = new PlaceScan({
       ...options,
       name: TAG_SCAN,
       places: placesOf(options.targets),
       everyMs: TASK.everyMs,
       share: SHARE,
     });
-    this.#recurring = new Recurring<Task>({
+    this.#scheduler = new Scheduler<Task>({
       tasks: [TASK],
       work: (_, signal) => this.look(signal),
-      may: () => lease.held,
+      canRun: () => lease.held,
       clock,
       log,
     });
     this.#asked = new AskedPlaces({
       store,
       scan: TAG_SCAN,
-      may: () => lease.held,
-      onAsked: () => void this.#recurring.now(),
+      canRun: () => lease.held,
+      onAsked: () => void this.#scheduler.runNow(),
     });
   }
 
   /** Scans all names now, and every hour from then on. */
   now(): void {
     this.#scan.askAll();
-    void this.#recurring.now();
+    void this.#scheduler.runNow();
   }
 
   close(): Promise<void> {
     this.#asked.close();
-    return this.#recurring.close();
+    return this.#scheduler.close();
   }
 
   /** Asks GitHub about the names that are due. Returns why some could not be seen, if they are to be tried again. */

@@ -8,7 +8,7 @@ import { JobRights } from "../../app/auth/oidc/job-rights.ts";
 import { TokenVerifier } from "../../app/auth/oidc/token-verifier.ts";
 import { parkedProofVerifier } from "../../app/auth/parked-proof.ts";
 import { DeliveryHealth } from "../../app/catch-up/delivery-health.ts";
-import { RecurringLooks } from "../../app/catch-up/scans.ts";
+import { Scans } from "../../app/catch-up/scans.ts";
 import { readEnvironment } from "../../app/config/environment.ts";
 import type { TargetConfig } from "../../app/config/schema.ts";
 import { ControllerLease } from "../../app/failover/controller-lease.ts";
@@ -58,7 +58,7 @@ export async function setLooks(
       candidate: { holder, instance: holder, host: "host-1" },
     });
     await lease.acquire(() => true);
-    const looks = new RecurringLooks({
+    const looks = new Scans({
       store,
       clock,
       log,

@@ -12,7 +12,7 @@ import { accountOf } from "../../store/repository-key.ts";
 import type { DeliveryRow } from "../../store/schema.ts";
 import type { Store } from "../../store/store.ts";
 import { settleInGroups } from "../../upkeep/settle-in-groups.ts";
-import type { LeftDeployment } from "./parked-request.ts";
+import type { ParkedRequest } from "./parked-request.ts";
 
 /** How far GitHub's clock and this host's are assumed to be apart, at most. */
 const CLOCKS_DIFFER_MS = 60 * 60_000;
@@ -20,7 +20,7 @@ const CLOCKS_DIFFER_MS = 60 * 60_000;
 /** What is on record of these GitHub Deployments, which some look has accepted or refused. */
 export async function leftOnRecord(
   store: Store,
-  left: readonly LeftDeployment[],
+  left: readonly ParkedRequest[],
 ): Promise<Pick<DeliveryRow, "guid" | "reason" | "deployment_ids">[]> {
   if (left.length === 0) return [];
   // Accepted or refused after they were made, give or take what the clocks differ.
@@ -40,8 +40,8 @@ export async function leftOnRecord(
  * whoever recorded it may have ended before it was said. `answered` holds the GUIDs of those of which nothing is left
  * to say, and gains others; what cannot be said is left to the next call.
  */
-export async function answerLeftDeployments(
-  left: readonly LeftDeployment[],
+export async function answerParkedRequests(
+  left: readonly ParkedRequest[],
   answered: Set<string>,
   o: { store: Store; access: RepositoryAccess; budget: CallBudget; log: Logger },
   signal: AbortSignal,

@@ -18,7 +18,7 @@ import { readRequestedRun } from "../../github/requested-run.ts";
 import { repositoryKey } from "../../store/repository-key.ts";
 
 /** A GitHub Deployment in which an Action left its request. */
-export interface LeftDeployment {
+export interface ParkedRequest {
   id: string;
   /** Under which it is on record once it was judged. */
   guid: string;
@@ -30,7 +30,7 @@ export interface LeftDeployment {
 }
 
 /** Under which a GitHub Deployment that holds a request is on record. */
-export function leftGuid(id: string): string {
+export function parkedGuid(id: string): string {
   return `github_deployment ${id}`;
 }
 
@@ -40,9 +40,9 @@ export function leftGuid(id: string): string {
  * names is read at GitHub, and must be one whose event would have deployed the same commit to the same target.
  * Null while that run has not ended.
  */
-export async function judgeLeftDeployment(
+export async function judgeParkedRequest(
   octokit: Octokit,
-  left: LeftDeployment,
+  left: ParkedRequest,
   rules: {
     targets: readonly TargetConfig[];
     names?: RepositoryNames | undefined;

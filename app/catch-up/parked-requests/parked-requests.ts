@@ -20,11 +20,11 @@ import {
 import { askForScan } from "../../queue/ask-for-scan.ts";
 import { repositoryKey } from "../../store/repository-key.ts";
 import type { Store } from "../../store/store.ts";
-import { Scan } from "../../upkeep/place-scan.ts";
-import { type Collected, type Look, recordLook, watchedSince } from "../scan.ts";
-import { lookAtEach } from "../scan-each.ts";
-import { answerLeftDeployments, leftOnRecord } from "./answer.ts";
-import { judgeLeftDeployment, type LeftDeployment, leftGuid } from "./parked-request.ts";
+import { PlaceScan } from "../../upkeep/place-scan.ts";
+import { type Collected, type Scan, recordLook, watchedSince } from "../scan.ts";
+import { scanEach } from "../scan-each.ts";
+import { answerParkedRequests, leftOnRecord } from "./answer.ts";
+import { judgeParkedRequest, type ParkedRequest, parkedGuid } from "./parked-request.ts";
 
 /** The name under which the last complete look is on record, and how far it is. */
 export const PARKED_SCAN = "action_deployments";
@@ -71,7 +71,7 @@ interface Listed {
   etag: string | null;
   /** How far back it was read (ms). */
   since: number;
-  left: LeftDeployment[];
+  left: ParkedRequest[];
 }
 
 /**
@@ -79,24 +79,24 @@ interface Listed {
  * `deployment` event tells at once where one was left; all repositories are looked at in turn beside that, since
  * GitHub may never have sent it.
  */
-export class ActionDeployments implements Look {
+export class ParkedRequests implements Scan {
   readonly name = "the look for GitHub Deployments that an Action left";
   readonly everyMs = 60_000;
   #o: ActionDeploymentsOptions;
-  #scan: Scan<{ repository: string }>;
+  #scan: PlaceScan<{ repository: string }>;
   #items: ItemReader;
   #lists = new Map<string, Listed>();
   #refused = new Set<string>();
   /** The GUIDs of those of which this process knows that nothing is left to say on them. */
   #answered = new Set<string>();
   /** Those on which something may be left to say, although they may be too old to be listed again. */
-  #open: LeftDeployment[] = [];
+  #open: ParkedRequest[] = [];
 
   constructor(options: ActionDeploymentsOptions) {
     this.#o = options;
     this.#items = new ItemReader(options.log);
     const byKey = new Map(options.targets.map((t) => [repositoryKey(t.repository), t.repository]));
-    this.#scan = new Scan({
+    this.#scan = new PlaceScan({
       ...options,
       name: PARKED_SCAN,
       places: new Map([...byKey].map(([key, repository]) => [key, { repository }])),
@@ -123,8 +123,8 @@ export class ActionDeployments implements Look {
     const due = await this.#scan.next();
     const seen = new Map<{ repository: string }, number | null>();
     const watched = await watchedSince(store, targets);
-    const left: LeftDeployment[] = [];
-    const { found, failure } = await lookAtEach(
+    const left: ParkedRequest[] = [];
+    const { found, failure } = await scanEach(
       due,
       async ({ place, seenAt }) => {
         const { repository } = place;
@@ -164,7 +164,7 @@ export class ActionDeployments implements Look {
         );
         const all = [...older, ...left];
         try {
-          await answerLeftDeployments(all, this.#answered, this.#o, signal);
+          await answerParkedRequests(all, this.#answered, this.#o, signal);
         } finally {
           this.#open = all.filter(({ guid }) => !this.#answered.has(guid));
         }
@@ -191,17 +191,17 @@ export class ActionDeployments implements Look {
   /** What arrives by those that no look has accepted or refused yet, and which of them cannot be judged yet. */
   async #judgeNew(
     octokit: Octokit,
-    left: readonly LeftDeployment[],
+    left: readonly ParkedRequest[],
     watched: ReadonlyMap<TargetConfig, number>,
     signal: AbortSignal,
-  ): Promise<{ arrivals: Arrival[]; open: LeftDeployment[] }> {
+  ): Promise<{ arrivals: Arrival[]; open: ParkedRequest[] }> {
     const { store, targets, names, verifyProof } = this.#o;
     const known = new Set((await leftOnRecord(store, left)).map(({ guid }) => guid));
     const arrivals: Arrival[] = [];
-    const open: LeftDeployment[] = [];
+    const open: ParkedRequest[] = [];
     for (const deployment of left) {
       if (known.has(deployment.guid)) continue;
-      const arrival = await judgeLeftDeployment(octokit, deployment, {
+      const arrival = await judgeParkedRequest(octokit, deployment, {
         targets,
         names,
         watched,
@@ -231,7 +231,7 @@ async function leftDeployments(
   { since, etag, items }: { since: number; etag: string | null; items: ItemReader },
   signal: AbortSignal,
 ): Promise<{ listed: Pick<Listed, "etag" | "left"> | null; at: number | null }> {
-  const left: LeftDeployment[] = [];
+  const left: ParkedRequest[] = [];
   let at: number | null = null;
   for (let page = 1; ; page++) {
     const { answer, at: answeredAt } = await ifChanged(() =>
@@ -256,7 +256,7 @@ async function leftDeployments(
       if (request && createdAt >= since)
         left.push({
           id: String(id),
-          guid: leftGuid(String(id)),
+          guid: parkedGuid(String(id)),
           repository,
           request,
           proof: proofIn(payload),

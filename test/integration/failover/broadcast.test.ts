@@ -6,7 +6,7 @@ import { ControllerLease } from "../../../app/failover/controller-lease.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
 import { RepositoryHooksClient } from "../../../app/github/repository-hooks.ts";
-import { Broadcast, type BroadcastOptions, planHooks } from "../../../app/upkeep/repository-webhooks.ts";
+import { RepositoryWebhooks, type BroadcastOptions, planHooks } from "../../../app/upkeep/repository-webhooks.ts";
 import type { GitHubOptions } from "../../helpers/github/create-world.ts";
 import type { Hook } from "../../helpers/github/hook.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
@@ -33,7 +33,7 @@ async function setup(engine: Engine, options: GitHubOptions = {}) {
   const look = async (given: Partial<BroadcastOptions> & { secret?: string } = {}) => {
     const secret = given.secret ?? github.app.webhookSecret;
     const access = new RepositoryAccess(() => githubApp(environment, secret, log));
-    const broadcast = new Broadcast({
+    const broadcast = new RepositoryWebhooks({
       store,
       clock: systemClock,
       log,

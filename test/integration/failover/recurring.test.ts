@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { REPAIR_MS } from "../../../app/failover/active-endpoint.ts";
 import { NotControllerError } from "../../../app/failover/controller-lease.ts";
-import { Recurring, type Task } from "../../../app/upkeep/scheduler.ts";
+import { Scheduler, type Task } from "../../../app/upkeep/scheduler.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
 import { setLooks } from "../../helpers/looks.ts";
 import { SleepersClock } from "../../helpers/sleepers-clock.ts";
@@ -11,34 +11,34 @@ import { ENGINES } from "../../helpers/stores.ts";
 const often = { name: "what is done often", everyMs: 60_000 };
 const seldom = { name: "what is done seldom", everyMs: 600_000 };
 
-function setRecurring(work?: (due: Task[], signal: AbortSignal) => Promise<ReadonlyMap<Task, unknown>>) {
+function setScheduler(work?: (due: Task[], signal: AbortSignal) => Promise<ReadonlyMap<Task, unknown>>) {
   const clock = new SleepersClock();
   const rounds: { at: number; tasks: string[] }[] = [];
   const said: string[] = [];
-  const state = { may: true };
-  const recurring = new Recurring<Task>({
+  const state = { canRun: true };
+  const scheduler = new Scheduler<Task>({
     tasks: [often, seldom],
     work: async (due, signal) => {
       rounds.push({ at: clock.monotonic(), tasks: due.map(({ name }) => name) });
       return (await work?.(due, signal)) ?? new Map();
     },
-    may: () => state.may,
+    canRun: () => state.canRun,
     clock,
     log: pino({}, { write: (line: string) => void said.push(JSON.parse(line).msg) }),
   });
-  onTestFinished(() => recurring.close());
+  onTestFinished(() => scheduler.close());
   /** Lets the next sleeper's time come, and what it does be done. */
   const next = async () => {
     clock.advance(await clock.asleep());
     return clock.asleep();
   };
-  return { clock, rounds, said, state, recurring, next };
+  return { clock, rounds, said, state, scheduler, next };
 }
 
-describe("recurring tasks", () => {
+describe("scheduled tasks", () => {
   it("begin when asked, and again after their time; those that are due together are done together", async () => {
-    const { rounds, recurring, next } = setRecurring();
-    void recurring.now();
+    const { rounds, scheduler, next } = setScheduler();
+    void scheduler.runNow();
     for (let i = 0; i < 10; i++) await next();
     expect(rounds).toHaveLength(11);
     const both = rounds.filter(({ tasks }) => tasks.length === 2).map(({ at }) => at);
@@ -47,24 +47,24 @@ describe("recurring tasks", () => {
   });
 
   it("are done once more, right after the present round, when asked in the middle of it", async () => {
-    const { clock, rounds, recurring } = setRecurring(async () => {
-      if (rounds.length === 1) for (let i = 0; i < 5; i++) void recurring.now([often]);
+    const { clock, rounds, scheduler } = setScheduler(async () => {
+      if (rounds.length === 1) for (let i = 0; i < 5; i++) void scheduler.runNow([often]);
       return new Map();
     });
-    void recurring.now();
+    void scheduler.runNow();
     await clock.asleep();
     expect(rounds.map(({ tasks }) => tasks.length)).toEqual([2, 1]);
   });
 
   it("are done by none but the controller, and begin when it is asked as such", async () => {
-    const { clock, rounds, state, recurring, next } = setRecurring();
-    state.may = false;
-    void recurring.now();
+    const { clock, rounds, state, scheduler, next } = setScheduler();
+    state.canRun = false;
+    void scheduler.runNow();
     await next();
     await next();
     expect(rounds).toEqual([]);
-    state.may = true;
-    void recurring.now();
+    state.canRun = true;
+    void scheduler.runNow();
     await clock.asleep();
     expect(rounds).toHaveLength(1);
   });
@@ -74,10 +74,10 @@ describe("recurring tasks", () => {
       status: 429,
       response: { headers: { "retry-after": "150" } },
     });
-    const { clock, rounds, said, recurring, next } = setRecurring(async () =>
+    const { clock, rounds, said, scheduler, next } = setScheduler(async () =>
       rounds.length === 1 ? new Map([[seldom, limited]]) : new Map(),
     );
-    void recurring.now();
+    void scheduler.runNow();
     for (let i = 0; i < 3; i++) await next();
     expect(rounds.map(({ at, tasks }) => [at, tasks.length])).toEqual([
       [0, 2],
@@ -95,29 +95,29 @@ describe("recurring tasks", () => {
       status: 403,
       response: { headers: { "retry-after": "0" } },
     });
-    const { recurring, next, rounds } = setRecurring(async (due) => new Map(due.map((t) => [t, limited])));
-    void recurring.now();
+    const { scheduler, next, rounds } = setScheduler(async (due) => new Map(due.map((t) => [t, limited])));
+    void scheduler.runNow();
     await next();
     await next();
     expect(rounds.map(({ at }) => at)).toEqual([0, 1_000, 2_000]);
   });
 
   it("say nothing when the lease was lost meanwhile", async () => {
-    const { clock, said, recurring } = setRecurring(() => Promise.reject(new NotControllerError("backup")));
-    void recurring.now();
+    const { clock, said, scheduler } = setScheduler(() => Promise.reject(new NotControllerError("backup")));
+    void scheduler.runNow();
     expect(await clock.asleep()).toBe(60_000);
     expect(said).toEqual([]);
   });
 
   it("end in the middle of their work when they are closed", async () => {
     const begun = Promise.withResolvers<void>();
-    const { recurring, said } = setRecurring((_due, signal) => {
+    const { scheduler, said } = setScheduler((_due, signal) => {
       begun.resolve();
       return new Promise((_resolve, reject) => signal.addEventListener("abort", reject));
     });
-    void recurring.now();
+    void scheduler.runNow();
     await begun.promise;
-    await recurring.close();
+    await scheduler.close();
     expect(said).toEqual([]);
   });
 });
