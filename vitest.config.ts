@@ -52,7 +52,7 @@ export default defineConfig({
       }),
       // What they import is loaded once for all files of a worker.
       project("in process", 1, {
-        include: ["test/{unit,integration,contract}/**/*.test.ts"],
+        include: ["test/{unit,integration,contract,simulator}/**/*.test.ts"],
         exclude: PROCESSES,
         isolate: false,
         maxWorkers: cores,

@@ -11,7 +11,7 @@ import { callLimit, ownerAndName, type RepositoryAccess } from "../github/reposi
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { PlaceScan } from "../upkeep/place-scan.ts";
-import { type Collected, type Scan, recordLook, watchedSince } from "./scan.ts";
+import { type Collected, recordLook, type Scan, watchedSince } from "./scan.ts";
 import { scanEach } from "./scan-each.ts";
 import { type CompletedRun, completedRun, unrecordedRuns } from "./unrecorded-runs.ts";
 

@@ -15,7 +15,7 @@ import { Scheduler } from "../upkeep/scheduler.ts";
 import { acceptInOrder } from "./accept-in-order.ts";
 import { CompletedRuns } from "./completed-runs.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
-import { ParkedRequests, PARKED_SCAN, parkedLookup } from "./parked-requests/parked-requests.ts";
+import { PARKED_SCAN, ParkedRequests, parkedLookup } from "./parked-requests/parked-requests.ts";
 import { countResults, goingDeployments, type Scan } from "./scan.ts";
 import { UndeliveredEvents } from "./undelivered-events.ts";
 

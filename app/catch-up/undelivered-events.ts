@@ -12,7 +12,7 @@ import { isGone } from "../github/github-error.ts";
 import type { Store } from "../store/store.ts";
 import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
-import { type Collected, type Scan, lastLook, recordLook, watchedSince } from "./scan.ts";
+import { type Collected, lastLook, recordLook, type Scan, watchedSince } from "./scan.ts";
 
 /** The name under which the last complete look is on record. */
 export const LOOK_NAME = "catch_up";

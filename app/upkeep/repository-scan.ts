@@ -4,7 +4,7 @@ import { raiseAlert } from "../queue/raise-alert.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { RepositoryRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
-import { type PlaceScanParts, PlaceScan } from "./place-scan.ts";
+import { PlaceScan, type PlaceScanParts } from "./place-scan.ts";
 import { whatRenamed } from "./renamed.ts";
 import { Scheduler, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
@@ -40,7 +40,13 @@ export class RepositoryScan {
     this.#o = options;
     const { clock, log, lease, targets } = options;
     const places = new Map(targets.map(({ repository }) => [repositoryKey(repository), { repository }]));
-    this.#scan = new PlaceScan({ ...options, name: "repositories", places, everyMs: TASK.everyMs, share: SHARE });
+    this.#scan = new PlaceScan({
+      ...options,
+      name: "repositories",
+      places,
+      everyMs: TASK.everyMs,
+      share: SHARE,
+    });
     this.#scheduler = new Scheduler<Task>({
       tasks: [TASK],
       work: (_, signal) => this.look(signal),

@@ -8,7 +8,7 @@ import { askForScan } from "../queue/ask-for-scan.ts";
 import { IS_NO_TAG, IS_TAG, TAG_SCAN, tagPlace } from "../queue/find-ref.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
-import { AskedPlaces, type PlaceScanParts, PlaceScan } from "./place-scan.ts";
+import { AskedPlaces, PlaceScan, type PlaceScanParts } from "./place-scan.ts";
 import { Scheduler, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 

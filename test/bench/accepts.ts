@@ -1,4 +1,4 @@
-import type { GitHub } from "../helpers/github/simulator.ts";
+import type { GitHub } from "../simulator/simulator.ts";
 import { LoadGenerator } from "./load-generator.ts";
 import { type Spread, spread } from "./statistics.ts";
 import { findAdnanhWebhook, startAdnanhWebhook } from "./subjects/adnanh-webhook.ts";

@@ -9,8 +9,8 @@ import {
   type Step,
   works,
 } from "../helpers/action/scripted-endpoint.ts";
-import type { GitHub } from "../helpers/github/simulator.ts";
 import { DELIVERY_SECRET, TestHost } from "../helpers/test-host.ts";
+import type { GitHub } from "../simulator/simulator.ts";
 import { type Spread, spread } from "./statistics.ts";
 
 /** How long something took (milliseconds), and how that compares with a bare process in the same round. */

@@ -1,7 +1,7 @@
 /** Measures Twinhook beside bare Probot and adnanh/webhook, on this machine and in one run: `npm run bench`. */
 import { cpus } from "node:os";
 import { buildApp } from "../../app/bundle/build.ts";
-import { startGitHub } from "../helpers/github/simulator.ts";
+import { startGitHub } from "../simulator/simulator.ts";
 import { type AcceptResult, measureAccepts } from "./accepts.ts";
 import { type ActionTimes, measureAction } from "./action.ts";
 import { type DashboardResult, measureDashboard } from "./dashboard/dashboard.ts";

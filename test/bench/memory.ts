@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { GitHub } from "../helpers/github/simulator.ts";
+import type { GitHub } from "../simulator/simulator.ts";
 import { LoadGenerator } from "./load-generator.ts";
 import { startTwinhook } from "./subjects/twinhook.ts";
 

@@ -1,4 +1,4 @@
-import { workflowRunPayload } from "../helpers/github/workflow-run-payload.ts";
+import { workflowRunPayload } from "../simulator/workflow-run-payload.ts";
 import type { EventPlan } from "./event-source.ts";
 import type { Entrance } from "./subjects/subject.ts";
 

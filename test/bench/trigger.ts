@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { GitHub } from "../helpers/github/simulator.ts";
+import type { GitHub } from "../simulator/simulator.ts";
 import { HelperProcess } from "./helper-process.ts";
 import { planEvents } from "./payload.ts";
 import { percentile } from "./statistics.ts";

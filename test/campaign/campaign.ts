@@ -1,9 +1,9 @@
 import { systemClock } from "../../app/clock.ts";
 import type { StoreAddress } from "../../app/config/store-address.ts";
 import { openStore } from "../../app/store/open-store.ts";
-import type { FaultKind } from "../helpers/github/faults.ts";
-import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import type { TestHost } from "../helpers/test-host.ts";
+import type { FaultKind } from "../simulator/faults.ts";
+import { type GitHub, startGitHub } from "../simulator/simulator.ts";
 import { collect, type Evidence, untilTidy } from "./evidence.ts";
 import { Instances } from "./instances.ts";
 import { keepHost } from "./keep-host.ts";

@@ -1,5 +1,5 @@
 import type { Deployment } from "../../shared/deployment.ts";
-import type { DeliveryRecord } from "../helpers/github/delivery-log.ts";
+import type { DeliveryRecord } from "../simulator/delivery-log.ts";
 import type { ScriptLine } from "./deploy-script.ts";
 import { describeStep, type HangPlan, type PlannedRun, type Step } from "./hang-plan.ts";
 import type { InstanceName } from "./instances.ts";

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Deployment } from "../../shared/deployment.ts";
 import { isFinal } from "../../shared/deployment.ts";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
-import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import type { TestHost } from "../helpers/test-host.ts";
+import { type GitHub, startGitHub } from "../simulator/simulator.ts";
 import { readScriptTrace } from "./deploy-script.ts";
 import {
   describeStep,

@@ -1,5 +1,5 @@
-import type { WorkflowRunOptions } from "../helpers/github/workflow-run-payload.ts";
-import { FIRST_RUN_ID } from "../helpers/github/workflow-run-payload.ts";
+import type { WorkflowRunOptions } from "../simulator/workflow-run-payload.ts";
+import { FIRST_RUN_ID } from "../simulator/workflow-run-payload.ts";
 import { Random } from "./random.ts";
 import { SOURCES, TARGETS } from "./targets.ts";
 

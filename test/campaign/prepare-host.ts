@@ -1,5 +1,5 @@
-import type { GitHub } from "../helpers/github/simulator.ts";
 import { TestHost } from "../helpers/test-host.ts";
+import type { GitHub } from "../simulator/simulator.ts";
 import { DEPLOY_SCRIPT } from "./deploy-script.ts";
 import { SOURCES, targetConfigs } from "./targets.ts";
 

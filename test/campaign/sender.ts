@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { workflowRunPayload } from "../helpers/github/workflow-run-payload.ts";
 import type { TestHost } from "../helpers/test-host.ts";
+import { workflowRunPayload } from "../simulator/workflow-run-payload.ts";
 import type { PlannedEvent } from "./plan.ts";
 import type { Progress } from "./progress.ts";
 

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { appIdentity } from "../helpers/github/app-identity.ts";
+import { appIdentity } from "../simulator/app-identity.ts";
 
 interface Manifest {
   name: string;

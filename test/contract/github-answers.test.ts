@@ -1,11 +1,11 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { appJwt } from "../helpers/github/client-jwt.ts";
-import { GitHubApiDescription } from "../helpers/github/github-api-description.ts";
-import { ROUTES } from "../helpers/github/routes.ts";
-import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
-import type { RepositoryRecord } from "../helpers/github/world.ts";
+import { appJwt } from "../simulator/client-jwt.ts";
+import { GitHubApiDescription } from "../simulator/github-api-description.ts";
+import { ROUTES } from "../simulator/routes.ts";
+import { type GitHub, startGitHub } from "../simulator/simulator.ts";
+import type { RepositoryRecord } from "../simulator/world.ts";
 
 /** One call of every route; what lies in the path is looked up when the call is made. */
 interface Call {

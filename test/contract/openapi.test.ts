@@ -4,9 +4,9 @@ import { componentSchemas } from "../../app/http/openapi/schemas.ts";
 import { signDelivery } from "../../shared/delivery-signature.ts";
 import type { Deployment } from "../../shared/deployment.ts";
 import { ApiDescription } from "../helpers/api-description.ts";
-import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import type { InProcessInstance } from "../helpers/in-process-instance.ts";
 import { ADMIN_TOKEN, DELIVERY_SECRET, TestHost } from "../helpers/test-host.ts";
+import { type GitHub, startGitHub } from "../simulator/simulator.ts";
 
 const OTHER_SECRET = `whsec_${Buffer.from("the delivery secret of another one").toString("base64")}`;
 const JSON_TYPE = { "content-type": "application/json" };

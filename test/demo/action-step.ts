@@ -1,6 +1,6 @@
 import { type ActionResult, eventVariables, startAction } from "../helpers/action/run-action.ts";
-import type { SentRun } from "../helpers/github/complete-run.ts";
 import { DELIVERY_SECRET } from "../helpers/test-host.ts";
+import type { SentRun } from "../simulator/complete-run.ts";
 import { DEPLOY_WORKFLOW, REPOSITORY, type Stage } from "./stage.ts";
 import type { Timeline } from "./timeline.ts";
 

@@ -1,6 +1,6 @@
 import type { WebhookAnswer } from "../../app/reads/answers/delivery.ts";
-import type { CompleteRunOptions, SentRun } from "../helpers/github/complete-run.ts";
-import type { DeliveryRecord } from "../helpers/github/delivery-log.ts";
+import type { CompleteRunOptions, SentRun } from "../simulator/complete-run.ts";
+import type { DeliveryRecord } from "../simulator/delivery-log.ts";
 import { runStep, type Step } from "./action-step.ts";
 import { HALFWAY } from "./site.ts";
 import { CI_WORKFLOW, REPOSITORY, type Stage } from "./stage.ts";

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
-import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import type { AppProcess } from "../helpers/process.ts";
 import { TestHost } from "../helpers/test-host.ts";
+import { type GitHub, startGitHub } from "../simulator/simulator.ts";
 import { untilLeft } from "./lingering.ts";
 import { DEPLOY_SCRIPT } from "./site.ts";
 

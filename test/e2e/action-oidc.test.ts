@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { jobAt, leftAt } from "../helpers/action/github-job.ts";
 import { eventVariables, RUNNER_ENV, runAction, startAction } from "../helpers/action/run-action.ts";
-import type { OidcClaims } from "../helpers/github/oidc.ts";
+import type { OidcClaims } from "../simulator/oidc.ts";
 import { REPOSITORY, type Scene, setSceneWhileDown, setTwinSceneInProcess } from "./twins.ts";
 
 /** Nothing but OIDC lets anyone ask. */

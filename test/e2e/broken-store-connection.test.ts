@@ -1,9 +1,9 @@
 import { describe, it } from "vitest";
 import { StoreProxy } from "../campaign/store-proxy.ts";
 import { atTestEnd } from "../helpers/at-test-end.ts";
-import { startGitHub } from "../helpers/github/simulator.ts";
 import { newDatabaseUrl } from "../helpers/stores.ts";
 import { TestHost } from "../helpers/test-host.ts";
+import { startGitHub } from "../simulator/simulator.ts";
 import { firstLooksAreOver, pointHookTo, REPOSITORY } from "./twins.ts";
 
 /** An instance that deploys every run, whose PostgreSQL is reached through a proxy that can break connections. */

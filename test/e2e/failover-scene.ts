@@ -1,9 +1,9 @@
 import { eventually } from "../helpers/eventually.ts";
-import type { RequestRecord } from "../helpers/github/answer-request.ts";
 import type { AppProcess } from "../helpers/process.ts";
 import type { Engine } from "../helpers/stores.ts";
 import type { TestHostOptions } from "../helpers/test-host.ts";
 import { UNHURRIED } from "../helpers/thresholds.ts";
+import type { RequestRecord } from "../simulator/answer-request.ts";
 import { pointHookTo, type Scene, setScene } from "./twins.ts";
 
 /** What the tests read of `/api/status`. */

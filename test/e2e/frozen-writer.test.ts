@@ -1,8 +1,8 @@
 import { afterEach, expect, it } from "vitest";
 import { awayGitHub } from "../helpers/away-github.ts";
 import { freezeInTransaction, freezeOutsideTransaction } from "../helpers/freeze.ts";
-import { workflowRunPayload } from "../helpers/github/workflow-run-payload.ts";
 import { TestHost } from "../helpers/test-host.ts";
+import { workflowRunPayload } from "../simulator/workflow-run-payload.ts";
 
 let host: TestHost;
 afterEach(() => host.close());

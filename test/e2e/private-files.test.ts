@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { awayGitHub } from "../helpers/away-github.ts";
-import { workflowRunPayload } from "../helpers/github/workflow-run-payload.ts";
 import { TestHost } from "../helpers/test-host.ts";
+import { workflowRunPayload } from "../simulator/workflow-run-payload.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 

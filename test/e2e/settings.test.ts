@@ -9,10 +9,10 @@ import {
   PHONE,
   screenshot,
 } from "../helpers/browser.ts";
-import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import { ENGINES, newDatabaseUrl } from "../helpers/stores.ts";
 import { ADMIN_TOKEN, DELIVERY_SECRET, TestHost } from "../helpers/test-host.ts";
 import { UNHURRIED } from "../helpers/thresholds.ts";
+import { type GitHub, startGitHub } from "../simulator/simulator.ts";
 
 // Pages and processes keep both processors busy; more at once get no faster.
 vi.setConfig({ maxConcurrency: 2 });

@@ -14,9 +14,9 @@ import {
   screenshot,
 } from "../helpers/browser.ts";
 import { freePorts } from "../helpers/free-ports.ts";
-import { startGitHub } from "../helpers/github/simulator.ts";
 import { PATIENCE_MS } from "../helpers/patience.ts";
 import { AppProcess } from "../helpers/process.ts";
+import { startGitHub } from "../simulator/simulator.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../app/main.ts");
 const CODE = /one-time code: ([A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4})/;

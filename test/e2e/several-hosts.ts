@@ -4,11 +4,11 @@
  */
 import { writeFileSync } from "node:fs";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
-import { startGitHub } from "../helpers/github/simulator.ts";
 import { DATABASE_ADDRESS, GITHUB_ADDRESS, Network } from "../helpers/network.ts";
 import { PATIENCE_MS } from "../helpers/patience.ts";
 import { startPostgres } from "../helpers/postgres.ts";
 import { TestHost } from "../helpers/test-host.ts";
+import { startGitHub } from "../simulator/simulator.ts";
 
 export const HOSTS = ["one", "two", "three"];
 const PORT = 9_000;

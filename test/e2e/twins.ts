@@ -2,9 +2,9 @@ import { expect } from "vitest";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { atTestEnd } from "../helpers/at-test-end.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { type GitHub, startGitHub } from "../helpers/github/simulator.ts";
 import { type Engine, newDatabaseUrl } from "../helpers/stores.ts";
 import { TestHost, type TestHostOptions } from "../helpers/test-host.ts";
+import { type GitHub, startGitHub } from "../simulator/simulator.ts";
 
 export const REPOSITORY = "acme/site";
 

@@ -1,6 +1,6 @@
 import type { Arrival } from "../../app/accept/arrival.ts";
 import { configSchema, type TargetConfig } from "../../app/config/schema.ts";
-import { stableSha } from "./github/stable-values.ts";
+import { stableSha } from "../simulator/stable-values.ts";
 
 /** A target as the configuration would give it, with what a test does not care about filled in. */
 export function testTarget(target: Record<string, unknown> = {}): TargetConfig {

@@ -1,4 +1,4 @@
-import { type AppIdentity, appIdentity } from "./github/app-identity.ts";
+import { type AppIdentity, appIdentity } from "../simulator/app-identity.ts";
 
 /** An App at a GitHub that is not there: for tests in which nobody needs it. */
 export function awayGitHub(): { app: AppIdentity; environment: () => Record<string, string> } {

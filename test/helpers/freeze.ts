@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { lockHolder } from "../../app/store/sqlite/lock-holder.ts";
+import { workflowRunPayload } from "../simulator/workflow-run-payload.ts";
 import { eventually } from "./eventually.ts";
-import { workflowRunPayload } from "./github/workflow-run-payload.ts";
 import type { TestHost } from "./test-host.ts";
 
 /** Stops a process; tells whether it holds the store's write lock, now that nothing in it moves. */

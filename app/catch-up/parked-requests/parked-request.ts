@@ -4,12 +4,7 @@ import {
   requestBody,
 } from "../../../shared/deployment-request.ts";
 import type { Arrival, RunFacts } from "../../accept/arrival.ts";
-import {
-  findTarget,
-  jsonOf,
-  parseDeploymentRequest,
-  requestFacts,
-} from "../../accept/deployment-request.ts";
+import { findTarget, jsonOf, parseDeploymentRequest, requestFacts } from "../../accept/deployment-request.ts";
 import { NO_NAMES, type RepositoryNames } from "../../accept/repository-names.ts";
 import type { VerifyProof } from "../../auth/parked-proof.ts";
 import type { TargetConfig } from "../../config/schema.ts";

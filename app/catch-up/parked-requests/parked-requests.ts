@@ -21,7 +21,7 @@ import { askForScan } from "../../queue/ask-for-scan.ts";
 import { repositoryKey } from "../../store/repository-key.ts";
 import type { Store } from "../../store/store.ts";
 import { PlaceScan } from "../../upkeep/place-scan.ts";
-import { type Collected, type Scan, recordLook, watchedSince } from "../scan.ts";
+import { type Collected, recordLook, type Scan, watchedSince } from "../scan.ts";
 import { scanEach } from "../scan-each.ts";
 import { answerParkedRequests, leftOnRecord } from "./answer.ts";
 import { judgeParkedRequest, type ParkedRequest, parkedGuid } from "./parked-request.ts";

@@ -1,6 +1,6 @@
-import type { GitHub } from "../../helpers/github/simulator.ts";
 import { ADMIN_TOKEN } from "../../helpers/test-host.ts";
 import { Visitor } from "../../helpers/visitor.ts";
+import type { GitHub } from "../../simulator/simulator.ts";
 import { LoadGenerator } from "../load-generator.ts";
 import { percentile, type Spread, spread } from "../statistics.ts";
 import { startTwinhook, type TwinhookSubject } from "../subjects/twinhook.ts";

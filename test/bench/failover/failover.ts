@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
-import type { GitHub } from "../../helpers/github/simulator.ts";
 import type { AppProcess } from "../../helpers/process.ts";
 import { ADMIN_TOKEN, TestHost } from "../../helpers/test-host.ts";
+import type { GitHub } from "../../simulator/simulator.ts";
 import { Haproxy, hasHaproxy } from "./haproxy.ts";
 
 const REPOSITORY = "acme/site";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import { freePort } from "../../helpers/free-ports.ts";
-import type { GitHub } from "../../helpers/github/simulator.ts";
+import type { GitHub } from "../../simulator/simulator.ts";
 import { noteRunning } from "./running.ts";
 import { startServer } from "./server-process.ts";
 import type { Subject } from "./subject.ts";

@@ -8,8 +8,8 @@ import {
   PHONE,
   screenshot,
 } from "../../helpers/browser.ts";
-import { workflowRunPayload } from "../../helpers/github/workflow-run-payload.ts";
 import { ENGINES } from "../../helpers/stores.ts";
+import { workflowRunPayload } from "../../simulator/workflow-run-payload.ts";
 import { setDashboardScene } from "./dashboard-scene.ts";
 
 const ESC = "\u001b";

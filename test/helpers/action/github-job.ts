@@ -1,7 +1,7 @@
 import type { DeploymentStatus } from "../../../shared/deployment.ts";
 import { type WrittenStatus, writeStatus } from "../../../shared/github-status.ts";
-import type { Permissions } from "../github/app-identity.ts";
-import type { GitHub } from "../github/simulator.ts";
+import type { Permissions } from "../../simulator/app-identity.ts";
+import type { GitHub } from "../../simulator/simulator.ts";
 
 /** The permission that the route by GitHub needs. */
 export const MAY_DEPLOY: Permissions = { contents: "read", deployments: "write" };

@@ -5,8 +5,8 @@ import { expect, test } from "vitest";
 import { type ActionResult, runAction } from "../../helpers/action/run-action.ts";
 import { BY_INSTANCE, deploymentFor, TEST_SECRET } from "../../helpers/action/scripted-endpoint.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
 import { PATIENCE_MS } from "../../helpers/patience.ts";
+import { startGitHub } from "../../simulator/simulator.ts";
 
 /** What happens to the bytes of one answer: status line, headers and body alike. Places are shares of its length. */
 type Corruption =

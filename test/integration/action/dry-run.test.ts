@@ -11,7 +11,7 @@ import {
 import { stepInputs } from "../../helpers/action/step-inputs.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
 import { closeAtEnd } from "../../helpers/close-at-end.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
+import { startGitHub } from "../../simulator/simulator.ts";
 
 const keep = closeAtEnd();
 

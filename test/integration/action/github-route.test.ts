@@ -18,7 +18,7 @@ import {
 import { stepInputs } from "../../helpers/action/step-inputs.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
 import { closeAtEnd } from "../../helpers/close-at-end.ts";
-import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
+import { type GitHub, startGitHub } from "../../simulator/simulator.ts";
 
 const keep = closeAtEnd();
 

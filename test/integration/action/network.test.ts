@@ -6,8 +6,8 @@ import { runAction, startAction } from "../../helpers/action/run-action.ts";
 import { refusingUrl, ScriptedEndpoint, works } from "../../helpers/action/scripted-endpoint.ts";
 import { stepInputs } from "../../helpers/action/step-inputs.ts";
 import { closeAtEnd } from "../../helpers/close-at-end.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
 import { makePrivateCa } from "../../helpers/private-ca.ts";
+import { startGitHub } from "../../simulator/simulator.ts";
 
 const authority = await makePrivateCa("deploy.test");
 const TLS = authority.tls;

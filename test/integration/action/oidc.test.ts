@@ -7,7 +7,7 @@ import {
   type Step,
   works,
 } from "../../helpers/action/scripted-endpoint.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
+import { startGitHub } from "../../simulator/simulator.ts";
 
 // Tests that run at the same time cannot say which of them has finished: all is closed at the end.
 const running: { close(): unknown }[] = [];

@@ -4,7 +4,7 @@ import { eventVariables, runAction, startAction } from "../../helpers/action/run
 import { answers, ScriptedEndpoint } from "../../helpers/action/scripted-endpoint.ts";
 import { stepInputs } from "../../helpers/action/step-inputs.ts";
 import { closeAtEnd } from "../../helpers/close-at-end.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
+import { startGitHub } from "../../simulator/simulator.ts";
 
 const keep = closeAtEnd();
 const HEADLINE = "every endpoint refused the proof of who asks (401)";

@@ -13,8 +13,8 @@ import { closeCondition, openCondition, raiseAlert } from "../../../app/queue/ra
 import type { Store } from "../../../app/store/store.ts";
 import { Receivers } from "../../helpers/alerts/receivers.ts";
 import { atTestEnd } from "../../helpers/at-test-end.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
+import { startGitHub } from "../../simulator/simulator.ts";
 
 const OUTBOX = { name: "alert_outbox", line: "channel" } as const;
 const instances = [{ name: "a", url: "https://a.example.com", listen: "127.0.0.1:1" }];

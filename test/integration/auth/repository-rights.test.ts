@@ -4,9 +4,9 @@ import { RepositoryRights } from "../../../app/auth/repository-rights.ts";
 import { readEnvironment } from "../../../app/config/environment.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
-import { accountObject } from "../../helpers/github/account-object.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
 import { ManualClock } from "../../helpers/manual-clock.ts";
+import { accountObject } from "../../simulator/account-object.ts";
+import { startGitHub } from "../../simulator/simulator.ts";
 
 const PATH = "/repos/acme/site/collaborators/pusher/permission";
 

@@ -5,10 +5,10 @@ import { decodeJwt } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { keyed, sessionKey } from "../../../app/auth/session-key.ts";
 import { SESSION_COOKIE } from "../../../app/auth/sign-in.ts";
-import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
 import { ENGINES, newDatabaseUrl } from "../../helpers/stores.ts";
 import { ADMIN_TOKEN, TestHost } from "../../helpers/test-host.ts";
 import { Visitor } from "../../helpers/visitor.ts";
+import { type GitHub, startGitHub } from "../../simulator/simulator.ts";
 
 const PAGE = { accept: "text/html" };
 const ACTIONS = ["switchover", "recovery", "ping", "secret-rotation", "test-alert"];

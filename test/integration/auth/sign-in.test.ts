@@ -7,10 +7,10 @@ import { keyed, sessionKey } from "../../../app/auth/session-key.ts";
 import { SESSION_COOKIE } from "../../../app/auth/sign-in.ts";
 import { awayGitHub } from "../../helpers/away-github.ts";
 import { freePort } from "../../helpers/free-ports.ts";
-import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
 import { ENGINES, newDatabaseUrl } from "../../helpers/stores.ts";
 import { ADMIN_TOKEN, TestHost } from "../../helpers/test-host.ts";
 import { Visitor } from "../../helpers/visitor.ts";
+import { type GitHub, startGitHub } from "../../simulator/simulator.ts";
 
 const PAGE = { accept: "text/html" };
 

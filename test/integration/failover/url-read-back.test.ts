@@ -6,7 +6,7 @@ import { WebhookSync } from "../../../app/failover/webhook-sync.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { WebhookConfigClient } from "../../../app/github/webhook-config.ts";
 import { eventually } from "../../helpers/eventually.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
+import { startGitHub } from "../../simulator/simulator.ts";
 
 const PATCH = "PATCH /app/hook/config";
 const GET = "GET /app/hook/config";

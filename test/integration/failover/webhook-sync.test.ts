@@ -6,7 +6,7 @@ import { WebhookSync, type Wish } from "../../../app/failover/webhook-sync.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { WebhookConfigClient } from "../../../app/github/webhook-config.ts";
 import { eventually } from "../../helpers/eventually.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
+import { startGitHub } from "../../simulator/simulator.ts";
 
 const SECRET = "the secret of the webhook";
 const PATCH = "PATCH /app/hook/config";

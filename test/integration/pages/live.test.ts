@@ -3,10 +3,10 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { firstLooksAreOver } from "../../e2e/twins.ts";
-import { type GitHub, startGitHub } from "../../helpers/github/simulator.ts";
 import { ENGINES, newDatabaseUrl } from "../../helpers/stores.ts";
 import { ADMIN_TOKEN, TestHost } from "../../helpers/test-host.ts";
 import { Visitor } from "../../helpers/visitor.ts";
+import { type GitHub, startGitHub } from "../../simulator/simulator.ts";
 
 interface Message {
   type: string;

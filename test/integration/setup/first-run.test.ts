@@ -8,9 +8,9 @@ import { asProblem } from "../../../app/http/as-problem.ts";
 import { firstRunRoutes } from "../../../app/setup/first-run-routes.ts";
 import { OwnCode } from "../../../app/setup/setup-code.ts";
 import { SetupSessions } from "../../../app/setup/setup-sessions.ts";
-import { startGitHub } from "../../helpers/github/simulator.ts";
 import { ManualClock } from "../../helpers/manual-clock.ts";
 import { temporaryDirectory } from "../../helpers/stores.ts";
+import { startGitHub } from "../../simulator/simulator.ts";
 
 const HERE = "http://127.0.0.1:9100";
 const URLS = {

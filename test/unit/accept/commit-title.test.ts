@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { judgeWorkflowRun, parseWorkflowRun } from "../../../app/accept/workflow-run.ts";
-import { workflowRunPayload } from "../../helpers/github/workflow-run-payload.ts";
+import { workflowRunPayload } from "../../simulator/workflow-run-payload.ts";
 
 function titleOf(headCommit: unknown): string | null {
   const payload = workflowRunPayload();

@@ -19,6 +19,6 @@ describe("the target of a request", () => {
 
   it("with a name of its own is found by exactly this name", () => {
     expect(find({ environment: "Staging", target: "web" })).toEqual({ target: NAMED });
-    expect(find({ environment: "Staging", target: "Web" })).toMatchObject({ status: 404 });
+    expect(find({ environment: "Staging", target: "Web" })).toMatchObject({ reason: "not_found" });
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseDeploymentRequest } from "../../../app/accept/deployment-request.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../../../app/accept/workflow-run.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
-import { workflowRunPayload } from "../../helpers/github/workflow-run-payload.ts";
+import { workflowRunPayload } from "../../simulator/workflow-run-payload.ts";
 
 /** What was seen in the wild, and worse. */
 const ACTORS = [undefined, null, {}, { login: null }, "octocat", 7];

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { RepositoryNames } from "../../../app/accept/repository-names.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../../../app/accept/workflow-run.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
-import { workflowRunPayload } from "../../helpers/github/workflow-run-payload.ts";
+import { workflowRunPayload } from "../../simulator/workflow-run-payload.ts";
 
 const TARGET = testTarget({ repository: "Acme/Site" });
 
