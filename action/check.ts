@@ -1,7 +1,7 @@
-import type { Client } from "./client.ts";
-import type { Endpoint } from "./endpoints.ts";
-import type { GitHubClient } from "./github-client.ts";
-import type { Journal } from "./journal.ts";
+import type { Client } from "./ask/client.ts";
+import type { GitHubClient } from "./ask/github-client.ts";
+import type { Journal } from "./ask/journal.ts";
+import type { Endpoint } from "./input/endpoints.ts";
 
 /** Which routes would take the request, and which would not. */
 export interface Checked {

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import * as core from "@actions/core";
 import { formatDuration } from "../shared/format-duration.ts";
-import { called, isPlainAndRemote } from "./endpoints.ts";
-import { Stopped } from "./ends.ts";
+import { Stopped } from "./ask/ends.ts";
 import { createRedactor, fencedLines } from "./foreign-text.ts";
-import { outcome } from "./outcome.ts";
-import { publish } from "./publish.ts";
+import { called, isPlainAndRemote } from "./input/endpoints.ts";
+import { outcome } from "./report/outcome.ts";
+import { publish } from "./report/publish.ts";
 import { run } from "./run.ts";
 
 // Whatever happens from here on, a step that proves nothing is red.

@@ -1,17 +1,17 @@
-import { Breakers } from "./breakers.ts";
+import { Breakers } from "./ask/breakers.ts";
+import { type Delivery, deliver } from "./ask/deliver.ts";
+import { Stopped, TimeUp } from "./ask/ends.ts";
+import type { Entry } from "./ask/entry.ts";
+import { Journal } from "./ask/journal.ts";
+import { Patience } from "./ask/patience.ts";
+import { type ActionRequest, buildRequest } from "./ask/request.ts";
+import { createRoutes, type RoutesOptions } from "./ask/routes.ts";
+import { verify } from "./ask/verify.ts";
 import { checkRoutes } from "./check.ts";
-import { type Delivery, deliver } from "./deliver.ts";
-import { Stopped, TimeUp } from "./ends.ts";
-import type { Entry } from "./entry.ts";
-import { InputError } from "./input-error.ts";
-import { type Inputs, parseInputs } from "./inputs.ts";
-import { Journal } from "./journal.ts";
-import { Patience } from "./patience.ts";
-import type { StepReport } from "./report.ts";
-import { type ActionRequest, buildRequest } from "./request.ts";
-import { createRoutes, type RoutesOptions } from "./routes.ts";
-import { isSuccess, type Verdict } from "./verdict.ts";
-import { verify } from "./verify.ts";
+import { InputError } from "./input/input-error.ts";
+import { type Inputs, parseInputs } from "./input/inputs.ts";
+import type { StepReport } from "./report/report.ts";
+import { isSuccess, type Verdict } from "./report/verdict.ts";
 
 /**
  * How much of the time limit the endpoints leave to GitHub at most: an instance looks there once a minute, and what is

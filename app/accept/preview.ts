@@ -1,4 +1,4 @@
-import type { DeploymentRecord } from "../queue/claim.ts";
+import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import type { Conflict } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";

@@ -9,10 +9,9 @@ import { type ClassifiedError, classifyGitHubError } from "../github/github-erro
 import { ItemReader } from "../github/item-reader.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { describeGap, describeWait, firstUnresolved } from "../queue/barrier.ts";
-import type { DeploymentRecord } from "../queue/claim.ts";
 import { type FoundGap, findGap } from "../queue/earlier-runs.ts";
 import { repositoryKey } from "../store/repository-key.ts";
-import type { TargetRow } from "../store/schema.ts";
+import type { DeploymentRecord, TargetRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { acceptInOrder } from "./accept-in-order.ts";
 import { listRuns } from "./list-runs.ts";

@@ -1,7 +1,7 @@
 import { GITHUB_TASK } from "../../shared/deployment-request.ts";
 import { writeStatus } from "../../shared/github-status.ts";
 import type { Announcement } from "../queue/announce.ts";
-import type { DeploymentRecord } from "../queue/claim.ts";
+import type { DeploymentRecord } from "../store/schema.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "./repository-access.ts";
 
 /** What the outbox needs to know of a deployment to show it. */

@@ -1,6 +1,6 @@
-import { type Selectable, sql } from "kysely";
+import { sql } from "kysely";
 import { inSlices } from "../store/in-slices.ts";
-import type { DeploymentRow } from "../store/schema.ts";
+import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { describeGap, describeWait } from "./barrier.ts";
@@ -10,8 +10,6 @@ import { DEPLOYMENT_LEASE_MS } from "./lease.ts";
 import { compareOrder, isRollback, type Order } from "./order.ts";
 import { raiseAlert } from "./raise-alert.ts";
 import { noteOnDeliveries } from "./superseded-deliveries.ts";
-
-export type DeploymentRecord = Selectable<DeploymentRow>;
 
 /** What a runner claims for: a target with its rules, and who and where the runner is. */
 export interface ClaimRequest {

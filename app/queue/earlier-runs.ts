@@ -1,8 +1,7 @@
 import { RUN_KEY } from "../store/delivery-key.ts";
-import type { TargetRow } from "../store/schema.ts";
+import type { DeploymentRecord, TargetRow } from "../store/schema.ts";
 import type { Reader } from "../store/store.ts";
 import { type Gap, gapBefore } from "./barrier.ts";
-import type { DeploymentRecord } from "./claim.ts";
 import { compareOrder } from "./order.ts";
 
 /** A gap before a deployment, with the number of its own run. */

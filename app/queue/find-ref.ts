@@ -1,6 +1,6 @@
+import type { DeploymentRecord } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import { askForScan } from "./ask-for-scan.ts";
-import type { DeploymentRecord } from "./claim.ts";
 
 /** The scan that asks GitHub which of the targets' branches have the name of a tag as well. */
 export const TAG_SCAN = "tags";

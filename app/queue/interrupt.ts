@@ -1,6 +1,6 @@
+import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { announce } from "./announce.ts";
-import type { DeploymentRecord } from "./claim.ts";
 import { noteOutcome } from "./note-outcome.ts";
 
 /** How often an interrupted deployment is begun again by itself. */

@@ -1,5 +1,5 @@
+import type { DeploymentRecord } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
-import type { DeploymentRecord } from "./claim.ts";
 import { closeCondition, openCondition } from "./raise-alert.ts";
 
 /** Inside the transaction that a deployment ends in: has people told that it failed, or succeeds again. */

@@ -1,5 +1,5 @@
+import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
-import type { DeploymentRecord } from "./claim.ts";
 
 /** A deployment that stands as running. */
 export type RunningDeployment = Pick<

@@ -1,6 +1,6 @@
 import { inSlices } from "../store/in-slices.ts";
+import type { DeploymentRecord } from "../store/schema.ts";
 import type { Writer } from "../store/store.ts";
-import type { DeploymentRecord } from "./claim.ts";
 
 /**
  * Inside the transaction that supersedes deployments: the deliveries that brought them deployed nothing. A delivery

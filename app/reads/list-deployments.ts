@@ -1,6 +1,6 @@
 import type { DeploymentStatus } from "../../shared/deployment.ts";
-import type { DeploymentRecord } from "../queue/claim.ts";
 import { repositoryKey } from "../store/repository-key.ts";
+import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
 /** What a list of deployments is narrowed to; what is undefined narrows nothing. */

@@ -1,7 +1,6 @@
 import type { Deployment } from "../../shared/deployment.ts";
 import { isoTime } from "../clock.ts";
-import type { DeploymentRecord } from "../queue/claim.ts";
-import type { DeliveryRow } from "../store/schema.ts";
+import type { DeliveryRow, DeploymentRecord } from "../store/schema.ts";
 import type { DeliveryAnswer } from "./answers/delivery.ts";
 
 /** A deployment as the API shows it. */

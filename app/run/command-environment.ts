@@ -1,5 +1,5 @@
 import type { TargetConfig } from "../config/schema.ts";
-import type { DeploymentRecord } from "../queue/claim.ts";
+import type { DeploymentRecord } from "../store/schema.ts";
 
 /** What a command sees of the instance's own environment, besides LC_*. */
 const INHERITED = ["PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR"];

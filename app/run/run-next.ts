@@ -1,9 +1,10 @@
 import type { Clock } from "../clock.ts";
-import { type Claim, type ClaimRequest, claim, type DeploymentRecord } from "../queue/claim.ts";
+import { type Claim, type ClaimRequest, claim } from "../queue/claim.ts";
 import { finish } from "../queue/finish.ts";
 import { interrupt } from "../queue/interrupt.ts";
 import { type Lease, LeaseLostError } from "../queue/lease.ts";
 import { repositoryKey } from "../store/repository-key.ts";
+import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { untilAvailable } from "../store/until-available.ts";
 import { type Execution, execute } from "./execute.ts";

@@ -1,4 +1,4 @@
-import type { Generated } from "kysely";
+import type { Generated, Selectable } from "kysely";
 import type { DeploymentSource, DeploymentStatus } from "../../shared/deployment.ts";
 import type { AlertKind } from "../config/alert-kinds.ts";
 
@@ -147,6 +147,9 @@ export interface DeploymentRow {
   /** That it was taken for a branch, because GitHub could not be asked. */
   ref_note: string | null;
 }
+
+/** A deployment as it is read. */
+export type DeploymentRecord = Selectable<DeploymentRow>;
 
 /** A piece of a command's output, in the order in which it was written. */
 export interface LogChunkRow {

@@ -1,5 +1,5 @@
-import type { DeploymentRecord } from "../../app/queue/claim.ts";
 import { MAX_INTERRUPTIONS } from "../../app/queue/interrupt.ts";
+import type { DeploymentRecord } from "../../app/store/schema.ts";
 import { isFinal } from "../../shared/deployment.ts";
 import type { Evidence } from "./evidence.ts";
 import { type CampaignTarget, TARGETS } from "./targets.ts";

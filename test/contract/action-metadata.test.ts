@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { INPUT_DEFAULTS } from "../../action/inputs.ts";
+import { INPUT_DEFAULTS } from "../../action/input/inputs.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const action = parse(readFileSync(resolve(ROOT, "action.yml"), "utf8")) as {

@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { DeploymentRecord } from "../../queue/claim.ts";
+import type { DeploymentRecord } from "../../store/schema.ts";
 import type { Markup } from "../layout.ts";
 import { commitLink, refLink, runLink } from "../parts/github-links.ts";
 import { deploymentState } from "../parts/state.ts";

@@ -5,12 +5,12 @@ import type { InstanceConfig } from "../../config/schema.ts";
 import { SAMPLE_MS } from "../../failover/health-record.ts";
 import { MIN_SAMPLES } from "../../failover/health-window.ts";
 import { readSwitchboard } from "../../failover/switchboard.ts";
-import type { DeploymentRecord } from "../../queue/claim.ts";
 import { countVerifications } from "../../reads/count-verifications.ts";
 import { listDeliveries } from "../../reads/list-deliveries.ts";
 import { listDeployments } from "../../reads/list-deployments.ts";
 import type {
   DeliveryRow,
+  DeploymentRecord,
   EndpointHealthRow,
   FailoverRow,
   HealthSampleRow,

@@ -131,7 +131,7 @@ export async function startAction(
 
 const validateReport = addFormats
   .default(new Ajv({ strict: true, allowUnionTypes: true }))
-  .compile(JSON.parse(readFileSync(join(ROOT, "action/report.schema.json"), "utf8")));
+  .compile(JSON.parse(readFileSync(join(ROOT, "action/report/report.schema.json"), "utf8")));
 
 /** Every report that any test sees is one that the documented schema describes. */
 function assertReport(report: string): void {

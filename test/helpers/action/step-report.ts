@@ -1,9 +1,9 @@
-import type { KnownDeployment } from "../../../action/answer.ts";
-import { type Endpoint, parseEndpoints } from "../../../action/endpoints.ts";
-import { Journal } from "../../../action/journal.ts";
-import type { Judgement } from "../../../action/judge.ts";
-import type { StepReport } from "../../../action/report.ts";
-import type { ActionRequest } from "../../../action/request.ts";
+import type { KnownDeployment } from "../../../action/ask/answer.ts";
+import { Journal } from "../../../action/ask/journal.ts";
+import type { Judgement } from "../../../action/ask/judge.ts";
+import type { ActionRequest } from "../../../action/ask/request.ts";
+import { type Endpoint, parseEndpoints } from "../../../action/input/endpoints.ts";
+import type { StepReport } from "../../../action/report/report.ts";
 
 /** The request of a push to `main` of `acme/site`. */
 export const REQUEST: ActionRequest = {

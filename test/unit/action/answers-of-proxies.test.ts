@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { annotations } from "../../../action/annotations.ts";
-import { judgeReply } from "../../../action/judge.ts";
+import { judgeReply } from "../../../action/ask/judge.ts";
+import { annotations } from "../../../action/report/annotations.ts";
 import { BY_INSTANCE, deploymentFor } from "../../helpers/action/scripted-endpoint.ts";
 import { endpointsNamed, journalOf, REQUEST, stepReport } from "../../helpers/action/step-report.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Breakers, FAILURE_THRESHOLD, OPEN_MS } from "../../../action/breakers.ts";
-import type { Endpoint } from "../../../action/endpoints.ts";
+import { Breakers, FAILURE_THRESHOLD, OPEN_MS } from "../../../action/ask/breakers.ts";
+import type { Endpoint } from "../../../action/input/endpoints.ts";
 import { endpointsNamed, knownDeployment, refusal } from "../../helpers/action/step-report.ts";
 
 const [primary, backup] = endpointsNamed(2) as [Endpoint, Endpoint];

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { classifyStatus } from "../../../action/classify.ts";
+import { classifyStatus } from "../../../action/ask/classify.ts";
+import { judgeReply } from "../../../action/ask/judge.ts";
 import { type HttpReply, TIMED_OUT } from "../../../action/http.ts";
-import { judgeReply } from "../../../action/judge.ts";
 import { networkCause, networkCode } from "../../../action/network-cause.ts";
 import { BY_INSTANCE, deploymentFor } from "../../helpers/action/scripted-endpoint.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { Breakers, FAILURE_THRESHOLD } from "../../../action/breakers.ts";
-import type { Client } from "../../../action/client.ts";
-import { deliver } from "../../../action/deliver.ts";
-import type { Endpoint } from "../../../action/endpoints.ts";
-import { Journal } from "../../../action/journal.ts";
-import type { Judgement } from "../../../action/judge.ts";
-import { Patience } from "../../../action/patience.ts";
+import { Breakers, FAILURE_THRESHOLD } from "../../../action/ask/breakers.ts";
+import type { Client } from "../../../action/ask/client.ts";
+import { deliver } from "../../../action/ask/deliver.ts";
+import { Journal } from "../../../action/ask/journal.ts";
+import type { Judgement } from "../../../action/ask/judge.ts";
+import { Patience } from "../../../action/ask/patience.ts";
+import type { Endpoint } from "../../../action/input/endpoints.ts";
 import { endpointsNamed, refusal } from "../../helpers/action/step-report.ts";
 
 const endpoints = endpointsNamed(2) as [Endpoint, Endpoint];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isPlainAndRemote, parseEndpoints } from "../../../action/endpoints.ts";
+import { isPlainAndRemote, parseEndpoints } from "../../../action/input/endpoints.ts";
 
 test("empty lines, comments and slashes at the end are skipped, and the first endpoint is the primary", () => {
   const { endpoints, problems } = parseEndpoints(

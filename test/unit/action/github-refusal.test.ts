@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { GitHubApi, UnusableAnswer } from "../../../action/github-api.ts";
-import { githubRefusal, permissionRemedy } from "../../../action/github-refusal.ts";
-import { NoReply } from "../../../action/octokit-fetch.ts";
+import { GitHubApi, UnusableAnswer } from "../../../action/ask/github-api.ts";
+import { githubRefusal, permissionRemedy } from "../../../action/ask/github-refusal.ts";
+import { NoReply } from "../../../action/ask/octokit-fetch.ts";
 import { REQUEST } from "../../helpers/action/step-report.ts";
 
 const NOW = Date.parse("2026-11-01T12:00:00Z");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readStatuses } from "../../../action/github-statuses.ts";
+import { readStatuses } from "../../../action/ask/github-statuses.ts";
 import { DEPLOYMENT_STATUSES, type DeploymentStatus } from "../../../shared/deployment.ts";
 import {
   type WrittenStatus,

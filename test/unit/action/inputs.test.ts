@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { InputError } from "../../../action/input-error.ts";
-import { INPUT_DEFAULTS, parseInputs } from "../../../action/inputs.ts";
-import { outputs } from "../../../action/outputs.ts";
+import { InputError } from "../../../action/input/input-error.ts";
+import { INPUT_DEFAULTS, parseInputs } from "../../../action/input/inputs.ts";
+import { outputs } from "../../../action/report/outputs.ts";
 import { TEST_SECRET } from "../../helpers/action/scripted-endpoint.ts";
 import { stepReport } from "../../helpers/action/step-report.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { Breakers } from "../../../action/breakers.ts";
-import type { Endpoint } from "../../../action/endpoints.ts";
-import { Patience } from "../../../action/patience.ts";
+import { Breakers } from "../../../action/ask/breakers.ts";
+import { Patience } from "../../../action/ask/patience.ts";
+import type { Endpoint } from "../../../action/input/endpoints.ts";
 import { endpointsNamed, knownDeployment, refusal } from "../../helpers/action/step-report.ts";
 
 const [primary, backup] = endpointsNamed(2) as [Endpoint, Endpoint];

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { InputError } from "../../../action/input-error.ts";
-import { buildRequest, workflowPath } from "../../../action/request.ts";
+import { buildRequest, workflowPath } from "../../../action/ask/request.ts";
+import { InputError } from "../../../action/input/input-error.ts";
 import { RUNNER_ENV } from "../../helpers/action/run-action.ts";
 
 const INPUTS = {

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { annotations } from "../../../action/annotations.ts";
-import { codeBlock, escapeInline, listItem } from "../../../action/markdown.ts";
-import { outputs } from "../../../action/outputs.ts";
-import { buildSummary, MAX_SUMMARY_BYTES } from "../../../action/summary.ts";
-import { isSuccess, type Verdict } from "../../../action/verdict.ts";
-import { verdictSentence } from "../../../action/verdict-sentence.ts";
+import { annotations } from "../../../action/report/annotations.ts";
+import { codeBlock, escapeInline, listItem } from "../../../action/report/markdown.ts";
+import { outputs } from "../../../action/report/outputs.ts";
+import { buildSummary, MAX_SUMMARY_BYTES } from "../../../action/report/summary.ts";
+import { isSuccess, type Verdict } from "../../../action/report/verdict.ts";
+import { verdictSentence } from "../../../action/report/verdict-sentence.ts";
 import {
   endpointsNamed,
   journalOf,

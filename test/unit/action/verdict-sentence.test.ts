@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { githubEndpoint } from "../../../action/github-client.ts";
-import { verdictSentence } from "../../../action/verdict-sentence.ts";
+import { githubEndpoint } from "../../../action/ask/github-client.ts";
+import { verdictSentence } from "../../../action/report/verdict-sentence.ts";
 import {
   endpointsNamed,
   journalOf,

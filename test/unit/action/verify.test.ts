@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { Breakers } from "../../../action/breakers.ts";
-import type { Endpoint } from "../../../action/endpoints.ts";
-import { githubEndpoint } from "../../../action/github-client.ts";
-import type { Judgement } from "../../../action/judge.ts";
-import { verify } from "../../../action/verify.ts";
+import { Breakers } from "../../../action/ask/breakers.ts";
+import { githubEndpoint } from "../../../action/ask/github-client.ts";
+import type { Judgement } from "../../../action/ask/judge.ts";
+import { verify } from "../../../action/ask/verify.ts";
+import type { Endpoint } from "../../../action/input/endpoints.ts";
 import { endpointsNamed, journalOf, knownDeployment, refusal } from "../../helpers/action/step-report.ts";
 
 const [primary, backup] = endpointsNamed(2) as [Endpoint, Endpoint];

@@ -1,7 +1,7 @@
 import { BrokenCircuitError, CircuitState, circuitBreaker, handleAll } from "cockatiel";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Breakers, FAILURE_THRESHOLD, OPEN_MS } from "../../../action/breakers.ts";
-import type { Endpoint } from "../../../action/endpoints.ts";
+import { Breakers, FAILURE_THRESHOLD, OPEN_MS } from "../../../action/ask/breakers.ts";
+import type { Endpoint } from "../../../action/input/endpoints.ts";
 import { QuietBreaker } from "../../../app/github/quiet-breaker.ts";
 import { monotonicPause } from "../../../shared/monotonic-pause.ts";
 import { endpointsNamed, knownDeployment, refusal } from "../../helpers/action/step-report.ts";

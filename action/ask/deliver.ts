@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pRetry from "p-retry";
+import { backoffDelay } from "../../shared/backoff.ts";
+import type { Endpoint } from "../input/endpoints.ts";
+import type { Client } from "./client.ts";
+import type { Journal } from "./journal.ts";
+import type { Patience } from "./patience.ts";
+
+export interface DeliverOptions {
+  client: Client;
+  endpoints: readonly Endpoint[];
+  /** Whom an earlier delivery to them was asked to leave alone is left alone. */
+  patience: Patience;
+  journal: Journal;
+  maxAttempts: number;
+  baseDelayMs: number;
+  maxDelayMs: number;
+  /** Whether another way is left when these endpoints fail: none then waits longer than `maxDelayMs` for them. */
+  another: boolean;
+  /** When the time for these endpoints is up, in milliseconds since 1970: no request begins after that. */
+  deadline: number;
+  now: () => number;
+  random?: () => number;
+  signal: AbortSignal;
+  /** Told before each pause. */
+  onPause?: (pauseMs: number, nextRound: number) => void;
+}
+
+/** How the delivery ended; what was accepted stands in the journal. */
+export type Delivery =
+  | { kind: "accepted" }
+  /** `unproven`: refused, because no instance accepts the proof of who asks. */
+  | { kind: "exhausted"; because: "rounds" | "refused" | "unproven" | "too long to wait" };
+
+/** A whole round over all endpoints brought nothing. */
+class RoundFailed extends Error {
+  override readonly name = "RoundFailed";
+}
+
+/**
+ * Offers the request to every endpoint in order, without a pause, and repeats that in rounds, with a pause
+ * between them. An endpoint that refused for good is passed over, one that asked to be left alone until then, and
+ * one whose breaker is open. The deployment's key makes every repetition harmless.
+ *
+ * @throws the signal's reason when the step is stopped or out of time.
+ */
+export async function deliver(options: DeliverOptions): Promise<Delivery> {
+  const { endpoints, patience, journal, signal, now, deadline } = options;
+  let because: "rounds" | "refused" | "too long to wait" = "rounds";
+
+  const round = async (number: number): Promise<Delivery> => {
+    for (const endpoint of endpoints) {
+      if (now() >= deadline) return { kind: "exhausted", because: "too long to wait" };
+      const judgement = await patience.call(endpoint, () =>
+        journal.record({ step: "deliver", endpoint, round: number }, () => options.client.request(endpoint)),
+      );
+      if (judgement?.kind === "deployment") return { kind: "accepted" };
+    }
+    throw new RoundFailed(`round ${number} brought nothing`);
+  };
+
+  /** The pause before the next round, or null when no further round makes sense. */
+  const pauseAfter = (number: number): number | null => {
+    const asked = patience.msUntilNext(endpoints);
+    if (asked === null) {
+      because = "refused";
+      return null;
+    }
+    const own = backoffDelay(number, {
+      baseMs: options.baseDelayMs,
+      maxMs: options.maxDelayMs,
+      ...(options.random && { random: options.random }),
+    });
+    const pause = Math.max(own, asked);
+    if (now() + pause >= deadline || (options.another && pause > options.maxDelayMs)) {
+      because = "too long to wait";
+      return null;
+    }
+    return pause;
+  };
+
+  let pause: number | null = 0;
+  try {
+    return await pRetry(round, {
+      retries: options.maxAttempts - 1,
+      signal,
+      // p-retry adds its jitter on top of the delay and knows no Retry-After, so the pause is made here.
+      minTimeout: 0,
+      onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
+        if (!(error instanceof RoundFailed)) return;
+        pause = pauseAfter(attemptNumber);
+        if (pause === null || retriesLeft === 0) return;
+        options.onPause?.(pause, attemptNumber + 1);
+        await sleep(pause, undefined, { signal });
+      },
+      shouldRetry: ({ error }) => error instanceof RoundFailed && pause !== null,
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof RoundFailed) return { kind: "exhausted", because };
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+import type { DeploymentStatus } from "../../shared/deployment.ts";
+import type { Endpoint } from "../input/endpoints.ts";
+import type { KnownDeployment } from "./answer.ts";
+import type { Refusal, Told } from "./judge.ts";
+
+/** One request, as the summary's table shows it. */
+export interface Entry {
+  step: "deliver" | "confirm" | "check";
+  endpoint: Endpoint;
+  /** The round it belongs to, from 1. */
+  round: number;
+  startedAt: Date;
+  tookMs: number;
+  result: ToldState | Refusal | Ready | { kind: "cut off" };
+}
+
+/** The state of our deployment, as a route told it. */
+export type ToldState = Pick<Told, "kind" | "status" | "skewMs"> &
+  Pick<KnownDeployment, "onRecord" | "duplicate"> & { state: DeploymentStatus };
+
+/** GitHub would take the request. */
+export interface Ready {
+  kind: "ready";
+  status: number;
+}

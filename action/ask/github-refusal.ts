@@ -1,0 +1,126 @@
+import {
+  messageOf,
+  type OctokitError,
+  PASSING_STATUSES,
+  readGitHubFailure,
+} from "../../shared/github-failure.ts";
+import { NO_TOKEN } from "../http.ts";
+import { NoToken } from "../input/credential.ts";
+import { UnusableAnswer } from "./github-api.ts";
+import type { Refusal } from "./judge.ts";
+import { NoReply } from "./octokit-fetch.ts";
+import { remedyForNoAnswer } from "./remedy-for.ts";
+
+/**
+ * Why GitHub did not do what was asked, with the remedy.
+ * @param withToken whether the job asks for OIDC tokens: a `permissions:` block takes away what it does not name.
+ */
+export function githubRefusal(
+  error: unknown,
+  { now, withToken }: { now: number; withToken: boolean },
+): Refusal {
+  const { status = 0, response, cause } = error as OctokitError & { cause?: unknown };
+  const refuse = (kind: Refusal["kind"], remedy: string, more: Partial<Refusal> = {}): Refusal => ({
+    kind,
+    status,
+    cause: kind === "permanent" ? `refused with ${status}` : `answered ${status}`,
+    remedy,
+    detail: textOf(response?.data),
+    retryAfterMs: null,
+    mayHaveArrived: false,
+    ...(typeof response?.data === "string" && { byTheApp: false }),
+    ...more,
+  });
+  if (cause instanceof NoReply)
+    return refuse("transient", "Check whether this runner reaches GitHub's API, and GitHub's status page.", {
+      status: null,
+      cause: cause.reply.cause,
+      detail: null,
+      mayHaveArrived: cause.reply.sent,
+    });
+  if (error instanceof UnusableAnswer || (response === undefined && status === 500))
+    return unusable(error instanceof UnusableAnswer ? error.message : "GitHub's answer cannot be read");
+  if (error instanceof NoToken)
+    return {
+      ...unusable(error.message),
+      remedy: remedyForNoAnswer(NO_TOKEN),
+      mayHaveArrived: false,
+      detail: error.detail,
+    };
+  if (response === undefined) throw error;
+
+  const failure = readGitHubFailure(error, now);
+  switch (failure.kind) {
+    case "rate_limited":
+      return refuse("transient", "GitHub's rate limit is used up: start fewer runs at once.", {
+        cause: `answered ${status}, the rate limit is used up`,
+        retryAfterMs: failure.delayMs,
+      });
+    case "transient":
+      if (status >= 500 || PASSING_STATUSES.includes(status))
+        return refuse("transient", "Look at GitHub's status page.", { mayHaveArrived: status !== 503 });
+      return refuse(
+        "transient",
+        "Check GITHUB_API_URL and the proxy: something else than GitHub's API seems to answer there.",
+        { cause: `answered ${status}, but not by GitHub` },
+      );
+    case "refused":
+      return refuse("permanent", remedyForRefusal(failure, withToken), {
+        ...(failure.suspended && { cause: `refused with ${status}: suspended` }),
+      });
+  }
+}
+
+function remedyForRefusal({ status, suspended }: { status: number; suspended: boolean }, withToken: boolean) {
+  if (suspended)
+    return "End the suspension of the account, or of the installation, that the token in `github-token` is of.";
+  switch (status) {
+    case 401:
+      return "Leave the input `github-token` out (its default is the job's own token), or correct it.";
+    case 403:
+    case 404:
+      return permissionRemedy(withToken);
+    default:
+      return "Check that the commit is in the repository and the environment's name is valid (see the answer).";
+  }
+}
+
+/** GitHub answered, but not with what was asked for, or not yet. */
+export function unusable(cause: string): Refusal {
+  const remedy = "Check that an instance reaches GitHub's API, and GitHub's status page.";
+  return {
+    ...{ kind: "transient", status: null, cause, remedy, detail: null, retryAfterMs: null },
+    mayHaveArrived: true,
+  };
+}
+
+/** The App does not take the request that was left at GitHub; `reason` is what it says. */
+export function refusedByApp(reason: string): Refusal {
+  return {
+    kind: "permanent",
+    status: null,
+    cause: "the App does not take the request that was left there",
+    remedy: "Correct what the App says about it.",
+    detail: reason,
+    retryAfterMs: null,
+    mayHaveArrived: false,
+    byTheApp: true,
+  };
+}
+
+/** The lines that let the job's token make and read GitHub Deployments. */
+export function permissionRemedy(withToken: boolean): string {
+  return `Let the job use GitHub's Deployments, so that a request can be left there when no endpoint answers:
+
+    permissions:
+      deployments: write
+      contents: read${withToken ? "\n      id-token: write" : ""}
+
+Runs for pull requests from forks cannot have it. Without that route, set the input \`github-route\` to \`never\`.`;
+}
+
+/** What an answer says: GitHub's message, or a page as it is. */
+function textOf(data: unknown): string | null {
+  if (typeof data === "string") return data.trim() === "" ? null : data;
+  return messageOf(data);
+}

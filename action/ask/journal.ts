@@ -1,0 +1,148 @@
+import type { Endpoint } from "../input/endpoints.ts";
+import type { KnownDeployment } from "./answer.ts";
+import type { Entry, Ready } from "./entry.ts";
+import type { Judgement, Refusal } from "./judge.ts";
+
+/** A clock that differs by more is worth a word: beyond 60 s tokens, beyond 5 min signatures are refused. */
+const MUCH_SKEW_MS = 30_000;
+
+function isRefusal(judgement: Judgement | Ready): judgement is Refusal {
+  return judgement.kind === "transient" || judgement.kind === "permanent";
+}
+
+/** What is known of the deployment: who accepted it and what was last read. */
+export interface Acceptance {
+  endpoint: Endpoint;
+  at: Date;
+  /** The last state that was read, and by whom it was told. */
+  last: KnownDeployment;
+  lastFrom: Endpoint;
+  /** Whether another request had brought the deployment before this one. */
+  duplicate: boolean;
+}
+
+/** An endpoint that failed, and did not come back in this step. */
+export interface LostRoute {
+  endpoint: Endpoint;
+  last: Refusal;
+  /** How many of its replies were refusals or none. */
+  attempts: number;
+}
+
+/**
+ * Everything that happened in this step, kept while it happens: whatever ends the step, and whenever, the
+ * summary tells what was already accepted.
+ */
+export class Journal {
+  readonly entries: Entry[] = [];
+  acceptance: Acceptance | null = null;
+  /** Requests that tried to deliver. */
+  deliveries = 0;
+  /** Requests that read the deployment back. */
+  reads = 0;
+  /** Per endpoint: its last refusal (null once it gave our deployment again) and how many there were. */
+  readonly #refusals = new Map<Endpoint, { last: Refusal | null; attempts: number }>();
+  readonly #now: () => number;
+  readonly #onEntry: (entry: Entry) => void;
+
+  constructor(now: () => number, onEntry: (entry: Entry) => void) {
+    this.#now = now;
+    this.#onEntry = onEntry;
+  }
+
+  /** Runs one request and notes it, also when it is cut off. Reads that bring nothing new are only counted. */
+  async record<T extends Judgement | Ready>(
+    at: Pick<Entry, "step" | "endpoint" | "round">,
+    request: () => Promise<T>,
+  ): Promise<T> {
+    const started = this.#now();
+    if (at.step === "confirm") this.reads += 1;
+    else this.deliveries += 1;
+    const note = (result: Entry["result"]): void => {
+      const entry = { ...at, startedAt: new Date(started), tookMs: this.#now() - started, result };
+      this.entries.push(entry);
+      this.#onEntry(entry);
+    };
+    let judgement: T;
+    try {
+      judgement = await request();
+    } catch (error) {
+      note({ kind: "cut off" });
+      throw error;
+    }
+    const refused = isRefusal(judgement) ? judgement : null;
+    const before = this.#refusals.get(at.endpoint)?.attempts ?? 0;
+    this.#refusals.set(at.endpoint, { last: refused, attempts: before + (refused ? 1 : 0) });
+    if (judgement.kind !== "deployment") note(judgement);
+    else if (at.step === "check" || this.#learn(at, judgement.deployment)) {
+      const { kind, status, skewMs, deployment } = judgement;
+      const { onRecord, duplicate, status: state } = deployment;
+      note({ kind, status, state, onRecord, duplicate, ...(skewMs !== undefined && { skewMs }) });
+    }
+    return judgement;
+  }
+
+  /** The endpoints whose last reply was a refusal or none, in the order in which they were first asked. */
+  lostRoutes(): LostRoute[] {
+    return [...this.#refusals]
+      .filter(([, { last }]) => last !== null)
+      .map(([endpoint, { last, attempts }]) => ({ endpoint, last: last as Refusal, attempts }));
+  }
+
+  /** Whether an instance at every endpoint that was asked refused the proof of who asks, and did so last. */
+  isProofRefused(): boolean {
+    const endpoints = [...this.#refusals].filter(([{ route }]) => route !== "github");
+    return (
+      endpoints.length > 0 &&
+      endpoints.every(([, { last }]) => last?.byTheApp === true && last.status === 401)
+    );
+  }
+
+  /** The endpoints whose clock differs much, by their last answer, with the difference in milliseconds. */
+  skewed(): { endpoint: Endpoint; skewMs: number }[] {
+    const last = new Map<Endpoint, number>();
+    for (const { endpoint, result } of this.entries)
+      if ("skewMs" in result && result.skewMs !== undefined) last.set(endpoint, result.skewMs);
+    return [...last]
+      .filter(([, skewMs]) => Math.abs(skewMs) > MUCH_SKEW_MS)
+      .map(([endpoint, skewMs]) => ({ endpoint, skewMs }));
+  }
+
+  /** Requests that tried to deliver to an endpoint. */
+  deliveriesToEndpoints(): number {
+    return this.entries.filter(({ step, endpoint }) => step === "deliver" && endpoint.route !== "github")
+      .length;
+  }
+
+  /** Whether a request whose answer never came may have been accepted all the same. */
+  mayHaveArrived(): boolean {
+    return this.entries.some(
+      ({ step, result }) =>
+        step !== "confirm" &&
+        (result.kind === "cut off" || (result.kind === "transient" && result.mayHaveArrived)),
+    );
+  }
+
+  /** Notes what a deployment's state says; true when it is news. */
+  #learn({ step, endpoint }: Pick<Entry, "step" | "endpoint">, deployment: KnownDeployment): boolean {
+    const before = this.acceptance;
+    if (before === null) {
+      const { duplicate } = deployment;
+      this.acceptance = {
+        endpoint,
+        at: new Date(this.#now()),
+        last: deployment,
+        lastFrom: endpoint,
+        duplicate,
+      };
+      return true;
+    }
+    const news =
+      step === "deliver" ||
+      before.last.status !== deployment.status ||
+      before.last.onRecord !== deployment.onRecord ||
+      before.lastFrom !== endpoint;
+    this.acceptance = { ...before, last: deployment, lastFrom: endpoint };
+    return news;
+  }
+}

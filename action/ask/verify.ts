@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoffDelay } from "../../shared/backoff.ts";
+import { isFinal, satisfies, type WaitFor } from "../../shared/deployment.ts";
+import type { Endpoint } from "../input/endpoints.ts";
+import type { KnownDeployment } from "./answer.ts";
+import type { Breakers } from "./breakers.ts";
+import type { Client } from "./client.ts";
+import { TimeUp } from "./ends.ts";
+import type { Acceptance, Journal } from "./journal.ts";
+import type { Judgement } from "./judge.ts";
+import { Patience } from "./patience.ts";
+
+/** How long a route is asked to hold a poll until something changes, in seconds. */
+const POLL_WAIT_SECONDS = 10;
+/** At least so much lies between two lines that say that the step still waits. */
+const PROGRESS_MS = 10_000;
+
+export interface VerifyOptions {
+  client: Client;
+  /** In the order in which they are asked after the one that accepted; GitHub, where it may be asked, is the last. */
+  endpoints: readonly Endpoint[];
+  breakers: Breakers;
+  journal: Journal;
+  acceptance: Acceptance;
+  waitFor: WaitFor;
+  baseDelayMs: number;
+  maxDelayMs: number;
+  /** When the step's time is up, in milliseconds since 1970. */
+  deadline: number;
+  now: () => number;
+  random?: () => number;
+  signal: AbortSignal;
+  /** Told now and then while nothing changes. */
+  onWaiting?: (waitedMs: number) => void;
+}
+
+/** What reading back proved. */
+export type Verification =
+  | { kind: "confirmed" | "superseded" | "cancelled" | "failed"; deployment: KnownDeployment }
+  /** Every route refuses to show the deployment. */
+  | { kind: "unreadable" }
+  /** The App refuses the request that was left at GitHub. */
+  | { kind: "refused" };
+
+/**
+ * Reads the accepted deployment back, from the route that accepted it and then from the others, until its state
+ * settles what `waitFor` asks for. Nothing but such an answer settles it: not the acceptance itself, and not an
+ * answer about another deployment.
+ *
+ * @throws the signal's reason when the step is stopped or out of time.
+ */
+export async function verify(options: VerifyOptions): Promise<Verification> {
+  const { acceptance, journal, waitFor, now, signal } = options;
+  const began = now();
+  const patience = new Patience(options.breakers, now);
+  const id = () => journal.acceptance?.last.id ?? "";
+  let asking = acceptance.endpoint;
+  let settledByAnswer = settle(acceptance.last, waitFor) !== null;
+  let failedRounds = 0;
+  let toldAt = began;
+
+  for (;;) {
+    const order = [asking, ...options.endpoints.filter((endpoint) => endpoint !== asking)];
+    let answered = false;
+    // An endpoint shows deployments by id only, which a request left at GitHub has not got yet.
+    const able = order.filter(({ route }) => id() !== "" || route === "github");
+    for (const endpoint of able) {
+      const before = journal.acceptance?.last;
+      const started = now();
+      const waitSeconds = settledByAnswer ? 0 : secondsToWait(options.deadline - started);
+      const judgement = await patience.call(endpoint, () =>
+        ask(endpoint, { waitSeconds, round: failedRounds + 1 }),
+      );
+      if (judgement?.kind !== "deployment") continue;
+
+      const settled = settle(judgement.deployment, waitFor);
+      if (settled) {
+        const deployment = await inDetail(endpoint, judgement.deployment);
+        return { kind: settle(deployment, waitFor) ?? settled, deployment };
+      }
+      settledByAnswer = false;
+      answered = true;
+      // GitHub knows less and later: it is asked only while no endpoint answers.
+      if (endpoint.route !== "github") asking = endpoint;
+      failedRounds = 0;
+      if (now() - toldAt >= PROGRESS_MS) {
+        options.onWaiting?.(now() - began);
+        toldAt = now();
+      }
+      // An instance that answers at once although nothing changed must not be asked without a pause.
+      const early = options.baseDelayMs - (now() - started);
+      if (early > 0 && judgement.deployment.status === before?.status)
+        await sleep(early, undefined, { signal }).catch(rethrowReason);
+      break;
+    }
+    if (answered) continue;
+    // One route's wish to be left alone holds up no other.
+    const asked = patience.msUntilNext(able);
+    if (asked === null) return { kind: journal.acceptance?.last.onRecord ? "unreadable" : "refused" };
+    failedRounds += 1;
+    const own = backoffDelay(Math.min(failedRounds, 30), {
+      baseMs: options.baseDelayMs,
+      maxMs: options.maxDelayMs,
+      ...(options.random && { random: options.random }),
+    });
+    // Not beyond the step's end, where the signal takes over: longer timers than 24 days would fire at once.
+    const pauseMs = Math.min(Math.max(10, own, asked), Math.max(10, options.deadline - now() + 1_000));
+    await sleep(pauseMs, undefined, { signal }).catch(rethrowReason);
+  }
+
+  function ask(
+    endpoint: Endpoint,
+    { waitSeconds, round }: { waitSeconds: number; round: number },
+  ): Promise<Judgement> {
+    return journal.record({ step: "confirm", endpoint, round }, () =>
+      options.client.read(endpoint, { id: id(), waitSeconds, waitFor }),
+    );
+  }
+
+  /**
+   * What GitHub showed of a deployment that was left there, as an instance tells it: with exit code and log. Asking
+   * for it also lets the App know that its deployment was confirmed.
+   */
+  async function inDetail(from: Endpoint, shown: KnownDeployment): Promise<KnownDeployment> {
+    if (from.route !== "github" || acceptance.endpoint !== from || id() === "") return shown;
+    try {
+      for (const endpoint of options.endpoints.filter(({ route }) => route !== "github")) {
+        const judgement = await ask(endpoint, { waitSeconds: 0, round: failedRounds + 1 });
+        if (judgement.kind === "deployment" && settle(judgement.deployment, waitFor) !== null)
+          return judgement.deployment;
+      }
+    } catch (error) {
+      // What GitHub showed counts, even if the time is up now.
+      if (!(error instanceof TimeUp)) throw error;
+    }
+    return shown;
+  }
+
+  function rethrowReason(error: unknown): never {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/** What a state settles, or null while it settles nothing. */
+function settle(
+  deployment: KnownDeployment,
+  waitFor: WaitFor,
+): Exclude<Verification["kind"], "unreadable" | "refused"> | null {
+  const { status, onRecord } = deployment;
+  if (!onRecord) return null;
+  if (status === "superseded" || status === "cancelled") return status;
+  if (satisfies(status, waitFor)) return "confirmed";
+  return isFinal(status) ? "failed" : null;
+}
+
+function secondsToWait(remainingMs: number): number {
+  return Math.max(0, Math.min(POLL_WAIT_SECONDS, Math.floor(remainingMs / 1_000)));
+}

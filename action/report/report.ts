@@ -1,0 +1,32 @@
+import type { WaitFor } from "../../shared/deployment.ts";
+import type { Entry } from "../ask/entry.ts";
+import type { Journal } from "../ask/journal.ts";
+import type { ActionRequest } from "../ask/request.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** Everything about one step, as outputs, log, annotations and summary tell it. */
+export interface StepReport {
+  verdict: Verdict;
+  success: boolean;
+  /** Null when the inputs were wrong. */
+  request: ActionRequest | null;
+  waitFor: WaitFor;
+  timeoutMs: number;
+  /** Why GitHub is no route of this step; null when it is one. */
+  withoutGitHub: string | null;
+  journal: Journal;
+  tookMs: number;
+}
+
+/** At most this many requests are listed one by one. */
+const MAX_LISTED = 50;
+
+/** The requests to list: all, or the first ten and the last forty, and how many lie between. */
+export function listedEntries(entries: readonly Entry[]): { first: Entry[]; omitted: number; last: Entry[] } {
+  if (entries.length <= MAX_LISTED) return { first: [...entries], omitted: 0, last: [] };
+  return {
+    first: entries.slice(0, 10),
+    omitted: entries.length - MAX_LISTED,
+    last: entries.slice(10 - MAX_LISTED),
+  };
+}
