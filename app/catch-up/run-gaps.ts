@@ -96,7 +96,7 @@ export class RunGaps {
   #since = new Map<string, number>();
   #closing = new AbortController();
   #nap: AbortController | undefined;
-  #unwatch: (() => void) | undefined;
+  #unwatch: (() => void)[] = [];
   #reviewing: Promise<void> | undefined;
   #again = false;
   /** What keeps it from working, once that was said. */
@@ -109,13 +109,15 @@ export class RunGaps {
   }
 
   start(): void {
-    this.#unwatch = this.#o.store.onChange(() => this.wake());
+    const wake = () => this.wake();
+    // While another instance has the lease, what waits is not looked at.
+    this.#unwatch = [this.#o.store.onChange(wake), this.#o.lease.onTaken(wake)];
     this.wake();
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#unwatch?.();
+    for (const unwatch of this.#unwatch) unwatch();
     await Promise.all([this.#reviewing, ...this.#asks]);
   }
 

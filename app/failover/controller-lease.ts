@@ -33,6 +33,7 @@ export class ControllerLease {
   #heldUntil = Number.NEGATIVE_INFINITY;
   #token = 0;
   #seen: { row: LeaseRow; since: number } | undefined;
+  #listeners = new Set<() => void>();
 
   constructor(options: { store: Store; clock: Clock; ttlMs: number; candidate: Candidate }) {
     this.#store = options.store;
@@ -49,6 +50,12 @@ export class ControllerLease {
   /** The fencing token under which this instance holds the lease, or held it last. */
   get token(): number {
     return this.#token;
+  }
+
+  /** Calls `listener` whenever this instance takes the lease, also anew. The result ends that. */
+  onTaken(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Whoever held the lease at the last look, for those who want to show it. */
@@ -85,6 +92,7 @@ export class ControllerLease {
     this.#token = next.token;
     this.#heldUntil = askedAt + this.#ttlMs;
     this.#remember(next);
+    if (!renewing) for (const listener of this.#listeners) listener();
     return { held: this.held, taken: !renewing };
   }
 

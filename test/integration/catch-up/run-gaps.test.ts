@@ -16,6 +16,7 @@ import { openStore } from "../../../app/store/open-store.ts";
 import { manualArrival, runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { eventually } from "../../helpers/eventually.ts";
 import { noteNoTag } from "../../helpers/no-tag.ts";
+import { SleepersClock } from "../../helpers/sleepers-clock.ts";
 import { ENGINES, type Engine, newStoreAddress } from "../../helpers/stores.ts";
 import type { SentRun } from "../../simulator/complete-run.ts";
 import { startGitHub } from "../../simulator/simulator.ts";
@@ -27,7 +28,7 @@ const HOUR_MS = 60 * 60_000;
 /** One store and one GitHub; a controller that asks for missing runs, and a runner whose steps a test takes. */
 async function scene(
   engine: Engine,
-  options: { targets?: TargetConfig[]; waitMs?: number; clock?: Clock } = {},
+  options: { targets?: TargetConfig[]; waitMs?: number; clock?: Clock; leaseClock?: Clock } = {},
 ) {
   const { targets = [testTarget({ queue: "all" })], waitMs = HOUR_MS, clock = systemClock } = options;
   const github = await startGitHub();
@@ -43,7 +44,7 @@ async function scene(
   const acceptor = new Acceptor({ store, clock, instance: "primary", onQueued: () => {} });
   const lease = new ControllerLease({
     store,
-    clock: systemClock,
+    clock: options.leaseClock ?? systemClock,
     ttlMs: HOUR_MS,
     candidate: { holder: "primary 1", instance: "primary", host: "host-1" },
   });
@@ -95,7 +96,7 @@ async function scene(
       .where("run_id", "=", sent.run.id)
       .executeTakeFirstOrThrow();
   return {
-    ...{ github, store, targets, acceptor, lines, run, arrive, next, tryDeploy, deploy, row },
+    ...{ github, store, targets, acceptor, lease, lines, run, arrive, next, tryDeploy, deploy, row },
     /** Run #1 is deployed: from now on it is known what a gap is. */
     async begin() {
       await arrive(run());
@@ -121,6 +122,19 @@ describe.each(ENGINES)("a target that deploys every run, on %s", (engine) => {
     expect(await row(later)).toMatchObject({ status: "succeeded", reason: null, order_note: null });
     // The event of the refused one comes after all.
     expect(await arrive(refused)).toMatchObject({ outcome: "duplicate" });
+  });
+
+  it("is asked for by a controller that takes its lease anew, though nothing else changes", async () => {
+    const leaseClock = new SleepersClock();
+    const { begin, run, arrive, next, deploy, asked, lease } = await scene(engine, { leaseClock });
+    await begin();
+    const [refused, later] = [run(), run()];
+    leaseClock.advance(HOUR_MS);
+    await arrive(later);
+    expect(await next()).toMatchObject({ kind: "held" });
+    expect(asked()).toBe(0);
+    expect(await lease.acquire(() => true)).toEqual({ held: true, taken: true });
+    expect([await deploy(), await deploy()]).toEqual([refused.run.id, later.run.id]);
   });
 
   it("asks nothing where no number is missing, whatever came of the earlier runs", async () => {
