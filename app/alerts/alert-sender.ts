@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import { type OutboxItem, type OutboxTable, releaseOutbox } from "../outbox/outbox-lease.ts";
 import { type AfterFailure, OutboxLoop } from "../outbox/outbox-loop.ts";
 import type { Store } from "../store/store.ts";
+import { WakeLoop } from "../wake-loop.ts";
 import type { Channel } from "./channels/channel.ts";
 import { describeAlert, type Wording } from "./describe.ts";
 import { makeMessages, nextDigest } from "./digest.ts";
@@ -43,13 +44,8 @@ export interface AlertSenderOptions {
 export class AlertSender {
   #o: AlertSenderOptions;
   #loop: OutboxLoop<OutboxItem<number[]>>;
-  #timer: NodeJS.Timeout | undefined;
-  #dueAt = 0;
-  #looking: Promise<void> | undefined;
+  #digests: WakeLoop;
   #unwatch: (() => void) | undefined;
-  #closed = false;
-  /** Why alerts cannot be read, once that was said. */
-  #trouble = "";
 
   constructor(options: AlertSenderOptions) {
     this.#o = options;
@@ -59,56 +55,40 @@ export class AlertSender {
       send: (item) => this.#send(item),
       onFailure: (error, item) => this.#onFailure(error, item),
     });
+    this.#digests = new WakeLoop({
+      step: () => this.#look(),
+      clock: options.clock,
+      retryMs: AGAIN_MS,
+      onTrouble: ({ message }) => options.log.warn(`alerts cannot be read now: ${message}`),
+    });
   }
 
   async start(): Promise<void> {
     const { store, instance, channels } = this.#o;
     await releaseOutbox(store, ALERT_OUTBOX, instance);
-    this.#lookIn(0);
+    this.#digests.wake();
     this.#loop.start({ watch: false });
     // What nobody is told of only has to be cleared away at times.
-    if (channels.length > 0) this.#unwatch = store.onChange(() => this.#lookIn(LOOK_MS));
+    if (channels.length > 0) this.#unwatch = store.onChange(() => this.#digests.wakeIn(LOOK_MS));
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
     this.#unwatch?.();
-    clearTimeout(this.#timer);
-    await Promise.all([this.#looking, this.#loop.close()]);
+    await Promise.all([this.#digests.close(), this.#loop.close()]);
   }
 
-  /** Looks after this time, if no look is due before. */
-  #lookIn(delayMs: number): void {
-    const dueAt = this.#o.clock.monotonic() + delayMs;
-    if (this.#closed || (this.#timer && this.#dueAt <= dueAt)) return;
-    clearTimeout(this.#timer);
-    this.#dueAt = dueAt;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#looking = this.#look().then(
-        () => {
-          this.#trouble = "";
-        },
-        (error: Error) => {
-          if (error.message !== this.#trouble)
-            this.#o.log.warn(`alerts cannot be read now: ${error.message}`);
-          this.#trouble = error.message;
-          this.#lookIn(AGAIN_MS);
-        },
-      );
-    }, delayMs);
-  }
-
-  async #look(): Promise<void> {
+  /** Makes the messages that are due. Returns how long until the next ones are. */
+  async #look(): Promise<number | null> {
     const { store, channels } = this.#o;
     const at = await nextDigest(store);
     const now = at === null ? 0 : await store.now(store.read);
-    if (at !== null && at <= now) await makeMessages(store, channels);
-    else if (at !== null) this.#lookIn(Math.min(at - now, IDLE_LOOK_MS));
-    // Changes wake only those who have someone to tell.
-    if (channels.length === 0) this.#lookIn(IDLE_LOOK_MS);
+    const isDue = at !== null && at <= now;
+    if (isDue) await makeMessages(store, channels);
     // Another instance may have made messages, or a channel that is gone have left some.
     this.#loop.wake();
+    if (at !== null && !isDue) return Math.min(at - now, IDLE_LOOK_MS);
+    // Changes wake only those who have someone to tell.
+    return channels.length === 0 ? IDLE_LOOK_MS : null;
   }
 
   async #send({ id, line, body, createdAt }: OutboxItem<number[]>): Promise<void> {

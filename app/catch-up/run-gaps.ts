@@ -13,6 +13,7 @@ import { type FoundGap, findGap } from "../queue/earlier-runs.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeploymentRecord, TargetRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
+import { WakeLoop } from "../wake-loop.ts";
 import { acceptInOrder } from "./accept-in-order.ts";
 import { listRuns } from "./list-runs.ts";
 import { watchedSince } from "./scan.ts";
@@ -94,66 +95,34 @@ export class RunGaps {
   #places = new Map<string, Place>();
   /** Since when each deployment waits, as far as this process knows (ms, monotonic). */
   #since = new Map<string, number>();
-  #closing = new AbortController();
-  #nap: AbortController | undefined;
+  #loop: WakeLoop;
   #unwatch: (() => void)[] = [];
-  #reviewing: Promise<void> | undefined;
-  #again = false;
-  /** What keeps it from working, once that was said. */
-  #trouble = "";
   #asks = new Set<Promise<void>>();
+  /** Why asking failed, once that was logged. */
+  #trouble = "";
 
   constructor(options: RunGapsOptions) {
     this.#o = options;
     this.#items = new ItemReader(options.log);
+    this.#loop = new WakeLoop({
+      step: () => this.#review(),
+      clock: options.clock,
+      retryMs: FIRST_PAUSE_MS,
+      onTrouble: (error) => this.#warn(error),
+    });
   }
 
   start(): void {
-    const wake = () => this.wake();
+    const wake = () => this.#loop.wake();
     // While another instance has the lease, what waits is not looked at.
     this.#unwatch = [this.#o.store.onChange(wake), this.#o.lease.onTaken(wake)];
-    this.wake();
+    wake();
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
     for (const unwatch of this.#unwatch) unwatch();
-    await Promise.all([this.#reviewing, ...this.#asks]);
-  }
-
-  /** Looks at what waits: something about it has changed, or may have. */
-  wake(): void {
-    if (this.#closing.signal.aborted) return;
-    this.#again = this.#reviewing !== undefined;
-    if (this.#reviewing) return;
-    this.#nap?.abort();
-    this.#reviewing = this.#review()
-      .catch((error: Error) => {
-        this.#say(error);
-        return FIRST_PAUSE_MS;
-      })
-      .then((pause) => {
-        this.#reviewing = undefined;
-        if (this.#again) this.wake();
-        else if (pause !== null) this.#wakeIn(pause);
-      });
-  }
-
-  /** Logs an error, unless it is the one that was logged last. */
-  #say({ message }: Error): void {
-    if (this.#closing.signal.aborted || message === this.#trouble) return;
-    this.#trouble = message;
-    this.#o.log.warn(`cannot look for missing runs; trying again: ${message}`);
-  }
-
-  #wakeIn(ms: number): void {
-    const nap = new AbortController();
-    this.#nap = nap;
-    const signal = AbortSignal.any([nap.signal, this.#closing.signal]);
-    void this.#o.clock.sleep(Math.max(1, ms), signal).then(
-      () => this.wake(),
-      () => {},
-    );
+    await this.#loop.close();
+    await Promise.all(this.#asks);
   }
 
   /** Begins to ask for what is due. Returns how long the next review may wait; null: for a change. */
@@ -185,14 +154,20 @@ export class RunGaps {
     const ask = this.#ask(place, here)
       .catch((error: Error) => {
         place.dueAt = this.#o.clock.monotonic() + FIRST_PAUSE_MS;
-        if (!(error instanceof NotControllerError)) this.#say(error);
+        if (!(error instanceof NotControllerError) && error.message !== this.#trouble) this.#warn(error);
+        this.#trouble = error.message;
       })
       .finally(() => {
         place.asking = false;
         this.#asks.delete(ask);
-        this.wake();
+        this.#loop.wake();
       });
     this.#asks.add(ask);
+  }
+
+  #warn({ message }: Error): void {
+    if (!this.#loop.signal.aborted)
+      this.#o.log.warn(`cannot look for missing runs; trying again: ${message}`);
   }
 
   async #ask(place: Place, here: readonly TargetConfig[]): Promise<void> {
@@ -200,7 +175,7 @@ export class RunGaps {
     let waiting = await Promise.all(here.map((target) => whatWaits(store, target)));
     const missing = waiting.some(({ waits }) => waits.length > 0);
     const facts = missing ? await this.#lookUp(waiting) : NOTHING_MISSING;
-    this.#closing.signal.throwIfAborted();
+    this.#loop.signal.throwIfAborted();
     const [{ config }] = waiting as [WaitingTarget];
     const watched = await watchedSince(store, targets);
     // In the order of the runs, and before any later one may begin.
@@ -241,7 +216,7 @@ export class RunGaps {
     const limit = all.some(({ gap }) => gap.sure) ? ASK_LIMIT_MS.sure : ASK_LIMIT_MS.unsure;
     const left = Math.min(...all.map(({ deployment }) => this.#deadline(deployment))) - clock.monotonic();
     const signal = AbortSignal.any([
-      this.#closing.signal,
+      this.#loop.signal,
       AbortSignal.timeout(Math.min(limit, Math.max(left, LAST_ASK_MS))),
     ]);
     const { repository, workflow } = (waiting[0] as WaitingTarget).config;

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Store } from "../store/store.ts";
+import { WakeLoop } from "../wake-loop.ts";
 import {
   claimOutbox,
   completeOutbox,
@@ -42,20 +43,22 @@ export interface OutboxLoopOptions<I extends OutboxItem<unknown>> {
 export class OutboxLoop<I extends OutboxItem<unknown>> {
   #o: OutboxLoopOptions<I>;
   #claim: () => Promise<I | { waitMs: number } | null>;
-  #abort = new AbortController();
-  #working: Promise<void> | undefined;
-  #again = false;
-  #nap: AbortController | undefined;
+  #loop: WakeLoop;
   #unwatch: (() => void) | undefined;
-  /** Why it cannot be read, once that was said. */
-  #trouble = "";
   /** Nothing is sent before this time (monotonic). */
   #pausedUntil = 0;
 
   constructor(options: OutboxLoopOptions<I>) {
     this.#o = options;
-    const { store, table, holder } = options;
+    const { store, clock, table, holder, log } = options;
     this.#claim = options.claim ?? (() => claimOutbox(store, table, holder) as Promise<I | null>);
+    this.#loop = new WakeLoop({
+      step: (signal) => this.#work(signal),
+      clock,
+      retryMs: 1_000,
+      onTrouble: ({ message }) =>
+        log.warn({ outbox: table.name }, `the outbox cannot be worked on: ${message}`),
+    });
   }
 
   /** Begins, and looks at every change of the store, unless its user wakes it when there is something. */
@@ -65,79 +68,47 @@ export class OutboxLoop<I extends OutboxItem<unknown>> {
   }
 
   async close(): Promise<void> {
-    this.#abort.abort();
     this.#unwatch?.();
-    await this.#working;
+    await this.#loop.close();
   }
 
   /** Sends what can be sent now, if that is not being done already. */
   wake(): void {
-    this.#again = true;
-    if (this.#working || this.#abort.signal.aborted) return;
-    this.#working = this.#work()
-      .then(() => {
-        this.#trouble = "";
-      })
-      .catch((error: Error) => {
-        if (error.message !== this.#trouble)
-          this.#o.log.warn(
-            { outbox: this.#o.table.name },
-            `the outbox cannot be worked on: ${error.message}`,
-          );
-        this.#trouble = error.message;
-        this.#schedule(1_000);
-      })
-      .finally(() => {
-        this.#working = undefined;
-        if (this.#again) this.wake();
-      });
+    this.#loop.wake();
   }
 
-  async #work(): Promise<void> {
+  /** Returns how long until something may be sent, or null while there is nothing. */
+  async #work(signal: AbortSignal): Promise<number | null> {
     const { store, table, clock } = this.#o;
-    this.#again = false;
-    this.#nap?.abort();
     for (;;) {
       const pause = this.#pausedUntil - clock.monotonic();
-      if (pause > 0) {
-        this.#again = false;
-        return this.#schedule(pause);
-      }
+      if (pause > 0) return pause;
       // Looking first costs no write where there is nothing to do.
       const at = await nextInOutbox(store, table);
-      if (at === null) return;
+      if (at === null) return null;
       const now = await store.now(store.read);
       const item = at <= now ? await this.#claim() : null;
       if (item && "waitMs" in item) {
         // Word of something else may be sent before: it is looked for now and then.
         this.#pausedUntil = clock.monotonic() + Math.min(item.waitMs, PAUSE_MS);
-        return this.#schedule(Math.min(item.waitMs, 60_000));
+        return Math.min(item.waitMs, 60_000);
       }
-      if (!item) return this.#schedule(Math.min(Math.max(at - now, 1_000), 60_000));
-      if (this.#abort.signal.aborted)
-        return postponeOutbox(store, table, item, { delayMs: 0, error: "shutting down" });
+      if (!item) return Math.min(Math.max(at - now, 1_000), 60_000);
+      if (signal.aborted) {
+        await postponeOutbox(store, table, item, { delayMs: 0, error: "shutting down" });
+        return null;
+      }
       await this.#send(item);
     }
-  }
-
-  #schedule(delayMs: number): void {
-    if (this.#abort.signal.aborted) return;
-    this.#nap?.abort();
-    const nap = new AbortController();
-    this.#nap = nap;
-    void this.#o.clock.sleep(delayMs, AbortSignal.any([nap.signal, this.#abort.signal])).then(
-      () => this.wake(),
-      () => {},
-    );
   }
 
   async #send(item: I): Promise<void> {
     const { store, table, clock, send, onFailure } = this.#o;
     try {
-      await send(item, this.#abort.signal);
+      await send(item, this.#loop.signal);
     } catch (thrown) {
       const error = thrown as Error;
-      const next = this.#abort.signal.aborted ? { delayMs: 0 } : onFailure(error, item);
+      const next = this.#loop.signal.aborted ? { delayMs: 0 } : onFailure(error, item);
       if (next !== "drop") {
         if (next.pauseMs !== undefined) this.#pausedUntil = clock.monotonic() + next.pauseMs;
         return postponeOutbox(store, table, item, { delayMs: next.delayMs, error: error.message });

@@ -22,6 +22,7 @@ const LAYERS = [
   ["app/outbox"],
   ["app/store"],
   ["app/config"],
+  ["app/wake-loop.ts"],
   ["app/bundle", "app/clock.ts", "app/log.ts", "app/version.ts"],
   ["action/build.ts"],
   ["action/main.ts"],
