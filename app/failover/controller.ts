@@ -1,4 +1,5 @@
 import type { LeaseRow } from "../store/schema.ts";
+import { WakeLoop } from "../wake-loop.ts";
 import { ActiveEndpoint, type ActiveEndpointOptions } from "./active-endpoint.ts";
 import { type Candidate, ControllerLease, NotControllerError } from "./controller-lease.ts";
 
@@ -21,20 +22,21 @@ export class Controller {
   #o: ControllerOptions;
   #lease: ControllerLease;
   #active: ActiveEndpoint;
-  #timer: NodeJS.Timeout | undefined;
+  #loop: WakeLoop;
   #unwatch: (() => void) | undefined;
-  #working: Promise<void> | undefined;
-  #again = false;
-  #closed = false;
   #leaseDueAt = 0;
-  /** What keeps it from working, once that was said. */
-  #trouble = "";
 
   constructor(options: ControllerOptions) {
     this.#o = options;
     const { store, clock, candidate, thresholds } = options;
     this.#lease = new ControllerLease({ store, clock, ttlMs: thresholds.lease_ttl, candidate });
     this.#active = new ActiveEndpoint({ ...options, instance: candidate.instance, lease: this.#lease });
+    this.#loop = new WakeLoop({
+      step: () => this.#step(),
+      clock,
+      retryMs: RETRY_MS,
+      onTrouble: ({ message }) => options.log.warn(`the controller cannot work now: ${message}`),
+    });
   }
 
   get held(): boolean {
@@ -63,45 +65,31 @@ export class Controller {
 
   /** Stops acting and gives up the lease. */
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
     this.#unwatch?.();
+    const closed = this.#loop.close();
     await this.#active.close();
-    await this.#working;
+    await closed;
     await this.#lease.release().catch(() => {});
   }
 
   /** Looks at the situation now: something about it has changed, or may have. */
   wake(): void {
-    if (this.#closed) return;
-    if (this.#working) {
-      this.#again = true;
-      return;
-    }
-    clearTimeout(this.#timer);
-    this.#working = this.#step()
-      .then(
-        () => {
-          this.#trouble = "";
-          return this.#leaseDueAt - this.#o.clock.monotonic();
-        },
-        (error: Error) => {
-          if (!(error instanceof NotControllerError) && error.message !== this.#trouble) {
-            this.#trouble = error.message;
-            this.#o.log.warn(`the controller cannot work now: ${error.message}`);
-          }
-          return RETRY_MS;
-        },
-      )
-      .then((pause) => {
-        this.#working = undefined;
-        if (this.#closed) return;
-        this.#timer = setTimeout(() => this.wake(), this.#again ? 0 : Math.max(1, pause));
-        this.#again = false;
-      });
+    this.#loop.wake();
   }
 
-  async #step(): Promise<void> {
+  /** Returns how long until the lease is to be renewed, or may be taken. */
+  async #step(): Promise<number> {
+    try {
+      await this.#act();
+    } catch (error) {
+      // Another instance has become the controller.
+      if (!(error instanceof NotControllerError)) throw error;
+      return RETRY_MS;
+    }
+    return Math.max(1, this.#leaseDueAt - this.#o.clock.monotonic());
+  }
+
+  async #act(): Promise<void> {
     const { clock, thresholds } = this.#o;
     if (this.#o.isCutOff()) return this.#stepBack();
     const holder = this.#lease.holder;
