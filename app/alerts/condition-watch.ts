@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { AlertKind } from "../config/alert-kinds.ts";
+import { type WebhookPlaces, webhookUrl } from "../config/webhook-url.ts";
 import { NotControllerError } from "../failover/controller-lease.ts";
 import type { Failover } from "../failover/failover.ts";
 import type { Health } from "../failover/health-window.ts";
@@ -31,6 +32,7 @@ type Opening = {
 export interface ConditionWatchOptions {
   store: Store;
   clock: Clock;
+  config: WebhookPlaces;
   failover: Pick<Failover, "checker" | "controller">;
   notices: Notices;
   log: Logger;
@@ -165,10 +167,10 @@ export class ConditionWatch {
   }
 
   async #webhook(conditions: readonly AlertConditionRow[]) {
-    const { store, clock, failover } = this.#o;
+    const { store, clock, config } = this.#o;
     const kind = "webhook_out_of_sync" as const;
     const board = await readSwitchboard(store);
-    const wanted = board && failover.controller.urlOf(board.active);
+    const wanted = board && webhookUrl(config, board.active);
     if (!wanted) return { openings: [], closings: [] };
     const found = board.webhook_url;
     const openings: Opening[] = [];

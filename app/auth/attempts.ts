@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
-import { Allowance } from "./allowance.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 import { Refusal } from "./refusal.ts";
 import { readSignedText, signText } from "./signed-text.ts";
 
@@ -22,16 +22,16 @@ const PER_IDENTITY = { burst: 10, everyMs: 30_000 };
 export class Attempts {
   #key: Buffer;
   #clock: Clock;
-  #unknown: Allowance;
-  #devices: Allowance;
-  #identities: Allowance;
+  #unknown: RateLimiter;
+  #devices: RateLimiter;
+  #identities: RateLimiter;
 
   constructor({ key, clock }: { key: Buffer; clock: Clock }) {
     this.#key = key;
     this.#clock = clock;
-    this.#unknown = new Allowance(clock, UNKNOWN);
-    this.#devices = new Allowance(clock, PER_DEVICE);
-    this.#identities = new Allowance(clock, PER_IDENTITY);
+    this.#unknown = new RateLimiter(clock, UNKNOWN);
+    this.#devices = new RateLimiter(clock, PER_DEVICE);
+    this.#identities = new RateLimiter(clock, PER_IDENTITY);
   }
 
   /**

@@ -1,12 +1,10 @@
 import type { Clock } from "../clock.ts";
-import { lastFailover, readSwitchboard } from "../failover/switchboard.ts";
+import { LINGER_MS, lastFailover, readSwitchboard } from "../failover/switchboard.ts";
 import type { LoggedDelivery } from "../github/delivery-log.ts";
 import type { Store } from "../store/store.ts";
 
 /** What lies further back says nothing of now. */
 const RECENT_MS = 60_000;
-/** GitHub may deliver to the old URL for this long after it took a new one. */
-const LINGER_MS = 15_000;
 
 /**
  * Tells how GitHub's deliveries to the active endpoint went, each once: an endpoint may look well from here and

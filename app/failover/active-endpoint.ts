@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { type Clock, isoTime } from "../clock.ts";
+import { webhookUrl } from "../config/webhook-url.ts";
 import type { WebhookConfigClient } from "../github/webhook-config.ts";
 import type { SwitchboardRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
@@ -35,7 +35,7 @@ export interface ActiveEndpointOptions {
   /** In order of preference. */
   endpoints: readonly { name: string; url: string }[];
   /** The one URL that all instances answer, where there is a shared door. */
-  doorUrl: string | null;
+  door: { url: string } | null;
   observe: () => readonly ObservedEndpoint[];
   github: Pick<WebhookConfigClient, "read" | "write">;
   /** Whether the webhook secret is being changed, and the previous one still counts. */
@@ -115,12 +115,6 @@ export class ActiveEndpoint {
     else await this.#move(decision, active);
   }
 
-  /** Where GitHub delivers to when this endpoint is active; undefined where it is not configured (any more). */
-  urlOf(name: string): string | undefined {
-    const base = this.#o.doorUrl ?? this.#o.endpoints.find((endpoint) => endpoint.name === name)?.url;
-    return base === undefined ? undefined : `${base}${WEBHOOK_PATH}`;
-  }
-
   /** Wants nothing of GitHub any more. Resolves when no try is under way. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -134,7 +128,7 @@ export class ActiveEndpoint {
     // Not for so long that the lease ends over it.
     const limit = AbortSignal.timeout(thresholds.lease_ttl / 2);
     const found = await github.read(limit).catch(() => undefined);
-    const named = endpoints.find((endpoint) => found?.url === `${endpoint.url}${WEBHOOK_PATH}`);
+    const named = endpoints.find(({ name }) => found?.url === this.#urlOf(name));
     const active = (named ?? endpoints[0])?.name ?? "";
     await this.#o.lease.write((trx) => initializeSwitchboard(trx, active));
     return (await readSwitchboard(store)) as SwitchboardRow;
@@ -194,8 +188,13 @@ export class ActiveEndpoint {
     return this.#o.observe().find(({ name }) => name === endpoint)?.health;
   }
 
+  #urlOf(name: string): string | undefined {
+    const { door, endpoints: instances } = this.#o;
+    return webhookUrl({ door, instances }, name);
+  }
+
   #wish(endpoint: string): Wish | undefined {
-    const url = this.urlOf(endpoint);
+    const url = this.#urlOf(endpoint);
     return url === undefined ? undefined : { endpoint, url };
   }
 

@@ -53,11 +53,6 @@ export class Controller {
     return this.#lease;
   }
 
-  /** Where GitHub delivers to when this endpoint is active; undefined where it is not configured (any more). */
-  urlOf(name: string): string | undefined {
-    return this.#active.urlOf(name);
-  }
-
   start(): void {
     this.#unwatch = this.#o.store.onChange(() => this.wake());
     this.wake();

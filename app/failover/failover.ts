@@ -16,10 +16,8 @@ import type { HealthStatus } from "./health-window.ts";
 import type { Notices } from "./notices.ts";
 import { peerKey } from "./peer-handshake.ts";
 import { PeerLinks } from "./peer-links.ts";
-import { readSwitchboard } from "./switchboard.ts";
+import { isInSync, LINGER_MS, readSwitchboard } from "./switchboard.ts";
 
-/** GitHub may deliver to the old URL for this long after it took a new one. */
-const LINGER_MS = 15_000;
 /** How long an instance that shuts down waits for another to take its place. */
 const HAND_OVER_LIMIT_MS = 5_000;
 const LOOK_MS = 50;
@@ -92,7 +90,7 @@ export class Failover {
       candidate: { holder: holderName(self.name, options.process), instance: self.name, host },
       thresholds: config.failover,
       endpoints,
-      doorUrl: config.door?.url ?? null,
+      door: config.door,
       observe: () => this.checker.observe(),
       isGone: (holder) => isGone(holder, host, registry),
       isCutOff: () => options.reach.onlyElsewhere,
@@ -197,7 +195,7 @@ export class Failover {
       if (handedOverAt !== undefined && now - handedOverAt > LINGER_MS) return;
       if (handedOverAt === undefined) {
         const row = await look();
-        if (row && row.active !== self.name && row.webhook_url === this.controller.urlOf(row.active)) {
+        if (row && row.active !== self.name && isInSync(row, config)) {
           // At a shared door there is no old URL that anything could still come to.
           if (this.#o.config.door) return;
           handedOverAt = now;

@@ -1,10 +1,22 @@
 import type { Selectable } from "kysely";
+import { type WebhookPlaces, webhookUrl } from "../config/webhook-url.ts";
 import type { FailoverRow, SwitchboardRow } from "../store/schema.ts";
 import type { Store, Writer } from "../store/store.ts";
+
+/** GitHub may deliver to the old URL for this long after it took a new one. */
+export const LINGER_MS = 15_000;
 
 /** The state that every controller continues from: which endpoint is active, and which is pinned. */
 export async function readSwitchboard(store: Store): Promise<SwitchboardRow | undefined> {
   return store.read.selectFrom("switchboard").selectAll().where("id", "=", 1).executeTakeFirst();
+}
+
+/** Whether GitHub, as last seen, delivers to the active endpoint. */
+export function isInSync(
+  board: Pick<SwitchboardRow, "active" | "webhook_url"> | undefined,
+  places: WebhookPlaces,
+): boolean {
+  return board?.webhook_url != null && board.webhook_url === webhookUrl(places, board.active);
 }
 
 /** The last change of the active endpoint. */

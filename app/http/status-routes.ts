@@ -6,7 +6,7 @@ import { isoTime } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import type { Failover } from "../failover/failover.ts";
 import { shownRate } from "../failover/health-window.ts";
-import { lastFailover, readSwitchboard, unpin } from "../failover/switchboard.ts";
+import { isInSync, lastFailover, readSwitchboard, unpin } from "../failover/switchboard.ts";
 import { pending } from "../queue/pending.ts";
 import type { StatusAnswer, SwitchoverAnswer } from "../reads/answers/status.ts";
 import { countVerifications } from "../reads/count-verifications.ts";
@@ -76,7 +76,7 @@ export function statusRoutes({
       webhook: {
         url: board?.webhook_url ?? null,
         verified_at: isoTime(board?.webhook_verified_at ?? null),
-        in_sync: board?.webhook_url != null && board.webhook_url === failover.controller.urlOf(board.active),
+        in_sync: isInSync(board, config),
       },
       last_failover: last
         ? {

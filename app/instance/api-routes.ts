@@ -19,6 +19,7 @@ export function apiRoutes(parts: RouteParts): MountedRoutes[] {
     registry: metrics.registry,
     store,
     clock,
+    config,
     failover,
     breakers: { github_outbox: () => parts.outbox.breakerState },
   });

@@ -1,7 +1,8 @@
 import { Gauge, type Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
+import type { WebhookPlaces } from "../config/webhook-url.ts";
 import type { Failover } from "../failover/failover.ts";
-import { readSwitchboard } from "../failover/switchboard.ts";
+import { isInSync, readSwitchboard } from "../failover/switchboard.ts";
 import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
 
@@ -17,6 +18,7 @@ export interface StateGaugesOptions {
   clock: Clock;
   failover: Pick<Failover, "checker" | "controller">;
   /** The breakers of this instance, by name. */
+  config: WebhookPlaces;
   breakers: Record<string, () => BreakerState>;
 }
 
@@ -122,8 +124,7 @@ export class StateGauges {
       for (const { name } of failover.checker.observe())
         this.#active.set({ endpoint: name }, Number(board?.active === name));
       this.#pinned.set(Number(board?.pinned != null));
-      const wanted = board && failover.controller.urlOf(board.active);
-      this.#inSync.set(Number(board?.webhook_url != null && board.webhook_url === wanted));
+      this.#inSync.set(Number(isInSync(board, this.#o.config)));
       for (const { name, completed_at } of looks)
         if (completed_at !== null) this.#looked.set({ look: name }, completed_at / 1000);
     } catch {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
-import { Allowance } from "../auth/allowance.ts";
+import { RateLimiter } from "../auth/rate-limiter.ts";
 import { Refusal } from "../auth/refusal.ts";
 import { sameText } from "../auth/same-text.ts";
 import { keyed } from "../auth/session-key.ts";
@@ -35,11 +35,11 @@ export interface SetupSessionsOptions {
 /** Lets those into the setup pages who have the one-time code, for an hour and in one browser. */
 export class SetupSessions {
   #o: SetupSessionsOptions;
-  #wrongCodes: Allowance;
+  #wrongCodes: RateLimiter;
 
   constructor(options: SetupSessionsOptions) {
     this.#o = options;
-    this.#wrongCodes = new Allowance(options.clock, WRONG_CODES);
+    this.#wrongCodes = new RateLimiter(options.clock, WRONG_CODES);
   }
 
   /** The visit that a request belongs to, or null where the code has yet to be typed. */

@@ -1,7 +1,7 @@
 import { isFinal } from "../../../shared/deployment.ts";
 import { isoTime } from "../../clock.ts";
-import type { Failover } from "../../failover/failover.ts";
-import { readSwitchboard } from "../../failover/switchboard.ts";
+import type { WebhookPlaces } from "../../config/webhook-url.ts";
+import { isInSync, readSwitchboard } from "../../failover/switchboard.ts";
 import { presentDelivery, presentDeployment } from "../../reads/present.ts";
 import type { Store } from "../../store/store.ts";
 
@@ -22,15 +22,15 @@ const WATCHED = 50;
  */
 export class Changes {
   #store: Store;
-  #failover: Failover;
+  #config: WebhookPlaces;
   #pageUrl: (id: string) => string;
   #known: Map<string, string> | undefined;
   /** What waited or ran at the last look. */
   #active: string[] = [];
 
-  constructor(options: { store: Store; failover: Failover; pageUrl: (id: string) => string }) {
+  constructor(options: { store: Store; config: WebhookPlaces; pageUrl: (id: string) => string }) {
     this.#store = options.store;
-    this.#failover = options.failover;
+    this.#config = options.config;
     this.#pageUrl = options.pageUrl;
   }
 
@@ -92,7 +92,7 @@ export class Changes {
         reason: board.pinned_reason,
         webhook: {
           url: board.webhook_url,
-          in_sync: board.webhook_url === this.#failover.controller.urlOf(board.active),
+          in_sync: isInSync(board, this.#config),
         },
       });
     for (const row of failovers.toReversed())

@@ -60,8 +60,8 @@ export class LiveSockets {
 
   constructor(options: LiveSocketsOptions) {
     this.#o = options;
-    const { store, failover } = options.pages;
-    this.#changes = new Changes({ store, failover, pageUrl: options.pageUrl });
+    const { store, config } = options.pages;
+    this.#changes = new Changes({ store, config, pageUrl: options.pageUrl });
   }
 
   /** Takes the sockets of this server. */

@@ -4,7 +4,7 @@ import type { Config } from "../../config/load.ts";
 import type { InstanceConfig } from "../../config/schema.ts";
 import { SAMPLE_MS } from "../../failover/health-record.ts";
 import { MIN_SAMPLES } from "../../failover/health-window.ts";
-import { readSwitchboard } from "../../failover/switchboard.ts";
+import { isInSync, readSwitchboard } from "../../failover/switchboard.ts";
 import { countVerifications } from "../../reads/count-verifications.ts";
 import { listDeliveries } from "../../reads/list-deliveries.ts";
 import { listDeployments } from "../../reads/list-deployments.ts";
@@ -135,10 +135,7 @@ export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Over
     webhook: {
       url: board?.webhook_url ?? null,
       verifiedAt: board?.webhook_verified_at ?? null,
-      inSync:
-        active !== null &&
-        board?.webhook_url != null &&
-        board.webhook_url === failover.controller.urlOf(active),
+      inSync: isInSync(board, config),
     },
     changes,
     targets,

@@ -4,6 +4,7 @@ import { type VariableState, variablesOf } from "../../config/environment-variab
 import { type Config, loadConfig } from "../../config/load.ts";
 import { ConfigError, formatProblem } from "../../config/problem.ts";
 import { type Setting, settingsOf } from "../../config/settings-of.ts";
+import { webhookUrl } from "../../config/webhook-url.ts";
 import type { Failover } from "../../failover/failover.ts";
 import type { HealthStatus } from "../../failover/health-window.ts";
 import { readSwitchboard } from "../../failover/switchboard.ts";
@@ -77,7 +78,7 @@ export async function readSettings(o: SettingsOptions): Promise<Settings> {
     active: board?.active ?? null,
     pinned: board?.pinned ?? null,
     pinnedReason: board?.pinned_reason ?? null,
-    wantedUrl: (board && failover.controller.urlOf(board.active)) ?? null,
+    wantedUrl: (board && webhookUrl(config, board.active)) ?? null,
     webhook,
     app,
     secret: secretState(config.environment),

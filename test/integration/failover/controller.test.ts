@@ -60,7 +60,7 @@ async function scene(store: Store) {
       thresholds,
       endpoints: ENDPOINTS,
       secretChanges: false,
-      doorUrl: null,
+      door: null,
       observe: () =>
         ENDPOINTS.map(({ name }) => ({
           name,

@@ -1,10 +1,10 @@
 import type { Clock } from "../clock.ts";
 
-/** More keys than this are not remembered. */
+/** Anyone at GitHub can prove who they are: so many keys are remembered at most. */
 const MAX_KEPT = 10_000;
 
 /** How often something may happen per key: `burst` times at once, and then once every `everyMs`. */
-export class Allowance {
+export class RateLimiter {
   #clock: Clock;
   #burst: number;
   #everyMs: number;
