@@ -136,7 +136,7 @@ export class KnownRecords {
         .where("target", "in", [...new Set(missing.map((w) => w.target))])
         .orderBy("repository")
         .orderBy("target")
-        .$if(store.engine === "postgres", (q) => q.forUpdate())
+        .$if(store.can.rowLocks, (q) => q.forUpdate())
         .execute();
       for (const row of rows) this.#marks.set(targetKey(row), markOf(row));
     };

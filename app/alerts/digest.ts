@@ -59,7 +59,7 @@ export function makeMessages(
       .select(["id", "kind"])
       .where("told_at", "is", null)
       .orderBy("id")
-      .$if(store.engine === "postgres", (q) => q.forUpdate())
+      .$if(store.can.rowLocks, (q) => q.forUpdate())
       .execute();
     if (alerts.length === 0) return;
     const now = await store.now(trx);

@@ -74,7 +74,7 @@ export class StoreWatch {
       await store.probe(PROBE_LIMIT_MS);
       this.#failing = undefined;
       if (this.#told) await this.#over(this.#told);
-      if (store.engine === "sqlite") await this.#tellOfCopies();
+      if (store.can.copies) await this.#tellOfCopies();
     } catch (error) {
       const reason = (error as Error).message;
       this.#failing ??= { since: clock.now(), sinceMonotonic: clock.monotonic(), reason };

@@ -126,7 +126,7 @@ async function tellFound(trx: Writer, store: Store, facts: AlertFacts["catch_up"
     .where("subject", "=", facts.look)
     .where("told_at", "is", null)
     .limit(1)
-    .$if(store.engine === "postgres", (q) => q.forUpdate())
+    .$if(store.can.rowLocks, (q) => q.forUpdate())
     .executeTakeFirst();
   if (!untold) return raiseAlert(trx, store, alert);
   const before = JSON.parse(untold.facts) as Found;

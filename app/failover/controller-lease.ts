@@ -123,7 +123,7 @@ export class ControllerLease {
         .where("name", "=", NAME)
         .where("holder", "=", this.#candidate.holder)
         .where("token", "=", token)
-        .$if(this.#store.engine === "postgres", (q) => q.forUpdate())
+        .$if(this.#store.can.rowLocks, (q) => q.forUpdate())
         .executeTakeFirst();
       if (!row || !this.held) throw new NotControllerError(this.#candidate.holder);
       const result = await work(trx, this.#store);

@@ -6,6 +6,7 @@ import type { Metrics } from "./metrics.ts";
 /** The same store; how long its commits take, and why they fail, is measured. */
 export class MeasuredStore implements Store {
   readonly engine: Store["engine"];
+  readonly can: Store["can"];
   readonly read: Reader;
   #store: Store;
   #metrics: Pick<Metrics, "committed" | "storeFailed">;
@@ -14,6 +15,7 @@ export class MeasuredStore implements Store {
     this.#store = store;
     this.#metrics = metrics;
     this.engine = store.engine;
+    this.can = store.can;
     this.read = store.read;
   }
 
@@ -27,6 +29,10 @@ export class MeasuredStore implements Store {
 
   now(db: Reader): Promise<number> {
     return this.#store.now(db);
+  }
+
+  lockNamed(trx: Writer, name: string): Promise<void> {
+    return this.#store.lockNamed(trx, name);
   }
 
   notify(trx: Writer): Promise<void> {

@@ -50,7 +50,7 @@ export function claimOutbox<B>(
       )
       .orderBy("id")
       .limit(1)
-      .$if(store.engine === "postgres", (q) => q.forUpdate().skipLocked())
+      .$if(store.can.rowLocks, (q) => q.forUpdate().skipLocked())
       .executeTakeFirst();
     return row ? leaseItem<B>(trx, table, row, { holder, now }) : null;
   });

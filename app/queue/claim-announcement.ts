@@ -131,7 +131,7 @@ async function nextLine(
     .orderBy("urgent", "desc")
     .orderBy("o.id")
     .limit(1)
-    .$if(store.engine === "postgres", (q) => q.forUpdate("o").skipLocked())
+    .$if(store.can.rowLocks, (q) => q.forUpdate("o").skipLocked())
     .executeTakeFirst();
 }
 
@@ -179,7 +179,7 @@ async function readPace(trx: Writer, store: Store, account: string): Promise<Con
     .selectFrom("content_calls")
     .selectAll()
     .where("account", "=", account)
-    .$if(store.engine === "postgres", (q) => q.forUpdate())
+    .$if(store.can.rowLocks, (q) => q.forUpdate())
     .executeTakeFirstOrThrow();
   return { calls: JSON.parse(row.calls), pausedUntil: row.paused_until, pauses: row.pauses };
 }

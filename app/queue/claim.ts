@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import { inSlices } from "../store/in-slices.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
@@ -199,11 +198,8 @@ function orderOf(row: DeploymentRecord): Order {
 
 /** Keeps every other claim on this target, or on its named lock, waiting until this transaction ends. */
 async function serialize(trx: Writer, store: StoreContext, request: ClaimRequest): Promise<void> {
-  if (store.engine === "sqlite") return;
-  if (request.lock !== null)
-    await sql`select pg_advisory_xact_lock(hashtextextended(${`twinhook lock ${request.lock}`}, 0))`.execute(
-      trx,
-    );
+  if (!store.can.rowLocks) return;
+  if (request.lock !== null) await store.lockNamed(trx, request.lock);
   await trx
     .selectFrom("targets")
     .select("target")

@@ -15,7 +15,7 @@ export function setMark(
       .select(["mark_run_id", "mark_run_started_at"])
       .where("repository", "=", repositoryKey)
       .where("target", "=", target)
-      .$if(store.engine === "postgres", (q) => q.forUpdate())
+      .$if(store.can.rowLocks, (q) => q.forUpdate())
       .executeTakeFirst();
     const known = await trx
       .selectFrom("deployments")

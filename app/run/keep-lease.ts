@@ -44,7 +44,7 @@ export function keepLease(options: {
       schedule(RENEW_MS);
     } catch (error) {
       const lost = error instanceof LeaseLostError || clock.monotonic() - renewedAt > LEASE_LOST_MS;
-      if (lost && store.engine === "postgres") execution.end("lease_lost");
+      if (lost && store.can.severalHosts) execution.end("lease_lost");
       schedule(RENEW_RETRY_MS);
     }
   };

@@ -23,6 +23,7 @@ pg.types.setTypeParser(INT8, Number);
 /** A store in PostgreSQL, for instances on one or several hosts. */
 export class PostgresStore implements Store {
   readonly engine = "postgres";
+  readonly can = { rowLocks: true, severalHosts: true, copies: false };
   readonly read: Reader;
   #pool: pg.Pool;
   #url: string;
@@ -93,6 +94,10 @@ export class PostgresStore implements Store {
     const { rows } = await sql<{ ms: number }>`
       select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as ms`.execute(db);
     return (rows[0] as { ms: number }).ms;
+  }
+
+  async lockNamed(trx: Writer, name: string): Promise<void> {
+    await sql`select pg_advisory_xact_lock(hashtextextended(${`twinhook lock ${name}`}, 0))`.execute(trx);
   }
 
   async notify(trx: Writer): Promise<void> {

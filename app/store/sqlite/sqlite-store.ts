@@ -9,6 +9,7 @@ import { withLimit } from "../limit.ts";
 import { proveCommit } from "../prove-commit.ts";
 import type { Database } from "../schema.ts";
 import type { Reader, Store, Writer } from "../store.ts";
+import { SQLITE_CAN } from "./capabilities.ts";
 import { asUnavailable, isBusy, SqliteConnection } from "./connection.ts";
 import { type DatabaseOptions, SqliteDatabase } from "./database.ts";
 import { DatabaseThread } from "./database-thread.ts";
@@ -42,6 +43,7 @@ export interface SqliteStoreOptions {
 /** The embedded store: one SQLite file in WAL mode, shared by all processes of a host. */
 export class SqliteStore implements Store {
   readonly engine = "sqlite";
+  readonly can = SQLITE_CAN;
   readonly read: Reader;
   #writer: Kysely<Database>;
   #connection: SqliteConnection;
@@ -154,6 +156,10 @@ export class SqliteStore implements Store {
 
   async now(): Promise<number> {
     return this.#options.clock.now();
+  }
+
+  async lockNamed(): Promise<void> {
+    // One transaction writes at a time anyway.
   }
 
   async notify(): Promise<void> {

@@ -3,6 +3,7 @@ import { Kysely } from "kysely";
 import { entryPoint, type TaskName } from "../../bundle/entry-points.ts";
 import type { Database } from "../schema.ts";
 import type { StoreContext, TransactionTask } from "../store.ts";
+import { SQLITE_CAN } from "./capabilities.ts";
 import { type SqliteLink, sqliteDialect } from "./dialect.ts";
 
 /** Runs tasks, each in a transaction of its own, in the thread that has the connection. */
@@ -21,7 +22,12 @@ export class TransactionTasks {
   async run(task: TaskName, { input, now }: { input: unknown; now: number }): Promise<unknown> {
     const work = this.#loaded.get(task) ?? (await this.#load(task));
     // A commit is noticed by the others without word of it.
-    const context: StoreContext = { engine: "sqlite", now: async () => now, notify: async () => {} };
+    const context: StoreContext = {
+      can: SQLITE_CAN,
+      now: async () => now,
+      lockNamed: async () => {},
+      notify: async () => {},
+    };
     return this.#database.transaction().execute((trx) => work(trx, context, input));
   }
 
