@@ -9,9 +9,6 @@ import { KnownRuns } from "../auth/known-runs.ts";
 import { JobRights } from "../auth/oidc/job-rights.ts";
 import { TokenVerifier } from "../auth/oidc/token-verifier.ts";
 import { parkedProofVerifier } from "../auth/parked-proof.ts";
-import { DeliveryHealth } from "../catch-up/delivery-health.ts";
-import { RunGaps } from "../catch-up/run-gaps.ts";
-import { Scans } from "../catch-up/scans.ts";
 import type { Clock } from "../clock.ts";
 import { linkBase } from "../config/link-base.ts";
 import type { Config } from "../config/load.ts";
@@ -26,7 +23,6 @@ import { githubTime } from "../github/github-time.ts";
 import { Outbox } from "../github/outbox.ts";
 import { connectable, reachable } from "../github/reachable.ts";
 import { RepositoryAccess } from "../github/repository-access.ts";
-import { RepositoryHooksClient } from "../github/repository-hooks.ts";
 import { WebhookConfigClient } from "../github/webhook-config.ts";
 import { listen, stopListening } from "../http/listen.ts";
 import { createWebServer, type RequestHandler } from "../http/server.ts";
@@ -46,11 +42,7 @@ import { onceAvailable } from "../store/once-available.ts";
 import { openStore } from "../store/open-store.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import { namesOf } from "../store/sqlite/put-back.ts";
-import { linesOf } from "../upkeep/renamed.ts";
-import { RepositoryScan } from "../upkeep/repository-scan.ts";
-import { RepositoryWebhooks } from "../upkeep/repository-webhooks.ts";
-import { Retention } from "../upkeep/retention.ts";
-import { TagNames } from "../upkeep/tag-names.ts";
+import { ControllerWork } from "./controller-work.ts";
 import { instanceRoutes } from "./instance-routes.ts";
 
 /** A running instance of the App. */
@@ -103,7 +95,7 @@ export async function startInstance(options: {
     clock,
     probe: () => reachable(environment.githubApiUrl),
     connectable: () => connectable(environment.githubApiUrl),
-    onOtherAway: () => void looks.catchUp(),
+    onOtherAway: () => controllerWork.catchUp(),
   });
   const budget = new CallBudget(clock);
   const newApp = (secret: string) =>
@@ -190,13 +182,8 @@ export async function startInstance(options: {
     github: webhook,
     reach,
     notices,
-    onTakeOver: () => {
-      tags.now();
-      repositories.now();
-      void looks.everywhere();
-      broadcast.now();
-    },
-    onSwitched: () => void looks.catchUp(),
+    onTakeOver: () => controllerWork.tookOver(),
+    onSwitched: () => controllerWork.catchUp(),
     onChecked: (...check) => metrics.checked(...check),
     storeFails: () => alerts.storeFails,
     log,
@@ -211,62 +198,19 @@ export async function startInstance(options: {
     jobs,
     runs,
   });
-  const looks = new Scans({
+  const controllerWork = new ControllerWork({
+    config,
     store,
     clock,
     log,
     notices,
-    targets,
     names,
     acceptor,
     access,
     budget,
-    verifyProof,
-    lease: failover.controller.lease,
     deliveries,
-    health: new DeliveryHealth({
-      store,
-      clock,
-      // Through a shared door anyone answers, and a failure says nothing of the active endpoint.
-      delivered: (...sample) => config.door ?? failover.checker.delivered(...sample),
-    }),
-  });
-
-  const gaps = new RunGaps({
-    store,
-    clock,
-    log,
-    targets,
-    names,
-    acceptor,
-    access,
-    lease: failover.controller.lease,
-    waitMs: config.failover.order_wait,
-  });
-
-  const scanning = { store, clock, log, targets, access, budget, lease: failover.controller.lease };
-  const tags = new TagNames(scanning);
-  const repositories = new RepositoryScan({
-    ...scanning,
-    linesOf: (key) => linesOf(key, config),
-  });
-  const retention = new Retention({
-    store,
-    clock,
-    log,
-    lease: failover.controller.lease,
-    retention: config.retention,
-  });
-  const broadcast = new RepositoryWebhooks({
-    store,
-    clock,
-    log,
-    hooks: new RepositoryHooksClient(access, secret),
-    lease: failover.controller.lease,
-    enabled: config.webhook.mode === "broadcast",
-    endpoints: config.instances,
-    targets,
-    secretChanges: previous !== null,
+    failover,
+    verifyProof,
   });
 
   const alerts = new Alerts({
@@ -322,10 +266,9 @@ export async function startInstance(options: {
   outbox.start();
   reach.start();
   failover.start(server);
-  gaps.start();
+  controllerWork.start();
   live.attach(server);
   live.attach(door);
-  retention.start();
   await alerts.start();
   if (config.door) await listen(door, config.door.listen, { shared: true });
   await codes.renew().catch((error) => log.warn(`there is no code for the setup page: ${error.message}`));
@@ -342,14 +285,7 @@ export async function startInstance(options: {
       await failover.handOver(how);
       draining = true;
       live.close();
-      await Promise.all([
-        looks.close(),
-        tags.close(),
-        repositories.close(),
-        gaps.close(),
-        broadcast.close(),
-        retention.close(),
-      ]);
+      await controllerWork.close();
       reach.close();
       await Promise.all([failover.close(), alerts.close()]);
       const closed = stopListening(server);
