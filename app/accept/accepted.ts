@@ -1,20 +1,20 @@
 import type { DeliveryOutcome } from "../store/schema.ts";
 import type { AcceptedDeployment } from "./arrival.ts";
 
-/** A request that the deployment `id` of its key does not stand for. */
+/** A request that differs from the deployment `id` of its key. */
 export interface Conflict {
   id: string;
   reason: string;
 }
 
-/** What became of an arrival, once it is committed. */
+/** The result of an arrival, once it is committed. */
 export interface Accepted {
   deliveryId: string | null;
   outcome: DeliveryOutcome;
   reason: string | null;
   deployments: AcceptedDeployment[];
-  /** Whether a deployment now waits that did not before. */
+  /** Whether a deployment entered the queue by it. */
   queued: boolean;
-  /** A known key that was asked for with something else, and why that is refused; nothing was changed. */
+  /** A known key with other contents, and the reason for the refusal; nothing was changed. */
   conflict: Conflict | null;
 }

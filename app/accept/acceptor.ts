@@ -10,7 +10,7 @@ import { commit } from "./commit.ts";
 const MAX_BATCH = 128;
 /**
  * How long an arrival waits for its commit before it is refused. GitHub gives up after 10 s, and the proxy of
- * app/setup/README.md after 6 s: only a 503 that comes before makes the proxy ask the other instance at once.
+ * app/setup/README.md after 6 s. Only a 503 before that makes the proxy ask the other instance at once.
  */
 export const COMMIT_LIMIT_MS = 5_000;
 
@@ -21,8 +21,8 @@ interface Waiting {
 }
 
 /**
- * Accepts arrivals durably. Those that arrive while a commit is under way share the next one, so that the disk
- * is waited for once for all of them.
+ * Accepts arrivals durably. Those that arrive during a commit share the next one: a single wait for the disk
+ * serves them all.
  */
 export class Acceptor {
   #store: Store;
@@ -35,8 +35,8 @@ export class Acceptor {
   #closed = false;
 
   /**
-   * After a commit `onAccepted` is called with each of its arrivals, and `onQueued` with those of which
-   * deployments wait now.
+   * After a commit calls `onAccepted` for each of its arrivals, and `onQueued` with those whose deployments
+   * wait now.
    */
   constructor(options: {
     store: Store;
@@ -54,8 +54,8 @@ export class Acceptor {
 
   /**
    * Resolves once the arrival is on disk.
-   * @throws {StoreUnavailableError} when it could not be committed within {@link COMMIT_LIMIT_MS}. It may be committed yet, which
-   * does no harm: the same event or request, sent again, finds it.
+   * @throws {StoreUnavailableError} when it could not be committed within {@link COMMIT_LIMIT_MS}. It may
+   * still be committed later. That does no harm: the same event or request, sent again, finds it.
    */
   accept(arrival: Arrival): Promise<Accepted> {
     if (this.#closed)
@@ -66,14 +66,14 @@ export class Acceptor {
     return withLimit(promise, COMMIT_LIMIT_MS, "slow");
   }
 
-  /** Refuses what comes from now on, and resolves when everything that was taken in has been answered. */
+  /** Refuses new arrivals, and resolves when every earlier one has been answered. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#working;
   }
 
   async #work(): Promise<void> {
-    // One turn of the event loop, so that requests that were read together are committed together.
+    // Wait one turn of the event loop, so that requests read together are committed together.
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, MAX_BATCH));
     this.#working = undefined;
@@ -94,7 +94,7 @@ export class Acceptor {
       const queued = batch.filter((_, index) => accepted[index]?.queued).map(({ arrival }) => arrival);
       if (queued.length > 0) this.#onQueued(queued);
     } catch (error) {
-      // One arrival that the store cannot take must not fail those that happened to share its commit.
+      // One arrival that the store refuses must not fail the others in its commit.
       if (batch.length > 1 && !(error instanceof StoreUnavailableError))
         for (const waiting of batch) await this.#commit([waiting]);
       else for (const waiting of batch) waiting.reject(error);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { DeploymentSource } from "../../shared/deployment.ts";
 import type { TargetConfig } from "../config/schema.ts";
 
-/** A workflow run attempt, as far as a deployment needs to know it. */
+/** The facts of a workflow run attempt that a deployment needs. */
 export interface RunFacts {
   /** `owner/name`, as GitHub spells it. */
   repository: string;
@@ -12,7 +12,7 @@ export interface RunFacts {
   runStartedAt: number | null;
   sha: string;
   ref: string;
-  /** Whether the ref was made of a name that may be a tag's as well. */
+  /** Whether the ref was made from a name that may also be a tag's. */
   refUnproven?: boolean;
   workflow: string | null;
   actor: string | null;
@@ -22,7 +22,7 @@ export interface RunFacts {
   numbered: { workflow: string; number: number } | null;
 }
 
-/** One message that arrived, judged against the configuration but not yet against the store. */
+/** One message, judged against the configuration but not yet against the store. */
 export interface Arrival {
   source: DeploymentSource;
   /** GitHub's identifier of the event; null for requests. */
@@ -31,31 +31,34 @@ export interface Arrival {
   action: string | null;
   /** Null when the message names no run at all. */
   facts: RunFacts | null;
-  /** The repository's key: what the configuration calls it, whatever its name at GitHub is by now. */
+  /** The repository's key: its name in the configuration, even after a rename at GitHub. */
   repository: string;
-  /** The targets that it is to be deployed to. */
+  /** The targets to deploy to. */
   targets: Pick<TargetConfig, "name" | "environment">[];
-  /** Why there are none; null where there are some. */
+  /** Why there are no targets; null where there are some. */
   ignored: string | null;
   /** JSON of the request's own payload. */
   payload: string | null;
   /** The attempt of the run that sent the request: a higher one asks for a retry. */
   viaRunAttempt: number | null;
-  /** Whether nothing more is to come of the run's number that a target waits for. */
+  /** Whether targets need not wait any longer for this run number. */
   settles?: boolean;
-  /** The GitHub Deployment that the request lay in; the App reports on it, and makes none of its own. */
+  /**
+   * The GitHub Deployment that carried the request. The App posts its statuses there, and creates none of its
+   * own.
+   */
   githubDeploymentId?: string;
 }
 
-/** A deployment that an arrival stands for; `duplicate` when an earlier one made it. */
+/** A deployment of an arrival; `duplicate` when an earlier arrival created it. */
 export interface AcceptedDeployment {
   id: string;
   duplicate: boolean;
 }
 
 /**
- * A new identifier, such as `dep_019a…`. It begins with the time, so that rows written one after the other stand
- * together in the index, and a commit has few pages to write.
+ * A new identifier, such as `dep_019a…`. It begins with the time, so that rows written in a row are
+ * neighbours in the index. A commit then has few pages to write.
  */
 export function newId(kind: "dep" | "dlv"): string {
   const time = Date.now().toString(16).padStart(12, "0");

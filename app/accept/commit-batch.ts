@@ -16,9 +16,9 @@ type NewDeployment = ReturnType<typeof deploymentRow>;
 type ExistingDeployment = Insertable<DeploymentRow> & { id: string };
 
 /**
- * Writes a batch of arrivals in the transaction `trx`: their deliveries, and a deployment for every key that is
- * new. Returns what became of each, in order. The statements are few and grow with the batch, not in number:
- * this is what makes a durable accept cheap.
+ * Writes a batch of arrivals in the transaction `trx`: their deliveries, and a deployment for every new key.
+ * Returns each arrival's result, in order.
+ * The number of statements does not grow with the batch. This makes a durable accept cheap.
  */
 export async function commitBatch(
   trx: Writer,
@@ -40,7 +40,7 @@ class Batch {
   #known: KnownRecords;
   #deliveries = new Map<string, DeliveryRow>();
   #deployments: NewDeployment[] = [];
-  /** Deployments that were never shown at GitHub, and for which an Action now waits there. */
+  /** Superseded deployments that GitHub never showed, and for which an Action now waits there. */
   #shownLate: ExistingDeployment[] = [];
 
   constructor(trx: Writer, store: StoreContext, by: AcceptedBy, known: KnownRecords) {
@@ -70,7 +70,7 @@ class Batch {
       };
     const { facts } = arrival;
     if (facts) for (const target of arrival.targets) await this.#place({ ...arrival, facts }, target, result);
-    // A refused request leaves no trace; an event is noted whatever came of it.
+    // A refused request is not recorded; an event always is.
     if (result.conflict === null || arrival.guid !== null) {
       const row = deliveryRow({ ...arrival, guid: this.#known.freeGuid(arrival) }, result, this.#by);
       this.#deliveries.set(row.id, row);
@@ -79,7 +79,7 @@ class Batch {
     return result;
   }
 
-  /** Adds what one target makes of an arrival to `result`. */
+  /** Adds one target's deployment of an arrival to `result`. */
   async #place(
     arrival: Arrival & { facts: RunFacts },
     named: Arrival["targets"][number],
@@ -131,7 +131,9 @@ class Batch {
     } else if (result.outcome !== "deployed") result.outcome = "superseded";
   }
 
-  /** From now on a known deployment is shown at GitHub where an Action left its request for it. */
+  /**
+   * Posts the statuses of a known deployment from now on to the GitHub Deployment of the Action's request.
+   */
   async #showWhereLeft(existing: ExistingDeployment, { githubDeploymentId }: Arrival): Promise<void> {
     if (!githubDeploymentId || existing.github_deployment_id) return;
     existing.github_deployment_id = githubDeploymentId;
@@ -144,14 +146,14 @@ class Batch {
       .execute();
   }
 
-  /** Adds what is new to a known deployment: the event tells title and number, a request its payload. */
+  /** Adds new facts to a known deployment: an event brings title and number, a request its payload. */
   async #complete(
     existing: ExistingDeployment,
     { facts, viaRunAttempt, ...arrival }: Arrival & { facts: RunFacts },
   ): Promise<void> {
     const payload = existing.payload ?? arrival.payload;
     const commit_title = existing.commit_title ?? facts.commitTitle;
-    // A higher attempt than the first is for the retry to note, which it may ask for.
+    // A higher attempt than the first is left to the retry, which records it.
     const via_run_attempt = existing.via_run_attempt ?? (viaRunAttempt === null ? null : 1);
     const number = existing.run_number ?? facts.numbered?.number ?? null;
     if (
@@ -184,11 +186,11 @@ class Batch {
               received_at: ref("excluded.received_at"),
               received_by: ref("excluded.received_by"),
             }))
-            // Another instance may have accepted the same event a moment ago; what it made stays.
+            // Another instance may have accepted the same event a moment ago; its deployments stay.
             .where("deliveries.deployment_ids", "=", "[]"),
         )
         .execute();
-    // What was superseded from the start is shown at GitHub only where an Action waits for it.
+    // A deployment that is superseded from the start is posted to GitHub only if an Action waits for it.
     const shown = deployments.filter((row) => row.status === "queued" || row.github_deployment_id);
     await announce(
       this.#trx,

@@ -8,7 +8,7 @@ export interface CommitInput {
   by: { instance: string; now: number };
 }
 
-/** {@link commitBatch} as a task. */
+/** {@link commitBatch} as a task for the database thread. */
 const commitTask: TransactionTask<CommitInput, Accepted[]> = (trx, context, { arrivals, by }) =>
   commitBatch(trx, context, arrivals, by);
 

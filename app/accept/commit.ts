@@ -3,9 +3,9 @@ import type { Accepted } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";
 import type { CommitInput } from "./commit-task.ts";
 
-/** Commits a batch of arrivals durably, and returns what became of each, in order. */
+/** Commits a batch of arrivals durably. Returns each arrival's result, in order. */
 export function commit(store: Store, arrivals: Arrival[], by: CommitInput["by"]): Promise<Accepted[]> {
-  // A target's whole configuration is many times what is needed of it in the store's thread.
+  // Pass only these two fields to the store's thread: a target's whole configuration is many times larger.
   const lean = arrivals.map((arrival) => ({
     ...arrival,
     targets: arrival.targets.map(({ name, environment }) => ({ name, environment })),

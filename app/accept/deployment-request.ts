@@ -16,7 +16,7 @@ const text = (max: number) =>
     .max(max)
     .refine((value) => !value.includes("\0"), { message: "text without NUL" });
 const runReference = { run_id: z.int().positive(), run_attempt: z.int().positive() };
-/** What the Action sends. */
+/** The request that the Action sends. */
 export const requestByAction = z.object({
   repository: text(200).regex(/^[^/\s]+\/[^/\s]+$/, { message: "OWNER/NAME" }),
   environment: text(255),
@@ -28,13 +28,13 @@ export const requestByAction = z.object({
   sha: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, { message: "a full commit sha in lower case" }),
   ref: text(300),
   workflow: text(300),
-  // Only shown: whatever it looks like, the request counts.
+  // Only for display: a wrong value does not refuse the request.
   actor: text(100).optional().catch(undefined),
   payload: z.unknown().optional(),
   dry_run: z.boolean().optional(),
 });
 
-/** An admin may ask for a commit by itself, and so roll back. */
+/** The request of an admin, who may name a commit alone, and so roll back. */
 export const requestByAdmin = requestByAction.partial({
   environment: true,
   run_id: true,
@@ -43,7 +43,7 @@ export const requestByAdmin = requestByAction.partial({
   workflow: true,
 });
 
-/** A request whose shape is right, its payload as text; an admin's may name the commit alone. */
+/** A request of the right shape, its payload as text. An admin's may name the commit alone. */
 export type ParsedRequest = Omit<
   DeploymentRequest,
   "payload" | "environment" | "run_id" | "run_attempt" | "ref" | "workflow"
@@ -51,8 +51,8 @@ export type ParsedRequest = Omit<
   Partial<Pick<DeploymentRequest, "environment" | "run_id" | "run_attempt" | "ref" | "workflow">>;
 
 /**
- * Checks the body of a deployment request. Unknown fields are ignored, so that old and new versions talk.
- * Returns the request, or what is wrong with it in words.
+ * Checks the body of a deployment request. Unknown fields are ignored, so that old and new versions
+ * understand each other. Returns the request, or the problem in words.
  */
 export function parseDeploymentRequest(
   body: unknown,
@@ -77,7 +77,7 @@ export function parseDeploymentRequest(
 }
 
 /**
- * Reads the body that an endpoint got, with the text of the payload beside the payload.
+ * Parses a request body, and adds the exact text of the payload.
  * @throws {SyntaxError} when it is not JSON.
  */
 export function readRequestBody(text: string): unknown {
@@ -86,7 +86,7 @@ export function readRequestBody(text: string): unknown {
   return { ...body, payload_text: memberText(text, "payload") };
 }
 
-/** The value as JSON; null where it is nested more deeply than can be written. */
+/** The value as JSON; null where it is nested too deeply. */
 export function jsonOf(value: unknown): string | null {
   try {
     return stringifyExact(value);
@@ -96,7 +96,7 @@ export function jsonOf(value: unknown): string | null {
   }
 }
 
-/** The target that a request means, or why there is none: nobody has it (404), or it does not say which (422). */
+/** Finds the target of a request. Returns the reason where none matches (404) or several do (422). */
 export function findTarget(
   request: Pick<ParsedRequest, "repository" | "environment" | "target">,
   targets: readonly TargetConfig[],
@@ -118,12 +118,12 @@ export function findTarget(
   if (others.length > 0)
     return {
       reason: "invalid",
-      problem: `several targets match: say which by "target": ${found.map((t) => t.name).join(", ")}`,
+      problem: `several targets match: name one of them in "target": ${found.map((t) => t.name).join(", ")}`,
     };
   return { target };
 }
 
-/** Why the target's rules do not let a signed request through, or null when they do. */
+/** Checks a signed request against the target's rules. Returns the reason for a refusal, or null. */
 export function checkActionRules(request: ParsedRequest, target: TargetConfig): string | null {
   const { workflows, refs } = target.action;
   if (!workflows.includes(request.workflow ?? ""))
@@ -133,7 +133,7 @@ export function checkActionRules(request: ParsedRequest, target: TargetConfig): 
   return null;
 }
 
-/** What a request says of its run, which need not be true. */
+/** The facts of a run as the request states them. They may be false. */
 export function requestFacts(request: ParsedRequest): RunFacts {
   return {
     repository: request.repository,
@@ -142,7 +142,7 @@ export function requestFacts(request: ParsedRequest): RunFacts {
     runStartedAt: null,
     sha: request.sha,
     ref: request.ref ?? request.sha,
-    // Of another run than its own an Action knows the name alone.
+    // An Action knows only the name of a run other than its own.
     refUnproven: request.via !== undefined && request.via.run_id !== request.run_id,
     workflow: request.workflow ?? null,
     actor: request.actor ?? null,
@@ -154,7 +154,7 @@ export function requestFacts(request: ParsedRequest): RunFacts {
   };
 }
 
-/** The request as an arrival for its target; `proven` are facts of it that GitHub vouches for. */
+/** The request as an arrival for its target. `proven` holds facts that GitHub vouches for. */
 export function requestArrival(
   request: ParsedRequest,
   target: TargetConfig,
@@ -165,7 +165,7 @@ export function requestArrival(
     guid: null,
     event: "deployment_request",
     action: null,
-    // The answer shows the caller's name; the store uses the configured one.
+    // The answer shows the name that the caller used; the store uses the configured one.
     facts: { ...requestFacts(request), ...proven, repository: request.repository },
     repository: repositoryKey(target.repository),
     targets: [target],

@@ -4,12 +4,12 @@ import type { DeploymentRow } from "../store/schema.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
 import { isEvent } from "./run-source.ts";
 
-/** How much of two payloads is shown, from shortly before they differ. */
+/** How much of two payloads an error shows, starting shortly before they differ. */
 const SHOWN = 60;
 const SHOWN_BEFORE = 20;
 
 /**
- * The text of a payload that depends on its value alone; that of null where there is none.
+ * The canonical text of a payload, the same for equal values. No payload counts as null.
  * @throws {SyntaxError} when it is not JSON, {RangeError} when it is nested too deeply.
  */
 export function canonicalPayload(payload: string | null): string {
@@ -17,9 +17,9 @@ export function canonicalPayload(payload: string | null): string {
 }
 
 /**
- * Why an arrival may not stand for the deployment of its key, in words; null where it may. A key has a fingerprint:
- * commit, ref and payload. An event names the commit alone, so that the first request may add a payload until the
- * command has begun.
+ * Compares an arrival with the deployment of its key. Returns the conflict in words, or null.
+ * A key has a fingerprint: commit, ref and payload. An event names the commit alone, so the first request may
+ * add a payload until the command has begun.
  */
 export function findConflict(
   known: Insertable<DeploymentRow>,

@@ -19,7 +19,10 @@ const runKey = (target: TargetName, runId: number | null) => `${targetKey(target
 const attemptKey = (target: TargetName, { runId, runAttempt }: Pick<RunFacts, "runId" | "runAttempt">) =>
   `${runKey(target, runId)}\n${runAttempt}`;
 
-/** What a batch of arrivals meets in the store, and what it has added so far, so that its arrivals see each other. */
+/**
+ * The store's records that matter to a batch, and the records that the batch has added so far. So its
+ * arrivals see each other.
+ */
 export class KnownRecords {
   #deliveries = new Map<string, DeliveryRow>();
   #deployments = new Map<string, KnownDeployment>();
@@ -27,7 +30,9 @@ export class KnownRecords {
   #runs = new Map<string, Pick<KnownDeployment, "status" | "source">[]>();
   #marks = new Map<string, Mark>();
 
-  /** Reads all that these arrivals may meet, in few statements, and keeps the targets' marks from moving. */
+  /**
+   * Reads all records that these arrivals need, in few statements, and locks the targets' high-water marks.
+   */
   static async read(trx: Writer, store: StoreContext, arrivals: readonly Arrival[]): Promise<KnownRecords> {
     const known = new KnownRecords();
     await known.#readDeliveries(trx, arrivals);
@@ -46,13 +51,13 @@ export class KnownRecords {
     return known;
   }
 
-  /** The delivery of the same event; a request is none, and never known. Another attempt is another event. */
+  /** The known delivery of the same event. A request has none, and another attempt is another event. */
   delivery(arrival: Arrival): DeliveryRow | undefined {
     const row = this.#sameGuid(arrival);
     return row?.run_attempt === (arrival.facts?.runAttempt ?? null) ? row : undefined;
   }
 
-  /** The GUID under which an arrival is put on record; null where another attempt of its run has it. */
+  /** The GUID to record for an arrival; null where another attempt of its run has it. */
   freeGuid(arrival: Arrival): string | null {
     return this.#sameGuid(arrival) && !this.delivery(arrival) ? null : arrival.guid;
   }
@@ -65,7 +70,7 @@ export class KnownRecords {
     if (row.guid !== null) this.#deliveries.set(deliveryKey(row.run_id, row.guid), row);
   }
 
-  /** The deployment of this run attempt to the target; a manual one is of no run, and never known. */
+  /** The deployment of this run attempt to the target. A manual request without a run has none. */
   deployment(target: TargetName, facts: RunFacts): KnownDeployment | undefined {
     return facts.runId === null ? undefined : this.#deployments.get(attemptKey(target, facts));
   }
@@ -81,12 +86,12 @@ export class KnownRecords {
     this.#runs.set(key, [...(this.#runs.get(key) ?? []), row]);
   }
 
-  /** Whether an attempt of this run was deployed to the target before. */
+  /** Whether an attempt of this run has already succeeded on the target. */
   hasSucceeded(target: TargetName, { runId }: RunFacts): boolean {
     return (this.#runs.get(runKey(target, runId)) ?? []).some(({ status }) => status === "succeeded");
   }
 
-  /** What brought the first deployment of this run to the target; undefined where there is none. */
+  /** The source of this run's first deployment to the target; undefined where there is none. */
   firstSource(target: TargetName, { runId }: RunFacts): DeploymentSource | undefined {
     return this.#runs.get(runKey(target, runId))?.[0]?.source;
   }
@@ -114,7 +119,7 @@ export class KnownRecords {
     const rows = await trx
       .selectFrom("deployments")
       .selectAll()
-      // With the run's id alone the key's index cannot be used, and every deployment ever made would be read.
+      // By run id alone the key's index cannot be used, and every deployment ever made would be read.
       .where("repository_key", "in", [...new Set(targets.map((t) => t.repository))])
       .where("target", "in", [...new Set(targets.map((t) => t.target))])
       .where("run_id", "in", runIds)
@@ -128,7 +133,7 @@ export class KnownRecords {
 
   async #readMarks(trx: Writer, store: StoreContext, wanted: TargetName[]): Promise<void> {
     const read = async (missing: TargetName[]) => {
-      // In one order, so that two transactions never wait for each other.
+      // Lock in one order everywhere, so that two transactions never wait for each other.
       const rows = await trx
         .selectFrom("targets")
         .selectAll()

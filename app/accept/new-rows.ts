@@ -4,13 +4,13 @@ import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { Accepted } from "./accepted.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
 
-/** Who accepts, and when (ms). */
+/** The accepting instance, and the time (ms). */
 export interface AcceptedBy {
   instance: string;
   now: number;
 }
 
-/** The record of an arrival and of what came of it. */
+/** The record of an arrival and of its result. */
 export function deliveryRow(arrival: Arrival, result: Accepted, by: AcceptedBy): DeliveryRow {
   return {
     id: result.deliveryId as string,
@@ -32,7 +32,9 @@ export function deliveryRow(arrival: Arrival, result: Accepted, by: AcceptedBy):
   };
 }
 
-/** A new deployment, waiting at its place in the order, or superseded where a newer run has begun before it. */
+/**
+ * A new deployment: queued at its place in the order, or superseded where a newer run has begun before it.
+ */
 export function deploymentRow(
   arrival: Arrival & { facts: RunFacts },
   target: Arrival["targets"][number],

@@ -4,13 +4,13 @@ import type { Conflict } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";
 import { commitBatch } from "./commit-batch.ts";
 
-/** What a request would come to. */
+/** The deployment that a request would create or find. */
 export interface Preview {
   deployment: DeploymentRecord;
   duplicate: boolean;
 }
 
-/** Thrown to undo the transaction, once it has shown what it would do. */
+/** Thrown to roll back the transaction, once its result is known. */
 class Undo extends Error {
   readonly preview: Preview | { conflict: Conflict };
   constructor(preview: Undo["preview"]) {
@@ -19,7 +19,7 @@ class Undo extends Error {
   }
 }
 
-/** Accepts an arrival exactly as it would be accepted, and undoes it: nothing is left of it. */
+/** Accepts an arrival exactly as usual, and rolls the transaction back. */
 export async function previewArrival(store: Store, arrival: Arrival, now: number): Promise<Undo["preview"]> {
   try {
     return await store.write(async (trx) => {

@@ -1,6 +1,6 @@
 import type { ZodError } from "zod";
 
-/** What is wrong with a message, in words: where, and what was expected. `whole` names the message itself. */
+/** The faults of a message in words: where, and what was expected. `whole` names the message itself. */
 export function problemsOf({ issues }: ZodError, whole: string): string {
   return issues.map(({ path, message }) => `${path.join(".") || whole}: ${message}`).join("; ");
 }

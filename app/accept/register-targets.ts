@@ -3,9 +3,9 @@ import { repositoryKey } from "../store/repository-key.ts";
 import type { Store, Writer } from "../store/store.ts";
 
 /**
- * Notes since when each configured target is watched (`now`, in ms, cut to whole seconds as GitHub's times are; null
- * while that is not known), unless it is on record already, and forgets it for targets that are gone, so that one that
- * comes back is new.
+ * Records when each configured target was first watched, unless a record exists. `now` (ms) is cut to whole
+ * seconds, like GitHub's times; null while it is not known.
+ * Forgets the time of removed targets: one that comes back is new.
  */
 export function registerTargets(
   store: Store,
@@ -47,8 +47,8 @@ export function registerTargets(
 }
 
 /**
- * Hands on what is on record of repositories that the configuration calls by their new name now, and forgets the ids
- * of those that it does not name any more.
+ * Moves the records of repositories that the configuration calls by their new name now. Forgets the ids of
+ * repositories that it no longer names.
  */
 async function followRenamed(trx: Writer, configured: ReadonlySet<string>): Promise<void> {
   const known = await trx.selectFrom("repositories").selectAll().execute();
@@ -62,7 +62,7 @@ async function followRenamed(trx: Writer, configured: ReadonlySet<string>): Prom
       .select("target")
       .where("repository", "=", renamed)
       .executeTakeFirst();
-    // An instance that was restarted before this one has done so.
+    // Another instance, restarted earlier, has already done so.
     if (there) continue;
     for (const table of ["targets", "deliveries"] as const)
       await trx.updateTable(table).set({ repository: renamed }).where("repository", "=", name).execute();

@@ -4,15 +4,16 @@ import { repositoryKey } from "../store/repository-key.ts";
 import type { RepositoryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
-/** How often names are read again that are all known; an event under a new name is understood by its id. */
+/** How often known names are read again. An event under a new name is recognised by its id. */
 const READ_EVERY_MS = 60_000;
 
-/** Which repository of twinhook.yml a repository at GitHub is (its key), or why it is none although it has the name. */
+/** The key of a repository in twinhook.yml. Or the reason why a repository of that name is another one. */
 export type KnownRepository = { key: string } | { foreign: string };
 
 /**
- * What the names in twinhook.yml stand for. A repository keeps its id when it is renamed or transferred, and its old
- * name may pass to another one. Until GitHub's id of a name is known, the name alone counts.
+ * Maps repositories at GitHub to names in twinhook.yml. A repository keeps its id when it is renamed or
+ * transferred, and another one may take its old name. Until GitHub's id of a name is known, the name alone
+ * counts.
  */
 export class RepositoryNames {
   #configured: ReadonlySet<string>;
@@ -22,7 +23,9 @@ export class RepositoryNames {
     this.#configured = new Set(targets.map(({ repository }) => repositoryKey(repository)));
   }
 
-  /** Reads the table now and after each change until every id is known, and once a minute from then on. */
+  /**
+   * Reads the table now, and after each change until every id is known. After that it reads once a minute.
+   */
   async follow(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
     let readAt = Number.NEGATIVE_INFINITY;
     const read = async () => {
@@ -52,11 +55,11 @@ export class RepositoryNames {
     }
     if (!named) return { key };
     return {
-      foreign: `${full_name} is another repository by now (id ${id}) than the one that twinhook.yml means (id ${named.id}, ${named.full_name})`,
+      foreign: `${full_name} is another repository by now (id ${id}), not the one in twinhook.yml (id ${named.id}, now ${named.full_name})`,
     };
   }
 
-  /** The key of the repository that is called so in twinhook.yml, or else at GitHub. */
+  /** The key of the repository with this name, either in twinhook.yml or at GitHub. */
   keyOf(fullName: string): string {
     const key = repositoryKey(fullName);
     if (this.#configured.has(key)) return key;
@@ -64,7 +67,7 @@ export class RepositoryNames {
     return renamed?.name ?? key;
   }
 
-  /** What GitHub calls a configured repository now, as far as is known. */
+  /** GitHub's present name of a configured repository, as far as it is known. */
   nameOf(key: string): string {
     return this.#known.get(key)?.full_name ?? key;
   }
@@ -75,5 +78,5 @@ export class RepositoryNames {
   }
 }
 
-/** Knows nothing, so that every repository is what it is called. */
+/** Knows no ids, so that every repository is recognised by its name. */
 export const NO_NAMES = new RepositoryNames([]);

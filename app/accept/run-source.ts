@@ -1,19 +1,19 @@
 import type { DeploymentSource } from "../../shared/deployment.ts";
 
-/** Whether an Action asked, at an endpoint or through GitHub. */
+/** Whether the source is a request of the Action, at an endpoint or through GitHub. */
 export function isAction(source: DeploymentSource): boolean {
   return source === "action" || source === "github_deployment";
 }
 
-/** Whether GitHub's word that the run has ended brought it. */
+/** Whether the source is GitHub's event that the run has ended. */
 export function isEvent(source: DeploymentSource): boolean {
   return source === "webhook" || source === "catch_up" || source === "reconcile";
 }
 
 /**
- * Why an arrival deploys nothing, although its run attempt is new; null where it may. An attempt is the run's, and not
- * the deploy job's: re-running any other job ends in such an event. `first` is the source of the run's first
- * deployment to the target; undefined where there is none.
+ * Returns why an arrival deploys nothing, although its run attempt is new; null where it may deploy.
+ * An attempt belongs to the run, not to the deploy job: a re-run of any other job ends in such an event.
+ * `first` is the source of the run's first deployment to the target; undefined where there is none.
  */
 export function whySetAside(
   { source, attempt }: { source: DeploymentSource; attempt: number | null },

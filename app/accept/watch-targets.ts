@@ -3,13 +3,14 @@ import type { TargetConfig } from "../config/schema.ts";
 import type { Store } from "../store/store.ts";
 import { registerTargets } from "./register-targets.ts";
 
-/** How soon GitHub is asked for the time again. */
+/** How long until GitHub is asked for the time again. */
 const AGAIN_MS = 5_000;
 
 /**
- * Notes that the targets are watched from now on, by GitHub's clock: ours may be wrong by years, and would then let old
- * runs deploy, or no lost one. While GitHub is away nothing can be looked for there, and the time is noted once it is
- * back. Resolves when the targets are on record, with what goes on until the time is.
+ * Records that the targets are watched from now on, by GitHub's clock. Our own clock may be wrong by years.
+ * Then old runs would deploy, or a lost run would never be found.
+ * While GitHub is unreachable no scan can run, so the time is recorded once it is reachable again. Resolves
+ * when the targets are recorded; `timed` resolves when the time is, too.
  */
 export async function watchTargets({
   store,
@@ -21,7 +22,7 @@ export async function watchTargets({
   store: Store;
   targets: readonly TargetConfig[];
   clock: Clock;
-  /** The time by GitHub's clock (ms); null while it is away. */
+  /** The time by GitHub's clock (ms); null while GitHub is unreachable. */
   githubTime: () => Promise<number | null>;
   signal: AbortSignal;
 }): Promise<{ timed: Promise<void> }> {
@@ -35,7 +36,7 @@ export async function watchTargets({
   const goOn = async () => {
     for (let noted = false; !noted && !signal.aborted; ) {
       await clock.sleep(AGAIN_MS, signal).catch(() => {});
-      // A store that is away will be back.
+      // A failed write is repeated in the next round.
       if (!signal.aborted) noted = await note().catch(() => false);
     }
   };

@@ -9,8 +9,8 @@ const text = z.string().transform(storableText);
 const id = z.int().positive();
 
 /**
- * What is read of a `workflow_run` event. Fields that only some servers send may be missing or null. Fields that are
- * only shown refuse nothing, whatever they hold.
+ * The fields of a `workflow_run` event that Twinhook reads. Fields that only some servers send may be missing
+ * or null. A wrong value in a field that is only for display does not refuse the event.
  * @see https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run
  */
 const workflowRunEvent = z.object({
@@ -35,25 +35,25 @@ const workflowRunEvent = z.object({
 export type WorkflowRunEvent = z.output<typeof workflowRunEvent>;
 
 /**
- * Reads the payload of a `workflow_run` event.
- * @throws {z.ZodError} when it is not of that shape.
+ * Parses the payload of a `workflow_run` event.
+ * @throws {z.ZodError} when it has another shape.
  */
 export function parseWorkflowRun(payload: unknown): WorkflowRunEvent {
   return workflowRunEvent.parse(payload);
 }
 
-/** An event of a run, with the targets that it deploys to, or why there are none. */
+/** An event of a run, with the targets that it deploys to, or the reason why there are none. */
 export interface JudgedRun extends Pick<Arrival, "ignored" | "repository" | "action"> {
   facts: RunFacts;
   targets: TargetConfig[];
-  /** Whether a target names the workflow, and the run has ended or is none that any target waits for. */
+  /** True where a target names the workflow, and the run has ended or can deploy to no target. */
   settles: boolean;
 }
 
 /**
- * Judges a `workflow_run` event against the targets: which of them it deploys to, or why none. Only the
- * completed, successful run of an allowed workflow file in the repository itself counts: a fork's branch may be
- * called `main` as well, and a workflow's name is anyone's to choose.
+ * Chooses the targets that a `workflow_run` event deploys to, or says why there are none.
+ * Only a completed, successful run of an allowed workflow file in the repository itself counts. A fork's
+ * branch may be called `main` as well, and anyone may choose a workflow's name.
  */
 export function judgeWorkflowRun(
   event: WorkflowRunEvent,
@@ -104,7 +104,7 @@ function choose(
   };
 }
 
-/** Why no target wants this run, however it ends; null where one may. */
+/** Why no target can accept this run, however it ends; null where one may. */
 function whyNever({ workflow_run: run, repository }: WorkflowRunEvent, here: TargetConfig[]): string | null {
   if (run.head_repository?.id !== repository.id) return "the run's code is another repository's (a fork)";
   if (here.length === 0) return `no target is configured for ${repository.full_name}`;
@@ -116,7 +116,7 @@ function whyNever({ workflow_run: run, repository }: WorkflowRunEvent, here: Tar
   return null;
 }
 
-/** What a target asks of a run, each with what is said where none is left that allows it. */
+/** A target's rules for a run, each with the reason to give when it excludes the last target. */
 function rulesFor(run: WorkflowRunEvent["workflow_run"]): [string, (target: TargetConfig) => boolean][] {
   const path = pathOf(run.path);
   const isTag = refOf(run).ref.startsWith("refs/tags/");
@@ -131,8 +131,8 @@ function rulesFor(run: WorkflowRunEvent["workflow_run"]): [string, (target: Targ
 }
 
 /**
- * The ref of a run. The name in `head_branch` may be that of a branch or a tag; only the suffix of the path, which many
- * events lack, tells which.
+ * The ref of a run. `head_branch` may name a branch or a tag. Only the suffix of the path tells which, and
+ * many events lack it.
  */
 function refOf({ path, head_branch }: WorkflowRunEvent["workflow_run"]) {
   const [branch, tag] = [`refs/heads/${head_branch ?? ""}`, `refs/tags/${head_branch ?? ""}`];
@@ -145,11 +145,11 @@ export function pathOf(path: string | null | undefined): string {
   return (path ?? "").replace(/@.*$/, "");
 }
 
-/** A commit's message begins with a line that tells what it is about, seldom longer than this. */
+/** The longest kept title (characters). A commit message begins with a title line, seldom longer. */
 const TITLE_LENGTH = 200;
 
 function titleOf(message: string): string | null {
-  // Whoever writes a message of megabytes must not have all of it taken apart.
+  // Do not split a message of megabytes.
   const [line = ""] = message
     .slice(0, 10 * TITLE_LENGTH)
     .trimStart()

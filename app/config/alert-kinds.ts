@@ -1,4 +1,4 @@
-/** What alerts are about. A recovery is of the kind that it ends. */
+/** The kinds of alerts. The end of a condition has the same kind as its beginning. */
 export const ALERT_KINDS = [
   "failover",
   "instance_lost",

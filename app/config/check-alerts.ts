@@ -3,7 +3,7 @@ import type { AlertConfig, FileConfig } from "./schema.ts";
 import { wrongSecret } from "./wrong-secret.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
-/** The keys that each type of channel needs; it takes no other besides `type` and `kinds`. */
+/** The keys that each type of channel needs. Besides these it takes only `type` and `kinds`. */
 const NEEDS = {
   slack: ["url_env"],
   discord: ["url_env"],
@@ -13,12 +13,15 @@ const NEEDS = {
 } as const satisfies Record<AlertConfig["type"], readonly (keyof AlertConfig)[]>;
 const KEYS = ["url_env", "secret_env", "from", "to", "repository"] as const;
 
-/** Tells a channel from every other, and stays the same when others are added or removed. Holds no secret. */
+/**
+ * An id that distinguishes a channel from every other, and does not change when others are added or removed.
+ * Holds no secret.
+ */
 export function channelId({ type, url_env, repository, to }: AlertConfig): string {
   return [type, url_env ?? repository ?? "", ...(to ?? [])].join(" ");
 }
 
-/** What keeps alerts from being sent. */
+/** Returns the faults that would stop alerts from being sent. */
 export function checkAlerts(
   {
     alerts,
@@ -50,7 +53,7 @@ export function checkAlerts(
     const first = alerts.findIndex((other) => other && channelId(other) === channelId(alert));
     if (first < index)
       add("type", {
-        expected: "a channel that is not there yet",
+        expected: "every channel once",
         got: `the same as alerts[${first}]`,
         remedy: "list all its kinds in one place",
       });
@@ -69,7 +72,7 @@ function wrongUrl(name: string, protocol: string, env: NodeJS.ProcessEnv) {
       got: "nothing",
       remedy: `set ${name} to ${example}`,
     };
-  // The value itself is a secret, and is not shown.
+  // The value is a secret, and must not be shown.
   if (!URL.canParse(value) || !new RegExp(`^${protocol}:$`).test(new URL(value).protocol))
     return { expected: `in ${name} an address such as ${example}`, got: "something else" };
   return undefined;

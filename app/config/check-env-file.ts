@@ -1,11 +1,17 @@
 import type { ConfigProblem } from "./problem.ts";
 
-/** A variable and how its value is written, which may go over several lines. */
+/** A variable with its value as written, which may span several lines. */
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*=[ \t]*((?:"[^"]*"|'[^']*'|`[^`]*`)?[^\n]*)$/gm;
-/** A value that Node and a shell read alike. A key in double quotes has \n for its line ends, which instances know. */
+/**
+ * A value that Node and a shell read alike. A key in double quotes has \n for its line ends, which instances
+ * accept.
+ */
 const ALIKE = /^(?:'[^']*'|"(?:[^"$`\\]|\\n)*"|(?!~)[^\s#'"`$\\;&|<>()]*)(?:[ \t]+#.*)?\s*$/;
 
-/** The values of a file of variables that Node reads otherwise than a shell, or in part. They may be secrets. */
+/**
+ * Returns the values in a file of variables that Node and a shell read differently, or that Node cuts short.
+ * The values may be secrets, and are not shown.
+ */
 export function checkEnvFile(file: string, text: string): ConfigProblem[] {
   return [...text.matchAll(ASSIGNMENT)]
     .filter(([, , written = ""]) => !ALIKE.test(written))
@@ -17,7 +23,7 @@ export function checkEnvFile(file: string, text: string): ConfigProblem[] {
       got:
         /^[^'"`]*[^'"`\s]#/.test(written) || written.startsWith("#")
           ? "one with # and without quotes, which Node cuts off there"
-          : "one that only one of them takes as it is written",
+          : "one that they read differently",
       remedy: `put it in single quotes: ${key}='…'`,
     }));
 }

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { ConfigProblem } from "./problem.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
-/** Whether the folder that holds the store, or the locks beside it, can be made and written to. */
+/** Checks that the folder of the store, or of the locks, exists or can be made, and can be written to. */
 export function checkStateFolder(folder: string | undefined, file: YamlFile): ConfigProblem[] {
   if (folder === undefined) return [];
   for (let at = folder; ; at = dirname(at)) {
@@ -12,13 +12,13 @@ export function checkStateFolder(folder: string | undefined, file: YamlFile): Co
       return [];
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      // It is made where it does not exist.
+      // A missing folder is made later, so check its parent.
       if (code === "ENOENT" && at !== dirname(at)) continue;
       return [
         file.problem(["store"], {
           expected: "a folder that the user of the instances may write to, or make",
           got: `${folder}${at === folder ? "" : `, in ${at}`} (${code})`,
-          remedy: "make it, as that user's (systemd: StateDirectory=), or name another place in `store`",
+          remedy: "create it for that user (systemd: StateDirectory=), or name another path in `store`",
         }),
       ];
     }

@@ -1,11 +1,11 @@
-/** Keys whose values may be secrets, or be mistaken for the place where a secret belongs. */
+/** Keys whose values may be secrets, or may be mistaken for the place of a secret. */
 const SECRET_KEY = /secret|token|passw|private|credential|(^|_)env$|dsn/i;
-/** Texts that are secrets wherever they stand: keys, tokens, webhook addresses of chat services. */
+/** Texts that are always secrets: keys, tokens, webhook URLs of chat services. */
 const SECRET_TEXT =
   /whsec_|gh[a-z]_\w|github_pat_|-----BEGIN|xox[a-z]-|eyJ[\w-]+\.|hooks\.slack\.com|\/api\/webhooks\//;
 const LONGEST = 80;
 
-/** A value as an error may show it: short, on one line, and without anything that may be a secret. */
+/** A value in the form that errors may show: short, on one line, and without secrets. */
 export function describeValue(value: unknown, path: readonly PropertyKey[] = []): string {
   if (value === undefined || value === null) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`;
@@ -19,7 +19,7 @@ export function describeValue(value: unknown, path: readonly PropertyKey[] = [])
   return JSON.stringify(shorten(withoutCredentials(value)));
 }
 
-/** A key as an error may show it. */
+/** A key in the form that errors may show. */
 export function describeKey(key: string): string {
   return SECRET_TEXT.test(key) ? "(a key that looks like a secret)" : shorten(key);
 }

@@ -13,10 +13,12 @@ import { parseEnv } from "node:util";
 import { checkEnvFile } from "./check-env-file.ts";
 import { ConfigError } from "./problem.ts";
 
-/** The file of the environment that `npm start` reads, in the folder where it is started. */
+/**
+ * The file with the variables of the environment. `npm start` reads it from the folder where it is started.
+ */
 export const ENV_FILE = ".env";
 
-/** What the file says, or null where there is none. */
+/** The variables in the file; null where the file does not exist. */
 export function readEnvFile(file: string): Record<string, string> | null {
   try {
     return parseEnv(readFileSync(file, "utf8")) as Record<string, string>;
@@ -27,8 +29,8 @@ export function readEnvFile(file: string): Record<string, string> | null {
 }
 
 /**
- * Adds what the file says to `env`, where that says nothing.
- * @throws {ConfigError} that lists the values that a shell would read otherwise.
+ * Adds the file's variables to `env`, except those that `env` has.
+ * @throws {ConfigError} that lists the values that a shell would read differently.
  */
 export function addEnvFile(env: NodeJS.ProcessEnv, file: string): void {
   const values = readEnvFile(file);
@@ -39,9 +41,9 @@ export function addEnvFile(env: NodeJS.ProcessEnv, file: string): void {
 }
 
 /**
- * Sets variables in the file, and leaves its other lines as they are. Whoever reads it meanwhile sees the old file or
- * the new one, and only its owner may read it.
- * @throws {Error} when it cannot be written, or cannot hold a value.
+ * Sets variables in the file, and keeps its other lines. A reader sees either the old file or the new one.
+ * Only the file's owner may read it.
+ * @throws {Error} when the file cannot be written, or cannot hold a value.
  */
 export function setInEnvFile(file: string, values: Record<string, string>): void {
   const kept =
@@ -68,15 +70,17 @@ export function setInEnvFile(file: string, values: Record<string, string>): void
   }
 }
 
-/** A value on one line, as Node reads it back, and a shell too. */
+/** A value on one line that Node and a shell read alike. */
 function quoted(name: string, value: string): string {
   if (/^[\w.:/@+=-]*$/.test(value)) return value;
   if (!/['\n]/.test(value)) return `'${value}'`;
   if (!/["$`\\]/.test(value)) return `"${value.replaceAll("\n", "\\n")}"`;
-  throw new Error(`the value of ${name} has quotes or signs that a file of variables cannot hold together`);
+  throw new Error(
+    `the value of ${name} combines quotes and special characters in a way that .env cannot hold`,
+  );
 }
 
-/** The text without these variables, also where a value goes over several lines. */
+/** The text without these variables, also where a value spans several lines. */
 function withoutVariables(text: string, names: readonly string[]): string {
   const pattern = new RegExp(
     `^[ \\t]*(?:export[ \\t]+)?(?:${names.join("|")})[ \\t]*=[ \\t]*(?:"[^"]*"|'[^']*'|\`[^\`]*\`|[^\\n]*?)[ \\t]*(?:#[^\\n]*)?(?:\\n|$)`,

@@ -5,13 +5,13 @@ import { gitHubAddresses, wrongGitHubHost } from "./github-host.ts";
 import type { ConfigProblem } from "./problem.ts";
 import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
 
-/** What the log may be limited to, the most talkative first. */
+/** The levels of the log, the most detailed first. */
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 /** In characters; a shorter secret can be guessed. */
 const MIN_SECRET_LENGTH = 16;
 
-/** Variables that no deployment's command may be given. */
+/** Variables that no deployment's command may get. */
 export const APP_SECRETS = [
   "PRIVATE_KEY",
   "PRIVATE_KEY_PATH",
@@ -23,20 +23,20 @@ export const APP_SECRETS = [
   "DATABASE_URL",
 ];
 
-/** What only the environment may say, since it is secret or differs between instances. */
+/** The settings that only the environment holds, since they are secret or differ between instances. */
 export interface Environment {
   appId: string | null;
   privateKey: string | null;
   webhookSecret: string | null;
   webhookSecretPrevious: string | null;
-  /** For signing in with GitHub: the App's client. */
+  /** The App's client, for signing in with GitHub. */
   clientId: string | null;
   clientSecret: string | null;
-  /** `https://api.github.com`, or that of the GitHub that GHE_HOST names. */
+  /** `https://api.github.com`, or the API of the GitHub that GHE_HOST names. */
   githubApiUrl: string;
-  /** Who signs the tokens of that GitHub's jobs. */
+  /** The issuer of the tokens of that GitHub's jobs. */
   githubIssuer: string;
-  /** Where people look at GitHub. */
+  /** The URL of GitHub's pages. */
   githubUrl: string;
   logLevel: string;
   adminToken: string | null;
@@ -45,7 +45,7 @@ export interface Environment {
   oidcIssuer: string | null;
 }
 
-/** Reads the environment. What is missing is not a problem here; {@link missingCredentials} says what is. */
+/** Reads the environment. A missing variable is no problem here; {@link missingCredentials} reports it. */
 export function readEnvironment(env: NodeJS.ProcessEnv): {
   environment: Environment;
   problems: ConfigProblem[];
@@ -54,7 +54,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
   const problem = (key: string, expected: string, got: string, remedy?: string) =>
     problems.push({ file: "environment", key, expected, got, ...(remedy ? { remedy } : {}) });
   const text = (name: string) => env[name]?.trim() || null;
-  /** A variable that must look a certain way if it is set. */
+  /** Reads a variable that must have a certain form if it is set. */
   const checked = (name: string, valid: (value: string) => boolean, expected: string, remedy?: string) => {
     const value = text(name);
     if (value === null || valid(value)) return value;
@@ -91,14 +91,15 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
   );
   const isToken = (value: string) => !/\s/.test(value);
   const TOKEN_REMEDY = "openssl rand -hex 32 makes one";
-  // Whoever guesses it may do everything, and the API counts no guesses.
+  // The token gives every right, and the API does not count wrong tokens.
   const adminToken = checked(
     "TWINHOOK_ADMIN_TOKEN",
     (value) => isToken(value) && value.length >= MIN_SECRET_LENGTH,
     `text without spaces, of at least ${MIN_SECRET_LENGTH} characters`,
     TOKEN_REMEDY,
   );
-  // A guessed secret lets anyone sign events. The previous one may be short, so that it can be replaced.
+  // With a guessed secret anyone can sign events. The previous secret may be short, so that it can be
+  // replaced.
   const webhookSecret = checked(
     "WEBHOOK_SECRET",
     (value) => value.length >= MIN_SECRET_LENGTH,
@@ -159,13 +160,13 @@ function readPrivateKey(value: string | null, path: string | null, problem: Repo
   }
 }
 
-/** Whether nothing at all is said of a GitHub App, so that one is to be made. */
+/** Whether the environment names no GitHub App, so that setup must make one. */
 export function isFirstRun(env: NodeJS.ProcessEnv): boolean {
   const { environment, problems } = readEnvironment(env);
   return environment.appId === null && environment.privateKey === null && problems.length === 0;
 }
 
-/** What an instance cannot start without, each with where to get it. */
+/** The missing variables that an instance needs to start, each with the place to get it. */
 export function missingCredentials(environment: Environment): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const missing = (key: string, expected: string, remedy: string) =>

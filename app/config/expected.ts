@@ -10,7 +10,7 @@ const TYPES: Record<string, string> = {
   record: "a map of names and values",
 };
 
-/** What a schema expected, in words that continue "expected …". Schemas with a message of their own go before it. */
+/** A schema's expectation, in words that continue "expected …". A schema's own message takes precedence. */
 export const expectedInWords: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case "invalid_type":

@@ -1,13 +1,13 @@
-/** Where a GitHub is. No address ends in a slash. */
+/** The addresses of a GitHub. None ends in a slash. */
 export interface GitHubAddresses {
-  /** For people. */
+  /** The pages. */
   web: string;
   api: string;
-  /** Signs the tokens of its jobs. */
+  /** The issuer of its jobs' tokens. */
   issuer: string;
 }
 
-/** Where GitHub is, unless GHE_HOST says otherwise. */
+/** The default, without GHE_HOST. */
 const GITHUB: GitHubAddresses = {
   web: "https://github.com",
   api: "https://api.github.com",
@@ -18,7 +18,7 @@ const GITHUB: GitHubAddresses = {
 const GHE_COM = "ghe.com";
 
 /**
- * The addresses of the GitHub at `host`; of github.com where that is null.
+ * The addresses of the GitHub at `host`; of github.com where `host` is null.
  * @see https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom
  */
 export function gitHubAddresses(host: string | null, protocol = "https"): GitHubAddresses {

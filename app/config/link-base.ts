@@ -1,8 +1,8 @@
 import type { Config } from "./load.ts";
 
 /**
- * Where links to pages begin, without a slash at the end. It is the same at every instance, so that what GitHub shows
- * of a deployment stays one link: `public_url`, else the door, else the preferred instance.
+ * The base of links to pages, without a slash at the end: `public_url`, else the door, else the preferred
+ * instance. All instances use the same one, so that GitHub shows one link for a deployment.
  */
 export function linkBase({
   public_url,

@@ -7,14 +7,17 @@ export function parseListen(listen: string): { host: string; port: number } {
 
 const EVERY_ADDRESS = ["0.0.0.0", "::"];
 
-/** The URL under which another process of the same host reaches an instance, past any proxy. */
+/** The URL by which another process of the same host reaches an instance, past any proxy. */
 export function localUrl({ listen, tls }: { listen: string; tls?: unknown }): string {
   const { host, port } = parseListen(listen);
   const near = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   return `${tls ? "https" : "http"}://${near.includes(":") ? `[${near}]` : near}:${port}`;
 }
 
-/** Whether two processes of one host cannot listen on both at once, though the addresses may be written differently. */
+/**
+ * Whether two processes of one host cannot both listen on these addresses, even if they are written
+ * differently.
+ */
 export function listenClash(a: string, b: string): boolean {
   const [one, two] = [parseListen(a), parseListen(b)];
   if (one.port !== two.port) return false;

@@ -17,19 +17,19 @@ import { isStoreAddress, parseStoreAddress, type StoreAddress } from "./store-ad
 import { WORKFLOW_EVENTS } from "./workflow-events.ts";
 import { YamlFile } from "./yaml-file.ts";
 
-/** The whole configuration of an instance: the file, resolved, and the environment. */
+/** The whole configuration of an instance: the resolved file, and the environment. */
 export interface Config extends Omit<FileConfig, "store"> {
-  /** The file that it came from. */
+  /** The path of the file. */
   file: string;
   store: StoreAddress;
-  /** Where the host keeps its locks, its process registry and the output of running commands. */
+  /** The directory of the host's locks, its process registry and the output of running commands. */
   stateDirectory: string;
   environment: Environment;
-  /** What the file says, and where. */
+  /** The file's contents and lines as written. */
   written: Pick<YamlFile, "content" | "line">;
 }
 
-/** The name of the configuration file where TWINHOOK_CONFIG names none. */
+/** The default name of the configuration file, without TWINHOOK_CONFIG. */
 export const DEFAULT_FILE = "twinhook.yml";
 
 /**
@@ -45,7 +45,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const broken = checkRules(checkable(file.content, environment, folder), file, env);
   const inFile = [...file.problems, ...broken].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   if (!parsed || inFile.length > 0 || problems.length > 0) {
-    // Whoever has to correct something is told at once what else will be asked for.
+    // Report missing credentials together with the other problems, so that one correction is enough.
     const missing = missingCredentials(environment).filter(
       ({ key }) => !problems.some((problem) => problem.key.startsWith(key)),
     );
@@ -66,7 +66,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   };
 }
 
-/** As much of the file as has the right shape, so that the rules can be checked on it whatever else is wrong. */
+/** The parts of the file with the right shape. So the rules can be checked even if other parts are wrong. */
 function checkable(content: unknown, { databaseUrl }: Environment, folder: string): Checkable {
   const { shape } = configSchema;
   const file = (typeof content === "object" ? content : null) as Record<string, unknown> | null;
@@ -94,7 +94,10 @@ function checkable(content: unknown, { databaseUrl }: Environment, folder: strin
   };
 }
 
-/** Where this host's locks and the registry of its processes are: beside the SQLite file, else beside the configuration. */
+/**
+ * The directory of this host's locks and process registry: beside the SQLite file, else beside the
+ * configuration.
+ */
 function stateDirectoryOf(store: StoreAddress, folder: string): string {
   return store.engine === "sqlite" ? dirname(store.path) : resolve(folder, "data");
 }
@@ -105,7 +108,7 @@ function instanceFrom(folder: string, instance: InstanceConfig): InstanceConfig 
   return { ...instance, tls: { cert: resolve(folder, cert), key: resolve(folder, key) } };
 }
 
-/** Every other GitHub has an issuer of its own: github.com's can never be meant there. */
+/** Every other GitHub has an issuer of its own, so github.com's is replaced there. */
 function oidcIssuer({ oidcIssuer, githubIssuer }: Environment, configured: string): string {
   const own = configured !== GITHUB_OIDC_ISSUER;
   return (oidcIssuer ?? (own ? configured : githubIssuer)).replace(/\/+$/, "");
@@ -115,7 +118,7 @@ function targetFrom(folder: string, target: TargetConfig): TargetConfig {
   return { ...target, directory: resolve(folder, target.directory) };
 }
 
-/** Warnings that do not keep an instance from starting, a line each. */
+/** Warnings, a line each. They do not keep an instance from starting. */
 export function configWarnings(config: Config): string[] {
   const urls = [...config.instances.map((i) => i.url), ...(config.door ? [config.door.url] : [])];
   const { issuer } = config.oidc;
@@ -127,7 +130,9 @@ export function configWarnings(config: Config): string[] {
           `${url} is not encrypted: no OIDC token is sent over it; use https:// (a proxy, or tls: {cert, key})`,
       ),
     ...(isReadable(issuer)
-      ? [`${issuer} (oidc.issuer) is not encrypted: whoever is on the way can forge tokens; use https://`]
+      ? [
+          `${issuer} (oidc.issuer) is not encrypted: anyone on the network path can forge tokens; use https://`,
+        ]
       : []),
     ...severalHosts(config),
     ...config.targets.flatMap(({ run, directory, env }, index) => {
@@ -142,14 +147,17 @@ export function configWarnings(config: Config): string[] {
         .filter((event) => !WORKFLOW_EVENTS.includes(event))
         .map(
           (event) =>
-            `targets[${index}].events: no event of GitHub's is known by the name ${describeKey(event)}; ` +
+            `targets[${index}].events: GitHub has no known event named ${describeKey(event)}; ` +
             `did you mean ${closest(event, WORKFLOW_EVENTS)}? Runs that it starts are deployed, others' are not`,
         ),
     ),
   ];
 }
 
-/** That a command runs on one of several hosts. It may itself reach the others, so that this is no error. */
+/**
+ * Warns that a command runs on one of several hosts. The command itself may reach the others, so this is no
+ * error.
+ */
 function severalHosts({ instances, targets }: Config): string[] {
   const hosts = [...new Set(instances.flatMap(({ host }) => host ?? []))];
   if (hosts.length < 2 || targets.length === 0) return [];
@@ -161,7 +169,7 @@ function severalHosts({ instances, targets }: Config): string[] {
   ];
 }
 
-/** Whether others can read along, and change what is read. */
+/** Whether others on the network can read the traffic, and change it. */
 function isReadable(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === "http:" && !isLoopback(hostname);

@@ -1,13 +1,13 @@
 import { counted } from "../../shared/counted.ts";
 
-/** The exit code for a configuration or a command line that cannot be used: no restart will mend it. */
+/** The exit code for an unusable configuration or command line. A restart would not help. */
 export const UNUSABLE = 78;
 
-/** Something wrong with the configuration, and how to put it right. */
+/** A fault in the configuration, with its remedy. */
 export interface ConfigProblem {
-  /** The file's name as it was given, "environment" or "command line". */
+  /** The file's name as given, "environment" or "command line". */
   file: string;
-  /** Counted from 1; that of the nearest parent for a key that is missing. Absent outside files. */
+  /** Counted from 1. A missing key has the line of its nearest parent. Absent outside files. */
   line?: number;
   /** Such as `targets[0].timeout`, or a variable's name. */
   key: string;
@@ -16,13 +16,13 @@ export interface ConfigProblem {
   remedy?: string;
 }
 
-/** One line for a person. Values of secrets never reach it: `got` describes, it does not quote, what is secret. */
+/** One line for a person. It never shows a secret: `got` describes a secret value, and does not quote it. */
 export function formatProblem({ file, line, key, expected, got, remedy }: ConfigProblem): string {
   const place = line === undefined ? file : `${file}:${line}`;
   return `${place}: ${key}: expected ${expected}, got ${got}${remedy ? `; ${remedy}` : ""}`;
 }
 
-/** The configuration cannot be used. Its message lists every problem found, a line each. */
+/** The configuration cannot be used. The message lists every problem found, a line each. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly ConfigProblem[];

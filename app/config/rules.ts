@@ -12,7 +12,10 @@ import { isNamed } from "./target-name.ts";
 import { wrongSecret } from "./wrong-secret.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
-/** What the rules look at. Parts whose shape is wrong are undefined, and every rule passes over them. */
+/**
+ * The parts of the configuration that the rules check. A part of the wrong shape is undefined, and rules skip
+ * it.
+ */
 export interface Checkable {
   instances: readonly (InstanceConfig | undefined)[];
   targets: readonly (TargetConfig | undefined)[];
@@ -21,15 +24,15 @@ export interface Checkable {
   door: FileConfig["door"] | undefined;
   alerts: readonly (AlertConfig | undefined)[];
   deadMansSwitch: FileConfig["dead_mans_switch"] | undefined;
-  /** Where the store and the host's locks are to be. */
+  /** The directory of the store and of the host's locks. */
   stateDirectory: string | undefined;
-  /** Whether the file or the environment chose it. */
+  /** The store, from the file or the environment. */
   store: StoreAddress | undefined;
 }
 
 type Rest = Pick<ConfigProblem, "expected" | "got" | "remedy">;
 
-/** The rules that no single key can break by itself. Returns everything that breaks one. */
+/** Checks the rules that concern several keys, or the system. Returns every fault. */
 export function checkRules(config: Checkable, file: YamlFile, env: NodeJS.ProcessEnv): ConfigProblem[] {
   return [
     ...instancesDiffer(config, file),
@@ -80,7 +83,7 @@ function instancesDiffer({ instances, door }: Checkable, file: YamlFile): Config
   };
   differ("name", "a name", (a, b) => a.name === b.name);
   differ("url", "a URL", (a, b) => new URL(a.url).href === new URL(b.url).href);
-  // Two hosts may well listen on the same address of their own.
+  // Two hosts may listen on the same address.
   const apart = (a: InstanceConfig, b: InstanceConfig) => a.host && b.host && a.host !== b.host;
   differ("listen", "a port", (a, b) => !apart(a, b) && listenClash(a.listen, b.listen));
 
@@ -217,7 +220,7 @@ function targetCanRun(
       got: target.directory,
       remedy: `mkdir -p ${target.directory}, or correct the path`,
     });
-  // A path below a directory that is missing would only repeat that.
+  // In a missing directory every relative path is missing too, so do not report it again.
   const isBelow = command.includes("/") && !isAbsolute(command);
   if ((directoryExists || !isBelow) && !findCommand(target, env.PATH))
     add(["run"], {
@@ -232,9 +235,9 @@ function targetCanRun(
   for (const [place, name] of target.pass_env.entries()) {
     if (APP_SECRETS.includes(name))
       add(["pass_env", place], {
-        expected: "a variable that is the command's",
-        got: `${name}, a secret of the App's`,
-        remedy: "remove it: a deployment's command is given no secret of the App's",
+        expected: "a variable that holds no secret of the App",
+        got: name,
+        remedy: "remove it: a deployment's command gets no secret of the App",
       });
     else if (env[name] === undefined)
       add(["pass_env", place], {
@@ -249,7 +252,10 @@ function targetCanRun(
   return problems;
 }
 
-/** Whether the command of a target exists and may be executed, found as the operating system would find it. */
+/**
+ * Whether the command of a target exists and may be executed. It is searched like the operating system does
+ * it.
+ */
 function findCommand({ run, directory, env }: TargetConfig, inheritedPath = ""): boolean {
   const [command] = run as [string];
   const candidates = command.includes("/")

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** The schema of what stands at `path`, or undefined where there is nothing with fixed keys. */
+/** The schema at `path`; undefined where no schema with fixed keys leads there. */
 export function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): unknown {
   let at: unknown = schema;
   for (const part of path) {
@@ -12,7 +12,7 @@ export function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): unkno
   return at;
 }
 
-/** The keys that the object at `path` may have, by its schema; none where it is not an object with fixed keys. */
+/** The keys that the schema allows in the object at `path`; none where its keys are not fixed. */
 export function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   const at = unwrap(schemaAt(schema, path));
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];

@@ -5,10 +5,10 @@ import { gitHubAddresses } from "./github-host.ts";
 import { parseListen } from "./listen-address.ts";
 import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
 
-/** Node's timers take no longer delay: beyond 2^31 - 1 ms they would fire at once. */
+/** The longest delay of Node's timers is 2^31 - 1 ms. Longer ones would fire at once. */
 const LONGEST_DURATION = "24d";
 
-/** Who signs the tokens of jobs at github.com. */
+/** The issuer of the tokens of jobs at github.com. */
 export const GITHUB_OIDC_ISSUER = gitHubAddresses(null).issuer;
 
 /** A duration with its unit, read into milliseconds. */
@@ -35,9 +35,9 @@ const durationFrom = (shortest: string, longest: string) =>
     });
 const duration = durationFrom("1ms", LONGEST_DURATION);
 
-/** A field of this shape whose absence means `value`, given as it would be written in the file. */
+/** A duration with the default `value`, in the file's syntax. */
 const durationOf = (value: string) => duration.default(parseDuration(value));
-/** The same for one below which nothing would work any more. */
+/** The same with a lower limit, below which nothing would work any more. */
 const durationAbove = (shortest: string, value: string) =>
   durationFrom(shortest, LONGEST_DURATION).default(parseDuration(value));
 const PERCENT = "a number from 0 to 100";
@@ -45,7 +45,7 @@ const percent = z.number({ error: PERCENT }).min(0, { error: PERCENT }).max(100,
 const COUNT = "a whole number from 1 on";
 const count = z.int({ error: COUNT }).min(1, { error: COUNT });
 const text = z.string().min(1);
-/** Text of this form; `expected` describes it in words. */
+/** Text that matches `pattern`; `expected` describes it in words. */
 const textLike = (pattern: RegExp, expected: string) =>
   z.string({ error: expected }).regex(pattern, { error: expected, abort: true });
 const name = textLike(
@@ -57,7 +57,7 @@ const webUrl = z.url({
   error: 'an http:// or https:// URL, such as "https://deploy.example.com:9000"',
   abort: true,
 });
-/** A URL that paths are appended to. */
+/** A URL to which paths are appended. */
 const baseUrl = webUrl
   .refine(isBare, { error: "a URL without user name, query and fragment" })
   .transform((url) => url.replace(/\/+$/, ""));
@@ -101,7 +101,7 @@ const failover = z.strictObject({
   recovery_response_time: durationOf("2s"),
   min_success_rate: percent.default(95),
   recovery_success_rate: percent.default(98),
-  // Every sample in it is looked at several times a second.
+  // Every sample of the window is read several times a second.
   window: durationFrom("10s", "10m").default(parseDuration("60s")),
   lease_ttl: durationAbove("500ms", "2s"),
   order_wait: durationOf("60s"),
@@ -121,12 +121,12 @@ const circuitBreaker = z.strictObject({
   reset_timeout: durationOf("5m"),
 });
 
-/** How long something is kept; no timer ever waits for it. */
+/** A time to keep records. No timer uses it, so it may be longer than other durations. */
 const keptFor = (value: string, atLeast: string) =>
   durationFrom(atLeast, "3650d").default(parseDuration(value));
 
 const retention = z.strictObject({
-  // GitHub sends a delivery again for up to a week (Enterprise Server), and runs a run again for up to 30 days.
+  // GitHub redelivers for up to a week (Enterprise Server), and re-runs a run for up to 30 days.
   deliveries: keptFor("30d", "8d"),
   logs: keptFor("90d", "1h"),
   deployments: keptFor("365d", "35d"),
@@ -144,7 +144,7 @@ const target = z
     run: z
       .array(z.string())
       .min(1)
-      // The program `env`, which starts it, would take it for a variable.
+      // The program `env`, which starts the command, would read it as a variable.
       .refine(([command]) => !command?.includes("="), { error: "a command whose name has no `=` in it" }),
     directory: text,
     env: z.record(variableName, z.string()).default({}),

@@ -1,12 +1,13 @@
 import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
 import { basename, delimiter, join } from "node:path";
 
-/** The kernel reads no more of a script's first line. */
+/** How many bytes the kernel reads of a script's first line. */
 const FIRST_LINE = 256;
 
 /**
- * Why the script at `path` cannot run although it is there, with the remedy; null where nothing is seen.
- * `searchPath` is the command's own PATH. The kernel says "No such file" of the interpreter, and names the script.
+ * Why the script at `path` cannot run although it exists, with the remedy; null where no fault is found.
+ * `searchPath` is the command's own PATH. The kernel's error "No such file" names the script, even if its
+ * interpreter is missing.
  */
 export function scriptFault(path: string, searchPath = ""): string | null {
   const line = firstLine(path);
@@ -26,7 +27,7 @@ function missing(interpreter: string): string {
   return `its first line names an interpreter that is not there (${interpreter}): install it, or correct the line`;
 }
 
-/** The first line of a text file; null for a program, and for what cannot be read. */
+/** The first line of a text file; null for a program, and for an unreadable file. */
 function firstLine(path: string): string | null {
   const bytes = Buffer.alloc(FIRST_LINE);
   try {

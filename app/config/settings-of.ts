@@ -3,13 +3,13 @@ import type { Config } from "./load.ts";
 import { configSchema } from "./schema.ts";
 import { schemaAt, unwrap } from "./schema-keys.ts";
 
-/** Where a value comes from. */
+/** The source of a value. */
 export type Source =
   | { kind: "file"; line: number }
   | { kind: "environment"; variable: string }
   | { kind: "default" };
 
-/** One value of the configuration that is in effect, as it would be written in the file. */
+/** One effective value of the configuration, in the file's syntax. */
 export interface Setting {
   /** Such as `failover.window` or `instances[0].url`. */
   key: string;
@@ -20,8 +20,8 @@ export interface Setting {
 type Path = (string | number)[];
 
 /**
- * Everything that is in effect but the targets, each with where it comes from. Passwords are left out of URLs, and
- * what the environment alone says is not part of it.
+ * Every effective value except the targets, each with its source. URLs are shown without passwords, and
+ * values that only the environment holds are left out.
  */
 export function settingsOf(config: Config): Setting[] {
   const { environment } = config;
@@ -46,7 +46,7 @@ export function settingsOf(config: Config): Setting[] {
   });
 }
 
-/** A URL that may hold a password, fit to be shown. */
+/** A URL with its password hidden. */
 export function withoutPassword(text: string): string {
   if (!URL.canParse(text)) return "(a URL that cannot be read)";
   const url = new URL(text);
@@ -56,7 +56,7 @@ export function withoutPassword(text: string): string {
   return url.href;
 }
 
-/** A duration (ms) as the file would write it. */
+/** A duration (ms) in the file's syntax. */
 export function writtenDuration(ms: number): string {
   for (const [unit, length] of [
     ["h", 3_600_000],
@@ -92,7 +92,7 @@ function asWritten(path: Path, value: unknown): string {
   return value === null || value === undefined ? "(none)" : String(value);
 }
 
-/** Durations are those numbers that are written with a unit. */
+/** Whether the number at `path` is a duration, which has a unit in the file. */
 function isDuration(path: Path): boolean {
   const schema = unwrap(schemaAt(configSchema, path));
   return schema instanceof z.ZodType && schema.meta()?.duration === true;

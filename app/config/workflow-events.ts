@@ -1,5 +1,5 @@
 /**
- * The events that start workflows, as GitHub names them:
+ * The events that start workflows, by GitHub's names:
  * https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows
  * GitHub adds to them from time to time.
  */

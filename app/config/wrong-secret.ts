@@ -1,7 +1,7 @@
 import { assertDeliverySecret } from "../../shared/delivery-signature.ts";
 import type { ConfigProblem } from "./problem.ts";
 
-/** What is wrong with the signing secret that the variable `name` should hold, if anything is. */
+/** Checks the signing secret in the variable `name`. Returns the fault, if any. */
 export function wrongSecret(
   name: string,
   env: NodeJS.ProcessEnv,

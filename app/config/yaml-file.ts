@@ -12,7 +12,7 @@ type Path = readonly PropertyKey[];
 const WHOLE_FILE = "(the whole file)";
 const START_FROM_EXAMPLE = "copy twinhook.example.yml to it, or name another file by TWINHOOK_CONFIG";
 
-/** `targets[0].timeout`, as a person would point at it. */
+/** The path in the form that users write: `targets[0].timeout`. */
 export function keyName(path: Path): string {
   const name = path.reduce<string>((text, part) => {
     if (typeof part === "number") return `${text}[${part}]`;
@@ -22,16 +22,16 @@ export function keyName(path: Path): string {
   return name || WHOLE_FILE;
 }
 
-/** A YAML file that was read and knows on which line each of its keys stands. */
+/** A parsed YAML file that knows the line of each of its keys. */
 export class YamlFile {
   readonly name: string;
   readonly problems: ConfigProblem[] = [];
-  /** What the file says, of whatever shape; undefined when it is not YAML. */
+  /** The file's contents, of any shape; undefined when it is not YAML. */
   readonly content: unknown;
   #document: Document;
   #lines = new LineCounter();
 
-  /** Reads and parses the file; what is wrong with it is in `problems`. */
+  /** Reads and parses the file. `problems` lists its faults. */
   constructor(name: string) {
     this.name = name;
     const text = this.#read();
@@ -72,11 +72,11 @@ export class YamlFile {
     }
     if (code === "MULTIPLE_DOCS")
       return { ...place, key: "(YAML)", expected: "one document", got: "another after ---" };
-    // Some of the parser's messages end with the text that it stumbled over.
+    // Some of the parser's messages end with the faulty text, which may be a secret.
     return { ...place, key: "(YAML)", expected: "valid YAML", got: message.replace(/: ".*$/s, "") };
   }
 
-  /** The line of the key at `path`, or of the nearest parent that the file has. */
+  /** The line of the key at `path`, or of its nearest parent in the file. */
   line(path: Path): number | undefined {
     for (let length = path.length; length > 0; length--) {
       const parent = this.#document.getIn(path.slice(0, length - 1), true);
@@ -95,7 +95,10 @@ export class YamlFile {
     return { file: this.name, ...(line === undefined ? {} : { line }), key: keyName(path), ...rest };
   }
 
-  /** The file's content checked against `schema`, or undefined, with everything found added to `problems`. */
+  /**
+   * Checks the file's content against `schema`. Returns undefined where it does not fit, and adds every fault
+   * to `problems`.
+   */
   parse<S extends z.ZodType>(schema: S): z.output<S> | undefined {
     if (this.problems.length > 0) return undefined;
     const result = schema.safeParse(this.content, { reportInput: true, error: expectedInWords });

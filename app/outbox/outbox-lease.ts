@@ -3,15 +3,15 @@ import { StoreUnavailableError } from "../store/errors.ts";
 import type { OutboxRow } from "../store/schema.ts";
 import type { Store, Writer } from "../store/store.ts";
 
-/** Longer than sending one thing may take with its repetitions. */
+/** Longer than one item may take to send, repetitions included. */
 const OUTBOX_LEASE_MS = 25_000;
 
-/** Where things wait to be sent, and the column that names the line in which they stay in order. */
+/** A table of items to send, and the column that names their line. Each line stays in order. */
 export type OutboxTable =
   | { name: "outbox"; line: "deployment_id" }
   | { name: "alert_outbox"; line: "channel" };
 
-/** A thing that the caller may send. */
+/** An item that the caller has leased and may send. */
 export interface OutboxItem<B> {
   id: number;
   line: string;
@@ -22,10 +22,13 @@ export interface OutboxItem<B> {
   token: number;
 }
 
-/** The tables differ in the name of one column alone, which is never named here but by reference. */
+/**
+ * Kysely needs one name for its types. The tables differ only in the line's column, which is used by
+ * reference.
+ */
 const as = (table: OutboxTable) => table.name as "outbox";
 
-/** Claims the next thing to send: the oldest of a line, so that each line stays in order. */
+/** Claims the next item to send: the first of a line, so that each line stays in order. */
 export function claimOutbox<B>(
   store: Store,
   table: OutboxTable,
@@ -56,12 +59,12 @@ export function claimOutbox<B>(
   });
 }
 
-/** Whether nobody is sending a row (`o`) at this time of the store's. */
+/** Whether no sender holds a row (`o`) at this time of the store. */
 export function isFree(e: ExpressionBuilder<{ o: OutboxRow }, "o">, now: number) {
   return e.or([e("o.lease_until", "is", null), e("o.lease_until", "<", now)]);
 }
 
-/** Inside the transaction that chose a row: has nobody else send it while the caller does. */
+/** Leases a row to the caller. Call it inside the transaction that chose the row. */
 export async function leaseItem<B>(
   trx: Writer,
   table: OutboxTable,
@@ -85,7 +88,7 @@ export async function leaseItem<B>(
   };
 }
 
-/** Takes a thing that was sent (or never can be) out of the outbox. */
+/** Deletes an item that was sent, or never can be. */
 export function completeOutbox(store: Store, table: OutboxTable, item: OutboxItem<unknown>): Promise<void> {
   return store.write(async (trx) => {
     await trx
@@ -97,7 +100,7 @@ export function completeOutbox(store: Store, table: OutboxTable, item: OutboxIte
   });
 }
 
-/** Puts a thing back, to be sent after `delayMs` at the earliest. */
+/** Returns an item to the outbox, to be sent after `delayMs` at the earliest. */
 export function postponeOutbox(
   store: Store,
   table: OutboxTable,
@@ -120,7 +123,7 @@ export function postponeOutbox(
   });
 }
 
-/** Whether anything is left to send, and from when on the next of it may be sent (ms). */
+/** When the next item may be sent (ms); null when the outbox is empty. */
 export async function nextInOutbox(store: Store, table: OutboxTable): Promise<number | null> {
   const row = await store.read
     .selectFrom(as(table))
@@ -130,8 +133,8 @@ export async function nextInOutbox(store: Store, table: OutboxTable): Promise<nu
 }
 
 /**
- * Takes back what an earlier process of this instance was about to send when it died. Where the store is away, those
- * leases end by themselves.
+ * Releases the leases of an earlier process of this instance. If the store is unavailable, these leases
+ * expire by themselves.
  */
 export async function releaseOutbox(store: Store, table: OutboxTable, instance: string): Promise<void> {
   const taken = sql`substr(holder, 1, ${instance.length + 1})`;

@@ -11,14 +11,14 @@ import {
   postponeOutbox,
 } from "./outbox-lease.ts";
 
-/** While nothing may be sent, what comes meanwhile is looked at no more often than this. */
+/** While nothing may be sent, new items are checked no more often than this. */
 const PAUSE_MS = 1_000;
 
-/** What a failure means for the thing that was to be sent. */
+/** What to do with an item after a failure. */
 export type AfterFailure =
-  /** It is never sent. */
+  /** Never send it. */
   | "drop"
-  /** It is sent after this time; nothing else is before `pauseMs` have passed. */
+  /** Send it after this time, and nothing else before `pauseMs` have passed. */
   | { delayMs: number; pauseMs?: number };
 
 export interface OutboxLoopOptions<I extends OutboxItem<unknown>> {
@@ -27,18 +27,21 @@ export interface OutboxLoopOptions<I extends OutboxItem<unknown>> {
   clock: Clock;
   /** Distinguishes this sender from every other. */
   holder: string;
-  /** Claims the next thing to send, or tells how long nothing may be sent; without it, the oldest of a line is next. */
+  /**
+   * Claims the next item, or returns how long nothing may be sent. Default: the oldest first item of a line.
+   */
   claim?: () => Promise<I | { waitMs: number } | null>;
-  /** Sends one thing, in less time than its lease lasts. */
+  /** Sends one item, in less time than its lease lasts. */
   send: (item: I, signal: AbortSignal) => Promise<void>;
-  /** Judges why it was not sent. The error's message is kept in the store, and must hold no secret. */
+  /** Decides by the error. The error's message is kept in the store, and must hold no secret. */
   onFailure: (error: Error, item: I) => AfterFailure;
   log: Logger;
 }
 
 /**
- * Sends what an outbox holds. Any instance may; a lease per thing and the order within a line see to it that the
- * receiver hears everything once, and in order. One that is slow or down delays it, and nothing else.
+ * Sends the items of an outbox. Every instance runs this loop. A lease per item and the order of a line make
+ * sure that the receiver gets everything once, and in order. A slow or unreachable receiver delays its own
+ * items, and nothing else.
  */
 export class OutboxLoop<I extends OutboxItem<unknown>> {
   #o: OutboxLoopOptions<I>;
@@ -57,11 +60,14 @@ export class OutboxLoop<I extends OutboxItem<unknown>> {
       clock,
       retryMs: 1_000,
       onTrouble: ({ message }) =>
-        log.warn({ outbox: table.name }, `the outbox cannot be worked on: ${message}`),
+        log.warn({ outbox: table.name }, `cannot send from the outbox, retry in 1 s: ${message}`),
     });
   }
 
-  /** Begins, and looks at every change of the store, unless its user wakes it when there is something. */
+  /**
+   * Starts the loop. With `watch` it wakes at every change of the store; without it, the owner calls {@link
+   * wake}.
+   */
   start({ watch = true } = {}): void {
     if (watch) this.#unwatch = this.#o.store.onChange(() => this.wake());
     this.wake();
@@ -72,7 +78,7 @@ export class OutboxLoop<I extends OutboxItem<unknown>> {
     await this.#loop.close();
   }
 
-  /** Sends what can be sent now, if that is not being done already. */
+  /** Sends all items that may be sent now, unless that is under way. */
   wake(): void {
     this.#loop.wake();
   }
@@ -83,13 +89,13 @@ export class OutboxLoop<I extends OutboxItem<unknown>> {
     for (;;) {
       const pause = this.#pausedUntil - clock.monotonic();
       if (pause > 0) return pause;
-      // Looking first costs no write where there is nothing to do.
+      // A read first: it saves the write of a claim where the outbox is empty.
       const at = await nextInOutbox(store, table);
       if (at === null) return null;
       const now = await store.now(store.read);
       const item = at <= now ? await this.#claim() : null;
       if (item && "waitMs" in item) {
-        // Word of something else may be sent before: it is looked for now and then.
+        // Items of another line may be sent earlier, so check again soon.
         this.#pausedUntil = clock.monotonic() + Math.min(item.waitMs, PAUSE_MS);
         return Math.min(item.waitMs, 60_000);
       }

@@ -1,4 +1,4 @@
-/** What every row of an outbox begins with: nobody has tried to send it. `now` is the store's time (ms). */
+/** The first values of every outbox row: no attempt to send it yet. `now` is the store's time (ms). */
 export const unsent = (now: number) => ({
   created_at: now,
   not_before: now,

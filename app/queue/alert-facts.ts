@@ -1,12 +1,12 @@
 import type { FailoverRow } from "../store/schema.ts";
 
-/** What an alert's message is made of, by kind. Everything in it may be foreign text. */
+/** The facts of an alert's message, by kind. Each may hold foreign text. */
 export interface AlertFacts {
   failover: Pick<FailoverRow, "kind" | "from_endpoint" | "to_endpoint" | "reason" | "decided_at">;
   instance_lost: { reason: string };
   all_down: { reason: string };
   webhook_out_of_sync: {
-    /** What GitHub has, as far as it was read; and what it should have. */
+    /** The URL that GitHub has, null where it could not be read; and the desired URL. */
     found: string | null;
     wanted: string;
     cause: "changed" | "not_taken";
@@ -14,7 +14,10 @@ export interface AlertFacts {
   deployment_failed: { deploymentId: string; attempt: number; reason: string | null };
   /** `insteadOf` is the newest run that was deployed to the target. */
   rollback: { deploymentId: string; runId: number; insteadOf: number };
-  /** `takenBy` is the id of the repository that has the name now; null where the name leads on to `now`. */
+  /**
+   * `takenBy` is the id of the repository that has the name now; null where GitHub redirects the name to
+   * `now`.
+   */
   repository_renamed: { name: string; now: string; id: number; takenBy: number | null; line: string };
   catch_up: { look: string; found: number; accepted: number };
   store_not_writable: { instance: string; reason: string };

@@ -3,16 +3,16 @@ import { unsent } from "../outbox/unsent.ts";
 import { inSlices } from "../store/in-slices.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 
-/** A status that GitHub is to show for a deployment. */
+/** A status to post for a deployment at GitHub. */
 export interface Announcement {
   status: DeploymentStatus;
-  /** What the description adds to it, such as "exit code 1"; null where it says everything. */
+  /** Text for the description, such as "exit code 1"; null where the status is enough. */
   detail: string | null;
 }
 
 /**
- * Inside the transaction that changes the state of deployments: leaves word for GitHub. The outbox sends it
- * when GitHub can be reached, in this order.
+ * Queues statuses for GitHub. Call it inside the transaction that changes the deployments' state. The outbox
+ * posts them in this order, once GitHub is reachable.
  */
 export async function announce(
   trx: Writer,

@@ -1,6 +1,9 @@
 import type { StoreContext, Writer } from "../store/store.ts";
 
-/** Asks for a scan of this place at GitHub, whichever instance is the controller. `result` is what is known already. */
+/**
+ * Asks the controller, on whichever instance it runs, to scan this place at GitHub. `result` is known
+ * already.
+ */
 export async function askForScan(
   trx: Writer,
   store: StoreContext,

@@ -1,22 +1,25 @@
 /**
- * The barrier before a run on a target with `queue: all`. GitHub numbers the runs of a workflow from 1 without gaps,
- * so that an earlier run that is missing is seen, whatever the clock says.
+ * The barrier before a run on a target with `queue: all`. GitHub numbers the runs of a workflow from 1
+ * without gaps. A missing earlier run is therefore seen by its number, whatever the clock says.
  */
 
-/** Numbers of runs, from the first to the last of them. */
+/** Run numbers, both ends included. */
 export type NumberRange = readonly [from: number, to: number];
 
-/** The runs before a waiting one of which nothing is on record. */
+/** The runs before a waiting one that have no record here. */
 export interface Gap {
   missing: readonly NumberRange[];
-  /** Whether a run is known to have begun here before: only then these numbers are known to concern the target. */
+  /**
+   * Whether a run has begun on this target before. Without one, the missing numbers may not concern the
+   * target.
+   */
   sure: boolean;
 }
 
 /**
- * The gap before the run of this number; null where there is none, and it may begin.
- * `base` is the number of the newest run that began on the target, null where none is known. `accounted` holds the
- * numbers of which no earlier run has to be waited for.
+ * Returns the gap before the run of this number; null where none is missing and the run may begin.
+ * `base` is the number of the newest run that began on the target, null where none is known. `accounted`
+ * holds the numbers of earlier runs that need no wait.
  */
 export function gapBefore(number: number, base: number | null, accounted: Iterable<number>): Gap | null {
   const missing: NumberRange[] = [];
@@ -29,14 +32,14 @@ export function gapBefore(number: number, base: number | null, accounted: Iterab
   return missing.length === 0 ? null : { missing, sure: base !== null };
 }
 
-/** The first number of a gap that `isResolved` does not know; null where it knows all. */
+/** The first number of a gap that `isResolved` does not accept; null where it accepts all. */
 export function firstUnresolved(gap: Gap, isResolved: (number: number) => boolean): number | null {
   for (const [from, to] of gap.missing)
     for (let number = from; number <= to; number++) if (!isResolved(number)) return number;
   return null;
 }
 
-/** Which runs are missing, in words. */
+/** Names the missing runs in words. */
 export function describeGap({ missing, sure }: Gap, number: number): string {
   const [first, ...others] = missing as [NumberRange, ...NumberRange[]];
   if (!sure) return `the runs before #${number}`;
@@ -47,7 +50,7 @@ export function describeGap({ missing, sure }: Gap, number: number): string {
     : `some of the runs #${first[0]} to #${last[1]}`;
 }
 
-/** What a queued deployment says of itself while it waits for earlier runs. */
+/** The reason shown on a queued deployment while it waits for earlier runs. */
 export function describeWait(gap: string, workflow: string, cause: string): string {
   return `waits for ${gap} of ${workflow}: ${cause}`;
 }

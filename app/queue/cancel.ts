@@ -2,8 +2,8 @@ import type { Store } from "../store/store.ts";
 import { announce } from "./announce.ts";
 
 /**
- * Cancels a deployment: at once while it waits; a running one is ended by its runner, which sees the request.
- * Returns what was done, or `final` where there was nothing left to cancel.
+ * Cancels a deployment: a waiting one at once. A running one is marked; its runner sees the mark and ends it.
+ * Returns the step taken, or `final` where the deployment had already ended.
  */
 export function cancel(store: Store, id: string): Promise<"cancelled" | "requested" | "final" | "unknown"> {
   return store.write(async (trx) => {

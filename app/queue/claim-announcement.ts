@@ -7,24 +7,28 @@ import type { Store, Writer } from "../store/store.ts";
 import type { Announcement } from "./announce.ts";
 import { type ContentPace, contentWait, paused, spent } from "./content-pace.ts";
 
-/** Where word for GitHub waits: one line per deployment, so that its states stay in order. */
+/**
+ * The outbox of statuses for GitHub. Each deployment is a line of its own, so that its statuses stay in
+ * order.
+ */
 export const GITHUB_OUTBOX: OutboxTable = { name: "outbox", line: "deployment_id" };
 
-/** Word for GitHub that the caller may send. */
+/** A status that the caller has leased and may post. */
 export interface AnnouncementItem extends OutboxItem<Announcement> {
-  /** `owner/name` in lower case; its account's calls are taken. */
+  /** `owner/name` in lower case. Its account's call budget pays for the status. */
   repository: string;
-  /** How many calls that make new content it takes: the Deployment, where there is none yet, and the status. */
+  /** The number of content-creating calls that it takes: one for the status, one for a missing Deployment. */
   cost: number;
-  /** How often in a row GitHub has asked to be sent nothing. */
+  /** How many times in a row GitHub has asked for a pause. */
   pauses: number;
 }
 
 /**
- * Claims the next word for GitHub, of a deployment whose account may be sent new content now. Deployments that have
- * ended come first, and those whose Deployment an Action left: it waits for them. A state on the way that a later
- * one has replaced is dropped; an end never is. Returns how long to wait where nothing may be sent yet, and null
- * where there is nothing. `isLimited` tells whether GitHub limits an account's new content at all.
+ * Claims the next status to post, of a deployment whose account has calls left.
+ * Ended deployments come first, and those whose Deployment the Action created, since it polls them. An
+ * intermediate status that a later one has replaced is dropped; a final one never is.
+ * Returns how long to wait where nothing may be sent yet, and null where nothing waits. `isLimited` tells
+ * whether GitHub limits the account's content-creating calls at all.
  */
 export function claimAnnouncement(
   store: Store,
@@ -33,7 +37,7 @@ export function claimAnnouncement(
 ): Promise<AnnouncementItem | { waitMs: number } | null> {
   return store.write(async (trx) => {
     const now = await store.now(trx);
-    // Accounts that may be sent nothing now, and those that may be sent no states on the way.
+    // Accounts that may be sent nothing now, and accounts that may be sent final statuses only.
     const resting: string[] = [];
     const endsOnly: string[] = [];
     let waitMs = Number.POSITIVE_INFINITY;
@@ -60,7 +64,7 @@ export function claimAnnouncement(
   });
 }
 
-/** Counts a call that makes new content and is no word of the outbox; returns how long it has to wait (ms), or 0. */
+/** Takes one content-creating call that is not for the outbox. Returns how long it has to wait (ms), or 0. */
 export function takeContentCall(store: Store, account: string, limited: boolean): Promise<number> {
   return store.write(async (trx) => {
     const now = await store.now(trx);
@@ -71,17 +75,20 @@ export function takeContentCall(store: Store, account: string, limited: boolean)
   });
 }
 
-/** Notes calls beyond those that the claim counted: what failed is sent again. */
+/** Counts calls beyond those that the claim counted: repetitions after a failure. */
 export function countContentCalls(store: Store, account: string, count: number): Promise<void> {
   return changePace(store, account, (pace, now) => spent(pace, now, count));
 }
 
-/** GitHub asked to be sent no new content for so long; null where it did not say how long. It holds for all instances. */
+/**
+ * Pauses content-creating calls of an account, on all instances. `askedMs` is GitHub's time; null where it
+ * named none.
+ */
 export function pauseContent(store: Store, account: string, askedMs: number | null): Promise<void> {
   return changePace(store, account, (pace, now) => paused(pace, now, askedMs));
 }
 
-/** GitHub takes new content again. */
+/** GitHub accepts content-creating calls of the account again. */
 export function endContentPauses(store: Store, account: string): Promise<void> {
   return changePace(store, account, (pace) => ({ ...pace, pauses: 0 }));
 }
@@ -97,7 +104,7 @@ function changePace(
   });
 }
 
-/** The deployment of which something is to be sent next, with the first of it. */
+/** The deployment with the next status to post, and its first status. */
 async function nextLine(
   trx: Writer,
   store: Store,
@@ -135,7 +142,7 @@ async function nextLine(
     .executeTakeFirst();
 }
 
-/** What is left of a line once states on the way that a later one has replaced are dropped. */
+/** A line without the intermediate statuses that a later one has replaced. */
 async function mergedLine(trx: Writer, deploymentId: string) {
   const rows = await trx
     .selectFrom("outbox")
@@ -143,13 +150,13 @@ async function mergedLine(trx: Writer, deploymentId: string) {
     .where("deployment_id", "=", deploymentId)
     .orderBy("id")
     .execute();
-  // By what it says itself: an instance of an older version does not mark the ends.
+  // Read the status itself: an instance of an older version does not set the `final` column.
   const isEnd = ({ body }: Pick<OutboxRow, "body">) => isFinal((JSON.parse(body) as Announcement).status);
   const place = rows.findIndex((row, index) => isEnd(row) || index === rows.length - 1);
   const dropped = rows.slice(0, place);
   return {
     first: rows[place] as Selectable<OutboxRow>,
-    // An earlier one may have reached GitHub without its answer.
+    // An earlier attempt may have reached GitHub although its answer was lost.
     attempts: Math.max(...rows.slice(0, place + 1).map((row) => row.attempts)),
     dropped: dropped.map(({ id }) => id),
   };
@@ -165,7 +172,7 @@ function costOf(
 ): number {
   if (repository_key === null) return 0;
   if (github_deployment_id !== null) return 1;
-  // What was superseded before GitHub ever heard of it needs no Deployment there.
+  // A deployment that is superseded before GitHub heard of it needs no Deployment there.
   return attempts === 0 && (JSON.parse(body) as Announcement).status === "superseded" ? 0 : 2;
 }
 

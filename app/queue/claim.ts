@@ -10,14 +10,14 @@ import { compareOrder, isRollback, type Order } from "./order.ts";
 import { raiseAlert } from "./raise-alert.ts";
 import { noteOnDeliveries } from "./superseded-deliveries.ts";
 
-/** What a runner claims for: a target with its rules, and who and where the runner is. */
+/** A runner's request: the target with its rules, and the runner's identity and place. */
 export interface ClaimRequest {
   repositoryKey: string;
   target: string;
   queue: "latest" | "all";
-  /** The workflow of which `all` deploys every run. */
+  /** The workflow whose every run is deployed under `all`. */
   workflow: string;
-  /** The named lock that the target shares with others, if any. */
+  /** The named lock that the target shares with others; null for none. */
   lock: string | null;
   holder: string;
   /** The instance that the runner works for. */
@@ -26,11 +26,11 @@ export interface ClaimRequest {
 }
 
 export type Claim =
-  /** The deployment is the caller's to run. */
+  /** The caller runs this deployment. */
   | { kind: "claimed"; deployment: DeploymentRecord }
-  /** Earlier runs are missing, or what its ref is; a change of the store ends that. */
+  /** Earlier runs are missing, or its ref may be a tag. The store changes when that is settled. */
   | { kind: "held"; deploymentId: string }
-  /** Another deployment stands as running, and must end, or be found interrupted, first. */
+  /** Another deployment is `running`. It must end, or be found interrupted, first. */
   | { kind: "occupied"; by: DeploymentRecord }
   | { kind: "nothing" };
 
@@ -39,23 +39,26 @@ export function claim(store: Store, request: ClaimRequest): Promise<Claim> {
   return store.perform<Claim>("claim-task", request);
 }
 
-/** A claim of what does not exist, so that the first one in earnest finds everything loaded and compiled. */
+/**
+ * Claims for a target that does not exist, so that the first real claim finds its code loaded and compiled.
+ */
 export async function rehearseClaim(store: Store): Promise<void> {
   const nothing = { repositoryKey: "", target: "", workflow: "", holder: "", instance: "", host: "" };
   await claim(store, { ...nothing, queue: "all", lock: null });
 }
 
 /**
- * GitHub's word that no earlier run is to come counts for so long: one that runs then may end soon after. A target that
- * was not free meanwhile has GitHub asked again.
+ * How long GitHub's answer "no earlier run is to come" stays valid. A run that still works then may end soon
+ * after. If the target was busy in the meantime, GitHub is asked again.
  */
 export const CLEARED_FOR_MS = 10_000;
 
 /**
- * Claims the next deployment of a target: the lowest in order, or under `latest` the newest, the older ones
- * then being superseded. What lies below the mark is superseded too. The claimed one raises the mark.
- * Under `all` nothing is claimed while an earlier run is missing, nor anything whose ref may be a tag: the controller
- * asks GitHub.
+ * Claims the next deployment of a target. Under `all` that is the lowest in order. Under `latest` it is the
+ * newest, and the older ones are superseded. Everything below the high-water mark is superseded too, and the
+ * claimed one raises the mark.
+ * Under `all` the claim waits while an earlier run is missing. It also waits while the ref may be a tag. The
+ * controller asks GitHub about both.
  */
 export async function claimInTransaction(
   trx: Writer,
@@ -105,7 +108,7 @@ export async function claimInTransaction(
     return { kind: "held", deploymentId: next.id };
   }
   const rollback = isRollback(next);
-  // The runs that it was to begin without may have come after all.
+  // Missing runs may have arrived since the note was written.
   const order_note = gap || rollback ? next.order_note : null;
   const claimed = {
     status: "running" as const,
@@ -150,7 +153,9 @@ export async function claimInTransaction(
   return { kind: "claimed", deployment: { ...next, ...claimed } };
 }
 
-/** People are told, whoever wanted it. What runs again after an interruption was told before. */
+/**
+ * Raises the rollback alert, whoever asked for the rollback. A repetition after an interruption raises none.
+ */
 async function tellRollback(trx: Writer, store: StoreContext, next: DeploymentRecord): Promise<void> {
   if (next.interruptions > 0) return;
   await raiseAlert(trx, store, {
@@ -161,12 +166,12 @@ async function tellRollback(trx: Writer, store: StoreContext, next: DeploymentRe
   });
 }
 
-/** Whether GitHub was asked a moment ago, by the store's clock. */
+/** Whether GitHub's answer is recent enough, by the store's clock. */
 function isCleared({ order_cleared_at }: DeploymentRecord, now: number): boolean {
   return order_cleared_at !== null && Math.abs(now - order_cleared_at) <= CLEARED_FOR_MS;
 }
 
-/** Has the controller ask GitHub for the runs that are missing, unless it does already. */
+/** Makes the controller ask GitHub for the missing runs, unless it does already. */
 async function hold(
   trx: Writer,
   store: StoreContext,
@@ -185,7 +190,7 @@ async function hold(
   await store.notify(trx);
 }
 
-/** The number from which later runs are counted on; a rollback's run is an old one, and changes nothing. */
+/** The run number that later gaps are counted from. A rollback deploys an old run and leaves it as it is. */
 async function newBase(trx: Writer, { workflow }: ClaimRequest, next: DeploymentRecord) {
   if (next.run_id !== next.order_run_id) return {};
   const numbered = await numberOf(trx, next);
@@ -196,7 +201,7 @@ function orderOf(row: DeploymentRecord): Order {
   return { runId: row.order_run_id, runAttempt: row.order_run_attempt };
 }
 
-/** Keeps every other claim on this target, or on its named lock, waiting until this transaction ends. */
+/** Blocks every other claim on this target, or on its named lock, until this transaction ends. */
 async function serialize(trx: Writer, store: StoreContext, request: ClaimRequest): Promise<void> {
   if (!store.can.rowLocks) return;
   if (request.lock !== null) await store.lockNamed(trx, request.lock);

@@ -4,14 +4,14 @@ import type { Reader } from "../store/store.ts";
 import { type Gap, gapBefore } from "./barrier.ts";
 import { compareOrder } from "./order.ts";
 
-/** A gap before a deployment, with the number of its own run. */
+/** A gap before a deployment, with the number of the deployment's own run. */
 export interface FoundGap extends Gap {
   number: number;
 }
 
 /**
- * The runs of this workflow before a waiting deployment of which nothing is on record; null where it has to wait for
- * none. A deployment that stands at the mark, and what a person retries, waits for nothing.
+ * The earlier runs of this workflow that have no record here; null where the deployment has to wait for none.
+ * A deployment at the high-water mark waits for nothing, nor does a retried one.
  */
 export async function findGap(
   read: Reader,
@@ -42,7 +42,7 @@ export async function findGap(
     .select("run_number as number")
     .where("repository_key", "=", target.repository)
     .where("target", "=", target.target)
-    // The key's index has no number; a run below the mark is asked for at GitHub in the worst case.
+    // The index has no run number. In the worst case GitHub is asked about a run below the mark.
     .where("run_id", ">", target.mark_run_id)
     .where("run_workflow", "=", workflow)
     .where("run_number", "<", number)
@@ -52,7 +52,7 @@ export async function findGap(
   return gap && { ...gap, number };
 }
 
-/** The number of a deployment's run, by itself or by an event of the run. */
+/** The number of a deployment's run, from the deployment or from an event of the run. */
 export async function numberOf(
   read: Reader,
   { repository_key, run_id, run_number, run_workflow }: DeploymentRecord,

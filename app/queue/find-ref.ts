@@ -2,22 +2,22 @@ import type { DeploymentRecord } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import { askForScan } from "./ask-for-scan.ts";
 
-/** The scan that asks GitHub which of the targets' branches have the name of a tag as well. */
+/** The scan that asks GitHub which branch names of the targets are tag names too. */
 export const TAG_SCAN = "tags";
-/** What it found of a name. */
+/** The scan's results for a name. */
 export const IS_TAG = "tag";
 export const IS_NO_TAG = "none";
-/** Names are scanned every hour; what was found longer ago than this is asked for again. */
+/** Names are scanned every hour. A result older than this is asked for again. */
 const KNOWN_FOR_MS = 2 * 60 * 60_000;
 
-/** Where the scan keeps what it found of the name of this ref, such as `acme/site refs/heads/main`. */
+/** The key of the scan's result for this ref, such as `acme/site refs/heads/main`. */
 export function tagPlace(repositoryKey: string, ref: string): string {
   return `${repositoryKey} ${ref}`;
 }
 
 /**
- * Whether a deployment is certainly of the branch that its ref names: the event of a tag's run has the same name.
- * Returns null where GitHub has to be asked first; `note` says that it could not be asked.
+ * Checks that a deployment's ref is a branch: the event of a tag's run has the same name.
+ * Returns null where GitHub has to be asked first. `note` says that GitHub could not answer.
  */
 export async function findRef(
   trx: Writer,
@@ -40,7 +40,7 @@ export async function findRef(
   return isFresh && known.result === IS_NO_TAG ? { note: null } : null;
 }
 
-/** Has the controller ask GitHub what the ref of a deployment is, unless it does already. */
+/** Makes the controller ask GitHub about a deployment's ref, unless it does already. */
 export async function askForRef(
   trx: Writer,
   store: StoreContext,
@@ -53,11 +53,11 @@ export async function askForRef(
     .where("scan", "=", TAG_SCAN)
     .where("place", "=", place)
     .executeTakeFirst();
-  // Where GitHub refuses to tell, the next scan tries again: asking at once would never end.
+  // After a refusal by GitHub the next regular scan asks again. Asking at once would never end.
   if (!known || (known.asked <= known.served && known.trouble === null))
     await askForScan(trx, store, { scan: TAG_SCAN, place });
   const cause = known?.trouble ? ` (${known.trouble})` : "";
-  const wait = `waits until GitHub tells whether its run is of ${ref} or of a tag of this name${cause}`;
+  const wait = `waits until GitHub tells whether its run belongs to ${ref} or to a tag of that name${cause}`;
   if (reason === wait) return;
   await trx.updateTable("deployments").set({ reason: wait }).where("id", "=", id).execute();
 }

@@ -7,13 +7,13 @@ import { noteOutcome } from "./note-outcome.ts";
 export interface Ending {
   status: "succeeded" | "failed" | "cancelled";
   exitCode: number | null;
-  /** In words; null where the status says everything. */
+  /** In words; null where the status is enough. */
   reason: string | null;
 }
 
 /**
- * Records how a deployment ended, and gives up its lease.
- * @throws {LeaseLostError} when the caller does not hold it any more; nothing is changed then.
+ * Records how a deployment ended, and releases its lease.
+ * @throws {LeaseLostError} when the caller no longer holds the lease; nothing is changed then.
  */
 export function finish(store: Store, lease: Lease, { status, exitCode, reason }: Ending): Promise<void> {
   return store.write(async (trx) => {

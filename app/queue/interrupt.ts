@@ -3,12 +3,12 @@ import type { Store } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { noteOutcome } from "./note-outcome.ts";
 
-/** How often an interrupted deployment is begun again by itself. */
+/** How many times an interrupted deployment starts again by itself. */
 export const MAX_INTERRUPTIONS = 2;
 
 /**
- * Takes a running deployment from a runner that is gone. By `onInterrupt` it waits to be run again (at most
- * twice) or has failed. Does nothing when somebody else decided meanwhile. Returns what it is now.
+ * Takes a running deployment from a dead runner. By `onInterrupt` it goes back to the queue (at most twice)
+ * or fails. Does nothing when another holder has decided in the meantime. Returns the new status.
  */
 export function interrupt(
   store: Store,

@@ -1,4 +1,4 @@
-/** A claim on a running deployment. Every write under it is conditional on both holder and token. */
+/** A claim on a running deployment. Every write under it is conditional on holder and token. */
 export interface Lease {
   deploymentId: string;
   /** The runner process that holds it, unique for all time. */
@@ -10,7 +10,7 @@ export interface Lease {
 /** How long a deployment's lease lasts without renewal. */
 export const DEPLOYMENT_LEASE_MS = 30_000;
 
-/** The holder no longer has the lease: another one took over, or the deployment ended. */
+/** The holder has lost the lease: another holder took over, or the deployment ended. */
 export class LeaseLostError extends Error {
   override readonly name = "LeaseLostError";
   constructor({ deploymentId, holder, token }: Lease) {

@@ -2,7 +2,7 @@ import type { DeploymentRecord } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import { closeCondition, openCondition } from "./raise-alert.ts";
 
-/** Inside the transaction that a deployment ends in: has people told that it failed, or succeeds again. */
+/** Opens or closes the `deployment_failed` alert. Call it inside the transaction that ends the deployment. */
 export async function noteOutcome(
   trx: Writer,
   store: StoreContext,

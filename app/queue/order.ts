@@ -1,18 +1,18 @@
 import type { DeploymentRow, TargetRow } from "../store/schema.ts";
 
-/** A place in a target's order: GitHub hands out run ids, and attempts of a run, in order. */
+/** A place in a target's order. GitHub numbers runs, and the attempts of a run, in ascending order. */
 export interface Order {
   runId: number;
   runAttempt: number;
 }
 
-/** The newest run of a target that ever reached `running`, and when that run began at GitHub (ms). */
+/** The high-water mark: the newest run of a target that ever began, and its start at GitHub (ms). */
 export interface Mark extends Order {
   runStartedAt: number;
   deploymentId: string | null;
 }
 
-/** The mark that the row of a target holds. */
+/** The high-water mark in a target's row. */
 export function markOf(row: TargetRow): Mark {
   return {
     runId: row.mark_run_id,
@@ -27,7 +27,9 @@ export function compareOrder(a: Order, b: Order): number {
   return a.runId - b.runId || a.runAttempt - b.runAttempt;
 }
 
-/** Whether a re-run of an older run takes the place of the newest: it stands at that one's mark. */
+/**
+ * Whether a deployment of an older run takes the place of the newest. Such a rollback is placed at the mark.
+ */
 export function isRollback({
   source,
   run_id,
@@ -36,7 +38,7 @@ export function isRollback({
   return source !== "manual" && run_id !== null && run_id < order_run_id;
 }
 
-/** What is asked of a target: a run attempt, or (null) a commit that an admin chose. */
+/** A request for a target: a run attempt, or (null) a commit that an admin chose. */
 export interface Asked {
   run: Order | null;
   /** When the run attempt began (ms). */
@@ -46,9 +48,10 @@ export interface Asked {
 }
 
 /**
- * Where a request stands, or that it is superseded. An old run never overwrites a newer deployment (P3), but
- * going back on purpose does: an admin's request, and the re-run of a run that already succeeded here, begun
- * after the run of the mark. Both stand at the mark, and so do not lower it.
+ * Places a request in the target's order, or finds it superseded. An old run never overwrites a newer
+ * deployment.
+ * A deliberate step back does: an admin's request, or the re-run of a run that succeeded here before. The
+ * re-run must have begun after the run of the mark. Both are placed at the mark, and so do not lower it.
  */
 export function placeInOrder(asked: Asked, mark: Mark): { order: Order; superseded: boolean } {
   const atMark = { runId: mark.runId, runAttempt: mark.runAttempt };

@@ -1,19 +1,19 @@
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
-/** A deployment that stands as running. */
+/** A deployment with status `running`. */
 export type RunningDeployment = Pick<
   DeploymentRecord,
   "id" | "repository_key" | "target" | "host" | "holder" | "lock" | "lease_until"
 >;
 
-/** What waits and what runs, over all targets. */
+/** Waiting and running deployments, over all targets. */
 export interface Pending {
   waiting: { repositoryKey: string; target: string; count: number }[];
   running: RunningDeployment[];
 }
 
-/** Every target for which something waits, and every deployment that stands as running. */
+/** Reads every target that has a queued deployment, and every running deployment. */
 export async function pending(store: Store): Promise<Pending> {
   const [waiting, running] = await Promise.all([
     store.read

@@ -3,7 +3,7 @@ import type { AlertRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import type { AlertFacts } from "./alert-facts.ts";
 
-/** Something to be told; the facts are those of its kind. */
+/** An alert to raise; the facts are those of its kind. */
 export interface NewAlert<K extends keyof AlertFacts = keyof AlertFacts> {
   kind: K;
   state: AlertRow["state"];
@@ -14,8 +14,8 @@ export interface NewAlert<K extends keyof AlertFacts = keyof AlertFacts> {
 }
 
 /**
- * Inside the transaction that something happens in: has people told of it. Who sends the messages finds it
- * there if, and only if, it did happen.
+ * Raises an alert. Call it inside the transaction of the event itself: the alert exists if, and only if, the
+ * event happened.
  */
 export async function raiseAlert<K extends keyof AlertFacts>(
   trx: Writer,
@@ -31,7 +31,8 @@ export async function raiseAlert<K extends keyof AlertFacts>(
 }
 
 /**
- * The same for something that lasts. It is told when it begins, and not again while it lasts, unless `again`.
+ * Raises an alert for a condition that lasts. It is raised when the condition begins, and not again while it
+ * lasts, unless `again`.
  */
 export async function openCondition<K extends AlertKind>(
   trx: Writer,
@@ -50,7 +51,7 @@ export async function openCondition<K extends AlertKind>(
   if (opened || again) await raiseAlert(trx, store, { ...alert, state: "firing", since });
 }
 
-/** It is over: that is told if its beginning was. */
+/** Ends a condition. A message says so, if one was raised at its beginning. */
 export async function closeCondition<K extends AlertKind>(
   trx: Writer,
   store: StoreContext,

@@ -2,7 +2,7 @@ import type { Store } from "../store/store.ts";
 import { DEPLOYMENT_LEASE_MS, type Lease, LeaseLostError } from "./lease.ts";
 
 /**
- * Renews a deployment's lease. Returns whether someone has asked for the deployment to be cancelled.
+ * Renews a deployment's lease. Returns whether a user has asked to cancel the deployment.
  * @throws {LeaseLostError} when another holder has taken over.
  */
 export function renew(store: Store, lease: Lease): Promise<{ cancelRequested: boolean }> {

@@ -6,9 +6,9 @@ import { noteOnDeliveries } from "./superseded-deliveries.ts";
 const OVERTAKEN = "a newer run has been deployed already";
 
 /**
- * Puts a failed or cancelled deployment back into the queue with its next attempt, unless a newer run has been
- * deployed meanwhile: then it is superseded, since a retry must not overwrite it (P3).
- * Returns whether it now waits.
+ * Puts a failed or cancelled deployment back into the queue with its next attempt. If a newer run has been
+ * deployed since, it becomes superseded: a retry must not overwrite the newer run.
+ * Returns whether it waits now.
  */
 export async function requeue(
   trx: Writer,
@@ -52,7 +52,7 @@ export async function requeue(
     .where("attempt", "=", row.attempt)
     .returning("id")
     .executeTakeFirst();
-  // Someone else did it a moment ago.
+  // Another request did it a moment ago.
   if (!changed) return false;
   if (overtaken) await noteOnDeliveries(trx, [row], OVERTAKEN);
   await announce(trx, store, [{ id, status: overtaken ? "superseded" : "queued" }]);

@@ -4,7 +4,7 @@ import { requeue } from "./requeue.ts";
 
 /**
  * Puts a failed or cancelled deployment back into the queue, as its next attempt.
- * Returns null, or in words why it may not be.
+ * Returns null, or the reason for a refusal in words.
  */
 export function retry(store: Store, id: string): Promise<string | null> {
   return store.write(async (trx) => {

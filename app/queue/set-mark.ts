@@ -1,8 +1,9 @@
 import type { Store } from "../store/store.ts";
 
 /**
- * Sets the mark of a target to a run, be it higher or lower than it is. Deployments that wait below it are superseded
- * at the next claim. Returns the run that it was, or null where nothing was deployed yet.
+ * Sets a target's high-water mark to a run, higher or lower than before. Waiting deployments below it are
+ * superseded at the next claim.
+ * Returns the former run, or null where nothing was deployed yet.
  */
 export function setMark(
   store: Store,
@@ -26,7 +27,7 @@ export function setMark(
       .orderBy("run_attempt", "desc")
       .limit(1)
       .executeTakeFirst();
-    // A run that began in the future would let nobody go back by running an older run again.
+    // With a start in the future, no re-run of an older run could go back on purpose.
     const now = await store.now(trx);
     const mark = {
       mark_run_id: runId,

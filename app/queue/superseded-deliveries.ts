@@ -3,8 +3,8 @@ import type { DeploymentRecord } from "../store/schema.ts";
 import type { Writer } from "../store/store.ts";
 
 /**
- * Inside the transaction that supersedes deployments: the deliveries that brought them deployed nothing. A delivery
- * that also brought another deployment, which is not superseded, stays as it is.
+ * Marks the deliveries of superseded deployments. Call it inside the transaction that supersedes them. A
+ * delivery keeps its outcome if another of its deployments is not superseded.
  */
 export async function noteOnDeliveries(
   trx: Writer,
@@ -16,7 +16,7 @@ export async function noteOnDeliveries(
     const found = await trx
       .selectFrom("deliveries")
       .select(["id", "deployment_ids"])
-      // A delivery and what it brought are accepted in one commit; by this time there is an index.
+      // A delivery and its deployments are accepted in one commit, with one time; this column has an index.
       .where("received_at", "in", [...new Set(slice.map(({ accepted_at }) => accepted_at))])
       .where("outcome", "=", "deployed")
       .execute();

@@ -1,10 +1,10 @@
 import type { TargetConfig } from "../config/schema.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 
-/** What a command sees of the instance's own environment, besides LC_*. */
+/** Variables of the instance's own environment that a command sees, besides LC_*. */
 const INHERITED = ["PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR"];
 
-/** The part of an instance's environment that may be handed on: what every process needs, and `pass_env`. */
+/** The variables of an instance's environment that a command may see: the common ones, and `pass_env`. */
 export function inheritedEnvironment(
   env: NodeJS.ProcessEnv,
   passEnv: readonly string[] = [],

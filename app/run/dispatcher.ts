@@ -12,14 +12,14 @@ import { isAlive } from "./process-identity.ts";
 import type { RunRegistry } from "./run-registry.ts";
 import type { RunnerPool } from "./runner-pool.ts";
 
-/** How often to look without having been woken: for runners of others that died, and leases that ran out. */
+/** How often to check the store without a wake-up, for dead runners of others and expired leases. */
 const SWEEP_MS = 1_000;
-/** How long a twin has to clear away what is left of a target that only its own configuration still names. */
+/** How long a peer has to clear away a dead deployment whose target only the peer's configuration names. */
 const ORPHAN_MS = 60_000;
 
 /**
- * Gives work to runners: whenever something waits for a target that nobody is working on, or a runner is gone
- * and what it left must be cleared away. Any instance may do this; the locks and the claim decide who does.
+ * Gives jobs to runners: for a target that has a waiting deployment and no runner, and for a dead runner's
+ * deployment. Any instance may do this; the locks and the claim decide which one runs.
  */
 export class Dispatcher {
   #store: Store;
@@ -32,10 +32,10 @@ export class Dispatcher {
   #log: Logger;
   /** Targets that a runner of this instance is busy with. */
   #assigned = new Set<TargetConfig>();
-  /** What ran at the last look. */
+  /** The running deployments at the last check. */
   #occupied: RunningDeployment[] = [];
   #unconfigured = new Set<string>();
-  /** Since when deployments of targets that are not configured are known to have lost their runner. */
+  /** When this instance first found each dead deployment without a configured target (monotonic ms). */
   #orphans = new Map<string, number>();
   #looking = false;
   #again = false;
@@ -49,7 +49,7 @@ export class Dispatcher {
     pool: RunnerPool;
     registry: RunRegistry;
     host: string;
-    /** Where the host's locks are. */
+    /** The directory of the host's locks. */
     lockDirectory: string;
     targets: readonly TargetConfig[];
     log: Logger;
@@ -68,12 +68,14 @@ export class Dispatcher {
     this.#unwatch = this.#store.onChange(() => this.wake());
     this.#timer = setInterval(() => {
       this.wake();
-      void this.#tidy().catch((error) => this.#log.warn({ err: error }, "cannot tidy up after dead runners"));
+      void this.#tidy().catch((error) =>
+        this.#log.warn({ err: error }, "cannot remove the files of dead runners, retry in 1 s"),
+      );
     }, SWEEP_MS);
     this.wake();
   }
 
-  /** Gives out no more work. Runners go on with what they have. */
+  /** Gives out no more jobs. Runners finish the jobs that they have. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
@@ -82,8 +84,8 @@ export class Dispatcher {
   }
 
   /**
-   * Something waits for these targets now. Where a runner is ready and nothing is known to be in the way, it
-   * begins without a look at the store, which would take as long as the claim itself.
+   * Deployments of these targets wait now. Where a runner is ready and nothing known blocks the target, the
+   * job starts without a query of the store. The query would take as long as the claim itself.
    */
   offer(queued: readonly { repository: string; target: string }[]): void {
     let left = false;
@@ -93,11 +95,11 @@ export class Dispatcher {
       if (free && this.#pool.hasSpare && !this.#closed) this.#assign(target);
       else left = true;
     }
-    // A look would only take time from what has just begun.
+    // A check would only take processor time from the job that has just begun.
     if (left) this.wake();
   }
 
-  /** Looks for work now, or once more after the look that is under way. */
+  /** Checks for work now, or once more after the check under way. */
   wake(): void {
     if (this.#looking) {
       this.#again = true;
@@ -105,7 +107,7 @@ export class Dispatcher {
     }
     this.#looking = true;
     void this.#look()
-      .catch((error) => this.#log.warn({ err: error }, "cannot look for work; trying again"))
+      .catch((error) => this.#log.warn({ err: error }, "cannot read the waiting deployments, retry in 1 s"))
       .finally(() => {
         this.#looking = false;
         if (!this.#again || this.#closed) return;
@@ -114,9 +116,9 @@ export class Dispatcher {
       });
   }
 
-  /** Removes what dead runners left, unless a deployment of theirs has yet to be cleared away with its help. */
+  /** Removes the entries of dead runners, unless a running deployment still needs one for its clean-up. */
   async #tidy(): Promise<void> {
-    // In this order: a runner that is gone claims nothing more.
+    // The order matters: a dead runner claims nothing more after this line.
     const abandoned = this.#registry.abandoned();
     if (abandoned.length === 0) return;
     const { running } = await pending(this.#store);
@@ -155,7 +157,10 @@ export class Dispatcher {
       this.#orphans.set(orphan.id, now);
       const place = { store: this.#store, clock: this.#clock, registry: this.#registry };
       void giveUpOrphan({ ...place, lockDirectory: this.#lockDirectory }, orphan).catch((error) =>
-        this.#log.warn({ err: error, deployment: orphan.id }, "cannot give up a deployment without a target"),
+        this.#log.warn(
+          { err: error, deployment: orphan.id },
+          "cannot end a deployment whose target is not configured, retry in 60 s",
+        ),
       );
     }
   }
@@ -164,14 +169,14 @@ export class Dispatcher {
     return this.#targets.find((t) => repositoryKey(t.repository) === repository && t.name === name);
   }
 
-  /** `now` is the store's: by it the lease of another host was written. */
+  /** `now` is the store's time, like the lease of another host. */
   #isGone(deployment: RunningDeployment, now: number): boolean {
     if (deployment.host !== this.#host) return (deployment.lease_until ?? 0) < now;
     const entry = this.#registry.read(deployment.holder ?? "");
     return !entry || !isAlive(entry.runner);
   }
 
-  /** A process need not be loaded only to find that a twin's runner was faster. */
+  /** Without a ready runner a new process would be loaded, only to find that a peer's runner was faster. */
   #isWorthIt(target: TargetConfig): boolean {
     if (this.#pool.hasSpare) return true;
     const locks = tryAcquireAll(this.#lockDirectory, lockNames(target));
@@ -184,8 +189,9 @@ export class Dispatcher {
     const inherited = inheritedEnvironment(process.env, target.pass_env);
     void this.#pool.run({ type: "job", target, inherited }).then((result) => {
       this.#assigned.delete(target);
-      // What others hold they let go of with a change of the store, which wakes this one; and runners that die
-      // one after the other (no memory left, say) must not be started as fast as they die.
+      // After the other results no wake-up is needed: the release of a lock or of a claim changes the store,
+      // which wakes this instance. And runners that die at once (no memory, say) must not be started as fast
+      // as they die.
       if (result === "ran" || result === "nothing") this.wake();
     });
   }
@@ -196,7 +202,7 @@ export class Dispatcher {
     this.#unconfigured.add(target);
     this.#log.warn(
       { target },
-      "a deployment waits for a target that the configuration does not name (any more)",
+      "a deployment waits for a target that is not configured; add it to twinhook.yml, or cancel the deployment",
     );
   }
 }

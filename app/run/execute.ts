@@ -12,14 +12,17 @@ import type { Launcher, ProcessEnd } from "./launcher.ts";
 import type { OutputLog } from "./output-log.ts";
 import { commandUmask } from "./private-files.ts";
 
-/** A shell's exit code for what it cannot find. */
+/** A shell's exit code for a command that it cannot find. */
 const NOT_FOUND = 127;
 
-/** Why a command was ended before it ended by itself. */
+/** Why the runner ended a command. */
 export type EndedBy = "time_limit" | "cancel" | "lease_lost";
 
 export interface Execution {
-  /** Resolves when the command's main process has ended (and its whole group, if it was made to end). */
+  /**
+   * Resolves when the command's main process has ended. If the runner ended it, its whole group has ended
+   * too.
+   */
   result: Promise<Ending & { endedBy: EndedBy | null }>;
   /** Ends the command and everything in its process group. */
   end(by: EndedBy): void;
@@ -27,7 +30,7 @@ export interface Execution {
 
 /**
  * Starts the command of a deployment in a process group of its own. Background children that it leaves behind
- * are left alone.
+ * run on.
  * @throws {Error} where there is no such command, or it must not be executed.
  */
 export function execute(options: {
@@ -35,7 +38,7 @@ export function execute(options: {
   target: TargetConfig;
   inherited: Record<string, string>;
   launcher: Launcher;
-  /** Where the command is to find its request's payload. */
+  /** The file from which the command reads its request's payload. */
   payloadFile: string;
   log: OutputLog;
   clock: Clock;
@@ -44,7 +47,7 @@ export function execute(options: {
   const argv = target.run as [string, ...string[]];
   mkdirSync(dirname(payloadFile), { recursive: true, mode: 0o700 });
   writeFileSync(payloadFile, deployment.payload ?? "null", { mode: 0o600 });
-  // A path is looked at here, where its fault can be named; other names are looked for along the PATH.
+  // A path is checked here, where the error can name it. Other names are searched along the PATH.
   const program = argv[0].includes("/") ? resolve(target.directory, argv[0]) : null;
   if (program !== null) accessSync(program, access.X_OK);
   const environment = commandEnvironment(deployment, target, inherited, payloadFile);
@@ -59,7 +62,7 @@ export function execute(options: {
     endedBy = by;
     log.note(`${DESCRIPTIONS[by](target)}; ending the command`);
     ending = endGroup(launcher.identity, clock, () =>
-      log.note("it belongs to another user, and may not be ended; waiting for its own end"),
+      log.note("the command runs as another user and cannot be signalled; waiting for its own end"),
     );
   };
   const limit = setTimeout(() => end("time_limit"), target.timeout);
@@ -95,7 +98,7 @@ const DESCRIPTIONS: Record<EndedBy, (target: TargetConfig) => string> = {
   lease_lost: () => "the runner could not renew its lease, so that another host may take over",
 };
 
-/** As a shell would report it. */
+/** The exit code that a shell reports for a signal. */
 function signalExitCode(signal: NodeJS.Signals | null): number | null {
   return signal === null ? null : 128 + constants.signals[signal];
 }

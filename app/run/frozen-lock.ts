@@ -3,9 +3,9 @@ import { isAlive, isStopped } from "./process-identity.ts";
 import type { RunRegistry } from "./run-registry.ts";
 
 /**
- * Ends a process of ours that was stopped in the middle of a write transaction: it would lock out every other
- * one for good. Whatever it did not commit is undone, and a deployment that it ran is interrupted.
- * A process that is not stopped, or not ours (someone's SQLite shell), is reported and left alone.
+ * Kills a process of ours that is stopped in the middle of a write transaction: it would block every other
+ * writer for good. Its transaction is rolled back, and its deployment counts as interrupted.
+ * A process that is not stopped, or not ours (someone's SQLite shell), is only reported.
  */
 export function endFrozenHolder(pid: number, registry: RunRegistry, log: Logger): void {
   if (pid === process.pid) return;

@@ -8,15 +8,15 @@ import { tryAcquireAll } from "./os-lock.ts";
 import type { RunRegistry } from "./run-registry.ts";
 
 /**
- * Ends a deployment whose runner is gone, and whose target the configuration does not name any more: no runner of
- * that target will come to clear it away, and it would keep a named lock for good. Of this host's alone.
+ * Ends a deployment of this host whose runner is dead and whose target is no longer configured. No runner of
+ * that target will come to clear it away, and it would keep a named lock for good.
  */
 export async function giveUpOrphan(
   place: { store: Store; clock: Clock; registry: RunRegistry; lockDirectory: string },
   { id, repository_key: repository, target: name, lock, holder }: RunningDeployment,
 ): Promise<void> {
   const { store, clock, registry, lockDirectory } = place;
-  // Who holds them knows that no runner of the host is at work on it.
+  // While this process holds the locks, no runner of the host works on the target.
   const locks = tryAcquireAll(lockDirectory, lockNames({ repository, name, lock }));
   if (!locks) return;
   try {

@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * The identity of this host: of everything that shares this state directory, and with it the locks that the
- * operating system keeps there. Made once, and the same for all instances of the host.
+ * The identity of this host: of all processes that share this state directory and its locks. Made once, and
+ * the same for all instances of the host.
  */
 export function hostId(stateDirectory: string): string {
   mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });

@@ -2,7 +2,7 @@ import { lockDirectory, OsLock } from "./os-lock.ts";
 import { identify, type ProcessIdentity } from "./process-identity.ts";
 import { RunRegistry } from "./run-registry.ts";
 
-/** A second process wants the name of an instance that already runs. */
+/** An instance of this name already runs on this host. */
 export class InstanceRunsError extends Error {
   override readonly name = "InstanceRunsError";
   constructor(instance: string) {
@@ -11,9 +11,9 @@ export class InstanceRunsError extends Error {
 }
 
 /**
- * Takes the name of an instance for this process, for as long as it lives, and notes the process, so that a
- * twin knows it for one of its kind.
- * @throws {InstanceRunsError} when another process has it.
+ * Takes the name of an instance for this process, for as long as it lives. Records the process, so that peers
+ * recognise it.
+ * @throws {InstanceRunsError} when another process has the name.
  */
 export function takeInstanceName(
   stateDirectory: string,

@@ -2,13 +2,13 @@ import type { Clock } from "../clock.ts";
 import { groupMembers, type ProcessIdentity, signalGroup } from "./process-identity.ts";
 import type { RunRegistry } from "./run-registry.ts";
 
-/** How long a process group has to end by itself before it is killed. */
+/** How long a process group may take to end by itself before it is killed. */
 const TERM_GRACE_MS = 10_000;
 const LOOK_MS = 25;
 
 /**
- * Ends a whole process group: SIGTERM, 10 s, SIGKILL. Resolves when no member is left. A group that may not be
- * signalled is told to `onRefused`, and waited for.
+ * Ends a whole process group: SIGTERM, 10 s, SIGKILL. Resolves when no member is left. Where the signal is
+ * not permitted, calls `onRefused` and waits for the group's own end.
  */
 export async function endGroup(
   leader: ProcessIdentity,
@@ -17,7 +17,7 @@ export async function endGroup(
 ): Promise<void> {
   if (groupMembers(leader).length === 0) return;
   if (!signalGroup(leader, "SIGTERM")) onRefused();
-  // A stopped process would not even notice the signal.
+  // A stopped process does not receive SIGTERM before it continues.
   signalGroup(leader, "SIGCONT");
   const until = clock.monotonic() + TERM_GRACE_MS;
   while (groupMembers(leader).length > 0) {
@@ -27,8 +27,8 @@ export async function endGroup(
 }
 
 /**
- * Ends what is left of the command of a runner that died. The caller holds the target's lock, and so knows
- * that the runner is gone.
+ * Ends the remaining processes of a dead runner's command. The caller holds the target's lock, which proves
+ * that the runner is dead.
  */
 export async function endLeftovers(registry: RunRegistry, holder: string, clock: Clock): Promise<void> {
   const command = registry.read(holder)?.command;

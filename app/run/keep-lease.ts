@@ -7,17 +7,22 @@ import type { Execution } from "./execute.ts";
 
 /** A third of the lease. */
 const RENEW_MS = 10_000;
-/** A database that was cut off leaves a renewal without any answer for many minutes. */
+/**
+ * The limit for one renewal. A lost connection to the database can leave it without an answer for minutes.
+ */
 const RENEW_LIMIT_MS = 2_000;
-/** How often a runner that cannot renew tries again. */
+/** How long until a failed renewal is repeated. */
 const RENEW_RETRY_MS = 1_000;
-/** On PostgreSQL a command is ended this long after the last renewal, well before another host may take over. */
+/**
+ * On PostgreSQL a command is ended this long after the last renewal. That is well before another host may
+ * take over.
+ */
 const LEASE_LOST_MS = 15_000;
 
 /**
- * Renews the lease of a running deployment, and ends its command when someone asks for it to be cancelled.
- * Where hosts share the store, it also ends the command when the lease cannot be kept; on one host the lock of
- * the operating system protects the command, whatever becomes of the lease.
+ * Renews the lease of a running deployment, and ends its command when a user cancels it.
+ * Where hosts share the store, it also ends the command when the lease cannot be kept. On one host the lock
+ * of the operating system protects the command, even without a lease.
  * Goes on until the returned function is called.
  */
 export function keepLease(options: {
@@ -34,7 +39,7 @@ export function keepLease(options: {
   const renewNow = async () => {
     const sentAt = clock.monotonic();
     const renewal = renew(store, lease).then((renewed) => {
-      // One that took too long counts nevertheless.
+      // A renewal that answers late still counts.
       renewedAt = Math.max(renewedAt, sentAt);
       return renewed;
     });
@@ -61,7 +66,7 @@ export function keepLease(options: {
       .executeTakeFirst();
     if (row?.cancel_requested_at) execution.end("cancel");
   };
-  // A store that cannot be read now will be at the next change, or at the next renewal.
+  // A failed read is repeated at the next change or renewal.
   const look = () => void watch().catch(() => {});
   const unwatch = store.onChange(look);
   look();

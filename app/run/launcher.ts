@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from "node:fs";
 import { promisify } from "node:util";
 import { identify, type ProcessIdentity } from "./process-identity.ts";
 
-/** What a command is started with. */
+/** The command to start, with all that it needs. */
 export interface Launch {
   argv: readonly [string, ...string[]];
   directory: string;
@@ -22,14 +22,14 @@ export interface ProcessEnd {
 }
 
 /**
- * A shell, begun before there is work, that waits to become a command: forking a process as large as a runner
- * costs several milliseconds (0.05 for each MiB in memory, as measured), of which this leaves nothing to be
- * waited for. It has the pid, session and process group that the command will have, so that these are known,
- * and noted, before anything is claimed. If its runner dies, its standard input ends, and so does it.
+ * A shell that waits to become a command. It is started before there is a deployment: a runner's fork costs
+ * several milliseconds (0.05 ms for each MiB in memory, as measured).
+ * Its pid, session and process group become the command's. So they are recorded before anything is claimed.
+ * If its runner dies, its standard input ends, and the shell ends too.
  */
 export class Launcher {
   readonly identity: ProcessIdentity;
-  /** The descriptor to read what the command writes from. */
+  /** The descriptor from which to read the command's output. */
   readonly output: number;
   /** Resolves when the shell, or the command that it became, has ended. */
   readonly ended: Promise<ProcessEnd>;
@@ -42,25 +42,25 @@ export class Launcher {
     this.ended = new Promise((resolve) => {
       child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
     });
-    // A shell that was killed tells by its end.
+    // A killed shell is noticed by its exit.
     child.stdin?.on("error", () => {});
   }
 
   /**
-   * Begins the shell. The command will write both streams into the named pipe at `pipe`, which is made here. So
-   * they keep their order; `/dev/stderr` can be opened (Node's own pipes are sockets, which cannot be), and
-   * writing to it with `>` cuts nothing off (as it would with a file).
+   * Starts the shell, and makes the named pipe at `pipe`. The command will write both streams into it, so
+   * that they keep their order. `/dev/stderr` can be opened: Node's own pipes are sockets, which cannot be.
+   * Writing to it with `>` cuts nothing off, as it would with a file.
    */
   static async begin(pipe: string): Promise<Launcher> {
     await promisify(execFile)("mkfifo", ["-m", "600", pipe]);
-    // In this order, since a pipe without a reader cannot be opened for writing without waiting.
+    // The order matters: opening a pipe for writing blocks until it has a reader.
     const output = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
     const input = openSync(pipe, constants.O_WRONLY);
     const child = spawn("/bin/sh", ["-s"], {
       cwd: "/",
       env: {},
       stdio: ["pipe", input, input],
-      // A session and process group of its own, which outlives the runner if it must.
+      // The command gets a session and process group of its own. It can outlive the runner.
       detached: true,
     });
     closeSync(input);
@@ -72,27 +72,27 @@ export class Launcher {
     return new Launcher(child, identity, output);
   }
 
-  /** Turns the shell into the command. What it cannot do the shell says in the command's output. */
+  /** Turns the shell into the command. The shell writes its own errors into the command's output. */
   launch(launch: Launch): void {
     this.#child.stdin?.end(scriptOf(launch));
   }
 
-  /** Lets a shell end that is not needed. */
+  /** Ends a shell that is not needed. */
   dismiss(): void {
     this.#child.stdin?.end();
   }
 }
 
-/** What a shell exports by itself, be it dash, bash or busybox. */
+/** Variables that a shell exports by itself: dash, bash or busybox. */
 const ADDED_BY_SHELLS = ["PWD", "OLDPWD", "SHLVL", "_"];
-/** What a shell does not let be set, or takes to be meant for itself. */
+/** Variables that a shell does not let scripts set, or uses itself. */
 const OF_SHELLS =
   /^(_|BASH.*|COMP_.*|DIRSTACK|E?UID|ENV|FC.*|FUNCNAME|GLOBIGNORE|GROUPS|HIST.*|HOSTNAME|IFS|LANG|LC_.*|LINENO|MAIL.*|OLDPWD|OPT(ARG|ERR|IND)|PATH|PIPESTATUS|POSIXLY_CORRECT|PPID|PROMPT.*|PS\d|PWD|RANDOM|REPLY|SECONDS|SHELL.*|SHLVL|SRANDOM|TERM|TIMEFORMAT|TMOUT)$/;
 
 /**
- * The script by which a shell becomes the command. What may be secret it exports, since everybody on the host can
- * read a command line, and auditing may keep it. The rest is for the program `env`, since a shell adds variables of
- * its own, and has some that cannot be set.
+ * The script that turns the shell into the command. It exports the variables that may be secret: everybody on
+ * the host can read a command line, and auditing may keep it. The program `env` gets the rest, since a shell
+ * adds variables of its own, and cannot set some.
  */
 export function scriptOf({ argv, directory, environment, secret, umask }: Launch): string {
   const isExported = ([name]: [string, string]) => secret.has(name) && !OF_SHELLS.test(name);
@@ -108,7 +108,7 @@ export function scriptOf({ argv, directory, environment, secret, umask }: Launch
   );
 }
 
-/** One word for a POSIX shell, whatever it holds. */
+/** Quotes any text as one word for a POSIX shell. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

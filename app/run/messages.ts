@@ -1,7 +1,7 @@
 import type { TargetConfig } from "../config/schema.ts";
 import type { StoreAddress } from "../config/store-address.ts";
 
-/** What a runner process is told when it starts, so that it is warm when there is work. */
+/** The first message to a runner process, so that it is warm when a job comes. */
 export interface Preparation {
   type: "prepare";
   store: StoreAddress;
@@ -9,7 +9,7 @@ export interface Preparation {
   instance: string;
 }
 
-/** The target that a runner is to run the next deployment of. */
+/** The target whose next deployment a runner is to run. */
 export interface Job {
   type: "job";
   target: TargetConfig;
@@ -20,16 +20,16 @@ export interface Job {
 export type ToRunner = Preparation | Job;
 
 /**
- * What came of a job: a deployment ran, nothing waited, the target waits for what may be on its way, another one
- * runs, or another runner has the lock.
+ * The result of a job: a deployment ran; nothing waited; the target waits for an earlier run or for its ref;
+ * another deployment runs; or another runner has the lock.
  */
 export type JobResult = "ran" | "nothing" | "held" | "occupied" | "locked";
 
-/** How far a runner is with a deployment. */
+/** The progress of a deployment. */
 export type RunProgress = { deploymentId: string; repository: string; target: string; attempt: number } & (
   | {
       type: "started";
-      /** Since the deployment was accepted. */
+      /** The time since the deployment was accepted. */
       waitedMs: number;
     }
   | { type: "ended"; status: string; ranMs: number }

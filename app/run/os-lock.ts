@@ -6,11 +6,11 @@ import { pathToFileURL } from "node:url";
 import { holdersOfDeleted } from "../store/sqlite/open-files.ts";
 
 /**
- * A lock that the operating system holds for this process, and lets go of the moment it ends, however it ends.
+ * A lock that the operating system holds for this process, and releases when the process ends, in any way.
  *
  * Node offers no file locks, but SQLite does: an exclusive transaction on an otherwise empty file is a POSIX
- * record lock. Such a lock belongs to the process alone: no child inherits it, so that a daemon which a
- * deploy script leaves behind cannot hold it (https://www.sqlite.org/lockingv3.html).
+ * record lock. Such a lock belongs to the process alone: no child inherits it. So a daemon that a deploy
+ * script leaves behind cannot hold it (https://www.sqlite.org/lockingv3.html).
  */
 export class OsLock {
   #database: DatabaseSync;
@@ -22,11 +22,11 @@ export class OsLock {
   /** Takes the lock called `name` in `directory`, or returns null when another process holds it. */
   static tryAcquire(directory: string, name: string): OsLock | null {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    // Names hold characters that file names may not.
+    // Lock names contain characters that file names may not.
     const file = `${createHash("sha256").update(name).digest("hex").slice(0, 32)}.lock`;
     const path = join(realpathSync(directory), file);
     const exists = existsSync(path);
-    // Whoever holds a lock whose file was deleted holds it still, and would not be met in a new file.
+    // A lock whose file was deleted is still held, and a new file would not show it.
     if (!exists && holdersOfDeleted(path).length > 0) return null;
     const url = pathToFileURL(path);
     url.search = exists ? "?mode=rw" : "?mode=rwc";
@@ -50,7 +50,7 @@ export class OsLock {
 /** Takes all of the locks or none of them. */
 export function tryAcquireAll(directory: string, names: readonly string[]): OsLock[] | null {
   const held: OsLock[] = [];
-  // In one order everywhere, so that two who want the same locks do not both go without.
+  // All processes take locks in the same order. So two that want the same locks never block each other.
   for (const name of [...new Set(names)].sort()) {
     const lock = OsLock.tryAcquire(directory, name);
     if (!lock) {
@@ -62,7 +62,7 @@ export function tryAcquireAll(directory: string, names: readonly string[]): OsLo
   return held;
 }
 
-/** Where a host keeps its locks. */
+/** The directory of a host's locks. */
 export function lockDirectory(stateDirectory: string): string {
   return join(stateDirectory, "locks");
 }

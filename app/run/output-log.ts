@@ -6,16 +6,16 @@ import { inSlices } from "../store/in-slices.ts";
 import { storableText } from "../store/storable-text.ts";
 import type { Store } from "../store/store.ts";
 
-/** How soon a line that the command writes is in the store. */
+/** How soon a line of the command's output is in the store. */
 const FLUSH_MS = 200;
-/** What is kept of a command's output: its beginning, and its end. */
+/** The kept parts of a command's output: the first and the last bytes. */
 const HEAD_BYTES = 1024 * 1024;
 const TAIL_BYTES = 128 * 1024;
 const READ_BYTES = 64 * 1024;
-/** How many bytes of a character, in UTF-8, can follow its first. */
+/** How many bytes of a UTF-8 character can follow its first. */
 const CHARACTER_REST = 3;
 
-/** Carries a command's output into the store, in order and with times. */
+/** Writes a command's output into the store, in order and with times. */
 export class OutputLog {
   #store: Store;
   #clock: Clock;
@@ -32,7 +32,7 @@ export class OutputLog {
   #timer: NodeJS.Timeout;
   #writing: Promise<void> = Promise.resolve();
 
-  /** `output` is the pipe's end to read the command's output from. */
+  /** `output` is the reading end of the command's output pipe. */
   constructor(options: {
     store: Store;
     clock: Clock;
@@ -54,12 +54,15 @@ export class OutputLog {
     }, FLUSH_MS);
   }
 
-  /** Adds a line of the runner's own. */
+  /** Adds a line of the runner itself. */
   note(text: string): void {
     this.#waiting.push({ at: this.#clock.now(), text: `[twinhook] ${text}\n` });
   }
 
-  /** Takes in what the command wrote before it ended. What it left behind may go on writing, unheard. */
+  /**
+   * Reads all output that the command wrote before it ended. Later output of processes that it left behind is
+   * not kept.
+   */
   async settle(): Promise<void> {
     clearInterval(this.#timer);
     this.#socket.pause();
@@ -76,14 +79,14 @@ export class OutputLog {
   }
 
   /**
-   * Stores what is not stored yet.
-   * @throws {StoreUnavailableError} when it cannot; it is kept for the next call.
+   * Stores the lines that are not stored yet.
+   * @throws {StoreUnavailableError} when it cannot; the lines are kept for the next call.
    */
   async store(): Promise<void> {
     await this.#flush();
   }
 
-  /** Reads until the pipe is empty; returns whether somebody may still write to it. */
+  /** Reads until the pipe is empty. Returns whether a process still has it open for writing. */
   #readRest(): boolean {
     const buffer = Buffer.allocUnsafe(READ_BYTES);
     for (;;) {
@@ -99,7 +102,7 @@ export class OutputLog {
   }
 
   #keep(bytes: Buffer): void {
-    // The beginning takes its last character whole; once the end has begun, it takes nothing.
+    // The head takes its last character whole; once the tail has begun, the head takes nothing.
     const free = HEAD_BYTES - this.#kept;
     const full = this.#tail.length > 0 || free <= -CHARACTER_REST;
     const head = bytes.subarray(0, full ? 0 : characterStart(bytes, Math.max(0, free)));
@@ -125,7 +128,7 @@ export class OutputLog {
     }));
     try {
       await this.#store.write(async (trx) => {
-        // A commit may have reached the disk although its answer was lost.
+        // An earlier commit may have reached the disk although its answer was lost.
         await inSlices(rows, (slice) =>
           trx
             .insertInto("log_chunks")
@@ -143,7 +146,10 @@ export class OutputLog {
   }
 }
 
-/** Where the first character begins that does not begin before `from`. Other bytes than UTF-8 have no such place. */
+/**
+ * The index of the first character that begins at or after `from`. Bytes that are not UTF-8 may have no such
+ * index.
+ */
 function characterStart(bytes: Uint8Array, from: number): number {
   let start = from;
   while (start < from + CHARACTER_REST && ((bytes[start] ?? 0) & 0xc0) === 0x80) start += 1;
@@ -151,8 +157,8 @@ function characterStart(bytes: Uint8Array, from: number): number {
 }
 
 /**
- * Reads the pipe empty for as long as anybody has it open for writing, so that a daemon that a deploy script
- * left behind, without redirecting its output, is not ended by SIGPIPE or stuck.
+ * Reads the pipe for as long as a process has it open for writing. Without a reader, a daemon that a deploy
+ * script left behind would block, or end by SIGPIPE.
  */
 function drain(pipe: number): void {
   spawn("cat", [], {

@@ -1,24 +1,29 @@
 import { chmodSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** Nobody but the user of the instances may read what they write. */
+/** Only the instances' user may read the files that they write. */
 const PRIVATE_UMASK = 0o077;
-/** Tells the processes that this one starts which umask commands are to have. */
+/** The variable that tells child processes the umask for commands. */
 export const UMASK_VARIABLE = "TWINHOOK_UMASK";
 
-/** Makes every file of this process, and of those it starts, private; what umask it had is kept for commands. */
+/** Makes every file of this process and its children private. Keeps the former umask for commands. */
 export function keepFilesPrivate(env: NodeJS.ProcessEnv): void {
   const before = process.umask(PRIVATE_UMASK);
   env[UMASK_VARIABLE] ??= before.toString(8).padStart(4, "0");
 }
 
-/** The umask that the operator started Twinhook with: what a command makes is not Twinhook's to hide. */
+/**
+ * The umask with which the operator started Twinhook. Files that a command makes are not Twinhook's to hide.
+ */
 export function commandUmask(env: NodeJS.ProcessEnv): string {
   const umask = env[UMASK_VARIABLE] ?? "";
   return /^[0-7]{3,4}$/.test(umask) ? umask : "0022";
 }
 
-/** Takes other users' rights from these files, and from all that is in these folders; earlier releases gave them some. */
+/**
+ * Takes other users' rights from these files and folders, and from everything in them. Earlier releases gave
+ * them some.
+ */
 export function narrow(paths: readonly string[], onRefused: (path: string, error: Error) => void): void {
   for (const path of paths)
     try {
@@ -30,7 +35,7 @@ export function narrow(paths: readonly string[], onRefused: (path: string, error
           onRefused,
         );
     } catch (error) {
-      // It is not there, or has just been removed.
+      // The file does not exist, or has just been removed.
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") onRefused(path, error as Error);
     }
 }

@@ -1,16 +1,19 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** Enough to tell a process from every other one that ever had its pid. */
+/** Distinguishes a process from every other one that ever had its pid. */
 export interface ProcessIdentity {
   pid: number;
-  /** When it started, in clock ticks since the machine did. */
+  /** When it started, in clock ticks since the machine booted. */
   startTime: string;
   bootId: string;
-  /** Pids mean something only within their namespace. */
+  /** A pid is unique only within its namespace. */
   pidNamespace: string;
 }
 
-/** What /proc/PID/stat says of a process, or of one of its threads. @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/**
+ * The fields of /proc/PID/stat, or of a thread's. @see
+ * https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+ */
 interface ProcessStat {
   state: string;
   processGroup: number;
@@ -18,11 +21,11 @@ interface ProcessStat {
   startTime: string;
 }
 
-/** What is known of the process; undefined where none of its threads lives any more. */
+/** The state of the process; undefined when none of its threads is alive. */
 function readStat(pid: number): ProcessStat | undefined {
   const stat = readStatFile(`/proc/${pid}/stat`);
   if (!stat || !hasEnded(stat)) return stat;
-  // A main thread that has ended shows as a zombie, although the other threads of the process work on.
+  // A main thread that has ended shows as a zombie, although other threads of the process still run.
   const thread = threadIds(pid)
     .map((id) => readStatFile(`/proc/${pid}/task/${id}/stat`))
     .find((other) => other && !hasEnded(other));
@@ -45,7 +48,7 @@ function threadIds(pid: number): string[] {
 function readStatFile(file: string): ProcessStat | undefined {
   try {
     const text = readFileSync(file, "utf8");
-    // The command's name, in parentheses, may itself hold spaces and parentheses.
+    // The command's name, in parentheses, may itself contain spaces and parentheses.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
     return {
       state: fields[0] as string,
@@ -67,7 +70,7 @@ function thisMachine() {
   return here;
 }
 
-/** The identity of the process that has this pid now, or undefined where there is none (left). */
+/** The identity of the process that has this pid now; undefined where there is none. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const stat = readStat(pid);
   return stat && { pid, startTime: stat.startTime, ...thisMachine() };
@@ -79,25 +82,28 @@ function isLocal({ bootId, pidNamespace }: ProcessIdentity): boolean {
   return bootId === machine.bootId && pidNamespace === machine.pidNamespace;
 }
 
-/** Whether exactly this process still runs: one of its threads at least. */
+/** Whether exactly this process still runs, with one thread at least. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return isLocal(identity) && identify(identity.pid)?.startTime === identity.startTime;
 }
 
-/** Whether this process has certainly ended. Of one in another pid namespace that cannot be told. */
+/** Whether this process has certainly ended. In another pid namespace nothing is certain. */
 export function isGone(identity: ProcessIdentity): boolean {
   return identity.bootId !== thisMachine().bootId || (isLocal(identity) && !isAlive(identity));
 }
 
-/** Whether this process is stopped (SIGSTOP, a debugger), so that it holds what it holds until it is woken. */
+/**
+ * Whether this process is stopped (SIGSTOP, a debugger). A stopped process keeps its locks until it
+ * continues.
+ */
 export function isStopped(identity: ProcessIdentity): boolean {
   const state = isAlive(identity) ? readStat(identity.pid)?.state : undefined;
   return state === "T" || state === "t";
 }
 
 /**
- * The members that are left of the process group that `leader` began, itself included. Empty where the group's
- * number has meanwhile been given to another process.
+ * The remaining members of the process group that `leader` began, itself included. Empty where another
+ * process has got the group's number since.
  */
 export function groupMembers(leader: ProcessIdentity): number[] {
   if (!isLocal(leader)) return [];
@@ -114,8 +120,8 @@ function processIds(): number[] {
 }
 
 /**
- * Sends `signal` to the whole group; a group that has just ended is no error. False where it is another user's, such
- * as a command that `sudo` began: the kernel lets nobody else signal it.
+ * Sends `signal` to the whole group; a group that has just ended is no error. Returns false where the group
+ * belongs to another user, such as a command under `sudo`: the kernel does not permit the signal.
  */
 export function signalGroup(leader: ProcessIdentity, signal: NodeJS.Signals): boolean {
   try {

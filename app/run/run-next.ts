@@ -17,31 +17,31 @@ import { tryAcquireAll } from "./os-lock.ts";
 import { OutputLog } from "./output-log.ts";
 import type { RunRegistry } from "./run-registry.ts";
 
-/** Where a runner works. */
+/** The tools and the place of a runner. */
 export interface Workplace {
   clock: Clock;
   store: Store;
   registry: RunRegistry;
-  /** Where the host's locks are. */
+  /** The directory of the host's locks. */
   lockDirectory: string;
-  /** The instance that the runner works for, and the host it is on. */
+  /** The instance that the runner works for, and its host. */
   instance: string;
   host: string;
   /** Reports to the instance, if it is still there. */
   tell: (message: FromRunner) => void;
 }
 
-/** What a runner has ready for the next deployment, so that nothing but the claim is left to be waited for. */
+/** The prepared parts of the next deployment, so that only the claim is left to wait for. */
 export interface Attempt {
-  /** The holder of the lease. Whoever finds it in the store finds its processes in the registry. */
+  /** The holder of the lease. The registry lists its processes under this name. */
   holder: string;
   launcher: Launcher;
 }
 
 /**
- * Runs the next deployment of the job's target, from the claim to the recorded result. The order matters: first
- * the lock of the operating system, which only one runner of the host can hold; then what a dead predecessor
- * left is cleared away; and only then is anything claimed (P4).
+ * Runs the next deployment of the job's target, from the claim to the recorded result. The order matters, so
+ * that two deployments of a target never run at once. First take the operating system's lock, which only one
+ * runner of the host can hold. Then clear away the processes of a dead predecessor. Only then claim.
  */
 export async function runNext(place: Workplace, job: Job, attempt: Attempt): Promise<JobResult> {
   const { store, registry } = place;
@@ -71,21 +71,24 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
   }
 }
 
-/** Claims, also where the claim was committed and only its answer was lost: then it stands in this one's way. */
+/**
+ * Claims a deployment. If an earlier claim was committed and only its answer was lost, that deployment is
+ * ours.
+ */
 async function claimOnce(store: Store, request: ClaimRequest): Promise<Claim> {
   const claimed = await untilAvailable(() => claim(store, request));
   const isOurs = claimed.kind === "occupied" && claimed.by.holder === request.holder;
   return isOurs ? { kind: "claimed", deployment: claimed.by } : claimed;
 }
 
-/** Takes a deployment from a runner that is gone. On this host, holding the target's lock proves that it is. */
+/** Takes a deployment from a dead runner. On this host the target's lock proves that the runner is dead. */
 async function clearAway(
   { store, registry, host, clock, tell }: Workplace,
   request: ClaimRequest,
   { target }: Job,
   by: DeploymentRecord,
 ): Promise<boolean> {
-  // Another target's, which has our named lock, is for a runner of that target to clear away.
+  // A deployment of another target that has our named lock is left to a runner of that target.
   if (by.repository_key !== request.repositoryKey || by.target !== request.target) return false;
   const local = by.host === host;
   if (!local && (by.lease_until ?? 0) > (await store.write((trx) => store.now(trx)))) return false;
@@ -102,7 +105,7 @@ async function clearAway(
   return true;
 }
 
-/** Which attempt of which deployment progress is told of. */
+/** The deployment and attempt that a progress message is about. */
 function aboutOf({ id, attempt, repository, target }: DeploymentRecord) {
   return { deploymentId: id, attempt, repository, target };
 }
@@ -137,7 +140,7 @@ async function run(
   const ranMs = clock.monotonic() - begunAt;
   letGo();
   await log.settle();
-  // How the command ended counts, whatever becomes of its log.
+  // The result counts, even if its log could not be stored.
   await untilAvailable(() => log.store()).catch((error: Error) =>
     tell({ type: "error", message: `the log of ${deployment.id} is not complete: ${error.message}` }),
   );
@@ -149,7 +152,7 @@ async function run(
   tell({ type: "ended", ...about, status: ending.status, ranMs });
 }
 
-/** Records a result, however long the store is away. A lease that was lost leaves it to the new holder. */
+/** Records a result, however long the store is unavailable. After a lost lease the new holder records it. */
 async function record({ tell }: Workplace, write: () => Promise<unknown>): Promise<void> {
   try {
     await untilAvailable(write);

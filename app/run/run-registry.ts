@@ -3,19 +3,19 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { isGone, type ProcessIdentity } from "./process-identity.ts";
 
-/** Which processes a runner consists of; kept outside the store, since it says nothing beyond this host. */
+/** The processes of a runner. Kept outside the store, since they mean nothing on another host. */
 export interface RunEntry {
   /** The holder of the lease, as the store names it. */
   holder: string;
   runner: ProcessIdentity;
-  /** The command, or what waits to become it, which leads its process group; null before there is any. */
+  /** The process group's leader: the command, or the shell that becomes it. Null before there is one. */
   command: ProcessIdentity | null;
 }
 
-/** What the names of runners begin with, other than those of instances. */
+/** The first letters of runners' names; those of instances differ. */
 const RUNNER_PREFIX = "run_";
 
-/** The files in which a host's runners note themselves and their commands. */
+/** The files in which a host's runners record themselves and their commands. */
 export class RunRegistry {
   #directory: string;
 
@@ -31,7 +31,7 @@ export class RunRegistry {
     return `${this.#file(holder)}.new`;
   }
 
-  /** Writes the entry whole, or not at all. */
+  /** Writes the whole entry, or nothing. */
   write(entry: RunEntry): void {
     const file = this.#file(entry.holder);
     const temporary = this.#unfinished(entry.holder);
@@ -46,12 +46,12 @@ export class RunRegistry {
     return `${RUNNER_PREFIX}${randomUUID().replaceAll("-", "")}`;
   }
 
-  /** The runners, at work or waiting for work. */
+  /** All runners, busy or idle. */
   runners(): RunEntry[] {
     return this.list().filter(({ holder }) => holder.startsWith(RUNNER_PREFIX));
   }
 
-  /** Those whose process is gone, whether it was killed at work or while it waited for work. */
+  /** Runners whose process is gone, busy or idle when it ended. */
   abandoned(): RunEntry[] {
     return this.runners().filter(({ runner }) => isGone(runner));
   }
@@ -60,19 +60,19 @@ export class RunRegistry {
     return readJson<RunEntry>(this.#file(holder));
   }
 
-  /** Forgets a runner, with the files that it used. */
+  /** Removes a runner, with the files that it used. */
   remove(holder: string): void {
     for (const file of [
       this.#unfinished(holder),
       this.outputPipe(holder),
       this.payloadFile(holder),
-      // Last, so that a removal that is cut short is taken up again.
+      // This file goes last, so that an interrupted removal is repeated.
       this.#file(holder),
     ])
       rmSync(file, { force: true });
   }
 
-  /** All entries; those of commands that were ended by a reboot included. */
+  /** All entries, also those from before a reboot. */
   list(): RunEntry[] {
     return this.#names()
       .filter((name) => name.endsWith(".json") && !name.endsWith(".payload.json"))
@@ -91,13 +91,13 @@ export class RunRegistry {
   outputPipe(holder: string): string {
     return join(this.#directory, `${holder}.pipe`);
   }
-  /** Where a command finds its request's payload. */
+  /** The file with the payload for the command. */
   payloadFile(holder: string): string {
     return join(this.#directory, `${holder}.payload.json`);
   }
 }
 
-/** What a file holds; undefined where there is none, or it was not finished. */
+/** The content of a file; undefined where it does not exist, or is incomplete. */
 function readJson<T>(file: string): T | undefined {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as T;

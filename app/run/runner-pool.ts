@@ -13,7 +13,7 @@ interface Runner {
   send(message: Preparation | Job): void;
   /** Lets an idle runner end. */
   dismiss(): void;
-  /** What to do with its messages, and with its end, while it has a job. */
+  /** The handlers of its messages and of its end, while it has a job. */
   onMessage: ((message: FromRunner) => void) | undefined;
   onExit: (() => void) | undefined;
   idleTimer: NodeJS.Timeout | undefined;
@@ -33,12 +33,17 @@ export class RunnerPool {
     this.#onProgress = onProgress;
   }
 
-  /** Begins to keep one ready. An instance that is starting has better uses for its processor. */
+  /**
+   * Starts the first spare runner. Call it after the start of the instance, which needs the processor itself.
+   */
   warm(): void {
     this.#addSpare();
   }
 
-  /** Has a runner run the next deployment of the job's target. Resolves when it is free again, or has died. */
+  /**
+   * Makes a runner run the next deployment of the job's target. Resolves when the runner is free again, or
+   * dead.
+   */
   run(job: Job): Promise<JobResult | "died"> {
     const runner = this.#spare.pop() ?? this.#spawn();
     if (!runner) return Promise.resolve("died");
@@ -65,12 +70,12 @@ export class RunnerPool {
     });
   }
 
-  /** Whether a job would start at once, without a process having to be loaded. */
+  /** Whether a job would start at once, without a new process. */
   get hasSpare(): boolean {
     return this.#spare.length > 0;
   }
 
-  /** Lets go of all runners: idle ones end, busy ones finish what they do first. */
+  /** Releases all runners: idle ones end now, busy ones after their job. */
   close(): void {
     this.#closed = true;
     for (const runner of this.#spare.splice(0)) {
@@ -97,13 +102,13 @@ export class RunnerPool {
     if (runner) this.#spare.push(runner);
   }
 
-  /** Undefined where no process can be made. */
+  /** Undefined where no process can be started. */
   #spawn(): Runner | undefined {
     const cache = process.env.NODE_COMPILE_CACHE;
     let child: ChildProcess;
     try {
       child = fork(newEntryPoint("runner"), {
-        // No secret of the App's: whoever may read the runner's environment finds none.
+        // The runner's environment holds no secret of the App.
         env: {
           ...inheritedEnvironment(process.env, [UMASK_VARIABLE]),
           ...(cache && { NODE_COMPILE_CACHE: cache }),
@@ -117,7 +122,7 @@ export class RunnerPool {
       return undefined;
     }
     const runner: Runner = {
-      // A message to a runner that has died is lost. Without a free descriptor a process gets no channel.
+      // A message to a dead runner is lost. A process that got no file descriptor has no channel.
       send: (message) => void child.send?.(message, () => {}),
       dismiss: () => child.connected && child.disconnect(),
       onMessage: undefined,
@@ -137,7 +142,7 @@ export class RunnerPool {
     child.on("exit", gone);
     child.on("error", (error) => {
       if (child.pid !== undefined) return;
-      // Where no process could be made, none exits.
+      // A process that could not start sends no `exit` event.
       this.#log.error(`no runner can be started: ${error.message}`);
       gone();
     });

@@ -1,6 +1,6 @@
 /**
- * The main file of a runner: a process of its own that runs deployments, one at a time. It outlives the instance
- * that started it, so that the instance may die, or be upgraded, in the middle of a deployment.
+ * The main file of a runner: a process that runs deployments, one at a time. It outlives the instance that
+ * started it. So the instance may die, or be upgraded, in the middle of a deployment.
  */
 import { systemClock } from "../clock.ts";
 import { rehearseClaim } from "../queue/claim.ts";
@@ -22,7 +22,7 @@ let busy = false;
 
 process.on("message", (message: ToRunner) => {
   if (message.type === "prepare") {
-    // The instance went while this process was being loaded.
+    // The instance ended while this process was loading.
     if (!process.connected) process.exit(0);
     workplace = prepare(message);
     next = nextAttempt();
@@ -35,7 +35,7 @@ process.on("message", (message: ToRunner) => {
 process.on("disconnect", () => {
   if (!busy) leave();
 });
-// Whoever stops the instance does not mean the deployment; cancelling it is a request in the store.
+// Stopping the instance does not stop the deployment. A cancellation is a request in the store.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
 
 async function prepare({ stateDirectory, instance, store }: Preparation): Promise<Workplace> {
@@ -56,12 +56,14 @@ async function nextAttempt(): Promise<Attempt> {
   const { registry } = await (workplace as Promise<Workplace>);
   const holder = registry.newHolder();
   const runner = identify(process.pid) as ProcessIdentity;
-  // Before there is anything that would have to be removed if this process were killed.
+  // Record the runner before it makes any file, so that its files can be removed if it is killed.
   registry.write({ holder, runner, command: null });
   const launcher = await Launcher.begin(registry.outputPipe(holder));
   registry.write({ holder, runner, command: launcher.identity });
-  // A runner without it is of no use; another one is begun when there is work.
-  void launcher.ended.then(() => busy || fail(new Error("the shell that was to start a command was ended")));
+  // A runner without its shell is useless; the next job starts a new one.
+  void launcher.ended.then(
+    () => busy || fail(new Error("the shell that becomes the next command has ended")),
+  );
   return { holder, launcher };
 }
 
@@ -88,7 +90,7 @@ function fail(error: unknown): void {
   setTimeout(() => process.exit(1), 100);
 }
 
-/** Ends a runner that has no work, and leaves nothing of it. */
+/** Ends a runner that has no job, and removes its files. */
 function leave(): void {
   const forget = async () => {
     const [place, attempt] = await Promise.all([workplace, next]);

@@ -2,14 +2,15 @@
 export type UnavailableCause = "locked" | "full" | "read_only" | "unreachable" | "broken" | "slow" | "moved";
 
 const REMEDIES: Record<UnavailableCause, string> = {
-  locked: "another process holds the write lock; it is ended if it is a frozen twin, else end it yourself",
+  locked:
+    "another process holds the write lock; a frozen Twinhook process is ended for you, end any other one yourself",
   full: "the disk that holds the store is full; free some space on it",
   read_only:
     "the store can only be read; give the user of this process write permission on its file and folder",
   unreachable: "the database does not answer; check that it runs and that DATABASE_URL or `store` names it",
   broken: "the store cannot be opened or read; check its path, its permissions and the disk",
   moved:
-    "never remove or replace its files while Twinhook runs; what they hold is kept, and is put back by itself where nothing else stands in their place",
+    "never remove or replace its files while Twinhook runs; Twinhook keeps their contents, and puts them back unless another file has the name",
   slow: "the commit took too long; check the load of the disk or of the database",
 };
 
@@ -24,7 +25,7 @@ export class StoreUnavailableError extends Error {
   }
 }
 
-/** The store belongs to a newer release, which says that this one must not touch it. */
+/** A newer release owns the store, and this release must not write to it. */
 export class StoreTooNewError extends Error {
   override readonly name = "StoreTooNewError";
 

@@ -1,9 +1,9 @@
-/** So many rows of 60 columns are below what one statement may hold: SQLite takes 32,766 values. */
+/** The row limit of one statement: SQLite takes 32,766 values, and a row has up to 60 columns. */
 const SLICE = 500;
 
 /**
- * Does this with all items, a slice after the other, for statements that hold a list of any length: SQLite refuses
- * one with too many values, and PostgreSQL's protocol breaks on it.
+ * Calls `act` with one slice of the items after the other, for statements with lists of any length. SQLite
+ * refuses a statement with too many values, and PostgreSQL's protocol breaks on it.
  */
 export async function inSlices<T>(
   items: readonly T[],

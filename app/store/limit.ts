@@ -1,6 +1,6 @@
 import { StoreUnavailableError, type UnavailableCause } from "./errors.ts";
 
-/** Rejects when `promise` takes longer than `limitMs`; what it does goes on. */
+/** Rejects when `promise` takes longer than `limitMs`. The work itself goes on. */
 export async function withLimit<T>(
   promise: Promise<T>,
   limitMs: number,

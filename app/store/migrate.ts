@@ -19,7 +19,7 @@ import type { Store, Writer } from "./store.ts";
 
 type EngineMigration = (trx: Writer, engine: Store["engine"]) => Promise<void>;
 
-/** In order; the place in the list, counted from 1, is the version. */
+/** In order: the version of a migration is its place in the list, counted from 1. */
 const MIGRATIONS = [
   initial.up,
   failover.up,
@@ -39,8 +39,8 @@ const MIGRATIONS = [
 ] as unknown as EngineMigration[];
 
 /**
- * Brings the store to this code's schema. Only one process does it at a time: everything happens in one
- * transaction that begins with the write lock. A store of a newer release is left as it is.
+ * Brings the store to this code's schema. One transaction, begun with the write lock, contains everything, so
+ * that one process does it at a time. A store of a newer release stays as it is.
  */
 export async function migrate(store: Store): Promise<void> {
   await store.write(async (trx) => {
@@ -66,11 +66,11 @@ export async function migrate(store: Store): Promise<void> {
   });
 }
 
-/** The key of the lock under which the schema changes: "twinhook" in ASCII. */
+/** The key of the schema's lock: "twinhook" in ASCII. */
 const SCHEMA_LOCK = "8391171939306270571";
 
 async function lockSchema(trx: Writer, engine: Store["engine"]): Promise<void> {
-  // SQLite's transaction began with the write lock, which is the lock of the schema as well.
+  // SQLite's transaction began with the write lock, which protects the schema too.
   if (engine === "sqlite") return;
   await sql`set local statement_timeout = 0`.execute(trx);
   await sql`set local lock_timeout = 0`.execute(trx);

@@ -3,13 +3,13 @@ import type { Clock } from "../clock.ts";
 import { StoreUnavailableError, type UnavailableCause } from "./errors.ts";
 
 const PAUSE_MS = 500;
-/** These do not pass by themselves. */
+/** Causes that do not pass by themselves. */
 const LASTING: readonly UnavailableCause[] = ["broken", "read_only"];
 
 /**
- * Does `act` with the store, and repeats it until the store is available: an instance starts also while its store is
- * away for a moment. The log tells each reason once.
- * @throws {StoreUnavailableError} when the reason does not pass by itself, and whatever else `act` throws.
+ * Repeats `act` until the store is available, so that an instance can start while its store is unavailable
+ * for a moment. Logs each reason once.
+ * @throws {StoreUnavailableError} when the reason does not pass by itself, and any other error of `act`.
  */
 export async function onceAvailable<T>(
   act: () => Promise<T>,

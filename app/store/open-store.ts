@@ -6,27 +6,28 @@ import type { Store } from "./store.ts";
 
 export interface OpenOptions {
   clock: Clock;
-  /** Told the pid of a process that has held SQLite's write lock for over a second. */
+  /** Called with the pid of a process that has held SQLite's write lock for over a second. */
   onFrozenLock?: (pid: number) => void;
   /** PostgreSQL: the largest number of connections (default 8). */
   maxConnections?: number;
   /**
-   * Whether a runner opens it: the schema is its instance's to see to; and since nobody waits for its answers,
-   * SQLite needs no thread of its own there, through which every statement would have to pass.
+   * Whether a runner opens the store. Its instance migrates the schema. A runner answers no requests, so
+   * SQLite needs no thread there, which would slow down every statement.
    */
   forRunner?: boolean;
 }
 
 /**
- * Opens the store, brings it to this code's schema, and proves that it takes commits.
- * @throws {StoreUnavailableError} when it cannot be reached or written to, {StoreTooNewError} when it is a newer release's.
+ * Opens the store, brings it to this code's schema, and proves that it can commit.
+ * @throws {StoreUnavailableError} when it cannot be reached or written to, {StoreTooNewError} when a newer
+ * release owns it.
  */
 export async function openStore(address: StoreAddress, options: OpenOptions): Promise<Store> {
   const store = await openEngine(address, options);
   try {
     if (!options.forRunner) {
       await migrate(store);
-      // Where nothing was to be migrated, nothing was written yet, and nobody asked whether it may be.
+      // A migration with nothing to do writes nothing, and so proves nothing.
       await proveCommit(store, options.clock.now());
     }
     return store;
@@ -36,12 +37,12 @@ export async function openStore(address: StoreAddress, options: OpenOptions): Pr
   }
 }
 
-/** Loads only the engine that is used: a runner must be up quickly. */
+/** Loads only the engine in use, since a runner must start quickly. */
 async function openEngine(address: StoreAddress, options: OpenOptions): Promise<Store> {
   if (address.engine === "sqlite") {
     const { SqliteStore } = await import("./sqlite/sqlite-store.ts");
     const { path } = address;
-    // The store of a runner exists; where it does not, it was lost, and is not the runner's to begin anew.
+    // A runner never creates the file: a missing file was lost, and must not be started anew.
     return SqliteStore.open({ path, threads: !options.forRunner, create: !options.forRunner, ...options });
   }
   const { PostgresStore } = await import("./postgres/postgres-store.ts");

@@ -3,9 +3,9 @@ import { SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store } from "./store.ts";
 
 /**
- * Commits a mark, at the wall clock's `now` (ms).
- * @throws {StoreUnavailableError} when it could not be committed, {StoreTooNewError} when a newer release has
- * meanwhile taken away what this code needs.
+ * Proves that the store can commit, by writing `now` (ms, wall clock).
+ * @throws {StoreUnavailableError} when it cannot commit, {StoreTooNewError} when a newer release has since
+ * removed columns that this code needs.
  */
 export async function proveCommit(store: Store, now: number): Promise<void> {
   await store.write(async (trx) => {

@@ -1,4 +1,4 @@
-/** How the store knows a repository, whatever its spelling: GitHub's names differ in case only by display. */
+/** The store's key for a repository: the name in lower case, since GitHub ignores case. */
 export function repositoryKey(repository: string): string {
   return repository.toLowerCase();
 }

@@ -1,7 +1,7 @@
 /** The schema that this code writes. It grows by one with every migration. */
 export const SCHEMA_VERSION = 15;
 /**
- * The oldest code that may work with a store of this schema. A migration that only adds leaves it alone; it
- * rises in the release after, when nothing reads what is then taken away (expand, then contract).
+ * The oldest code that may work with a store of this schema. A migration that only adds leaves it as it is. A
+ * removal waits for the release after its last reader, and raises this number (expand, then contract).
  */
 export const MIN_CODE_VERSION = 9;

@@ -3,8 +3,8 @@ import type { DeploymentSource, DeploymentStatus } from "../../shared/deployment
 import type { AlertKind } from "../config/alert-kinds.ts";
 
 /**
- * What the store holds, the same on both engines. Times are milliseconds since the epoch, identifiers of
- * GitHub's that exceed 2^53 are text, JSON is text. `repository` is `owner/name` in lower case.
+ * The tables, the same on both engines. Times are milliseconds since the epoch. GitHub's ids above 2^53 are
+ * text, and JSON is text. `repository` is `owner/name` in lower case.
  */
 export interface Database {
   twinhook_version: VersionRow;
@@ -32,16 +32,16 @@ export interface Database {
   store_copies: StoreCopyRow;
 }
 
-/** One row: the schema's version, and the lowest version of the code that may work with it. */
+/** One row: the schema's version, and the lowest version of code that may work with it. */
 export interface VersionRow {
   id: number;
   version: number;
   min_code_version: number;
-  /** Written when an instance must prove that it can commit. */
+  /** Written to prove that an instance can commit. */
   probed_at: number;
 }
 
-/** What is remembered of a target across deployments: since when it is watched, and its mark. */
+/** A target's lasting state: the time since when it is watched, and its high-water mark. */
 export interface TargetRow {
   repository: string;
   target: string;
@@ -52,12 +52,12 @@ export interface TargetRow {
   /** When the run of the mark began at GitHub. */
   mark_run_started_at: number;
   mark_deployment_id: string | null;
-  /** The number of the newest run of the target's workflow that began, and which workflow that was. */
+  /** The number of the newest run that began on the target, and the workflow of that number. */
   mark_run_number?: number | null;
   mark_workflow?: string | null;
 }
 
-/** What became of a delivery. */
+/** The result of a delivery. */
 export const DELIVERY_OUTCOMES = ["deployed", "duplicate", "superseded", "ignored"] as const;
 export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
 
@@ -76,21 +76,21 @@ export interface DeliveryRow {
   outcome: DeliveryOutcome;
   /** Why it deployed nothing; null when it did. */
   reason: string | null;
-  /** JSON array of the deployments that it stands for. */
+  /** JSON array of the deployments that it created or found. */
   deployment_ids: string;
-  /** The number of its run among the runs of this workflow. */
+  /** The number of its run among the runs of `run_workflow`. */
   run_number: number | null;
   run_workflow: string | null;
-  /** 1 where nothing more is to come of this number that a target waits for. */
+  /** 1 where targets need not wait any longer for this run number. */
   settles: 1 | null;
 }
 
 /** One target's command for one workflow run attempt. */
 export interface DeploymentRow {
   id: string;
-  /** Order of acceptance. */
+  /** The order of acceptance. */
   seq: Generated<number>;
-  /** As GitHub spells it; `repository_key` is the same in lower case. */
+  /** In GitHub's spelling; `repository_key` is the same in lower case. */
   repository: string;
   repository_key: string;
   target: string;
@@ -99,12 +99,12 @@ export interface DeploymentRow {
   ref: string;
   workflow: string | null;
   actor: string | null;
-  /** The first line of the commit's message, once an event told it. */
+  /** The first line of the commit's message, once an event brought it. */
   commit_title: string | null;
   run_id: number | null;
   run_attempt: number | null;
   run_started_at: number;
-  /** Where it stands in the target's order: its own run, or the mark for a rollback. */
+  /** Its place in the target's order: its own run, or the mark for a rollback. */
   order_run_id: number;
   order_run_attempt: number;
   status: DeploymentStatus;
@@ -124,31 +124,34 @@ export interface DeploymentRow {
   finished_at: number | null;
   verified_at: number | null;
   cancel_requested_at: number | null;
-  /** The lease on a running deployment: which runner, on which host, its fencing token, until when. */
+  /** The lease on a running deployment: the runner, its host, the fencing token, and the end. */
   holder: string | null;
   host: string | null;
   token: number;
   lease_until: number | null;
   /** The named lock that a running deployment holds. */
   lock: string | null;
-  /** The GitHub Deployment that shows it. */
+  /** The GitHub Deployment that carries its statuses. */
   github_deployment_id: string | null;
-  /** The number of its run among the runs of this workflow. */
+  /** The number of its run among the runs of `run_workflow`. */
   run_number: number | null;
   run_workflow: string | null;
   /** The earlier runs that it waits for, such as `run #41`; null when it waits for none. */
   order_gap: string | null;
-  /** When GitHub last showed that none of them is to be deployed before it. */
+  /** When GitHub last showed that none of these runs is to be deployed before it. */
   order_cleared_at: number | null;
-  /** Which earlier runs it began without, because GitHub did not tell of them in time; or that it is a rollback. */
+  /**
+   * The earlier runs that it began without, since GitHub did not list them in time. Or a note that it is a
+   * rollback.
+   */
   order_note: string | null;
   /** 1 as long as the ref may be that of a tag of the same name. */
   ref_unproven: 1 | null;
-  /** That it was taken for a branch, because GitHub could not be asked. */
+  /** A note that the ref was taken for a branch, because GitHub could not be asked. */
   ref_note: string | null;
 }
 
-/** A deployment as it is read. */
+/** A deployment as a query returns it. */
 export type DeploymentRecord = Selectable<DeploymentRow>;
 
 /** A piece of a command's output, in the order in which it was written. */
@@ -160,7 +163,7 @@ export interface LogChunkRow {
   text: string;
 }
 
-/** Something that GitHub has yet to be told; one line per deployment, sent in order. */
+/** A status to post at GitHub. Each deployment is a line of its own, sent in order. */
 export interface OutboxRow {
   id: Generated<number>;
   deployment_id: string;
@@ -173,30 +176,30 @@ export interface OutboxRow {
   holder: string | null;
   token: number;
   lease_until: number | null;
-  /** 1 where it ends the deployment, else 0. */
+  /** 1 for a final status, else 0. */
   final: Generated<number>;
 }
 
-/** A lease that lasts for as long as it is seen to be renewed. */
+/** A lease without a time. It lasts as long as others see it renewed. */
 export interface LeaseRow {
   name: string;
-  /** The process that holds it, unique for all time; null once it was given up. */
+  /** The process that holds it, unique for all time; null once it was released. */
   holder: string | null;
   instance: string | null;
   host: string | null;
   /** Grows with every new holder. */
   token: number;
-  /** Grows with every renewal: who sees it stand still for the lease's time may take over. */
+  /** Grows with every renewal. Another process may take over when it stands still for the lease's time. */
   beat: number;
 }
 
-/** One row: which endpoint GitHub is to deliver to, and what GitHub was last seen to say. */
+/** One row: the active endpoint, and the webhook URL that GitHub last reported. */
 export interface SwitchboardRow {
   id: number;
   active: string;
   pinned: string | null;
   pinned_reason: string | null;
-  /** 1 while the pin holds although its endpoint is down, as someone insisted; 0 otherwise. */
+  /** 1 while an admin's forced pin holds although its endpoint is down; 0 otherwise. */
   pinned_forced: number;
   webhook_url: string | null;
   webhook_verified_at: number | null;
@@ -212,65 +215,65 @@ export interface FailoverRow {
   decided_by: string;
   detected_at: number;
   decided_at: number;
-  /** When GitHub had taken the new URL, and when it was read back; null until then. */
+  /** When GitHub accepted the new URL, and when it was read back; null until then. */
   switched_at: number | null;
   verified_at: number | null;
-  /** When a later decision made this one void, before GitHub had taken it. */
+  /** When a later decision replaced this one, before GitHub accepted the URL. */
   abandoned_at: number | null;
 }
 
-/** The last complete look at what GitHub has on record: the delivery log, or the runs of a target. */
+/** The last complete scan of a list at GitHub: the delivery log, or the runs of a target. */
 export interface LookRow {
   name: string;
-  /** When the look began that was completed last; null before the first. */
+  /** When the last completed scan began; null before the first. */
   completed_at: number | null;
-  /** What was found missing, and what of it no newer run overtook, since the store was made. */
+  /** Since the store was made: the missing requests that were found, and those that no newer run overtook. */
   found: number;
   accepted: number;
 }
 
-/** A place at GitHub that is scanned again and again, and how far that is. */
+/** A place at GitHub that is scanned again and again, and the progress of its scan. */
 export interface ScanRow {
   scan: string;
   place: string;
-  /** When the last scan of it began; null before the first. */
+  /** When its last scan began; null before the first. */
   scanned_at: number | null;
   /** When GitHub last showed it, by GitHub's clock; null when it never did. */
   seen_at: number | null;
-  /** How often an event asked for a scan of it, and up to which of these it was scanned. */
+  /** How many scans events have asked for, and how many of these requests are done. */
   asked: number;
   served: number;
-  /** What it showed the last time, and why it could not be seen since; null where that is nothing. */
+  /** The result of its last scan, and the error of the scans since; null for none. */
   result: string | null;
   trouble: string | null;
 }
 
-/** Which repository a name in twinhook.yml stands for: a name may pass to another one, an id never does. */
+/** The repository behind a name in twinhook.yml. Another repository may take a name, but never an id. */
 export interface RepositoryRow {
-  /** `owner/name` as the configuration has it, in lower case. */
+  /** `owner/name` in the configuration, in lower case. */
   name: string;
   /** GitHub's id of the repository that had the name first. */
   id: number;
-  /** What GitHub calls it now. */
+  /** GitHub's present name of it. */
   full_name: string;
   /** The id of another repository that has taken the name; null where none has. */
   taken_by: number | null;
 }
 
-/** What was sent lately for an account that GitHub counts as new content. */
+/** The recent content-creating calls of an account. */
 export interface ContentCallsRow {
   /** The account's login in lower case. */
   account: string;
-  /** JSON array of times, the oldest first. */
+  /** JSON array of times, oldest first. */
   calls: string;
-  /** GitHub asked to be sent no content until then, and how often in a row. */
+  /** The end of a pause that GitHub asked for, and how many pauses in a row it asked for. */
   paused_until: number;
   pauses: number;
 }
 
-/** A webhook of a repository that was made for an endpoint, to be removed with it. */
+/** A repository webhook that was made for an endpoint, to be removed with it. */
 export interface RepositoryHookRow {
-  /** GitHub's id of it. */
+  /** GitHub's id of the webhook. */
   hook_id: number;
   repository: string;
 }
@@ -278,11 +281,11 @@ export interface RepositoryHookRow {
 /** A session that was ended before its time. */
 export interface EndedSessionRow {
   id: string;
-  /** From then on it is over anyhow, and the row can go. */
+  /** When the session would have ended anyway. The row may be deleted then. */
   expires_at: number;
 }
 
-/** Something that a person did to the settings or to a deployment, or tried to. */
+/** An action of a person on the settings or on a deployment, or an attempt at one. */
 export interface AuditRow {
   id: Generated<number>;
   at: number;
@@ -292,72 +295,72 @@ export interface AuditRow {
   /** Such as `switchover`. */
   action: string;
   details: string | null;
-  /** What came of it, in words. */
+  /** The result, in words. */
   outcome: string;
 }
 
-/** How an endpoint does, as the controller sees it. */
+/** The health of an endpoint, as the controller sees it. */
 export interface EndpointHealthRow {
   endpoint: string;
   status: "unknown" | "healthy" | "degraded" | "unhealthy";
   reason: string;
-  /** Since when it has this status. */
+  /** When it got this status. */
   since: number;
 }
 
-/** What the controller's checks of an endpoint came to, in the time up to `at`. */
+/** The results of the controller's checks of an endpoint, in the time up to `at`. */
 export interface HealthSampleRow {
   at: number;
   endpoint: string;
-  /** Of the checks that succeeded; null where none did. */
+  /** The average of the checks that succeeded; null where none did. */
   average_ms: number | null;
   succeeded: number;
   failed: number;
 }
 
-/** Something that people are to be told, once. */
+/** An alert, reported once. */
 export interface AlertRow {
   id: Generated<number>;
   kind: AlertKind | "test";
-  /** Whether something began, is over, or merely happened. */
+  /** A condition that began, its end, or a single event. */
   state: "firing" | "resolved" | "event";
-  /** Whom or what it is about, among alerts of its kind; such as the instance. */
+  /** The subject among alerts of its kind, such as the instance. */
   subject: string;
-  /** When it began, and when this was noted. */
+  /** When the condition began, and when this alert was raised. */
   since: number;
   at: number;
-  /** JSON: what the message is made of, by kind. */
+  /** JSON: the facts of the message, by kind. */
   facts: string;
-  /** When messages were made of it; null until then. */
+  /** When its messages were made; null until then. */
   told_at: number | null;
 }
 
-/** Something that people were told of and that is not over. */
+/** A reported condition that still lasts. */
 export interface AlertConditionRow {
   kind: AlertKind;
   subject: string;
   since: number;
 }
 
-/** A message that is yet to be sent; one line per channel, sent in order. */
+/** A message to send. Each channel is a line of its own, sent in order. */
 export interface AlertOutboxRow extends Omit<OutboxRow, "deployment_id" | "final"> {
-  /** Which of the configured channels, see `channelId`. */
+  /** The configured channel, see `channelId`. */
   channel: string;
-  /** JSON: the ids of the alerts that the message tells. */
+  /** JSON: the ids of the alerts in the message. */
   body: string;
 }
 
-/** The setup code that an instance printed last, as long as nobody has used it. */
+/** The last setup code that an instance printed, until it is used. */
 export interface SetupCodeRow {
   instance: string;
   digest: string;
 }
 
-/** A copy by which SQLite's file was put back: see sqlite/put-back.ts. */
+/** A copy that replaced SQLite's file: see sqlite/put-back.ts. */
 export interface StoreCopyRow {
   id: string;
   made_at: number;
-  /** 1 in the original, whose place the copy takes; 0 in the copy. */
+  /** 1 in the original, which the copy replaces; 0 in the copy. */
   replaced: 0 | 1;
   /** When an alert was raised about it. */
   told_at: number | null;

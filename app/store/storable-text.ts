@@ -1,4 +1,4 @@
-/** A text as both engines can store it: PostgreSQL takes no NUL. */
+/** A text that both engines can store: PostgreSQL refuses NUL. */
 export function storableText(text: string): string {
   return text.replaceAll("\0", "\uFFFD");
 }

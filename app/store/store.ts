@@ -5,12 +5,12 @@ import type { Database } from "./schema.ts";
 export type Writer = Transaction<Database>;
 export type Reader = Kysely<Database>;
 
-/** What the statements of a transaction may ask of the store that they run in. */
+/** The parts of the store that statements inside a transaction may use. */
 export type StoreContext = Pick<Store, "can" | "lockNamed" | "now" | "notify">;
 
 /**
- * The work of a transaction that needs nothing but its input. Input and output are plain data, and it is the
- * default export of its module, so that another thread can load it by itself.
+ * A transaction that needs only its input. Input and output are plain data. It is the default export of its
+ * module, so that another thread can load it.
  */
 export type TransactionTask<I, O> = (trx: Writer, context: StoreContext, input: I) => Promise<O>;
 
@@ -24,7 +24,7 @@ export interface StoreCapabilities {
   readonly copies: boolean;
 }
 
-/** The durable store, whichever engine keeps it. */
+/** The durable store, on either engine. */
 export interface Store {
   /** Only the store's own folder asks for it; others ask what it `can`. */
   readonly engine: "sqlite" | "postgres";
@@ -37,24 +37,24 @@ export interface Store {
    */
   write<T>(work: (trx: Writer) => Promise<T>): Promise<T>;
   /**
-   * Does the same with a {@link TransactionTask}, the default export of that module. On SQLite it runs in
-   * the thread of the connection: one message each way in place of two for every statement.
+   * Does the same with a {@link TransactionTask}, the default export of the named module. On SQLite it runs
+   * in the connection's thread: one message each way, instead of two for every statement.
    */
   perform<O>(task: TaskName, input: unknown): Promise<O>;
-  /** The time by which leases are measured: the database's own where instances may run on several hosts. */
+  /** The time for leases: the database's own clock where instances may run on several hosts. */
   now(db: Reader): Promise<number>;
   /** Inside a transaction: keeps every other transaction that locks this name waiting until this one ends. */
   lockNamed(trx: Writer, name: string): Promise<void>;
-  /** Inside a transaction: wakes everyone who listens by `onChange`, once it is committed. */
+  /** Inside a transaction: wakes every `onChange` listener, once it is committed. */
   notify(trx: Writer): Promise<void>;
-  /** Calls `listener` soon after any process committed; returns how to stop. */
+  /** Calls `listener` soon after a commit of any process; returns a function that stops it. */
   onChange(listener: () => void): () => void;
   /**
    * Proves that a commit is possible right now, within `limitMs`.
-   * @throws {StoreUnavailableError} when it is not, {StoreTooNewError} when a newer release has taken it over.
+   * @throws {StoreUnavailableError} when it is not, {StoreTooNewError} when a newer release owns the store.
    */
   probe(limitMs: number): Promise<void>;
-  /** Another instance cannot commit: the next probe relies on nothing that was proven before. */
+  /** Another instance cannot commit, so the next probe must not rely on an earlier proof. */
   doubt(): void;
   close(): Promise<void>;
 }

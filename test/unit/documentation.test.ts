@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
@@ -253,11 +253,7 @@ describe.each([
   "CONTRIBUTING.md",
   "SECURITY.md",
   "CHANGELOG.md",
-  "app/alerts/README.md",
-  "app/metrics/README.md",
-  "app/pages/README.md",
-  "app/setup/README.md",
-  "app/auth/README.md",
+  ...globSync("app/*/README.md", { cwd: ROOT }).toSorted(),
 ])("%s", (file) => {
   const text = read(file);
 

@@ -75,11 +75,11 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
     .addColumn("lease_until", integer)
     .addColumn("lock", "text")
     .addColumn("github_deployment_id", "text")
-    // Two rows of one key are never written, whoever writes them (an admin's request by sha has no run).
+    // No two rows have one key, whichever process writes them. (An admin's request by sha has no run.)
     .addUniqueConstraint("deployments_key", ["repository_key", "target", "run_id", "run_attempt"])
     .execute();
 
-  // Small, whatever the number of deployments that have ended.
+  // Small indexes, however many deployments have ended.
   for (const status of ["queued", "running"])
     await db.schema
       .createIndex(`deployments_${status}`)

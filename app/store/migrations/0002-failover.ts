@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 
-/** What the controller decides by and records: its lease, the active endpoint, its history, and what it read. */
+/** The controller's tables: its lease, the active endpoint, the history of failovers, and the last scans. */
 export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
   const integer = engine === "sqlite" ? ("integer" as const) : ("bigint" as const);
   const serial = engine === "sqlite" ? ("integer" as const) : ("bigserial" as const);

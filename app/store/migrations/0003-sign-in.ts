@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 
-/** Which sessions were ended before their time, and what people did: who, what, when, and what came of it. */
+/** Sessions that were ended early, and the audit log: who did what, when, and with what result. */
 export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
   const integer = engine === "sqlite" ? ("integer" as const) : ("bigint" as const);
   const serial = engine === "sqlite" ? ("integer" as const) : ("bigserial" as const);

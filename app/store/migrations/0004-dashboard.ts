@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 
-/** What the pages show: how the endpoints did lately, and lists that can be filtered quickly however long they are. */
+/** Tables and indexes for the pages: the endpoints' recent health, and lists with fast filters. */
 export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
   const integer = engine === "sqlite" ? ("integer" as const) : ("bigint" as const);
   const real = engine === "sqlite" ? ("real" as const) : ("double precision" as const);
@@ -23,8 +23,8 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
     .addPrimaryKeyConstraint("health_samples_pk", ["at", "endpoint"])
     .execute();
 
-  // What the list is filtered by is answered from this one index: the newest that match, without a look at the rows in
-  // between. An index for each filter would make every accept dearer.
+  // All filters of the list read this one index: it finds the newest matches without their rows. One index
+  // for each filter would make every accept slower.
   await db.schema
     .createIndex("deliveries_list")
     .on("deliveries")

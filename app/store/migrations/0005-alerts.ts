@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 
-/** What people are to be told, which of it is still the case, and the messages that are yet to be sent. */
+/** The alerts, the conditions that last, and the messages to send. */
 export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
   const integer = engine === "sqlite" ? ("integer" as const) : ("bigint" as const);
   const serial = engine === "sqlite" ? ("integer" as const) : ("bigserial" as const);

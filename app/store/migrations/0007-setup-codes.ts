@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 
-/** The one-time code that lets whoever reads an instance's log open the setup page; only its digest is kept. */
+/** The one-time code that opens the setup page, printed in an instance's log. Only its digest is kept. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable("setup_codes")

@@ -1,6 +1,9 @@
 import { type Kysely, sql } from "kysely";
 
-/** What came for a run is found at once, however much else came: runs grow, so that the index grows at its end. */
+/**
+ * Finds the deliveries of a run at once, however many others there are. Run ids grow, so the index grows at
+ * its end.
+ */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createIndex("deliveries_run")

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from "kysely";
 
 /**
- * An event is known by its run and its GUID, in this order. GUIDs alone are random: each new one changes another page
- * of their index, and with a long past that halves what a store takes in. Runs grow, and so does this index, at its
- * end. The newest deliveries are found by their GUIDs in the index of the list.
+ * Makes run and GUID, in this order, the key of an event. GUIDs alone are random: each new one changes
+ * another page of their index. With a long history that halves the rate of accepts. Run ids grow, and so this
+ * index grows at its end. The list's index finds the newest deliveries by GUID.
  *
- * What it replaces is taken away at once, and not a release later, since there has been no release yet.
+ * The old index is dropped at once, and not a release later, since no release exists yet.
  */
 export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
   if (engine === "sqlite") await rebuild(db);
@@ -21,7 +21,7 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
   await sql`create unique index deliveries_key on deliveries (coalesce(run_id, 0), guid)`.execute(db);
 }
 
-/** SQLite cannot take a constraint from a table. */
+/** SQLite cannot drop a constraint from a table, so copy the rows into a new one. */
 async function rebuild(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable("deliveries").renameTo("old_deliveries").execute();
   await db.schema

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 
-/** What a deployment is about, in its author's words. */
+/** The title of a deployment's commit. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable("deployments").addColumn("commit_title", "text").execute();
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 
-/** Which deployments an Action asked for, also where an event had brought them before. */
+/** Indexes the deployments that an Action asked for, also where an event came first. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema.dropIndex("deployments_asked_for").execute();
   await db.schema

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from "kysely";
 
 /**
- * GitHub numbers the runs of a workflow without gaps. By these numbers a target that deploys every run sees that an
- * earlier one is missing.
+ * Adds run numbers. GitHub numbers the runs of a workflow without gaps. So a target with `queue: all` sees
+ * that an earlier run is missing.
  */
 export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
   const integer = engine === "sqlite" ? ("integer" as const) : ("bigint" as const);
@@ -18,7 +18,7 @@ export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Pr
   await add("deployments", "order_note", "text");
   await add("targets", "mark_workflow", "text");
   await add("targets", "mark_run_number", integer);
-  // The numbers of one workflow grow, and so does their part of the index, at its end.
+  // The numbers of one workflow grow, so its part of the index grows at its end.
   await db.schema
     .createIndex("deliveries_settled")
     .on("deliveries")

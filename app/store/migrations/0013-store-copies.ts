@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 
-/** The copies by which a store's file was put back that had been deleted while it was in use (SQLite alone). */
+/** The copies that replaced a store's file after its deletion in use (SQLite alone). */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable("store_copies")

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from "kysely";
 
 /**
- * How far the scans at GitHub are, so that the next controller goes on where the last one ended. What was sent that
- * GitHub counts as new content, for all instances together. Which word for GitHub ends a deployment.
+ * The progress of the scans at GitHub, so that the next controller continues them. The content-creating calls
+ * of all instances together. And a mark on the final statuses in the outbox.
  */
 export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
   const integer = engine === "sqlite" ? ("integer" as const) : ("bigint" as const);

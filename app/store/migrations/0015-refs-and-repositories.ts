@@ -1,8 +1,8 @@
 import type { Kysely } from "kysely";
 
 /**
- * Which names are tags, and which deployments have a name that may be one: the event of a run does not tell. The ids
- * of the configured repositories, which keep them when they are renamed.
+ * Which names are tags, and which deployments have a ref that may be a tag: a run's event does not say. The
+ * ids of the configured repositories, which survive a rename.
  */
 export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
   const integer = engine === "sqlite" ? ("integer" as const) : ("bigint" as const);

@@ -10,12 +10,15 @@ import type { Reader, Store, TransactionTask, Writer } from "../store.ts";
 import { asUnavailable, codeOf } from "./unavailable.ts";
 
 const CHANNEL = "twinhook";
-/** Times after which a lost listener tries again. */
+/** How long until a lost listener connects again. */
 const RECONNECT_MS = 250;
-/** How often, and for how long, the server is asked whether it is still there: one that was cut off says nothing. */
+/**
+ * How often the server is checked, and the time limit of a check. A connection that is cut off reports
+ * nothing.
+ */
 const CHECK_MS = 3_000;
 const CHECK_LIMIT_MS = 3_000;
-/** PostgreSQL's int8; run ids and times fit a JavaScript number, and so do our counters. */
+/** PostgreSQL's int8. Run ids, times and our counters all fit a JavaScript number. */
 const INT8 = 20;
 
 pg.types.setTypeParser(INT8, Number);
@@ -29,7 +32,7 @@ export class PostgresStore implements Store {
   #url: string;
   #clock: Clock;
   #listeners = new Set<() => void>();
-  /** Since when the connections of the pool that are in use are (monotonic). */
+  /** When each connection in use was taken from the pool (monotonic). */
   #taken = new Map<pg.PoolClient, number>();
   #listener: pg.Client | undefined;
   #closed = false;
@@ -46,11 +49,11 @@ export class PostgresStore implements Store {
       application_name: "twinhook",
       statement_timeout: 5_000,
       lock_timeout: 4_000,
-      // The server itself ends the transaction of a frozen instance, which would lock out its twin.
+      // The server itself ends the transaction of a frozen instance, which would block its peers.
       idle_in_transaction_session_timeout: 1_500,
     });
-    // A connection that breaks while nothing is asked of it, idle in the pool or inside a transaction, is the pool's
-    // to replace; without listeners it would end the process.
+    // The pool replaces a connection that breaks while idle or inside a transaction. Without these listeners
+    // the error would end the process.
     this.#pool.on("error", () => {});
     this.#pool.on("connect", (client) => client.on("error", () => {}));
     this.#pool.on("acquire", (client) => this.#taken.set(client, clock.monotonic()));
@@ -59,7 +62,7 @@ export class PostgresStore implements Store {
     this.read = new Kysely<Database>({ dialect: new PostgresDialect({ pool: this.#pool }) });
   }
 
-  /** Connects. The database still lacks the migrations. */
+  /** Connects. The migrations are still to be run. */
   static async open(options: { url: string; clock: Clock; maxConnections?: number }): Promise<PostgresStore> {
     const store = new PostgresStore(options.url, options.clock, options.maxConnections ?? 8);
     try {
@@ -76,7 +79,7 @@ export class PostgresStore implements Store {
       try {
         return await this.read.transaction().execute(work);
       } catch (error) {
-        // Two transactions that crossed each other; PostgreSQL undid this one, and it may simply run again.
+        // Two transactions were in conflict. PostgreSQL rolled this one back, and it may run again.
         if (isConflict(error) && tries < 5) continue;
         throw asUnavailable(error);
       }
@@ -110,7 +113,10 @@ export class PostgresStore implements Store {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Keeps one connection listening; a notice may have been missed while it was away, so each start is one. */
+  /**
+   * Keeps one connection listening. A notification may be lost while it is down, so each connect counts as
+   * one.
+   */
   async #listen(): Promise<void> {
     if (this.#closed) return;
     const client = new pg.Client({
@@ -142,7 +148,7 @@ export class PostgresStore implements Store {
         for (const [taken, since] of this.#taken)
           if (this.#clock.monotonic() - since >= CHECK_LIMIT_MS) breakOff(taken);
       };
-      // An answer may lie here unread, where it was this process that had no time; it is read before it is judged.
+      // If this process was busy, an answer may be unread. Read it before judging.
       setTimeout(() => setImmediate(judge), CHECK_LIMIT_MS).unref();
     };
     const checking = setInterval(check, CHECK_MS);
@@ -164,7 +170,7 @@ export class PostgresStore implements Store {
   }
 
   doubt(): void {
-    // Every probe is a new one.
+    // Every probe commits anyway.
   }
 
   async close(): Promise<void> {
@@ -175,8 +181,7 @@ export class PostgresStore implements Store {
 }
 
 /**
- * Ends a connection on which nothing is heard: whoever waits there is told now, and not when TCP gives up, after a
- * quarter of an hour.
+ * Closes a dead connection, so that a waiting query fails now. TCP would give up after a quarter of an hour.
  */
 function breakOff(client: pg.ClientBase): void {
   (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();

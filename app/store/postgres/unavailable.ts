@@ -12,13 +12,16 @@ function unavailableCause(error: unknown): UnavailableCause | undefined {
   if (code === "55P03" || code === "57014" || code === "25P03") return "locked";
   if (/^(08|57P|53|28|3D)/.test(code)) return "unreachable";
   if (code.startsWith("E") || code.startsWith("58")) return "unreachable";
-  // `pg` gives its own connection errors no code at all.
+  // `pg`'s own connection errors have no code.
   if (error instanceof Error && code === "" && /connection|timeout|terminat|pool/i.test(error.message))
     return "unreachable";
   return undefined;
 }
 
-/** The same error as one of the store's, where it says that the database cannot serve; else unchanged. */
+/**
+ * Turns an error into a {@link StoreUnavailableError} where the database is unavailable; else returns it
+ * unchanged.
+ */
 export function asUnavailable(error: unknown): unknown {
   const cause = unavailableCause(error);
   if (!cause) return error;

@@ -5,7 +5,7 @@ import { type DatabaseRequest, MOVED, type SqliteDatabase } from "./database.ts"
 import type { DatabaseThread } from "./database-thread.ts";
 import type { SqliteLink } from "./dialect.ts";
 
-/** What SQLite reported; `code` is its extended result code (https://www.sqlite.org/rescode.html). */
+/** An error of SQLite; `code` is its extended result code (https://www.sqlite.org/rescode.html). */
 export class SqliteError extends Error {
   override readonly name = "SqliteError";
   readonly code: number;
@@ -27,19 +27,22 @@ const UNAVAILABLE: Record<number, UnavailableCause> = {
   26: "broken",
 };
 
-/** Whether another connection holds the lock that was asked for. */
+/** Whether another connection holds the lock. */
 export function isBusy(error: unknown): boolean {
   return error instanceof SqliteError && (error.code & 0xff) === BUSY;
 }
 
-/** The same error as one of the store's, where it says that the store cannot serve; else unchanged. */
+/**
+ * Turns an error into a {@link StoreUnavailableError} where the store is unavailable; else returns it
+ * unchanged.
+ */
 export function asUnavailable(error: unknown): unknown {
   if (!(error instanceof SqliteError)) return error;
   const cause = error.code === MOVED ? "moved" : UNAVAILABLE[error.code & 0xff];
   return cause ? new StoreUnavailableError(cause, error.message, { cause: error }) : error;
 }
 
-/** One SQLite connection as kysely sees it. */
+/** One SQLite connection for kysely. */
 export class SqliteConnection implements SqliteLink {
   #database: SqliteDatabase | DatabaseThread;
 
@@ -66,22 +69,22 @@ export class SqliteConnection implements SqliteLink {
     await this.#send({ op: "query", sql, parameters: [] });
   }
 
-  /** Runs a whole transaction where the database is; `task` names its module. */
+  /** Runs a whole transaction in the database's thread; `task` names its module. */
   async runTask<O>(task: TaskName, input: unknown): Promise<O> {
-    // As JSON, which is several times faster to pass on than objects are to clone.
+    // JSON text passes to the thread several times faster than a cloned object.
     const { rows } = await this.#send({ op: "task", task, input: JSON.stringify(input) });
     return JSON.parse(rows[0] as unknown as string) as O;
   }
 
   /**
-   * Opens the file again, after an error that may have left the connection useless. A file that lost its name is put
-   * back first.
+   * Opens the file again, after an error that may have broken the connection. A file that lost its name is
+   * put back first.
    */
   async reopen(): Promise<void> {
     await this.#send({ op: "reopen" });
   }
 
-  /** @throws {SqliteError} when what is open is not what stands under the file's name. */
+  /** @throws {SqliteError} when the file's name no longer leads to the open file. */
   async checkName(): Promise<void> {
     await this.#send({ op: "check name" });
   }

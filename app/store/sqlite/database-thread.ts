@@ -3,7 +3,7 @@ import { newEntryPoint } from "../../bundle/entry-points.ts";
 import type { DatabaseAnswer, DatabaseOptions, DatabaseRequest } from "./database.ts";
 import type { WorkerReply, WorkerRequest } from "./worker.ts";
 
-/** What a thread works on is gone a moment later, and must not make the process grow. */
+/** A thread's memory is short-lived, so the limits keep the process small. */
 const MEMORY_LIMITS = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 256 };
 
 /** A {@link SqliteDatabase} in a thread of its own. */

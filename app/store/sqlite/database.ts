@@ -21,70 +21,74 @@ import type { TransactionTasks } from "./transaction-tasks.ts";
 export interface DatabaseOptions {
   path: string;
   readOnly: boolean;
-  /** Whether the file is made where there is none. */
+  /** Whether to create a missing file. */
   create: boolean;
-  /** How often to look whether another connection committed; 0 never does. */
+  /** How often to check for commits of other connections (ms); 0 for never. */
   watchMs: number;
 }
 export type DatabaseRequest =
   | { op: "query"; sql: string; parameters: readonly unknown[] }
-  /** Runs a whole transaction where the database is: see transaction-tasks.ts. */
+  /** Runs a whole transaction in the database's thread: see transaction-tasks.ts. */
   | { op: "task"; task: TaskName; input: string }
   | { op: "reopen" }
-  /** Fails where what is open is not what stands under the file's name. */
+  /** Fails where the file's name no longer leads to the open file. */
   | { op: "check name" };
 export type DatabaseAnswer =
   | { rows: unknown[]; changes: number; insertId: number }
-  /** `code` is SQLite's extended result code; 0 where it was not SQLite that failed. */
+  /** `code` is SQLite's extended result code; 0 for any other error. */
   | { error: { message: string; code: number } };
 
 /** Statements vary with the size of a batch, so the cache is bounded. */
 const MAX_STATEMENTS = 200;
-/** The write-ahead log is carried over into the database when it has this many pages (of 4 KiB). */
+/** SQLite moves the write-ahead log into the database at this many pages (of 4 KiB). */
 const CHECKPOINT_PAGES = 8_000;
-/** SQLITE_BUSY: another connection holds the lock, or has just let go of it. */
+/** SQLITE_BUSY: another connection holds the lock, or has just released it. */
 const BUSY = 5;
-/** SQLITE_NOTADB: the file is none of SQLite's. */
+/** SQLITE_NOTADB: the file is not an SQLite database. */
 const NO_DATABASE = 26;
-/** SQLITE_READONLY_DBMOVED: the open file is not the one that its name leads to any more. */
+/** SQLITE_READONLY_DBMOVED: the file's name no longer leads to the open file. */
 export const MOVED = 1032;
-/** Longer than this a thread must not wait inside SQLite; the caller retries without blocking anyone. */
+/** The longest wait of a thread inside SQLite. The caller retries without blocking others. */
 const BUSY_TIMEOUT_MS = 20;
 
-/** An open SQLite file in the thread that uses it. It answers one request at a time, in order. */
+/** An open SQLite file, in the thread that uses it. It answers one request at a time, in order. */
 export class SqliteDatabase {
   #options: DatabaseOptions;
   #opened: Opened | undefined;
-  /** Whether a statement returns rows is asked once: describing its columns costs as much as running it. */
+  /** Each statement is described once: to describe its columns costs as much as to run it. */
   #statements = new Map<string, { statement: StatementSync; returnsRows: boolean }>();
   #tasks: TransactionTasks | undefined;
   #answered: Promise<unknown> = Promise.resolve();
   #watch: NodeJS.Timeout | undefined;
-  /** A file under the database's name that was opened, and is not the copy: opening it again would tell no more. */
+  /** A file under the database's name that is not the copy. It need not be opened again. */
   #notTheCopy: string | undefined;
 
-  /** `onChange` is called when another connection has committed, if this one watches. */
+  /** `onChange` is called after a commit of another connection, if this one watches. */
   constructor(options: DatabaseOptions, onChange: () => void) {
     this.#options = options;
     if (options.watchMs === 0) return;
     let seen: unknown;
     this.#watch = setInterval(() => {
-      // Who opens the file waits for its lock, and makes its log; what is watched is what that one opened.
+      // The first request opens the file, and may wait for its lock. The watch needs an open file.
       if (!this.#opened) return;
       try {
         this.#follow();
-        // Changes exactly when another connection committed: https://www.sqlite.org/pragma.html#pragma_data_version
+        // Changes exactly when another connection committed:
+        // https://www.sqlite.org/pragma.html#pragma_data_version
         const version = this.#prepare("PRAGMA data_version").statement.get()?.data_version;
-        // The first look counts as well: who listens cannot know what was committed just before it.
+        // The first check counts as a change: the listener cannot know of commits just before it.
         if (version !== seen) onChange();
         seen = version;
       } catch {
-        // An unreadable store shows itself in the next query, which can tell its caller.
+        // The next query reports an unreadable store to its caller.
       }
     }, options.watchMs).unref();
   }
 
-  /** Answers a request after those before it. An error is an answer too, since it may have to pass to another thread. */
+  /**
+   * Answers a request after the earlier ones. Errors are returned, since they may have to pass to another
+   * thread.
+   */
   ask(request: DatabaseRequest): Promise<DatabaseAnswer> {
     const answer = this.#answered.then(() => this.#answer(request));
     this.#answered = answer;
@@ -108,14 +112,15 @@ export class SqliteDatabase {
     const path = realPath(this.#options.path);
     const found = fileAt(path);
     this.#checkHolders(path, found);
-    // Only the mode `rwc` makes a file.
+    // Only the mode `rwc` creates a file.
     const url = pathToFileURL(path);
     url.search = readOnly ? "?mode=ro" : create && found === null ? "?mode=rwc" : "?mode=rw";
     const database = new DatabaseSync(url, { readOnly, timeout: BUSY_TIMEOUT_MS });
     try {
       // FULL makes every commit reach the disk before it is reported, also in WAL mode.
       if (!readOnly) database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-      // A checkpoint holds up whoever's commit it falls on; the more commits it takes in, the less it writes.
+      // A checkpoint delays the commit that triggers it. The more commits it covers, the less it writes in
+      // all.
       if (!readOnly) database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
       // Reading the version opens the log, too.
       database.exec("PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY; PRAGMA schema_version;");
@@ -129,8 +134,8 @@ export class SqliteDatabase {
   }
 
   /**
-   * Makes no file anew of which a process has one open that was deleted: what that one holds would be lost, and locks
-   * in the new one would mean nothing to it.
+   * Refuses to create a file again while a process has the deleted one open. The contents of the deleted file
+   * would be lost. Locks in the new file would not stop that process.
    */
   #checkHolders(path: string, found: string | null): void {
     const missing = namesOf(path).filter((name) => fileAt(name) === null);
@@ -139,16 +144,16 @@ export class SqliteDatabase {
     const named = found === null ? [] : [path];
     const pid = deleted
       .flatMap((name) => holdersOfDeleted(name, named))
-      // The connection that goes over to the file anew is the one that put it back. Another one of this process waits.
+      // The connection that put the file back may change over to it. Other connections of this process wait.
       .find((holder) => holder !== process.pid || this.#opened === undefined);
     if (pid !== undefined)
       throw sqliteError(
         MOVED,
-        `${missing.join(", ")} was deleted, but process ${pid} has it open; wait until that has put it back, or end that process`,
+        `${missing.join(", ")} was deleted, but process ${pid} has it open; wait until that process has put it back, or end it`,
       );
   }
 
-  /** Whether commits go to the file that the name leads to. Where not, a copy may have the name already. */
+  /** Whether the path still leads to the open file. If not, a copy may have the name already. */
   #isNamed({ path, files }: Opened): boolean {
     return fileAt(path) === files[0];
   }
@@ -163,7 +168,7 @@ export class SqliteDatabase {
     throw sqliteError(MOVED, `${namesOf(path)[at]} ${what}`);
   }
 
-  /** Goes over to the copy that took the name of the open file, if one did. */
+  /** Changes over to the copy that took the name of the open file, if there is one. */
   #follow(): boolean {
     const old = this.#opened;
     if (!old || this.#isNamed(old)) return false;
@@ -171,7 +176,7 @@ export class SqliteDatabase {
     return copy !== undefined && this.#change(old, copy);
   }
 
-  /** The same for this copy; false where what has the name is not it. */
+  /** Changes over to this copy. Returns false where the file of that name is not the copy. */
   #change(old: Opened, copy: string): boolean {
     const found = stateOf(old.path);
     if (found === null || found === this.#notTheCopy) return false;
@@ -179,7 +184,7 @@ export class SqliteDatabase {
     try {
       opened = this.#openFile();
     } catch (error) {
-      // Nothing has the name, or something that is no database.
+      // No file has the name, or one that is not a database.
       const code = ((error as { errcode?: number }).errcode ?? 0) % 256;
       if (code === BUSY) throw error;
       if (code === NO_DATABASE) this.#notTheCopy = found;
@@ -201,8 +206,8 @@ export class SqliteDatabase {
   }
 
   /**
-   * Opens the file again. The open one is closed last: if it has lost its name, nothing else has its content, and it
-   * is put back first.
+   * Opens the file again, and closes the open one last. A file that has lost its name is put back first,
+   * since no other file has its contents.
    */
   #reopen(): void {
     const old = this.#opened;
@@ -216,7 +221,10 @@ export class SqliteDatabase {
     this.#replace(old, this.#openFile());
   }
 
-  /** @throws SQLITE_READONLY_DBMOVED where something else has the name, SQLITE_BUSY where it is to be tried again. */
+  /**
+   * @throws SQLITE_READONLY_DBMOVED where another file has the name, SQLITE_BUSY where the caller must try
+   * again.
+   */
   #putBack(old: Opened, moved: Error): void {
     if (this.#options.readOnly) throw moved;
     const copy = replacedBy(old.database) ?? makeCopy(old, Date.now());
@@ -226,8 +234,8 @@ export class SqliteDatabase {
     const { path } = old;
     throw sqliteError(
       MOVED,
-      `${moved.message}; what was accepted so far is kept in ${copyAt(path, copy)}. To go on with that, move ` +
-        `${namesOf(path).join(", ")} away, as far as they exist; to go on with what is there now, restart Twinhook`,
+      `${moved.message}; the data so far is kept in ${copyAt(path, copy)}. To go on with it, move ` +
+        `${namesOf(path).join(", ")} away, as far as they exist; to go on with the present files, restart Twinhook`,
     );
   }
 
@@ -247,12 +255,12 @@ export class SqliteDatabase {
     if (this.#options.readOnly) this.#follow();
     const answer = this.#run(sql, values);
     if (sql === "BEGIN IMMEDIATE") this.#checkBegun();
-    // What was committed into a file without a name is not yet safe: whoever waits for it must not be told so.
+    // A commit into a file without a name is not yet safe, and must not be reported as done.
     if (sql === "COMMIT" && !this.#options.readOnly) this.#checkName(this.#open());
     return answer;
   }
 
-  /** Nothing is committed any more to a file whose content may be in a copy. The write lock orders the two. */
+  /** Refuses to commit to a file whose contents may be in a copy. The write lock orders commit and copy. */
   #checkBegun(): void {
     const opened = this.#open();
     if (this.#isNamed(opened)) return;
@@ -289,10 +297,10 @@ export class SqliteDatabase {
     }
   }
 
-  /** Loaded when there is one: what only reads needs none of it. */
+  /** Loaded at the first task: a connection that only reads needs none. */
   async #loadTasks(): Promise<TransactionTasks> {
     const { TransactionTasks } = await import("./transaction-tasks.ts");
-    // The connection as kysely sees it from within this thread.
+    // The connection for kysely, inside this thread.
     const link: SqliteLink = {
       executeQuery: async <R>({ sql, parameters }: CompiledQuery) => {
         const { rows, changes } = this.#query(sql, parameters);
@@ -308,12 +316,12 @@ export class SqliteDatabase {
   }
 }
 
-/** An error as SQLite's own are. */
+/** An error in the form of SQLite's own. */
 function sqliteError(errcode: number, message: string): Error {
   return Object.assign(new Error(message), { errcode });
 }
 
-/** Whether this is the copy, or descends from it; not where it is no database of ours. */
+/** Whether this is the copy, or descends from it. False for a database of others. */
 function isCopy(database: DatabaseSync, copy: string): boolean {
   try {
     return descendsFrom(database, copy);
@@ -322,7 +330,7 @@ function isCopy(database: DatabaseSync, copy: string): boolean {
   }
 }
 
-/** As the kernel names the file, also where it does not exist yet. */
+/** The kernel's name of the file, even if the file does not exist yet. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);

@@ -7,21 +7,21 @@ import {
   SqliteQueryCompiler,
 } from "kysely";
 
-/** A SQLite connection, whichever thread it is used from. */
+/** A SQLite connection, usable from any thread. */
 export interface SqliteLink extends DatabaseConnection {
   /** Runs a statement without parameters, such as `BEGIN IMMEDIATE`. */
   run(sql: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** SQLite can roll back changes of the schema; kysely's own adapter does not use that. */
+/** SQLite can roll back changes of the schema; kysely's own adapter does not know that. */
 class TransactionalDdlAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl() {
     return true;
   }
 }
 
-/** Hands out the one connection, to one user at a time where `exclusive`. */
+/** Hands out the one connection; with `exclusive`, to one user at a time. */
 class SingleConnectionDriver implements Driver {
   #connection: SqliteLink;
   #exclusive: boolean;
@@ -56,7 +56,7 @@ class SingleConnectionDriver implements Driver {
     await this.#connection.run("COMMIT");
   }
   async rollbackTransaction() {
-    // After a full disk SQLite has rolled back by itself, and there is no transaction left to end.
+    // After a full disk SQLite has rolled back by itself, and no transaction is open.
     await this.#connection.run("ROLLBACK").catch(() => {});
   }
   async destroy() {

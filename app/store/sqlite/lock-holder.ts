@@ -7,8 +7,8 @@ import { readFile, stat } from "node:fs/promises";
 const WAL_WRITE_LOCK_BYTE = 120;
 
 /**
- * The process that holds the write lock of the SQLite database at `path`, as the kernel reports it
- * (Linux: /proc/locks), or undefined where nobody does, or the kernel does not say.
+ * The process that holds the write lock of the SQLite database at `path`, by the kernel's report (Linux:
+ * /proc/locks). Undefined where no process holds it, or the kernel does not say.
  */
 export async function lockHolder(path: string): Promise<number | undefined> {
   try {

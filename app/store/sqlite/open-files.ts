@@ -1,23 +1,23 @@
 import { readdirSync, readlinkSync, statSync } from "node:fs";
 
-/** What the kernel appends to the name of an open file that was deleted. */
+/** The kernel appends this to the name of an open file that was deleted. */
 const DELETED = " (deleted)";
 
-/** The file under this name, as `DEVICE:INODE`; null where there is none. */
+/** The device and inode of the file with this name, as `DEVICE:INODE`; null where there is none. */
 export function fileAt(path: string): string | null {
   const found = statSync(path, { throwIfNoEntry: false });
   return found ? `${found.dev}:${found.ino}` : null;
 }
 
-/** The same with size and time of change: it differs once something was written to the file. */
+/** The same with size and time of change: it differs after every write to the file. */
 export function stateOf(path: string): string | null {
   const found = statSync(path, { throwIfNoEntry: false });
   return found ? `${found.dev}:${found.ino} ${found.size} ${found.mtimeMs}` : null;
 }
 
 /**
- * The processes of this user that have this file open although it was deleted: one that makes such a file anew would
- * not meet them there. `named` are files that they must have open too.
+ * The processes of this user that have this file open although it was deleted. A new file of that name would
+ * be another file for them. `named` are files that they must have open too.
  */
 export function holdersOfDeleted(file: string, named: readonly string[] = []): number[] {
   const wanted = [file + DELETED, ...named];
@@ -31,7 +31,7 @@ function processIds(): number[] {
   return entries("/proc").map(Number).filter(Number.isInteger);
 }
 
-/** The names of a process's open files; none where it is another user's, or has just ended. */
+/** The names of a process's open files; none for another user's process, or one that has just ended. */
 function openFiles(pid: number): string[] {
   return entries(`/proc/${pid}/fd`).flatMap((descriptor) => {
     try {

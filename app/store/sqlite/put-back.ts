@@ -5,19 +5,19 @@ import { DatabaseSync } from "node:sqlite";
 import { fileAt } from "./open-files.ts";
 
 /*
- * A database whose file was deleted, or replaced by another one, is still there for whoever has it open. It is put
- * back under its name as a copy, in steps that any process may take up where another one was killed:
+ * A process that has a database open keeps it, even if its file was deleted or replaced by another one. The database
+ * is put back under its name as a copy. Any process may continue these steps where another one was killed:
  *
  * 1. The copy is written beside it. It holds a row of `store_copies` with its id.
- * 2. The original gets the same row, with `replaced` 1, in a transaction that begins with its write lock, and only if
- *    nothing was committed since the copy was made. From here on its content is final: every commit looks at the
- *    file's name under the same lock, and finds that it is not the one that is open.
- * 3. The copy gets the name, if nothing else has it.
+ * 2. The original gets the same row, with `replaced` 1. The transaction begins with the original's write lock, and
+ *    commits only if no other commit came since the copy was made. From here on the original's contents are final:
+ *    every commit checks the file's name under the same lock, and finds that it leads to another file.
+ * 3. The copy takes the name, if no other file has it.
  *
- * Processes that have the original open find the row there, and go over to the file that has it too.
+ * Processes that have the original open find the row there, and change over to the file that has the row too.
  */
 
-/** The file that an open database has, and where it has its name. */
+/** An open database, with its path. */
 export interface Opened {
   database: DatabaseSync;
   path: string;
@@ -25,11 +25,11 @@ export interface Opened {
   files: readonly (string | null)[];
 }
 
-/** The database, its write-ahead log, and the shared memory that says what is in that. */
+/** The database, its write-ahead log, and the shared memory that indexes the log. */
 export const namesOf = (path: string) => [path, `${path}-wal`, `${path}-shm`] as const;
 export const filesAt = (path: string) => namesOf(path).map(fileAt);
 
-/** The id of the copy that takes, or took, the place of this database; undefined while there is none. */
+/** The id of the copy that replaces this database; undefined while there is none. */
 export function replacedBy(database: DatabaseSync): string | undefined {
   const row = database.prepare("SELECT id FROM store_copies WHERE replaced = 1").get();
   return row?.id as string | undefined;
@@ -40,20 +40,20 @@ export function descendsFrom(database: DatabaseSync, copy: string): boolean {
   return database.prepare("SELECT 1 FROM store_copies WHERE id = ? AND replaced = 0").get(copy) !== undefined;
 }
 
-/** Where the copy is until it has the name. */
+/** The copy's path until it takes the name. */
 export const copyAt = (path: string, copy: string) => `${path}.kept-${copy}`;
 
 /**
- * Steps 1 and 2: answers with the id of the copy, and undefined where something was committed meanwhile, so that it
- * is to be made again. SQLite's own errors are the caller's to judge: its lock may be held.
+ * Steps 1 and 2. Returns the id of the copy; undefined where a commit came in between, and the copy must be
+ * made again. Throws SQLite's own errors: its lock may be held.
  */
 export function makeCopy({ database, path, files }: Opened, now: number): string | undefined {
   const copy = randomUUID();
   const file = copyAt(path, copy);
-  // A lock that is held is noticed before the work, not after it.
+  // Fail on a held lock before the work, not after it.
   database.exec("BEGIN IMMEDIATE; ROLLBACK");
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // While the name still leads to the database, but not to its log, the database is to be whole by itself.
+  // If the path still leads to the database, but not to its log, move the log into the database.
   if (fileAt(path) === files[0]) database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   const version = () => database.prepare("PRAGMA data_version").get()?.data_version;
   const copied = version();
@@ -79,7 +79,7 @@ export function makeCopy({ database, path, files }: Opened, now: number): string
   return final ? copy : undefined;
 }
 
-/** The copy would take the log of the original for its own. Those of another database are left alone. */
+/** Removes the original's logs, which the copy would read as its own. Logs of another database stay. */
 function removeLogs(path: string, files: Opened["files"]): void {
   const found = fileAt(path);
   if (found !== null && found !== files[0]) return;
@@ -87,7 +87,7 @@ function removeLogs(path: string, files: Opened["files"]): void {
     if (index > 0 && fileAt(name) === files[index]) rmSync(name, { force: true });
 }
 
-/** Step 3. What stands in its way is left alone. */
+/** Step 3. Replaces no other file. */
 export function giveName({ path, files }: Opened, copy: string): void {
   const file = copyAt(path, copy);
   const [found, ...logs] = filesAt(path);

@@ -18,25 +18,28 @@ import { lockHolder } from "./lock-holder.ts";
 
 /** How long a write waits for the lock before it is refused. */
 const LOCK_LIMIT_MS = 5_000;
-/** How often the waiting asks again, at most; every wait is jittered, so that twins do not stay in step. */
+/**
+ * The longest time between two tries for the lock. Every wait is jittered, so that instances do not stay in
+ * step.
+ */
 const LOCK_RETRY_MS = 15;
-/** A lock held this long without a break is not held by healthy code. */
+/** Healthy code never holds a lock this long without a break. */
 const FROZEN_AFTER_MS = 1_000;
-/** How soon a commit by another process is noticed. */
+/** How soon a commit of another process is noticed. */
 const WATCH_MS = 100;
-/** After a commit failed for want of space, this much must be free before the store counts as well again. */
+/** How much space must be free, after a full disk, before the store counts as well again. */
 const SPARE_BYTES = 1024 * 1024;
-/** A commit this recent proves that the next one is possible, as far as anything can. */
+/** How long a commit proves that the next one is possible. */
 const PROOF_MS = 5_000;
 
 export interface SqliteStoreOptions {
   path: string;
   clock: Clock;
-  /** Whether SQLite works in threads of its own, as it must where waiting for a disk would hold up others. */
+  /** Whether SQLite runs in threads of its own. It must where a wait for the disk would delay others. */
   threads: boolean;
-  /** Whether the file is made where there is none. */
+  /** Whether to create a missing file. */
   create: boolean;
-  /** Told the pid of a process that has held the write lock for over a second. */
+  /** Called with the pid of a process that has held the write lock for over a second. */
   onFrozenLock?: (pid: number) => void;
 }
 
@@ -50,10 +53,10 @@ export class SqliteStore implements Store {
   #reading: SqliteConnection;
   #options: SqliteStoreOptions;
   #listeners = new Set<() => void>();
-  /** When a commit was last proven possible, on the monotonic clock; undefined after one that failed. */
+  /** When a commit was last proven possible, on the monotonic clock; undefined after a failed one. */
   #provenAt: number | undefined;
   #doubted = false;
-  /** Why the last commit failed; undefined after one that succeeded. */
+  /** Why the last commit failed; undefined after a successful one. */
   #failure: UnavailableCause | undefined;
 
   private constructor(options: SqliteStoreOptions) {
@@ -78,15 +81,18 @@ export class SqliteStore implements Store {
     });
   }
 
-  /** Opens the file; `create` makes it and its folder where they are missing. It still lacks the migrations. */
+  /**
+   * Opens the file; `create` makes it and its folder where they are missing. The migrations are still to be
+   * run.
+   */
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
     try {
       if (options.create) mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
       const store = new SqliteStore(options);
-      // The writer makes the file, which the reader cannot. Turning a new file to WAL mode needs its lock, which
-      // another process may have for the same purpose.
+      // Only the writer can create the file. To turn a new file to WAL mode it needs a lock that another
+      // process may hold for the same purpose.
       await store.#onceUnlocked(() => store.#connection.reopen());
-      // At once: later it might meet another file beside the log of this one.
+      // The reader opens now: later it might find another file beside the log of this one.
       await store.#onceUnlocked(() => store.#reading.reopen());
       return store;
     } catch (error) {
@@ -128,10 +134,13 @@ export class SqliteStore implements Store {
     return this.#onceUnlocked(() => this.#connection.run("BEGIN IMMEDIATE"));
   }
 
-  /** Waits for the write lock, which `attempt` takes, without blocking a thread; has a frozen holder ended. */
+  /**
+   * Runs `attempt`, which takes the write lock, until the lock is free. Blocks no thread, and reports a
+   * frozen holder.
+   */
   async #onceUnlocked<T>(attempt: () => Promise<T>): Promise<T> {
     const { clock, onFrozenLock } = this.#options;
-    // After such an error the connection itself may be useless.
+    // After such an error the connection itself may be broken.
     let useless = this.#failure !== undefined && this.#failure !== "locked";
     const since = clock.monotonic();
     let holder: { pid: number; since: number } | undefined;
@@ -163,7 +172,7 @@ export class SqliteStore implements Store {
   }
 
   async notify(): Promise<void> {
-    // Every commit is noticed by the other connections anyway.
+    // The other connections notice every commit anyway.
   }
 
   onChange(listener: () => void): () => void {
@@ -182,7 +191,7 @@ export class SqliteStore implements Store {
         "locked",
       );
     this.#doubted = false;
-    // On a full disk a commit as small as the one below may still fit where an accept does not.
+    // On a full disk this small commit may still fit where an accept does not.
     if (this.#failure === "full" || doubted) {
       const { bavail, bsize } = await statfs(dirname(path));
       if (bavail * bsize < SPARE_BYTES)
@@ -202,7 +211,7 @@ export class SqliteStore implements Store {
     await this.#connection
       .checkName()
       .catch(() => this.#onceUnlocked(() => this.#connection.reopen()).catch(() => {}));
-    // Kysely ends only those that were ever used. The last one clears the log away, which a reader cannot.
+    // Kysely closes only connections that were used. The last one clears the log away, which a reader cannot.
     await this.read.destroy();
     await this.#reading.close();
     await this.#writer.destroy();

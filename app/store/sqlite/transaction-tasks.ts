@@ -6,14 +6,14 @@ import type { StoreContext, TransactionTask } from "../store.ts";
 import { SQLITE_CAN } from "./capabilities.ts";
 import { type SqliteLink, sqliteDialect } from "./dialect.ts";
 
-/** Runs tasks, each in a transaction of its own, in the thread that has the connection. */
+/** Runs tasks in the connection's thread, each in a transaction of its own. */
 export class TransactionTasks {
   #database: Kysely<Database>;
-  /** Asking the loader each time would cost as much as some of the statements. */
+  /** Asking the module loader each time would cost as much as some of the statements. */
   #loaded = new Map<TaskName, TransactionTask<unknown, unknown>>();
 
   constructor(connection: SqliteLink) {
-    // Without waiting for the write lock: the caller does, who can do something else meanwhile.
+    // It does not wait for the write lock. The caller waits, and can serve others at the same time.
     const begin = () => connection.run("BEGIN IMMEDIATE");
     this.#database = new Kysely({ dialect: sqliteDialect(connection, { exclusive: false, begin }) });
   }
@@ -21,7 +21,7 @@ export class TransactionTasks {
   /** `task` names a module whose default export is the task; `now` is its time (ms). */
   async run(task: TaskName, { input, now }: { input: unknown; now: number }): Promise<unknown> {
     const work = this.#loaded.get(task) ?? (await this.#load(task));
-    // A commit is noticed by the others without word of it.
+    // Others notice a commit without a notification.
     const context: StoreContext = {
       can: SQLITE_CAN,
       now: async () => now,
@@ -36,7 +36,7 @@ export class TransactionTasks {
       default: TransactionTask<unknown, unknown>;
     };
     this.#loaded.set(task, work);
-    // Its process may be killed at any time; but whoever waits for the task comes first.
+    // The process may be killed at any time, so write the cache soon, but after the task's answer.
     setImmediate(flushCompileCache);
     return work;
   }

@@ -1,4 +1,4 @@
-/** The thread that has one SQLite database, so that a slow disk never blocks the event loop of the instance. */
+/** The thread of one SQLite database. A slow disk never blocks the event loop of the instance. */
 import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import {
@@ -17,5 +17,5 @@ const database = new SqliteDatabase(workerData as DatabaseOptions, () => reply({
 port.on("message", async ({ id, ...request }: WorkerRequest) =>
   reply({ id, ...(await database.ask(request as DatabaseRequest)) }),
 );
-// A thread keeps its own account of what it compiled, and its process may be killed at any time.
+// A thread has a compile cache of its own, and its process may be killed at any time.
 flushCompileCache();

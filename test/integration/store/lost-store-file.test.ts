@@ -191,7 +191,7 @@ it("another file in its place is not overwritten: it is refused, with what to do
   const refusal = await store.probe(10_000).catch((error: Error) => error.message);
   expect(refusal).toContain(`${path} is another file than the one that is open`);
   expect(refusal).toContain(`is kept in ${keptCopy(path)}`);
-  expect(refusal).toMatch(/move .* away.*; to go on with what is there now, restart Twinhook/);
+  expect(refusal).toMatch(/move .* away.*; to go on with the present files, restart Twinhook/);
   expect(await runsOnDisk(path)).toEqual([77]);
 });
 

@@ -29,7 +29,7 @@ describe("the event of a repository", () => {
     expect(judge("acme/site", 2).judged).toMatchObject({
       targets: [],
       ignored:
-        "acme/site is another repository by now (id 2) than the one that twinhook.yml means (id 1, Acme/Site)",
+        "acme/site is another repository by now (id 2), not the one in twinhook.yml (id 1, now Acme/Site)",
     });
   });
 

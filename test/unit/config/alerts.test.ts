@@ -92,7 +92,7 @@ describe("alerts", () => {
       ENV,
     ).messages();
     expect(found).toEqual([
-      expect.stringContaining("expected a channel that is not there yet, got the same as alerts[0]"),
+      expect.stringContaining("expected every channel once, got the same as alerts[0]"),
     ]);
   });
 

@@ -23,7 +23,7 @@ describe("what no single key can break is refused", () => {
     [
       "a store in a place that cannot be a folder",
       content({ store: "sqlite:twinhook.yml/data/twinhook.db" }),
-      "twinhook.yml/data (ENOTDIR); make it, as that user's (systemd: StateDirectory=), or name another place in `store`",
+      "twinhook.yml/data (ENOTDIR); create it for that user (systemd: StateDirectory=), or name another path in `store`",
     ],
     [
       "two instances with one URL",
@@ -174,7 +174,7 @@ describe("what no single key can break is refused", () => {
     [
       "a secret of the App's for a command",
       withTarget({ pass_env: ["PRIVATE_KEY"] }),
-      "targets[0].pass_env[0]: expected a variable that is the command's, got PRIVATE_KEY, a secret of the App's",
+      "targets[0].pass_env[0]: expected a variable that holds no secret of the App, got PRIVATE_KEY",
     ],
     [
       "a delivery secret that is not set",
