@@ -8,19 +8,19 @@ import { describeAlert, type Wording } from "./describe.ts";
 import { makeMessages, nextDigest } from "./digest.ts";
 import { SendError } from "./send-error.ts";
 
-/** A line for each channel: one that is down holds up no other. */
+/** The outbox has a line for each channel: a channel that is down holds up no other. */
 const ALERT_OUTBOX: OutboxTable = { name: "alert_outbox", line: "channel" };
-/** A store that changes all the time is looked at this often. */
+/** The pause before the next look: after a change of the store, and without one. */
 const LOOK_MS = 250;
 const IDLE_LOOK_MS = 60_000;
-/** After a failure to read the store. */
+/** The pause after a failure to read the store. */
 const AGAIN_MS = 1_000;
-/** Pauses between tries grow from and to this. */
+/** The pause between two tries doubles from this, and up to this. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
-/** A message that nobody took for so long is no news any more. */
+/** Give up sending a message after 24 hours. */
 const GIVE_UP_MS = 24 * 60 * 60_000;
-/** A message that its receiver calls wrong so often holds up those after it no longer. */
+/** Give up sending a message after its receiver has called it wrong this often: it must not hold up later ones. */
 const UNACCEPTABLE_TRIES = 5;
 
 export interface AlertSenderOptions {
@@ -37,8 +37,8 @@ export interface AlertSenderOptions {
 }
 
 /**
- * Tells what was noted to be told. Every instance has one; the store sees to it that each message is sent by one of
- * them, and by another if that one dies.
+ * Sends the alerts that are recorded in the store. Every instance has a sender. The outbox lease makes one of them send
+ * each message, and another one if that one dies.
  */
 export class AlertSender {
   #o: AlertSenderOptions;
@@ -48,7 +48,7 @@ export class AlertSender {
   #looking: Promise<void> | undefined;
   #unwatch: (() => void) | undefined;
   #closed = false;
-  /** Why alerts cannot be read, once that was said. */
+  /** The error that was logged last, so that it is not logged again. */
   #trouble = "";
 
   constructor(options: AlertSenderOptions) {
@@ -66,7 +66,7 @@ export class AlertSender {
     await releaseOutbox(store, ALERT_OUTBOX, instance);
     this.#lookIn(0);
     this.#loop.start({ watch: false });
-    // What nobody is told of only has to be cleared away at times.
+    // Without channels, alerts only have to be cleared away at times.
     if (channels.length > 0) this.#unwatch = store.onChange(() => this.#lookIn(LOOK_MS));
   }
 
@@ -77,7 +77,7 @@ export class AlertSender {
     await Promise.all([this.#looking, this.#loop.close()]);
   }
 
-  /** Looks after this time, if no look is due before. */
+  /** Looks for alerts after this time, if no look is due before. */
   #lookIn(delayMs: number): void {
     const dueAt = this.#o.clock.monotonic() + delayMs;
     if (this.#closed || (this.#timer && this.#dueAt <= dueAt)) return;
@@ -91,7 +91,7 @@ export class AlertSender {
         },
         (error: Error) => {
           if (error.message !== this.#trouble)
-            this.#o.log.warn(`alerts cannot be read now: ${error.message}`);
+            this.#o.log.warn(`reading alerts failed, retry in ${AGAIN_MS / 1000} s: ${error.message}`);
           this.#trouble = error.message;
           this.#lookIn(AGAIN_MS);
         },
@@ -105,9 +105,9 @@ export class AlertSender {
     const now = at === null ? 0 : await store.now(store.read);
     if (at !== null && at <= now) await makeMessages(store, channels);
     else if (at !== null) this.#lookIn(Math.min(at - now, IDLE_LOOK_MS));
-    // Changes wake only those who have someone to tell.
+    // Changes of the store wake only a sender with channels.
     if (channels.length === 0) this.#lookIn(IDLE_LOOK_MS);
-    // Another instance may have made messages, or a channel that is gone have left some.
+    // Another instance may have made messages, or a removed channel may have left some.
     this.#loop.wake();
   }
 
@@ -133,14 +133,18 @@ export class AlertSender {
     const channel = this.#channel(line);
     const { retryAfterMs, unacceptable = false } = error instanceof SendError ? error : {};
     if (clock.now() - createdAt > GIVE_UP_MS || (unacceptable && attempts >= UNACCEPTABLE_TRIES)) {
-      log.error({ channel: line, attempts }, `an alert is not told: ${error.message}`);
+      log.error({ channel: line, attempts }, `gave up sending an alert: ${error.message}`);
       return "drop";
     }
     if (!channel) return { delayMs: LONGEST_PAUSE_MS };
     onRetry(channel);
-    log.warn({ channel: line, attempts }, `an alert is told later: ${error.message}`);
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1));
-    return { delayMs: retryAfterMs ?? pause * (0.5 + Math.random() / 2) };
+    const delayMs = retryAfterMs ?? pause * (0.5 + Math.random() / 2);
+    log.warn(
+      { channel: line, attempts },
+      `sending an alert failed, retry in ${Math.ceil(delayMs / 1000)} s: ${error.message}`,
+    );
+    return { delayMs };
   }
 
   #channel(id: string): Channel | undefined {
