@@ -9,19 +9,19 @@ import { describeAlert, type Wording } from "./describe.ts";
 import { makeMessages, nextDigest } from "./digest.ts";
 import { SendError } from "./send-error.ts";
 
-/** A line for each channel: one that is down holds up no other. */
+/** The outbox has a line for each channel: a channel that is down holds up no other. */
 const ALERT_OUTBOX: OutboxTable = { name: "alert_outbox", line: "channel" };
-/** A store that changes all the time is looked at this often. */
+/** The pause before the next look: after a change of the store, and without one. */
 const LOOK_MS = 250;
 const IDLE_LOOK_MS = 60_000;
-/** After a failure to read the store. */
+/** The pause after a failure to read the store. */
 const AGAIN_MS = 1_000;
-/** Pauses between tries grow from and to this. */
+/** The pause between two tries doubles from this, and up to this. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
-/** A message that nobody took for so long is no news any more. */
+/** Give up sending a message after 24 hours. */
 const GIVE_UP_MS = 24 * 60 * 60_000;
-/** A message that its receiver calls wrong so often holds up those after it no longer. */
+/** Give up sending a message after its receiver has called it wrong this often: it must not hold up later ones. */
 const UNACCEPTABLE_TRIES = 5;
 
 export interface AlertSenderOptions {
@@ -38,8 +38,8 @@ export interface AlertSenderOptions {
 }
 
 /**
- * Tells what was noted to be told. Every instance has one; the store sees to it that each message is sent by one of
- * them, and by another if that one dies.
+ * Sends the alerts that are recorded in the store. Every instance has a sender. The outbox lease makes one of them send
+ * each message, and another one if that one dies.
  */
 export class AlertSender {
   #o: AlertSenderOptions;
@@ -59,7 +59,8 @@ export class AlertSender {
       step: () => this.#look(),
       clock: options.clock,
       retryMs: AGAIN_MS,
-      onTrouble: ({ message }) => options.log.warn(`alerts cannot be read now: ${message}`),
+      onTrouble: ({ message }) =>
+        options.log.warn(`reading alerts failed, retry in ${AGAIN_MS / 1000} s: ${message}`),
     });
   }
 
@@ -68,7 +69,7 @@ export class AlertSender {
     await releaseOutbox(store, ALERT_OUTBOX, instance);
     this.#digests.wake();
     this.#loop.start({ watch: false });
-    // What nobody is told of only has to be cleared away at times.
+    // Without channels, alerts only have to be cleared away at times.
     if (channels.length > 0) this.#unwatch = store.onChange(() => this.#digests.wakeIn(LOOK_MS));
   }
 
@@ -84,10 +85,10 @@ export class AlertSender {
     const now = at === null ? 0 : await store.now(store.read);
     const isDue = at !== null && at <= now;
     if (isDue) await makeMessages(store, channels);
-    // Another instance may have made messages, or a channel that is gone have left some.
+    // Another instance may have made messages, or a removed channel may have left some.
     this.#loop.wake();
     if (at !== null && !isDue) return Math.min(at - now, IDLE_LOOK_MS);
-    // Changes wake only those who have someone to tell.
+    // Changes of the store wake only a sender with channels.
     return channels.length === 0 ? IDLE_LOOK_MS : null;
   }
 
@@ -113,14 +114,18 @@ export class AlertSender {
     const channel = this.#channel(line);
     const { retryAfterMs, unacceptable = false } = error instanceof SendError ? error : {};
     if (clock.now() - createdAt > GIVE_UP_MS || (unacceptable && attempts >= UNACCEPTABLE_TRIES)) {
-      log.error({ channel: line, attempts }, `an alert is not told: ${error.message}`);
+      log.error({ channel: line, attempts }, `gave up sending an alert: ${error.message}`);
       return "drop";
     }
     if (!channel) return { delayMs: LONGEST_PAUSE_MS };
     onRetry(channel);
-    log.warn({ channel: line, attempts }, `an alert is told later: ${error.message}`);
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1));
-    return { delayMs: retryAfterMs ?? pause * (0.5 + Math.random() / 2) };
+    const delayMs = retryAfterMs ?? pause * (0.5 + Math.random() / 2);
+    log.warn(
+      { channel: line, attempts },
+      `sending an alert failed, retry in ${Math.ceil(delayMs / 1000)} s: ${error.message}`,
+    );
+    return { delayMs };
   }
 
   #channel(id: string): Channel | undefined {

@@ -1,29 +1,29 @@
 import type { AlertRow } from "../store/schema.ts";
 
-/** What people are told, in plain text. Any of it may hold foreign text, to be escaped by whoever shows it. */
+/** An alert in words, as plain text. Any field may hold foreign text, so that each channel must escape it. */
 export interface Alert {
-  /** The same whenever this is sent again. */
+  /** The same whenever the alert is sent again. */
   id: string;
   kind: AlertRow["kind"];
   /** `firing`: it began, and lasts · `resolved`: it is over · `event`: it happened. */
   state: AlertRow["state"];
-  /** Whom or what it is about, among alerts of its kind. */
+  /** The instance, target or repository that it is about; empty if its kind has only one. */
   subject: string;
   title: string;
-  /** When it began, and when it was noticed (or was over): ISO 8601. */
+  /** When it began, and when it was recorded (or ended): ISO 8601. */
   since: string;
   at: string;
   cause: string;
-  /** What it means for deployments. */
+  /** The effect on deployments. */
   effect: string;
-  /** What to do. */
+  /** What a person has to do. */
   remedy: string;
   url: string;
 }
 
-/** Several alerts that are told together. */
+/** Several alerts that are sent together. */
 export interface Message {
-  /** The same whenever it is sent again. */
+  /** The same whenever the message is sent again. */
   id: string;
   alerts: readonly Alert[];
 }

@@ -30,7 +30,7 @@ export interface AlertsOptions {
   log: Logger;
 }
 
-/** All that an instance does so that people are told. */
+/** The alerts of one instance: what it watches, and what it sends. */
 export class Alerts {
   readonly channels: readonly Channel[];
   #store: Store;
@@ -61,14 +61,14 @@ export class Alerts {
           url: env[deadMansSwitch.url_env] ?? "",
           intervalMs: deadMansSwitch.interval,
           clock,
-          // Who controls can write to the store, and looks after everything else.
+          // A controller can write to the store, so that a call shows that Twinhook works.
           canRun: () => failover.controller.held,
           log,
         }),
       );
   }
 
-  /** Whether the store cannot be written to, as far as this instance knows. */
+  /** Whether this instance cannot write to the store. */
   get storeFails(): boolean {
     return this.#storeWatch.fails;
   }
@@ -81,7 +81,7 @@ export class Alerts {
     await Promise.all(this.#parts.map((part) => part.close()));
   }
 
-  /** Sends an alert to every channel that says that `who` asked for it. Resolves once that is noted in the store. */
+  /** Sends a test alert to every channel, which names `who`. Resolves when it is recorded in the store. */
   async sendTestAlert(who: string): Promise<void> {
     await this.#store.write((trx) =>
       raiseAlert(trx, this.#store, { kind: "test", state: "event", subject: randomUUID(), facts: { who } }),

@@ -13,16 +13,16 @@ import type { AlertConditionRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
 const LOOK_MS = 1_000;
-/** An endpoint is back once it has been up for this long. */
+/** An endpoint counts as back after it has been up for this long. */
 const STEADY_MS = 5_000;
-/** One that says that it shuts down is expected back within this time, and is not lost before. */
+/** An endpoint that shuts down on purpose counts as lost only after this time. */
 const PLANNED_MS = 30_000;
-/** One that was never seen up is lost if it does not come up within this time. */
+/** An endpoint that was never seen up counts as lost after this time. */
 const START_MS = 30_000;
-/** GitHub takes a new URL within this time, or is told on. */
+/** If GitHub's URL differs from the desired one for this long, an alert opens. */
 const SYNC_MS = 15_000;
 
-/** The kinds of alerts that begin and end here. */
+/** The kinds of alerts that this watch opens and closes. */
 const KINDS = ["instance_lost", "all_down", "webhook_out_of_sync"] as const satisfies AlertKind[];
 type WatchedKind = (typeof KINDS)[number];
 type Opening = {
@@ -39,8 +39,8 @@ export interface ConditionWatchOptions {
 }
 
 /**
- * Has people told of what lasts: lost instances, and a webhook that is not as it should be. Every instance watches;
- * the controller alone notes it, once, in the store, where its successor finds what was told already.
+ * Opens and closes the alerts of conditions that last: lost instances, and a webhook that differs from the desired one.
+ * Every instance watches. Only the controller records a condition, once, in the store; there its successor finds it.
  */
 export class ConditionWatch {
   #o: ConditionWatchOptions;
@@ -48,9 +48,9 @@ export class ConditionWatch {
   #unsubscribe: (() => void) | undefined;
   #looking: Promise<void> | undefined;
   #startedAt = 0;
-  /** Until when an endpoint that shut down is expected back (monotonic). */
+  /** Until when an endpoint that shut down on purpose is not lost (ms, monotonic). */
   #planned = new Map<string, number>();
-  /** Wall clock to tell, monotonic to measure. */
+  /** When GitHub's URL began to differ: on the wall clock to show, on the monotonic clock to measure (ms). */
   #outOfSync: { since: number; sinceMonotonic: number } | undefined;
   #deviation: (Extract<Notice, { type: "webhook_deviated" }> & { at: number }) | undefined;
 
@@ -77,9 +77,9 @@ export class ConditionWatch {
   #wake(): void {
     this.#looking ??= this.#look()
       .catch((error: Error) => {
-        // Whoever took its place looks; a store that is away is told of by other means.
+        // The new controller looks instead. The store watch reports an unreachable store.
         if (!(error instanceof NotControllerError))
-          this.#o.log.debug(`conditions cannot be noted now: ${error.message}`);
+          this.#o.log.debug(`recording alerts failed, will retry: ${error.message}`);
       })
       .finally(() => {
         this.#looking = undefined;

@@ -4,22 +4,22 @@ import { reasonOf } from "./post-json.ts";
 
 const LOOK_MS = 1_000;
 const CALL_LIMIT_MS = 10_000;
-/** A call that failed is made again this soon. */
+/** The pause after a failed call. */
 const AGAIN_MS = 5_000;
 
 export interface DeadMansSwitchOptions {
-  /** A secret, as whoever knows it can pretend that all is well. */
+  /** A secret: anyone who knows it can pretend that all is well. */
   url: string;
   intervalMs: number;
   clock: Clock;
-  /** Whether this instance is the one that calls. */
+  /** Whether this instance calls: the controller does. */
   canRun: () => boolean;
   log: Logger;
 }
 
 /**
- * Calls an address again and again while all is well. A service elsewhere tells people when the calls cease: that is
- * when no instance is left that could.
+ * Calls an address regularly while all is well. A service elsewhere alerts people when the calls stop, since then no
+ * instance may be left to do so.
  */
 export class DeadMansSwitch {
   #o: DeadMansSwitchOptions;
@@ -46,7 +46,7 @@ export class DeadMansSwitch {
   #look(): void {
     const { clock, canRun, intervalMs } = this.#o;
     if (!canRun()) {
-      // Whoever comes to be the one calls at once.
+      // A new controller calls at once.
       this.#dueAt = Number.NEGATIVE_INFINITY;
       return;
     }
@@ -64,10 +64,10 @@ export class DeadMansSwitch {
       const response = await fetch(url, { redirect: "manual", signal });
       await response.body?.cancel();
       if (response.ok) return;
-      log.warn(`the dead man's switch answered ${response.status}`);
+      log.warn(`calling the dead man's switch failed, will retry: it answered ${response.status}`);
     } catch (error) {
       if (this.#abort.signal.aborted) return;
-      log.warn(`the dead man's switch: ${reasonOf(error)}`);
+      log.warn(`calling the dead man's switch failed, will retry: ${reasonOf(error)}`);
     }
     this.#dueAt = clock.monotonic() + Math.min(AGAIN_MS, intervalMs);
   }

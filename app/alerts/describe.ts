@@ -4,13 +4,13 @@ import type { AlertRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import type { Alert } from "./alert.ts";
 
-/** An alert as it was noted, before it is put into words. */
+/** An alert as it is recorded, before it is put into words. */
 export type Noted = Omit<AlertRow, "id" | "told_at"> & { id: string };
 
-/** What the words are made with besides. */
+/** The sources of the words beside the record. */
 export interface Wording {
   store: Pick<Store, "read">;
-  /** The dashboard, and the page of a deployment. */
+  /** The addresses of the dashboard and of a deployment's page. */
   homeUrl: string;
   pageUrl: (deploymentId: string) => string;
 }
@@ -20,7 +20,7 @@ type Writers = {
   [K in keyof AlertFacts]: (facts: AlertFacts[K], noted: Noted, wording: Wording) => Words | Promise<Words>;
 };
 
-/** Puts an alert into words: what, since when, why, what it means for deployments, what to do, and where to look. */
+/** Puts an alert into words: title, time, cause, effect on deployments, remedy and link. */
 export async function describeAlert(noted: Noted, wording: Wording): Promise<Alert> {
   const { id, kind, state, subject, since, at } = noted;
   const write = WRITERS[kind] as (facts: unknown, noted: Noted, wording: Wording) => Words | Promise<Words>;
@@ -78,7 +78,7 @@ const WRITERS: Writers = {
         effect: "It can take over again.",
         remedy: NOTHING,
       };
-    // More may be known by now, such as why its process ended.
+    // The recorded health may know more by now, such as why the process ended.
     const known = await store.read
       .selectFrom("endpoint_health")
       .select("reason")
@@ -127,8 +127,8 @@ const WRITERS: Writers = {
           effect: "GitHub's events do not arrive until it is put right; then they are fetched from its log.",
           remedy:
             cause === "changed"
-              ? "It is being put right by itself. Find out who changed it, at the App's settings: a second installation with the same App, or a person."
-              : "It is tried on and on. Look whether GitHub can be reached, and whether APP_ID and PRIVATE_KEY are the App's.",
+              ? "Twinhook sets it again by itself. Find out who changed it, at the App's settings: a second installation with the same App, or a person."
+              : "Twinhook keeps trying. Check that GitHub can be reached, and that APP_ID and PRIVATE_KEY are the App's.",
         },
 
   deployment_failed: async ({ deploymentId, attempt, reason }, { state, subject }, { store, pageUrl }) => {
@@ -234,7 +234,7 @@ const WRITERS: Writers = {
   }),
 };
 
-/** What became of requests that were found late: newer runs overtake those that are not deployed. */
+/** The result of requests that were found late: newer runs overtake those that are not deployed. */
 function whatBecame(found: number, deployed: number): string {
   const overtaken = found - deployed;
   if (overtaken === 0) return found === 1 ? "It is deployed now." : "All of them are deployed now.";

@@ -4,20 +4,19 @@ import type { AlertRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import type { Channel } from "./channels/channel.ts";
 
-/** What comes within this time of the first is told together with it: a failover rarely comes alone. */
+/** Alerts within this time of the first are sent together with it: a failover rarely comes alone. */
 export const TOGETHER_MS = 2_000;
 /**
- * Alerts of what is over, and of requests that were found late, need no action. They wait for the rest of the
- * incident: GitHub logs a delivery that hung only 11 s later, and a recovery comes 10 s after its instance is back.
+ * Alerts of ended conditions, and of requests that were found late, need no action. They wait for the rest of the
+ * incident: GitHub logs a hanging delivery 11 s later, and a failback comes 10 s after its instance is back.
  */
 export const CALM_MS = 15_000;
-/** No more than so many times within a minute is anything told; what comes beyond that waits, and is told together. */
+/** Messages are made at most this many times a minute. Further alerts wait, and are sent together. */
 const MINUTE_MS = 60_000;
 const TIMES_A_MINUTE = 5;
 
 /**
- * From when on messages are to be made of what was noted and not told; null when there is nothing. Times are
- * the store's (ms).
+ * When the next messages are due to be made of unsent alerts (ms, the store's clock); null if there are none.
  */
 export async function nextDigest(store: Store): Promise<number | null> {
   const untold = await store.read
@@ -46,8 +45,8 @@ function isCalm({ kind, state }: Pick<AlertRow, "kind" | "state">): boolean {
 }
 
 /**
- * Makes messages of everything that was noted and not told: one for each channel that wants any of it. Whichever
- * instance does it first has done it.
+ * Makes messages of all unsent alerts: one for each channel that wants any of them. If several instances try, the first
+ * does it for all.
  */
 export function makeMessages(
   store: Store,

@@ -1,13 +1,13 @@
 import { SendError } from "./send-error.ts";
 
-/** A receiver that takes longer is given up, and tried again later. */
+/** The time limit for a receiver's answer. */
 const POST_LIMIT_MS = 10_000;
-/** So much of an answer is shown where it says why. */
+/** The longest part of an answer that an error shows, and that is read (characters). */
 const MAX_ANSWER = 200;
 const MAX_READ = 4_000;
 
 /**
- * Posts JSON to an address that is itself a secret: no error names it, no redirect is followed.
+ * Posts JSON to an address that is a secret: no error names it, and no redirect is followed.
  * @throws {SendError} unless the answer is 2xx.
  */
 export async function postJson(
@@ -41,7 +41,7 @@ export async function postJson(
   });
 }
 
-/** An answer may be of any length; so much of it is read. */
+/** The beginning of an answer, which may be of any length. */
 async function beginningOf(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -52,7 +52,7 @@ async function beginningOf(response: Response): Promise<string> {
   return text;
 }
 
-/** Why a call brought no answer, in the words of the system alone: others name the address. */
+/** Why a call got no answer, by the system's error code alone: other error texts name the secret address. */
 export function reasonOf(error: unknown): string {
   const { name, cause, code } = error as { name?: string; cause?: { code?: string }; code?: string | number };
   if (name === "TimeoutError") return `no answer within ${POST_LIMIT_MS} ms`;
@@ -60,12 +60,12 @@ export function reasonOf(error: unknown): string {
   return known === undefined ? "it cannot be reached" : `it cannot be reached (${known})`;
 }
 
-/** Text of someone else's on one line, without control characters. */
+/** Foreign text on one line, without control characters. */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").trim();
 }
 
-/** The same text with every secret taken out. */
+/** The text with every secret replaced by `…`. */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   return secrets
     .filter((secret) => secret.length > 3)

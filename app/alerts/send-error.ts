@@ -1,9 +1,9 @@
-/** A channel did not take a message. The text says why, and holds no secret. */
+/** A channel did not take a message. The text names the cause, and holds no secret. */
 export class SendError extends Error {
   override readonly name = "SendError";
-  /** How long the receiver asked to be left alone; undefined where it did not. */
+  /** How long the receiver asked to wait (ms); undefined if it did not. */
   readonly retryAfterMs: number | undefined;
-  /** Whether it is this message that the receiver will never take. */
+  /** Whether the receiver will never take this very message. */
   readonly unacceptable: boolean;
 
   constructor(

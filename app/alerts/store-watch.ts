@@ -8,7 +8,7 @@ import { describeAlert, type Wording } from "./describe.ts";
 
 const LOOK_MS = 1_000;
 const PROBE_LIMIT_MS = 1_000;
-/** What is over sooner is nobody's concern: a busy disk, a database that restarts. */
+/** A shorter failure raises no alert: a busy disk, a database that restarts. */
 const LASTING_MS = 3_000;
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -18,7 +18,7 @@ export interface StoreWatchOptions {
   instance: string;
   /** The instances before this one in order of preference. */
   preferred: readonly string[];
-  /** The instances that are heard to say that they cannot write to the store. */
+  /** The connected peers that say that they cannot write to the store. */
   failingPeers: () => readonly string[];
   channels: readonly Channel[];
   wording: Wording;
@@ -27,15 +27,15 @@ export interface StoreWatchOptions {
 }
 
 /**
- * Tells people, past the store, that it cannot be written to. No lease can say who does, as leases are in the store.
- * So the rule is: of the instances that are alive and cannot write, the most preferred one tells; each says in its
- * heartbeats whether it can. Rather twice than never: if that one dies, the next one tells again.
+ * Sends the alert that the store cannot be written to, without the store. No lease can choose the sender, since leases
+ * are in the store. So the most preferred of the instances that are alive and cannot write sends it. Their heartbeats
+ * say which cannot write. If that instance dies, the next one sends it again: twice is better than never.
  */
 export class StoreWatch {
   #o: StoreWatchOptions;
   #abort = new AbortController();
   #failing: { since: number; sinceMonotonic: number; reason: string } | undefined;
-  /** What was told, until that it is over is noted in the store; and what ends trying to tell it. */
+  /** The alert that this instance sends, until its end is recorded in the store. `stop` ends the tries. */
   #told: { since: number; reason: string; stop: AbortController } | undefined;
   #sending = new Set<Promise<void>>();
   #watching: Promise<void> | undefined;
@@ -44,7 +44,7 @@ export class StoreWatch {
     this.#o = options;
   }
 
-  /** Whether this instance cannot write to the store, for its heartbeats. */
+  /** Whether this instance cannot write to the store; its heartbeats say so. */
   get fails(): boolean {
     return this.#failing !== undefined;
   }
@@ -86,7 +86,7 @@ export class StoreWatch {
     }
   }
 
-  /** A file that was deleted and put back may have been away too shortly for anybody to notice. */
+  /** Records the alert of a file that was deleted and put back: the gap may have been too short for a failed write. */
   async #tellOfCopies(): Promise<void> {
     const { store, clock, instance, log } = this.#o;
     const copies = await store.read
@@ -151,13 +151,16 @@ export class StoreWatch {
         await channel.send({ id: id.replace("alert", "msg"), alerts: [alert] });
         return onSent(channel);
       } catch (error) {
-        log.warn({ channel: channel.id }, `an alert is told later: ${(error as Error).message}`);
+        log.warn(
+          { channel: channel.id },
+          `sending an alert failed, retry in ${pause / 1000} s: ${(error as Error).message}`,
+        );
       }
       await clock.sleep(pause, signal).catch(() => {});
     }
   }
 
-  /** From here on the store serves: that it does is told like anything else. */
+  /** The store can be written to again: the end of the alert is recorded and sent as usual. */
   async #over({
     since,
     reason,

@@ -2,13 +2,13 @@ import type { Accepted } from "../accept/accepted.ts";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { Arrival } from "../accept/arrival.ts";
 
-/** Of a run that several looks found, the first of these counts: a request at GitHub holds more than the event. */
+/** If several scans found the same run, the first of these counts: a parked request holds more than the event. */
 const SOURCES: readonly Arrival["source"][] = ["github_deployment", "catch_up", "reconcile"];
 
 /**
- * Accepts what was found in the order of the runs, so that none supersedes an older one that was found with it.
- * What is only noted comes last. Returns what became of each; a run that an event stands for is not accepted
- * again because GitHub lists it too.
+ * Accepts arrivals in the order of their runs, so that none supersedes an older one that was found with it. Arrivals
+ * without a target come last. Returns the result of each. A run that both an event and GitHub's list of runs brought is
+ * accepted once, by its event.
  */
 export async function acceptInOrder(
   acceptor: Pick<Acceptor, "accept">,

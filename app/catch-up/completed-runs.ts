@@ -17,14 +17,14 @@ import { type CompletedRun, completedRun, unrecordedRuns } from "./unrecorded-ru
 
 /** How far back completed runs are compared. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
-/** GitHub lists runs by when they were created: so long after that they may be run again, or wait for an approval. */
+/** GitHub filters runs by when they were created. A run may complete this long after: by a re-run or an approval. */
 const MAY_COMPLETE_MS = 31 * 24 * 60 * 60_000;
-/** How often those are looked for: they may be many pages, and few of them matter. */
+/** How often runs that complete late are listed: they may be many pages, and few of them matter. */
 const LATE_EVERY_MS = 60 * 60_000;
-/** The part of an account's hourly calls that looking at all its workflows in turn may take: 500 of 5,000. */
+/** The part of an account's hourly calls that this scan may spend: 500 of 5,000. */
 const SHARE = 0.1;
 const PER_PAGE = 100;
-/** GitHub lists no more than 1,000 runs of a search. */
+/** GitHub lists no more than 1,000 runs for a filter. */
 const MAX_PAGES = 10;
 
 export interface ReconcileOptions {
@@ -32,7 +32,7 @@ export interface ReconcileOptions {
   clock: Clock;
   log: Logger;
   targets: readonly TargetConfig[];
-  /** What the names in the configuration stand for; without it, for what is called so. */
+  /** Repositories that the configured names stand for. Without it, a name stands for the repository of that name. */
   names?: RepositoryNames | undefined;
   access: RepositoryAccess;
   budget: CallBudget;
@@ -40,8 +40,8 @@ export interface ReconcileOptions {
 }
 
 /**
- * Finds the successful runs of the last 72 hours of which no event is on record: those that GitHub never sent.
- * GitHub lists a run with its latest attempt; an earlier one that was lost is not missed once it was run again.
+ * Finds the successful runs of the last 72 hours that have no event on record: GitHub never sent it. GitHub lists a run
+ * with its latest attempt only. So a lost event of an earlier attempt is not found after a re-run.
  */
 export class CompletedRuns implements Scan {
   readonly name = "the reconciling";
@@ -49,7 +49,7 @@ export class CompletedRuns implements Scan {
   #o: ReconcileOptions;
   #scan: PlaceScan<Place>;
   #items: ItemReader;
-  /** The ETags of lists of which every run is on record: as long as these do not change, nothing is missing. */
+  /** The ETags of lists whose runs are all on record. While such a list does not change, no run is missing. */
   #settled = new Map<string, { created: string; etag: string }>();
 
   constructor(options: ReconcileOptions) {
@@ -74,7 +74,7 @@ export class CompletedRuns implements Scan {
     });
   }
 
-  /** All workflows are due. */
+  /** Makes all workflows due. */
   askAll(): void {
     this.#scan.askAll();
   }
@@ -90,7 +90,7 @@ export class CompletedRuns implements Scan {
     const { found, failure } = await scanEach(
       due,
       async ({ key, place }) => {
-        // Not at first: who has just taken over has others waiting for this look to end.
+        // Not at the first scan: after a takeover others wait for that one to end.
         const late = place.lateDueAt !== null && monotonic >= place.lateDueAt;
         if (late || place.lateDueAt === null) place.lateDueAt = monotonic + this.everyMs;
         const since = {
@@ -120,7 +120,7 @@ export class CompletedRuns implements Scan {
     };
   }
 
-  /** The runs of which nothing is on record. `list` names what is asked for, `since` how far back (ms). */
+  /** The runs without a record. `list` is the key of the list, `since` says how far back it reaches (ms). */
   async #missing(
     place: Place,
     list: string,
@@ -128,7 +128,7 @@ export class CompletedRuns implements Scan {
     watched: ReadonlyMap<TargetConfig, number>,
     signal: AbortSignal,
   ): Promise<Arrival[]> {
-    // The same words all day long, so that GitHub can tell whether its answer has changed.
+    // The filter stays the same all day, so that the ETag of the answer does too.
     const created = new Date(since.created).toISOString().slice(0, 10);
     const settled = this.#settled.get(list);
     const etag = settled?.created === created ? settled.etag : null;
@@ -144,7 +144,7 @@ export class CompletedRuns implements Scan {
     return missing;
   }
 
-  /** Throws the error again, or one that says that the repository can be seen and its workflow is gone. */
+  /** Rethrows the error; if the repository can be read, throws one that says that its workflow is gone. */
   async #explain(error: unknown, { repository, workflow }: Place, signal: AbortSignal): Promise<never> {
     if ((error as { status?: number }).status !== 404) throw error;
     const octokit = await this.#o.access.octokit(repository);
@@ -153,13 +153,13 @@ export class CompletedRuns implements Scan {
       request: callLimit(signal),
     });
     throw Object.assign(new Error(`GitHub has no workflow of the path ${workflow} there`, { cause: error }), {
-      // So that it still counts as GitHub's own refusal.
+      // It must still count as GitHub's own refusal.
       ...(error as { status: number; response?: unknown }),
       remedy: "correct `workflow` in twinhook.yml, or put the file back on the default branch",
     });
   }
 
-  /** Null when nothing has changed since GitHub gave the ETag. */
+  /** The successful runs; null if nothing has changed since GitHub gave the ETag. */
   async #successfulRuns(
     { repository, workflow, branch }: Place,
     since: { created: string; etag: string | null; completed: number },
@@ -197,11 +197,11 @@ export class CompletedRuns implements Scan {
   }
 }
 
-/** A workflow, and the branch, where all targets of the workflow agree on one. */
+/** A workflow, and the branch if all its targets deploy the same one. */
 interface Place {
   repository: string;
   workflow: string;
   branch: string | null;
-  /** When runs that complete late are to be looked for (ms, monotonic); null before the first look. */
+  /** When runs that complete late are due to be listed (ms, monotonic); null before the first scan. */
   lateDueAt: number | null;
 }

@@ -3,18 +3,18 @@ import { LINGER_MS, lastFailover, readSwitchboard } from "../failover/switchboar
 import type { LoggedDelivery } from "../github/delivery-log.ts";
 import type { Store } from "../store/store.ts";
 
-/** What lies further back says nothing of now. */
+/** Older deliveries say nothing about the present. */
 const RECENT_MS = 60_000;
 
 /**
- * Tells how GitHub's deliveries to the active endpoint went, each once: an endpoint may look well from here and
- * be out of GitHub's reach.
+ * Reports the result of each of GitHub's deliveries to the active endpoint, once. The health checks of an endpoint may
+ * succeed while it is unreachable for GitHub.
  */
 export class DeliveryHealth {
   #store: Store;
   #clock: Clock;
   #delivered: (endpoint: string, ok: boolean, ms: number) => void;
-  /** The newest row so far: ids grow. */
+  /** The id of the newest row so far: ids grow. */
   #newest: bigint | undefined;
 
   constructor(options: {
@@ -28,7 +28,8 @@ export class DeliveryHealth {
   }
 
   /**
-   * Takes note of rows of GitHub's log, which were read at `at` by its clock. The first ones are only where it begins.
+   * Reports the new rows of GitHub's log, which was read at `at` by GitHub's clock (ms). The first call only notes the
+   * newest row.
    */
   async report(rows: readonly LoggedDelivery[], at: number): Promise<void> {
     const before = this.#newest;

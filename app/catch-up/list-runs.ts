@@ -8,36 +8,36 @@ import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
 import { type CompletedRun, completedRun } from "./unrecorded-runs.ts";
 
 const PER_PAGE = 100;
-/** So many of the newest runs are listed one by one; of older ones only those that succeeded. */
+/** The pages on which all runs are listed; of older runs only those that succeeded. */
 const PLAIN_PAGES = 3;
-/** GitHub lists no more than 1,000 runs of a search. */
+/** GitHub lists no more than 1,000 runs for a filter. */
 const FILTERED_PAGES = 10;
-/** A list may lag behind what GitHub shows of a single run. More than these are not asked for one by one. */
+/** A list may lag behind the single runs. So runs that the list shows as open are read one by one, at most this many. */
 const MOST_OPEN = 100;
 
-/** Which runs of a workflow are wanted, and how far down the list they lie. */
+/** The wanted runs of a workflow. */
 export interface WantedRuns {
   repository: string;
   workflow: string;
-  /** The branch, where all who want them agree on one. */
+  /** The branch, if all targets that want the runs deploy the same one. */
   branch: string | null;
-  /** The lowest number that is wanted. */
+  /** The lowest wanted run number: the list is read down to it. */
   from: number;
   isWanted: (run: { run_number: number; id: number }) => boolean;
 }
 
-/** What GitHub shows of the runs of a workflow. */
+/** The runs of a workflow, as GitHub shows them. */
 export interface ListedRuns {
-  /** Those of the wanted ones that have ended. */
+  /** The wanted runs that have ended. */
   completed: CompletedRun[];
-  /** Whether GitHub shows what became of the run of this number, be it that it has not ended. */
+  /** Whether GitHub shows the run of this number, ended or not. */
   isShown: (number: number) => boolean;
 }
 
-/** What places a run in the list; the rest of it is read once it is wanted. */
+/** The fields that select a run; the others are read only of a wanted one. */
 const placedRun = z.looseObject({ id: z.int(), run_number: z.int(), status: z.string().nullish() });
 
-/** Lists the runs of a workflow, the newest first, down to the lowest number that is wanted. */
+/** Lists the runs of a workflow, the newest first, down to the lowest wanted number. */
 export async function listRuns(
   octokit: Octokit,
   wanted: WantedRuns,
@@ -67,7 +67,7 @@ export async function listRuns(
     return data.workflow_runs;
   };
   const runs = new Map<number, z.infer<typeof placedRun>>();
-  /** Lists until the lowest wanted number, or the end; tells whether there would be more. */
+  /** Lists down to the lowest wanted number, or to the end. Returns whether more pages are left. */
   const list = async (pages: number, filter: Parameters<typeof page>[1]): Promise<boolean> => {
     for (let number = 1; number <= pages; number++) {
       const listed = await page(number, filter);
@@ -79,7 +79,7 @@ export async function listRuns(
   };
 
   const more = await list(PLAIN_PAGES, {});
-  // Below these, what is not among the successful ones is not deployed.
+  // Below this number only successful runs are listed; the others are not deployed.
   const floor = more ? Math.min(...runs.keys()) : 0;
   if (more) await list(FILTERED_PAGES, { status: "success", ...(branch !== null && { branch }) });
 
@@ -93,13 +93,13 @@ export async function listRuns(
     ...read.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : [])),
   ].filter(({ status }) => status === "completed");
   return {
-    // As nothing would come of its event either, a run that cannot be read holds up no later one.
+    // A run that cannot be read holds up no later one: its event could not be read either.
     completed: items.readEach(ended, what, (run) => completedRun(run, targets, names)),
     isShown: (number) => number < floor || runs.has(number),
   };
 }
 
-/** The run as it is now; null where it was deleted. */
+/** The run as it is now; null if it was deleted. */
 async function readRun(octokit: Octokit, repository: string, id: number, signal: AbortSignal) {
   try {
     const { data } = await octokit.request("GET /repos/{owner}/{repo}/actions/runs/{run_id}", {

@@ -9,7 +9,7 @@ import { judgeRun, readRun } from "../github/requested-run.ts";
 import type { DeliveryRow } from "../store/schema.ts";
 import { judgeParkedRequest, parkedGuid } from "./parked-requests/parked-request.ts";
 
-/** Why a delivery cannot be judged again, whatever GitHub says; null when it can. */
+/** Why a delivery cannot be judged again, whatever GitHub answers; null if it can. */
 export function whyNotAgain(delivery: DeliveryRow): string | null {
   const [made] = JSON.parse(delivery.deployment_ids) as string[];
   if (made) return `it stands for the deployment ${made}; retry that`;
@@ -20,9 +20,9 @@ export function whyNotAgain(delivery: DeliveryRow): string | null {
 }
 
 /**
- * Judges a delivery that deployed nothing once more, by the configuration of now. What it held is not kept: GitHub is
- * asked for the run, or for the GitHub Deployment with the request, as it is now. It is a person's word, and so counts
- * also where it is older than the target. Null when GitHub does not have it any more, or the run has not ended.
+ * Judges a delivery that deployed nothing once more, by the present configuration. The store does not keep payloads. So
+ * GitHub is asked for the run, or for the GitHub Deployment with the parked request. A person asks for it, so it
+ * counts even if it is older than the target. Null if GitHub does not have it any more, or the run has not ended.
  */
 export async function reevaluate(
   octokit: Octokit,

@@ -19,14 +19,14 @@ import { listRuns } from "./list-runs.ts";
 import { watchedSince } from "./scan.ts";
 import { type CompletedRun, unrecordedRuns } from "./unrecorded-runs.ts";
 
-/** The missing event may be on its way to another instance: so long it is given before GitHub is asked. */
+/** How long to wait before GitHub is asked: the missing event may be on its way to another instance. */
 const SETTLE_MS = 200;
-/** The pause after GitHub did not tell; then twice the time, and so on. */
+/** The pause after GitHub did not show the runs. It doubles with each failure. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
-/** How long GitHub may take to tell; where no gap is certain, a run does not wait for it as long. */
+/** The time limit for GitHub's answer. It is shorter if no gap is certain: then a run waits less. */
 const ASK_LIMIT_MS = { sure: 10_000, unsure: 2_000 };
-/** At the end of the waiting GitHub is given this time yet. */
+/** The least time limit: GitHub gets it even if the wait is nearly over. */
 const LAST_ASK_MS = 1_000;
 
 export interface RunGapsOptions {
@@ -34,13 +34,13 @@ export interface RunGapsOptions {
   clock: Clock;
   log: Logger;
   targets: readonly TargetConfig[];
-  /** What the names in the configuration stand for; without it, for what is called so. */
+  /** Repositories that the configured names stand for. Without it, a name stands for the repository of that name. */
   names?: RepositoryNames | undefined;
   acceptor: Pick<Acceptor, "accept">;
   access: Pick<RepositoryAccess, "octokit" | "forget">;
   /** Only the controller asks. */
   lease: ControllerLease;
-  /** How long a deployment waits for what GitHub does not tell (ms). */
+  /** How long a deployment waits for runs that GitHub does not show (ms). */
   waitMs: number;
 }
 
@@ -50,22 +50,22 @@ interface Wait {
   gap: FoundGap;
 }
 
-/** All that waits on a target. */
+/** The deployments that wait on a target. */
 interface WaitingTarget {
   config: TargetConfig;
   row: TargetRow;
   waits: Wait[];
-  /** Those that waited, and miss nothing any more. */
+  /** The ids of deployments that have waited and miss no run any more. */
   free: string[];
 }
 
-/** What came of asking GitHub: which numbers are accounted for, and why others are not. */
+/** GitHub's answer: the run numbers that it shows, and why it does not show the others. */
 interface Facts {
   completed: readonly CompletedRun[];
   isResolved: (number: number) => boolean;
   cause: string;
   failed: boolean;
-  /** How long GitHub asks to be left alone. */
+  /** How long GitHub asks to wait before the next call (ms). */
   restMs: number;
 }
 
@@ -77,7 +77,7 @@ const NOTHING_MISSING: Facts = {
   restMs: 0,
 };
 
-/** A workflow of which GitHub is asked for runs, for all targets that wait for them. */
+/** A workflow whose runs GitHub is asked for, on behalf of all targets that wait for them. */
 interface Place {
   dueAt: number;
   failures: number;
@@ -85,20 +85,20 @@ interface Place {
 }
 
 /**
- * Asks GitHub for the runs that a target with `queue: all` misses. Those that are to be deployed are accepted, and the
- * later ones may begin as soon as GitHub shows what became of every earlier one. What GitHub does not tell is waited
- * for no longer than `failover.order_wait`. A deployment waits for it, so that it is asked for however few calls are left.
+ * Asks GitHub for the runs that a target with `queue: all` misses, and accepts those that are to be deployed. A later
+ * run may start as soon as GitHub shows the result of every earlier one. A run waits for GitHub no longer than
+ * `failover.order_wait`. The call budget does not limit these calls, since a deployment waits for them.
  */
 export class RunGaps {
   #o: RunGapsOptions;
   #items: ItemReader;
   #places = new Map<string, Place>();
-  /** Since when each deployment waits, as far as this process knows (ms, monotonic). */
+  /** When this process first saw each waiting deployment (ms, monotonic). */
   #since = new Map<string, number>();
   #loop: WakeLoop;
   #unwatch: (() => void)[] = [];
   #asks = new Set<Promise<void>>();
-  /** Why asking failed, once that was logged. */
+  /** The error of asking that was logged last, so that it is not logged again. */
   #trouble = "";
 
   constructor(options: RunGapsOptions) {
@@ -114,7 +114,7 @@ export class RunGaps {
 
   start(): void {
     const wake = () => this.#loop.wake();
-    // While another instance has the lease, what waits is not looked at.
+    // Without the lease a review does nothing. So taking the lease must start one.
     this.#unwatch = [this.#o.store.onChange(wake), this.#o.lease.onTaken(wake)];
     wake();
   }
@@ -125,7 +125,7 @@ export class RunGaps {
     await Promise.all(this.#asks);
   }
 
-  /** Begins to ask for what is due. Returns how long the next review may wait; null: for a change. */
+  /** Starts to ask GitHub for due workflows. Returns the pause to the next review (ms); null: until a change. */
   async #review(): Promise<number | null> {
     const { store, clock, lease, targets } = this.#o;
     const waiting = lease.held ? await heldDeployments(store) : [];
@@ -178,11 +178,11 @@ export class RunGaps {
     this.#loop.signal.throwIfAborted();
     const [{ config }] = waiting as [WaitingTarget];
     const watched = await watchedSince(store, targets);
-    // In the order of the runs, and before any later one may begin.
+    // Accept in the order of the runs, and before any later run may start.
     const found = await unrecordedRuns(store, config.repository, facts.completed, watched);
     const accepted = await acceptInOrder(acceptor, found);
     if (accepted.size > 0) {
-      // What was found is as well known about as what waited for it; of what came meanwhile GitHub was not asked.
+      // GitHub's answer covers the found runs and those that waited. It does not cover runs that came meanwhile.
       const known = new Set([
         ...waiting.flatMap(({ waits }) => waits.map(({ deployment }) => deployment.id)),
         ...[...accepted.values()].flatMap(({ deployments }) => deployments.map(({ id }) => id)),
@@ -203,13 +203,13 @@ export class RunGaps {
     this.#trouble = "";
   }
 
-  /** When a deployment is no longer held up for what GitHub does not tell. */
+  /** When a deployment stops waiting for GitHub (ms, monotonic). */
   #deadline({ id }: DeploymentRecord): number {
     const since = this.#since.get(id);
     return since === undefined ? Number.POSITIVE_INFINITY : since + this.#o.waitMs;
   }
 
-  /** Asks GitHub once for all that these targets miss. */
+  /** Asks GitHub once for all runs that these targets miss. */
   async #lookUp(waiting: readonly WaitingTarget[]): Promise<Facts> {
     const { clock, access, targets } = this.#o;
     const all = waiting.flatMap(({ waits }) => waits);
@@ -244,7 +244,7 @@ export class RunGaps {
     }
   }
 
-  /** Lets begin what waits for nothing more, and has the others say what they wait for. */
+  /** Clears the deployments that need not wait any more, and records why the others wait. */
   async #settle(waiting: readonly WaitingTarget[], facts: Facts, now: number): Promise<void> {
     const { lease, log, waitMs } = this.#o;
     const cleared = waiting.flatMap(({ free }) => free);
@@ -253,7 +253,7 @@ export class RunGaps {
     for (const { config, waits } of waiting)
       for (const { deployment, gap } of waits) {
         const { id } = deployment;
-        // Nothing says that there is anything to wait for: one look is enough, be it one that failed.
+        // An unsure gap may hold no run at all. One question to GitHub is enough, even a failed one.
         const open = gap.sure ? firstUnresolved(gap, facts.isResolved) : null;
         const left = describeGap(open === null ? gap : { ...gap, missing: [[open, open]] }, gap.number);
         if (open === null) cleared.push(id);
@@ -284,7 +284,7 @@ export class RunGaps {
   }
 }
 
-/** The deployments that a runner could not claim, because earlier runs are missing. */
+/** The queued deployments that no runner may claim yet, because earlier runs are missing. */
 function heldDeployments(store: Store) {
   return store.read
     .selectFrom("deployments")
@@ -295,7 +295,7 @@ function heldDeployments(store: Store) {
     .execute();
 }
 
-/** Everything that is queued on a target, with the gap before it: GitHub is asked once for all of it. */
+/** The deployments queued on a target, each with the gap before it. */
 async function whatWaits(store: Store, config: TargetConfig): Promise<WaitingTarget> {
   const place = { repository: repositoryKey(config.repository), target: config.name };
   const row = await store.read
@@ -323,10 +323,10 @@ async function whatWaits(store: Store, config: TargetConfig): Promise<WaitingTar
   return { config, row, waits, free };
 }
 
-/** So many of a long queue are looked after at a time. */
+/** Of a long queue, this many are reviewed at a time. */
 const MOST_AT_ONCE = 20;
 
-/** Whether a run lies in a gap before something that waits here. */
+/** Whether a run lies in the gap of a deployment that waits here. */
 function wants(
   { row, waits }: WaitingTarget,
   { run_number, id }: { run_number: number; id: number },
@@ -339,7 +339,7 @@ function wants(
   );
 }
 
-/** How far down the list is to be read; where it is not certain that anything is missing, one page is enough. */
+/** The run number down to which the list is read. For an unsure gap one page is enough. */
 function lowest({ missing, sure, number }: FoundGap): number {
   return sure ? (missing[0]?.[0] ?? number) : number;
 }

@@ -3,8 +3,8 @@ import { classifyGitHubError, remedyFor } from "../github/github-error.ts";
 import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
 
 /**
- * Looks at several places in repositories. One that GitHub refuses to show (`permission` is what the App needs
- * for it) is told to `onRefused`, and keeps nobody from looking at the others.
+ * Scans several places in repositories. A place that GitHub refuses to show goes to `onRefused`; the others are scanned
+ * all the same. `permission` is the permission that the App needs to scan a place.
  */
 export async function scanEach<T>(
   places: readonly T[],

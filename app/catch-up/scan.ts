@@ -10,34 +10,34 @@ import type { LookRow } from "../store/schema.ts";
 import type { Store, Writer } from "../store/store.ts";
 import type { Task } from "../upkeep/scheduler.ts";
 
-/** What a look at GitHub brought. */
+/** The result of a scan. */
 export interface Collected {
   arrivals: Arrival[];
-  /** Why it could not see everything; it is taken again soon then. */
+  /** Why the scan could not read everything; then it is repeated soon. */
   failure?: unknown;
-  /** Called once the arrivals are on disk, with how many of them had been missed. */
+  /** Called when the arrivals are on disk, with the number of those that had been missed. */
   done(counts: Found): Promise<void>;
 }
 
-/** How many arrivals had been missed, and how many of these are deployed: newer runs overtake the others. */
+/** How many arrivals had been missed, and how many of these are deployed. Newer runs overtake the others. */
 export interface Found {
   found: number;
   accepted: number;
 }
 
-/** A place at GitHub where requests may wait that never arrived. */
+/** A scan of GitHub for events or requests that never arrived. */
 export interface Scan extends Task {
   collect(signal: AbortSignal): Promise<Collected>;
 }
 
-/** The last complete look of this name. */
+/** The record of the last complete scan of this name. */
 export function lastLook(store: Store, name: string): Promise<LookRow | undefined> {
   return store.read.selectFrom("looks").selectAll().where("name", "=", name).executeTakeFirst();
 }
 
 /**
- * Counts what a look found. What came by another route while GitHub was being asked had not been missed. `going`
- * holds the deployments that no newer run overtakes.
+ * Counts the arrivals that a scan found. Duplicates do not count: they arrived by another route during the scan. `going`
+ * holds the ids of deployments that no newer run overtakes.
  */
 export function countResults(results: ReadonlyMap<Arrival, Accepted>, going: ReadonlySet<string>): Found {
   const wanted = [...results].filter(
@@ -47,7 +47,7 @@ export function countResults(results: ReadonlyMap<Arrival, Accepted>, going: Rea
   return { found: wanted.length, accepted: accepted.length };
 }
 
-/** Which of these deployments are deployed, or will be: with `queue: latest` only the newest that waits on a target. */
+/** The ids of those deployments that run, have ended, or will run. With `queue: latest`, of queued ones only the newest. */
 export async function goingDeployments(
   store: Pick<Store, "read">,
   targets: readonly TargetConfig[],
@@ -91,7 +91,7 @@ async function newestWaiting({ read }: Pick<Store, "read">, target: TargetConfig
 }
 
 /**
- * Records a complete look and adds what it found to what was found before.
+ * Records a complete scan, and adds its counts to those of the earlier ones.
  * @throws {NotControllerError} when another instance has become the controller.
  */
 export function recordLook(
@@ -116,7 +116,7 @@ export function recordLook(
   });
 }
 
-/** One incident is one alert: what a look finds is added to what it found before, until that is told. */
+/** Records the alert of found requests. Until an alert is sent, later finds of the same scan are added to it. */
 async function tellFound(trx: Writer, store: Store, facts: AlertFacts["catch_up"]): Promise<void> {
   const alert = { kind: "catch_up", state: "event", subject: facts.look, facts } as const;
   const untold = await trx
@@ -138,7 +138,7 @@ async function tellFound(trx: Writer, store: Store, facts: AlertFacts["catch_up"
     .execute();
 }
 
-/** Since when each of these targets is watched (ms by GitHub's clock). */
+/** The time since which each of these targets is watched (ms, GitHub's clock). */
 export async function watchedSince(
   store: Store,
   targets: readonly TargetConfig[],

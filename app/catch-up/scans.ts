@@ -25,30 +25,30 @@ export interface ScansOptions {
   log: Logger;
   notices: Notices;
   targets: readonly TargetConfig[];
-  /** What the names in the configuration stand for; without it, for what is called so. */
+  /** Repositories that the configured names stand for. Without it, a name stands for the repository of that name. */
   names?: RepositoryNames | undefined;
   acceptor: Pick<Acceptor, "accept">;
   access: RepositoryAccess;
-  /** What is left of the hour's calls. */
+  /** The calls to GitHub that are left in this hour. */
   budget: CallBudget;
   deliveries: DeliveryLogClient;
   health: DeliveryHealth;
-  /** Only the controller looks. */
+  /** Only the controller scans. */
   lease: ControllerLease;
   verifyProof: VerifyProof;
 }
 
 /**
- * The looks that the controller takes at GitHub, again and again, for what never arrived. What several of them
- * find at the same time is accepted together, in the order of the runs: an older run that one of them finds must
- * not come after a newer one of another's.
+ * The controller's scheduled scans of GitHub for events and requests that never arrived. Arrivals that several scans
+ * find in one round are accepted together, in the order of the runs. Otherwise an older run of one scan could come
+ * after a newer run of another.
  */
 export class Scans {
   #o: ScansOptions;
   #catchUp: UndeliveredEvents;
   #parked: ParkedRequests;
   #reconcile: CompletedRuns;
-  /** Where Actions left requests, as events told any instance. */
+  /** The repositories with parked requests, from `deployment` events to any instance. */
   #asked: AskedPlaces;
   #scheduler: Scheduler<Scan>;
 
@@ -78,8 +78,8 @@ export class Scans {
   }
 
   /**
-   * Looks everywhere: another controller may have seen little of what happened before. Resolves when it has been
-   * done, be it at the second try.
+   * Runs all scans over all places: the controller before may have missed events. Resolves when each scan has
+   * succeeded, however many tries it took.
    */
   everywhere(): Promise<void> {
     this.#catchUp.listAnew();
@@ -88,7 +88,7 @@ export class Scans {
     return this.#scheduler.runNow();
   }
 
-  /** The same for what GitHub could not deliver lately. */
+  /** Runs the scan for undelivered events. Resolves when it has succeeded. */
   catchUp(): Promise<void> {
     this.#catchUp.listAnew();
     return this.#scheduler.runNow([this.#catchUp]);
@@ -102,26 +102,26 @@ export class Scans {
   async #take(due: Scan[], signal: AbortSignal): Promise<Map<Scan, unknown>> {
     const { acceptor, log, notices, store, targets } = this.#o;
     const failed = new Map<Scan, unknown>();
-    // What goes wrong with one look is no reason to leave another unfinished.
-    const attempt = async <T>(look: Scan, act: () => Promise<T>): Promise<T | undefined> => {
+    // The failure of one scan must not stop the others.
+    const attempt = async <T>(scan: Scan, act: () => Promise<T>): Promise<T | undefined> => {
       try {
         return await act();
       } catch (error) {
-        failed.set(look, error);
+        failed.set(scan, error);
         return undefined;
       }
     };
-    const looks = await Promise.all(
-      due.map(async (look) => {
-        const collected = await attempt(look, () => look.collect(signal));
-        if (collected?.failure !== undefined) failed.set(look, collected.failure);
-        return { look, arrivals: collected?.arrivals ?? [], done: collected?.done };
+    const scans = await Promise.all(
+      due.map(async (scan) => {
+        const collected = await attempt(scan, () => scan.collect(signal));
+        if (collected?.failure !== undefined) failed.set(scan, collected.failure);
+        return { scan, arrivals: collected?.arrivals ?? [], done: collected?.done };
       }),
     );
     signal.throwIfAborted();
     const results = await acceptInOrder(
       acceptor,
-      looks.flatMap(({ arrivals }) => arrivals),
+      scans.flatMap(({ arrivals }) => arrivals),
     );
     const brought = [...results.values()].flatMap(({ deployments }) => deployments.map(({ id }) => id));
     const going = await goingDeployments(store, targets, brought);
@@ -130,9 +130,9 @@ export class Scans {
       log.warn({ found, accepted }, "caught up with requests that had not arrived");
       notices.publish({ type: "catch_up", found, accepted });
     }
-    for (const { look, arrivals, done } of looks) {
+    for (const { scan, arrivals, done } of scans) {
       const own = new Map([...results].filter(([arrival]) => arrivals.includes(arrival)));
-      await attempt(look, async () => done?.(countResults(own, going)));
+      await attempt(scan, async () => done?.(countResults(own, going)));
     }
     return failed;
   }

@@ -14,48 +14,48 @@ import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
 import { type Collected, lastLook, recordLook, type Scan, watchedSince } from "./scan.ts";
 
-/** The name under which the last complete look is on record. */
+/** The name of this scan's record in the store. */
 export const LOOK_NAME = "catch_up";
-/** How far before the last complete look a new one reaches: a row shows only once its delivery has ended. */
+/** How far before the last complete scan a new one reaches: a row appears only when its delivery has ended. */
 const OVERLAP_MS = 10 * 60_000;
-/** What is in the log was delivered for the first time no longer ago than this: GitHub Enterprise Server keeps 7 days. */
+/** No delivery in GitHub's log was first sent longer ago than this: GitHub Enterprise Server keeps 7 days. */
 const LOG_REACHES_MS = 8 * 24 * 3_600_000;
 /** How many GUIDs are looked up at a time. */
 const CHUNK = 1_000;
-/** A payload that GitHub cannot give after so many tries is passed over: it must not hold up all others. */
+/** After this many failed tries a payload is skipped: it must not hold up the others. */
 const TRIES = 5;
 
 export interface UndeliveredEventsOptions {
   store: Store;
   targets: readonly TargetConfig[];
-  /** What the names in the configuration stand for; without it, for what is called so. */
+  /** Repositories that the configured names stand for. Without it, a name stands for the repository of that name. */
   names?: RepositoryNames | undefined;
   deliveries: DeliveryLogClient;
   health: DeliveryHealth;
   lease: ControllerLease;
-  /** Whether repositories are so many that none can be looked at every minute for what an Action left. */
+  /** Whether there are too many repositories to scan each of them every minute for parked requests. */
   wantsParked: () => boolean;
-  /** Has the repository looked at in which an Action left a request. */
+  /** Asks for a scan of a repository in which an Action parked a request. */
   onParked: (repository: string) => Promise<void>;
 }
 
-/** A look under way: how far the log was read, and what was found in it so far. */
+/** A scan under way: how far the log was read, and what it has shown so far. */
 interface Progress {
-  /** GitHub's time when it began, from which the next look counts; null before the first page. */
+  /** GitHub's time when the scan began, where the next scan starts; null before the first page. */
   startedAt: number | null;
   since: number;
   watched: Map<TargetConfig, number>;
   cursor: string | null;
   listed: boolean;
-  /** One row per event, its newest. */
+  /** The newest row of each event, by its GUID. */
   rows: Map<string, LoggedDelivery>;
   arrivals: Map<string, Arrival>;
   failures: Map<string, number>;
-  /** Whether events that may tell of an Action's request are wanted, too. */
+  /** Whether events that may announce a parked request are wanted too. */
   parked: boolean;
 }
 
-/** Whether it may hold what a target waits for, as far as the row tells; the first row of an event is its newest. */
+/** Whether a row may be of an event that deploys something. Of the rows of an event the first is the newest. */
 function isWanted({ event, action, deliveredAt, guid }: LoggedDelivery, progress: Progress): boolean {
   const { since, rows, failures, parked } = progress;
   const passedOver = failures.get(guid) === TRIES;
@@ -69,10 +69,10 @@ function isWanted({ event, action, deliveredAt, guid }: LoggedDelivery, progress
 }
 
 /**
- * Finds what GitHub could not deliver. It reads GitHub's own log, asks the store which events are not on record,
- * and fetches the payloads of those alone. It needs neither a public URL nor a redelivery. A look that is broken
- * off goes on where it was when it is taken again, and the next one begins where the last complete one began.
- * Only who asks for a look wants to know of what failed since, and has the log listed anew.
+ * Finds the events that GitHub could not deliver. It reads GitHub's delivery log, asks the store which events are not
+ * on record, and fetches the payloads of those alone. It needs neither a public URL nor a redelivery. A scan that was
+ * interrupted continues where it stopped. The next scan starts where the last complete one began. `listAnew` makes an
+ * interrupted scan start at the newest row again.
  */
 export class UndeliveredEvents implements Scan {
   readonly name = "the catch-up";
@@ -85,7 +85,7 @@ export class UndeliveredEvents implements Scan {
     this.#o = options;
   }
 
-  /** The next look lists the log from its newest row, be it one that was broken off. */
+  /** Makes the next scan list the log from its newest row, even after an interrupted scan. */
   listAnew(): void {
     this.#listAnew = true;
   }
@@ -117,7 +117,7 @@ export class UndeliveredEvents implements Scan {
     const watched = await watchedSince(store, targets);
     return {
       startedAt: null,
-      // What was delivered before any target was watched is for none of them.
+      // Events from before the first target was watched deploy nothing.
       since: Math.max((last?.completed_at ?? 0) - OVERLAP_MS, Math.min(...watched.values())),
       watched,
       cursor: null,
@@ -129,7 +129,7 @@ export class UndeliveredEvents implements Scan {
     };
   }
 
-  /** Reads the log back to where the look begins. New rows come in before what is read, and so never add to it. */
+  /** Reads the log back to where the scan starts. New rows appear on top, so that they never lengthen the scan. */
   async #list(progress: Progress, signal: AbortSignal): Promise<void> {
     while (!progress.listed) {
       const { rows, next, at } = await this.#page(progress, signal);
@@ -146,7 +146,7 @@ export class UndeliveredEvents implements Scan {
     try {
       return await this.#o.deliveries.page(progress.cursor, signal);
     } catch (error) {
-      // A place in the log that GitHub does not know any more: the look begins anew.
+      // GitHub does not know this cursor any more: the scan starts anew.
       if (progress.cursor !== null && (error as { status?: number }).status === 422 && isSaidByGitHub(error))
         this.#progress = undefined;
       throw error;
@@ -165,7 +165,8 @@ export class UndeliveredEvents implements Scan {
         else rows.delete(guid);
         continue;
       }
-      // Only GitHub's answer about this delivery counts. Without an answer GitHub is away; limits and rights concern all.
+      // Only GitHub's answer about this delivery counts. Without an answer GitHub is unreachable. Rate limits and
+      // permissions concern all deliveries.
       const { status = 0, response } = result.reason as { status?: number; response?: unknown };
       if (response === undefined || [401, 403, 429].includes(status)) continue;
       failures.set(guid, (failures.get(guid) ?? 0) + 1);
@@ -178,14 +179,14 @@ export class UndeliveredEvents implements Scan {
     if (failure !== undefined) throw failure;
   }
 
-  /** Leaves out what is on record, deployed or ignored: it is not judged again. */
+  /** Drops the rows of events that are on record, deployed or ignored: they are not judged again. */
   async #forgetKnown({ rows, startedAt, since }: Progress): Promise<void> {
     const guids = [...rows.keys()];
     for (let start = 0; start < guids.length; start += CHUNK) {
       const known = await this.#o.store.read
         .selectFrom("deliveries")
         .select("guid")
-        // The log does not tell of which run they are, and by their GUIDs alone there is no index.
+        // The log does not name an event's run, and GUIDs alone have no index. The time limits what is read.
         .where("received_at", ">=", (startedAt ?? since) - LOG_REACHES_MS)
         .where("guid", "in", guids.slice(start, start + CHUNK))
         .execute();
@@ -193,7 +194,7 @@ export class UndeliveredEvents implements Scan {
     }
   }
 
-  /** Null when GitHub does not keep it any more. */
+  /** The arrival of a row's event; null if GitHub does not keep its payload any more. */
   async #fetch(
     row: LoggedDelivery,
     watched: ReadonlyMap<TargetConfig, number>,
@@ -211,7 +212,7 @@ export class UndeliveredEvents implements Scan {
       const payload = await deliveries.payload(row.id, signal);
       if (row.event === "deployment") return await this.#lookAtParked(payload, row.guid);
       const judged = judgeWorkflowRun(parseWorkflowRun(payload), targets, names);
-      // What was delivered before a target was watched is not for it: a new installation deploys no old runs.
+      // Events from before a target was watched do not deploy it: a new installation deploys no old runs.
       const due = judged.targets.filter(
         (target) => row.deliveredAt >= (watched.get(target) ?? Number.POSITIVE_INFINITY),
       );
@@ -226,7 +227,7 @@ export class UndeliveredEvents implements Scan {
     }
   }
 
-  /** The event that told of a request which an Action left: its repository is looked at next. */
+  /** Asks for a scan of the repository if the event announces a parked request. */
   async #lookAtParked(payload: unknown, guid: string): Promise<Arrival> {
     const { arrival, parked } = readDeploymentEvent(payload);
     if (parked) await this.#o.onParked(arrival.repository);

@@ -7,14 +7,14 @@ import { RUN_KEY } from "../store/delivery-key.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 
-/** A run that has ended, as GitHub lists it, judged as its event would have been. */
+/** A run that has ended, from GitHub's list, judged as its event would have been. */
 export type CompletedRun = JudgedRun & { completedAt: number };
 
 const listedRun = z.object({ updated_at: z.iso.datetime({ offset: true }), repository: z.unknown() });
 
 /**
- * Judges a completed run of a list of GitHub's.
- * @throws {z.ZodError} when it is not of the shape of a run.
+ * Judges a completed run from GitHub's list.
+ * @throws {z.ZodError} if it does not have the shape of a run.
  */
 export function completedRun(
   run: unknown,
@@ -30,8 +30,8 @@ export function completedRun(
 }
 
 /**
- * What arrives by those of a repository's runs that were completed since their target is watched, and of which neither
- * event nor deployment is known.
+ * The arrivals of a repository's runs that have neither an event nor a deployment on record. A run counts for a target
+ * only if it completed after the target was first watched.
  */
 export async function unrecordedRuns(
   store: Store,
@@ -60,7 +60,7 @@ export async function unrecordedRuns(
     .filter(({ targets }) => targets.length > 0);
 }
 
-/** Of which of these runs an event has arrived, whatever came of it, or a deployment was asked for otherwise. */
+/** Tells whether a run has an event on record, whatever its outcome, or whether a target has a deployment of it. */
 async function onRecord(store: Store, repository: string, runIds: number[]) {
   if (runIds.length === 0) return () => false;
   const key = repositoryKey(repository);

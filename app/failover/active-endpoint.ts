@@ -22,44 +22,44 @@ import { WebhookSync, type Wish } from "./webhook-sync.ts";
 
 /** How often the controller compares GitHub's URL with its decision. */
 export const REPAIR_MS = 30_000;
-/** For this long after it took over, a controller takes `unknown` for "not seen yet". */
+/** After it takes over, a controller does not count `unknown` as down for this long. */
 const GRACE_MS = 3_000;
 
 export interface ActiveEndpointOptions {
   store: Store;
   clock: Clock;
-  /** The instance that decides, and the lease that gives it the right to. */
+  /** The instance that decides, and the lease that allows it to decide. */
   instance: string;
   lease: ControllerLease;
   thresholds: Thresholds;
   /** In order of preference. */
   endpoints: readonly { name: string; url: string }[];
-  /** The one URL that all instances answer, where there is a shared door. */
+  /** The one URL of all instances behind a shared door; null without a door. */
   door: { url: string } | null;
   observe: () => readonly ObservedEndpoint[];
   github: Pick<WebhookConfigClient, "read" | "write">;
-  /** Whether the webhook secret is being changed, and the previous one still counts. */
+  /** Whether the webhook secret is being changed: the previous secret is still accepted. */
   secretChanges: boolean;
   notices: Notices;
   /** Called when this instance has become the controller. */
   onTakeOver: () => void;
-  /** Called when GitHub has taken another URL, and again when all it sent to the old one has ended. */
+  /** Called when GitHub has taken another URL, and again once all deliveries to the old URL have ended. */
   onSwitched: () => void;
   log: Logger;
 }
 
-/** What the controller does with its right: it decides which endpoint is active, and has GitHub deliver there. */
+/** Decides which endpoint is active, and makes GitHub deliver there. Only the controller's one acts. */
 export class ActiveEndpoint {
   #o: ActiveEndpointOptions;
   #sync: WebhookSync;
   #missed: MissedDeliveries;
   #closed = false;
   #repairDueAt = 0;
-  /** GitHub may hold the previous secret. It never shows which, so that only writing helps. */
+  /** GitHub may hold the previous secret. GitHub never shows a secret, so the controller writes the new one. */
   #secretDue = false;
   #tookOverAt = 0;
   #saidAllDown = false;
-  /** What GitHub was last seen to say, by any controller. */
+  /** The URL that some controller last read at GitHub. */
   #verifiedUrl: string | null = null;
 
   constructor(options: ActiveEndpointOptions) {
@@ -74,8 +74,8 @@ export class ActiveEndpoint {
       onVerified: (wish) => this.#onVerified(wish),
       onRetry: () => notices.publish({ type: "retry", operation: "webhook_url" }),
       onDeviation: ({ url }, found) => {
-        log.warn({ found, wanted: url }, "the webhook at GitHub is not as it should be; putting it right");
-        // A change that was decided and never reached GitHub is nobody's doing.
+        log.warn({ found, wanted: url }, "the webhook at GitHub differs from the desired config; setting it");
+        // A decision that never reached GitHub explains the difference: nobody changed the webhook.
         if (this.#verifiedUrl === url) notices.publish({ type: "webhook_deviated", found, wanted: url });
       },
       log,
@@ -91,8 +91,8 @@ export class ActiveEndpoint {
   }
 
   /**
-   * Decides by how the endpoints do now, and begins what follows from it.
-   * @throws {NotControllerError} when this instance has lost its right meanwhile; then nothing was decided.
+   * Decides by the endpoints' present health, and starts to carry out the decision.
+   * @throws {NotControllerError} when this instance has lost the lease meanwhile; then nothing is recorded.
    */
   async review(): Promise<void> {
     const { clock, store, lease, thresholds } = this.#o;
@@ -115,17 +115,17 @@ export class ActiveEndpoint {
     else await this.#move(decision, active);
   }
 
-  /** Wants nothing of GitHub any more. Resolves when no try is under way. */
+  /** Stops setting the webhook. Resolves when no try is under way. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#missed.close();
     await this.#sync.stop();
   }
 
-  /** The first controller of an installation continues from what GitHub says, if that is one of ours. */
+  /** The first controller of an installation starts with the endpoint that GitHub's URL names, if there is one. */
   async #initialize(): Promise<SwitchboardRow> {
     const { endpoints, github, store, thresholds } = this.#o;
-    // Not for so long that the lease ends over it.
+    // The read must end before the lease does.
     const limit = AbortSignal.timeout(thresholds.lease_ttl / 2);
     const found = await github.read(limit).catch(() => undefined);
     const named = endpoints.find(({ name }) => found?.url === this.#urlOf(name));
@@ -171,7 +171,7 @@ export class ActiveEndpoint {
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
     const wish = this.#wish(to);
     if (wish) this.#sync.want(wish);
-    // What was planned is said once, when it is complete.
+    // A planned change gets its one visible log line when it is complete.
     log[kind === "failover" ? "warn" : "debug"](`${kind} from ${from} to ${to}: ${reason}`);
     notices.publish({
       type: "failover",
@@ -202,7 +202,7 @@ export class ActiveEndpoint {
     const { clock, lease, notices } = this.#o;
     const at = clock.now();
     const done = await lease.write((trx) => recordStep(trx, "switched_at", { ...wish, at }));
-    // It was put right, or found done: what went elsewhere meanwhile is looked for as ever.
+    // No change was open: the webhook was only repaired. One catch-up is enough.
     if (!done) return this.#o.onSwitched();
     const { kind, from_endpoint: from, to_endpoint: to, detected_at } = done;
     notices.publish({
@@ -224,7 +224,7 @@ export class ActiveEndpoint {
     if (!done) return;
     const { kind, from_endpoint, to_endpoint, reason, detected_at, decided_at } = done;
     const switched_at = done.switched_at ?? at;
-    // The whole story in one line.
+    // The whole change in one line.
     log[kind === "failover" ? "warn" : "info"](
       {
         from: from_endpoint,

@@ -3,8 +3,8 @@ import { closeCondition, openCondition, raiseAlert } from "../queue/raise-alert.
 import type { Store, Writer } from "../store/store.ts";
 
 /**
- * Inside the transaction that decides a change of the active endpoint: has people told. A failover lasts until the
- * preferred endpoint is the active one again, by recovery or by a person. A switchover was that person's own wish.
+ * Records the alert of a change of the active endpoint, in the transaction that records the decision. A failover alert
+ * stays open until the preferred endpoint is active again, by failback or by a person. A switchover opens no alert.
  */
 export async function alertOfChange(
   trx: Writer,

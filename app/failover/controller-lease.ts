@@ -4,7 +4,7 @@ import type { Store, Writer } from "../store/store.ts";
 
 const NAME = "controller";
 
-/** Who asks for the lease. */
+/** The process that asks for the lease. */
 export interface Candidate {
   /** Unique for all time. */
   holder: string;
@@ -12,7 +12,7 @@ export interface Candidate {
   host: string;
 }
 
-/** The caller does not hold the controller's lease (any more); what it wanted to write was not written. */
+/** The caller does not hold the controller's lease (any more). Its transaction was rolled back. */
 export class NotControllerError extends Error {
   override readonly name = "NotControllerError";
   constructor(holder: string) {
@@ -21,9 +21,9 @@ export class NotControllerError extends Error {
 }
 
 /**
- * The controller's lease, as one instance sees it. It is held from one renewal for `ttlMs`, measured on the
- * monotonic clock from before the renewal was asked for, so that its holder lets go before anyone takes over;
- * and it is free for an observer who has seen it stand still for `ttlMs`.
+ * The controller's lease, as one instance sees it. Its holder counts `ttlMs` from before it asked for the renewal. An
+ * observer counts `ttlMs` from when it first saw that renewal. So the holder stops before an observer takes over. All
+ * times are of the monotonic clock.
  */
 export class ControllerLease {
   #store: Store;
@@ -52,25 +52,25 @@ export class ControllerLease {
     return this.#token;
   }
 
-  /** Calls `listener` whenever this instance takes the lease, also anew. The result ends that. */
+  /** Calls `listener` whenever this instance takes the lease, also anew. The result unsubscribes. */
   onTaken(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Whoever held the lease at the last look, for those who want to show it. */
+  /** The lease as this instance last read it; for display. */
   get holder(): LeaseRow | undefined {
     return this.#seen?.row;
   }
 
-  /** When the lease of another is over, unless it is renewed before (monotonic). */
+  /** When another holder's lease ends, unless it is renewed before (ms, monotonic). */
   get freeAt(): number {
     return (this.#seen?.since ?? Number.NEGATIVE_INFINITY) + this.#ttlMs;
   }
 
   /**
-   * Renews the lease, or takes it where it is free. `isGone` tells whether the holder, on this host, is proven
-   * to be no more, which frees the lease early. Returns whether it is held now, and whether it is new.
+   * Renews the lease, or takes it if it is free. The lease is free early if `isGone` proves that its holder's process
+   * has ended. Returns whether this instance holds the lease now, and whether it has just taken it.
    */
   async acquire(isGone: (holder: LeaseRow) => boolean): Promise<{ held: boolean; taken: boolean }> {
     const askedAt = this.#clock.monotonic();
@@ -80,7 +80,7 @@ export class ControllerLease {
       this.#heldUntil = Number.NEGATIVE_INFINITY;
       return { held: false, taken: false };
     }
-    // A holder that comes too late begins anew, with a token of its own: others may have acted meanwhile.
+    // A holder that renews too late takes the lease anew, with a new token: others may have acted meanwhile.
     const renewing = mine && this.held;
     const next: LeaseRow = {
       name: NAME,
@@ -96,7 +96,7 @@ export class ControllerLease {
     return { held: this.held, taken: !renewing };
   }
 
-  /** Gives the lease up, so that another instance need not wait for its end. */
+  /** Gives up the lease, so that another instance need not wait for its end. */
   async release(): Promise<void> {
     this.#heldUntil = Number.NEGATIVE_INFINITY;
     await this.#store.write(async (trx) => {
@@ -111,7 +111,7 @@ export class ControllerLease {
   }
 
   /**
-   * Runs `work` in a transaction that is committed only while this instance holds the lease with its token.
+   * Runs `work` in a transaction that commits only if this instance holds the lease with its token.
    * @throws {NotControllerError} otherwise.
    */
   write<T>(work: (trx: Writer, store: Store) => Promise<T>): Promise<T> {

@@ -8,15 +8,15 @@ const RETRY_MS = 250;
 
 export interface ControllerOptions extends Omit<ActiveEndpointOptions, "lease" | "instance"> {
   candidate: Candidate;
-  /** Whether the process that holds the lease is proven to be gone, or has given up. */
+  /** Whether the lease's holder is proven dead, or has released the lease. */
   isGone: (holder: LeaseRow) => boolean;
-  /** Whether another instance reaches GitHub, and this one does not. */
+  /** Whether another instance reaches GitHub while this one does not. */
   isCutOff: () => boolean;
 }
 
 /**
- * The one instance that decides which endpoint is active, and has GitHub deliver there. Every instance has a
- * controller; the lease decides whose acts.
+ * Takes and renews the lease, and acts while it holds it: it decides which endpoint is active, and makes GitHub deliver
+ * there. Every instance has a controller; the lease decides which of them acts.
  */
 export class Controller {
   #o: ControllerOptions;
@@ -35,7 +35,8 @@ export class Controller {
       step: () => this.#step(),
       clock,
       retryMs: RETRY_MS,
-      onTrouble: ({ message }) => options.log.warn(`the controller cannot work now: ${message}`),
+      onTrouble: ({ message }) =>
+        options.log.warn(`the controller failed, retry in ${RETRY_MS} ms: ${message}`),
     });
   }
 
@@ -43,12 +44,12 @@ export class Controller {
     return this.#lease.held;
   }
 
-  /** The instance that controls, as far as this one knows. */
+  /** The name of the controlling instance, as far as this one knows. */
   get instance(): string | null {
     return this.#lease.held ? this.#o.candidate.instance : (this.#lease.holder?.instance ?? null);
   }
 
-  /** A transaction that is committed only while this instance is the controller. */
+  /** The lease, for parts that act or write only as the controller. */
   get lease(): ControllerLease {
     return this.#lease;
   }
@@ -67,7 +68,7 @@ export class Controller {
     await this.#lease.release().catch(() => {});
   }
 
-  /** Looks at the situation now: something about it has changed, or may have. */
+  /** Takes a step now, or right after the one under way: something may have changed. */
   wake(): void {
     this.#loop.wake();
   }
@@ -100,7 +101,7 @@ export class Controller {
     if (this.#lease.held) await this.#active.review();
   }
 
-  /** Leaves control to an instance that reaches GitHub. */
+  /** Releases the lease, so that an instance that reaches GitHub takes it. */
   async #stepBack(): Promise<void> {
     const { candidate, clock, log } = this.#o;
     this.#leaseDueAt = clock.monotonic() + RETRY_MS;

@@ -9,16 +9,16 @@ export interface ObservedEndpoint {
 export interface Situation {
   /** The most preferred first. */
   endpoints: readonly ObservedEndpoint[];
-  /** The endpoint that the webhook URL names by the last decision. */
+  /** The active endpoint by the last decision. */
   active: string;
-  /** The endpoint that a person pinned by a switchover; null when nobody did. */
+  /** The endpoint that a person pinned by a switchover; null without a pin. */
   pinned: string | null;
   /** Whether the pin holds even while its endpoint is down. */
   forced: boolean;
   thresholds: Thresholds;
   /** The observer's monotonic clock (ms). */
   now: number;
-  /** Whether the observer has only just begun to look, so that `unknown` means nothing yet. */
+  /** Whether the observer has only just started, so that `unknown` does not yet count as down. */
   grace: boolean;
 }
 
@@ -26,13 +26,13 @@ export type Decision =
   | { kind: "stay"; reason: string; allDown: boolean; dropPin: boolean }
   | { kind: "failover" | "switchover" | "recovery"; to: string; reason: string; dropPin: boolean };
 
-/** An endpoint must have been well for this long before anyone goes back to it by choice. */
+/** An endpoint must not have been unhealthy for this long before a move to it by choice. */
 export const RECOVERY_PAUSE_MS = 10_000;
 
 /**
- * Decides which endpoint is to be active. A pure function of what is known: it moves only to a strictly better
- * endpoint, or back to a preferred one that has recovered; when all are down it stays. It stays as well while the
- * observer has not looked again after it stood still.
+ * Decides which endpoint is to be active. It is a pure function. It moves only to a strictly better endpoint, or back
+ * to a preferred one that has recovered. If all are down, it stays. After the observer stood still, it stays until new
+ * checks have ended.
  */
 export function decide(situation: Situation): Decision {
   const { endpoints, active, pinned, forced, grace } = situation;
@@ -42,7 +42,7 @@ export function decide(situation: Situation): Decision {
   const isLost = (pin: ObservedEndpoint) =>
     rank(pin, grace) === DOWN &&
     endpoints.some((e) => e !== pin && e.health.status === "healthy" && !mayShare(pin, e, situation));
-  // Where all were shut down as someone wished, nobody misses one.
+  // If all were shut down on purpose, that is no outage.
   const allShutDown = endpoints.every(({ health }) => health.shutDown);
   const allDown = !allShutDown && endpoints.every((endpoint) => rank(endpoint, grace) === DOWN);
   const stay = (reason: string, dropPin: boolean): Decision => ({ kind: "stay", reason, allDown, dropPin });
@@ -76,7 +76,7 @@ export function decide(situation: Situation): Decision {
     ),
   );
   const recovered = preferred.find((endpoint) => hasRecovered(endpoint.health, situation));
-  // No recovery while the active endpoint fails checks: it may hang, and the next checks tell.
+  // No failback while the active endpoint fails checks: it may hang, and the next checks show that.
   if (recovered && !current?.health.consecutiveFailures)
     return move("recovery", recovered.name, `${recovered.name} has recovered and is preferred`);
   if (allDown) return stay("no endpoint is up; the URL stays", dropPin);
@@ -86,7 +86,7 @@ export function decide(situation: Situation): Decision {
 
 const DOWN = 2;
 
-/** 0 is best. What is unknown counts as down only once there was time to know it. */
+/** 0 is best. `unknown` counts as down only after the grace time. */
 function rank({ health: { status } }: ObservedEndpoint, grace: boolean): number {
   if (status === "healthy") return 0;
   if (status === "degraded") return 1;
@@ -102,7 +102,7 @@ function best(situation: Situation, current: ObservedEndpoint | undefined) {
     if (endpoint === current || status === "unknown" || status === "unhealthy") return false;
     if (rank(endpoint, grace) >= limit) return false;
     if (current && mayShare(current, endpoint, situation)) return false;
-    // From one that still serves, nobody moves to one that was down a moment ago.
+    // An active endpoint that still serves does not give way to one that was down a moment ago.
     const shaky = lastUnhealthyAt !== null && now - lastUnhealthyAt < RECOVERY_PAUSE_MS;
     return limit === DOWN || !shaky;
   });
@@ -110,8 +110,8 @@ function best(situation: Situation, current: ObservedEndpoint | undefined) {
 }
 
 /**
- * Whether `one` fails by its store alone, and `other` may have the same store. Instances notice at different times
- * that a store fails, and that it is back. So `other` must keep proving that it commits.
+ * Whether `one` fails by its store alone, and `other` may have the same store. Instances notice a store's failure and
+ * its return at different times. So `other` counts as unaffected only after it has proven several times that it commits.
  */
 function mayShare(
   one: ObservedEndpoint,
@@ -131,7 +131,7 @@ function hasRecovered(health: Health, { thresholds: t, now }: Situation): boolea
     (averageMs === null || averageMs < t.recovery_response_time) &&
     (samples < MIN_SAMPLES || successRate === null || successRate > t.recovery_success_rate) &&
     (lastUnhealthyAt === null || now - lastUnhealthyAt >= RECOVERY_PAUSE_MS) &&
-    // Nobody sees from here when GitHub reaches it again: only by going back it is found out.
+    // No check shows when GitHub reaches it again. So a failback is tried after a time.
     (outOfReachUntil === null || now >= outOfReachUntil)
   );
 }

@@ -20,7 +20,7 @@ import { isInSync, LINGER_MS, readSwitchboard } from "./switchboard.ts";
 
 /** How long an instance that shuts down waits for another to take its place. */
 const HAND_OVER_LIMIT_MS = 5_000;
-const LOOK_MS = 50;
+const POLL_MS = 50;
 
 export interface FailoverOptions {
   config: Config;
@@ -37,30 +37,30 @@ export interface FailoverOptions {
   /** Called when this instance has become the controller, and when GitHub has taken another URL. */
   onTakeOver: () => void;
   onSwitched: () => void;
-  /** Whether this instance cannot write to the store, to be told to the others. */
+  /** Whether this instance cannot write to the store; its heartbeats tell the others. */
   storeFails: () => boolean;
   /** Called with the result of every check of an endpoint. */
   onChecked: (endpoint: string, ok: boolean, ms: number) => void;
   log: Logger;
 }
 
-/** The name of a process as the holder of the controller's lease: no other process ever has it. */
+/** The name of a process as the lease's holder. No other process ever has the same name. */
 function holderName(instance: string, { pid, startTime }: ProcessIdentity): string {
   return `${instance} ${pid} ${startTime}`;
 }
 
-/** How the instances watch each other, and what they do about it. */
+/** Puts the failover of one instance together: health checks, links to its peers, controller and health record. */
 export class Failover {
   readonly controller: Controller;
   readonly checker: HealthChecker;
   readonly #record: HealthRecord;
   #o: FailoverOptions;
   #links: PeerLinks;
-  /** How the other instances see the endpoints, by their latest heartbeats. */
+  /** The endpoints' statuses as the other instances see them, from their latest heartbeats. */
   #views = new Map<string, Record<string, HealthStatus>>();
-  /** Those that say in their heartbeats that they cannot write to the store. */
+  /** The peers whose heartbeats say that they cannot write to the store. */
   #failing = new Set<string>();
-  /** Those that shut down: nobody, this instance, or all of this host with it. */
+  /** The instances that are shutting down: none, this one, or all of this host. */
   #leaving: readonly string[] = [];
 
   constructor(options: FailoverOptions) {
@@ -130,7 +130,7 @@ export class Failover {
           if (storeFails) this.#failing.add(name);
           else this.#failing.delete(name);
           this.checker.leaving(name, leaving || this.#leaving.includes(name));
-          // Those will say so themselves in a moment. Until then they are not taken for a place to go to.
+          // The others will say so themselves in a moment. Until then no failover may choose them.
           for (const other of stopping)
             if (other !== name && !this.#leaving.includes(other)) {
               this.checker.leaving(other, true);
@@ -148,22 +148,22 @@ export class Failover {
     });
   }
 
-  /** How every instance that can be heard sees this endpoint, by the instance's name. */
+  /** The status of this endpoint as each instance sees it, by the instance's name. Unconnected peers are left out. */
   seenBy(endpoint: string): Record<string, HealthStatus> {
     const own = this.checker.observe().find(({ name }) => name === endpoint)?.health.status;
     const views = [...this.#views].map(([name, sees]) => [name, sees[endpoint]]);
     return Object.fromEntries([[this.#o.self.name, own], ...views]);
   }
 
-  /** The other instances that are alive and cannot write to the store, by what they say. */
+  /** The connected peers that say that they cannot write to the store. */
   failingPeers(): string[] {
     return [...this.#failing];
   }
 
-  /** The process of another instance has ended, says who started it, and knows why. */
+  /** The process of another instance has ended; its supervisor on this host reports the reason. */
   peerEnded(name: string, reason: string): void {
     this.checker.died(name, reason);
-    // The status may be the same as before, and the reason is not.
+    // Record the new reason even if the status is the same as before.
     this.#record.changed();
   }
 
@@ -175,9 +175,9 @@ export class Failover {
   }
 
   /**
-   * Hands the work over before this instance goes: another endpoint becomes the active one, where there is one
-   * that is up, and whatever GitHub still sends here is taken in for a while. With `all`, every instance of this host
-   * is stopped: none of them takes another's place.
+   * Hands over before this instance stops. It waits until another endpoint that is up is the active one. Then it
+   * accepts what GitHub still sends here for another 15 s. With `all`, every instance of this host is stopping, so
+   * none of them takes over.
    */
   async handOver({ all = false } = {}): Promise<void> {
     const { config, self, store, clock, log } = this.#o;
@@ -196,16 +196,16 @@ export class Failover {
       if (handedOverAt === undefined) {
         const row = await look();
         if (row && row.active !== self.name && isInSync(row, config)) {
-          // At a shared door there is no old URL that anything could still come to.
+          // Behind a shared door the URL stays the same, so there is no old URL to serve.
           if (this.#o.config.door) return;
           handedOverAt = now;
-          log.info({ to: row.active }, "handed over; taking in what GitHub still sends here");
+          log.info({ to: row.active }, "handed over; accepting what GitHub still sends here for 15 s");
         } else if (now - startedAt > HAND_OVER_LIMIT_MS) {
-          log.warn("nobody took over in time; what GitHub sends now is caught up later");
+          log.warn("no instance took over within 5 s; the catch-up finds what GitHub sends until one does");
           return;
         }
       }
-      await clock.sleep(LOOK_MS);
+      await clock.sleep(POLL_MS);
     }
   }
 
@@ -223,7 +223,7 @@ export class Failover {
   }
 }
 
-/** On this host a dead process is proven; elsewhere only the lease's time tells. */
+/** Whether the holder is proven dead. Only a process of this host can be proven dead; else the lease must run out. */
 function isGone(lease: LeaseRow, host: string, registry: RunRegistry): boolean {
   if (lease.holder === null) return true;
   if (lease.host !== host || lease.instance === null) return false;
@@ -231,7 +231,7 @@ function isGone(lease: LeaseRow, host: string, registry: RunRegistry): boolean {
   return !entry || !isAlive(entry.runner) || holderName(lease.instance, entry.runner) !== lease.holder;
 }
 
-/** Where to call another instance: its `peer` address, or where it listens. */
+/** The address of another instance for peer links: its `peer` address, or the one where it listens. */
 function peerOf(self: InstanceConfig, other: InstanceConfig): { name: string; address: string } {
   const scheme = other.tls ? "wss" : "ws";
   const listen = other.peer ?? other.listen;

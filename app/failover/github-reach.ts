@@ -1,19 +1,19 @@
 import type { Clock } from "../clock.ts";
 
-/** Whether an instance can reach GitHub: `unknown` while nobody has had a reason to ask. */
+/** Whether an instance reaches GitHub. `away`: GitHub is unreachable. `unknown`: not probed lately. */
 export type Reach = "unknown" | "reached" | "away";
 
-/** How soon GitHub is tried again, and for how long an answer counts. */
+/** The least time between two probes, and how long a probe's result counts. */
 const TRY_MS = 2_000;
 const COUNTS_MS = 10_000;
-/** How often it is said that another one does not reach it. */
+/** The least time between two calls of `onOtherAway`. */
 const SAY_MS = 5_000;
-/** How often it is looked whether GitHub can be reached at all. */
+/** How often a bare connection to GitHub is tried. */
 const WATCH_MS = 5_000;
 
 /**
- * Who reaches GitHub, when a call to it has failed: then the instances try it, and tell each other in their
- * heartbeats. A controller that alone is cut off from GitHub should leave its place to one that is not.
+ * Knows which instances reach GitHub. After a failed call each instance probes GitHub, and tells the others in its
+ * heartbeats. A controller that cannot reach GitHub gives up control if another instance reaches it.
  */
 export class GitHubReach {
   #clock: Clock;
@@ -27,9 +27,9 @@ export class GitHubReach {
   #saidAt = Number.NEGATIVE_INFINITY;
 
   /**
-   * `probe` resolves to whether GitHub answers, `connectable` to whether it can be reached at all, which is asked
-   * all the time. `onOtherAway` is called every few seconds while another instance says that it is away: what
-   * GitHub sends there may fail.
+   * `probe` resolves to whether GitHub answers. `connectable` resolves to whether a connection can be made; it is tried
+   * every 5 s. `onOtherAway` is called every few seconds while another instance says that GitHub is unreachable from
+   * there: GitHub's deliveries to it may fail.
    */
   constructor(options: {
     clock: Clock;
@@ -53,30 +53,30 @@ export class GitHubReach {
     clearInterval(this.#watch);
   }
 
-  /** What this instance says of itself; it goes on trying for as long as GitHub is away. */
+  /** Whether this instance reaches GitHub. While GitHub is unreachable, each call probes again. */
   get own(): Reach {
     if (this.#own === "away") this.doubt();
     return this.#clock.monotonic() - this.#triedAt > COUNTS_MS ? "unknown" : this.#own;
   }
 
-  /** Whether another instance reaches GitHub, which this one does not. */
+  /** Whether another instance reaches GitHub while this one does not. */
   get onlyElsewhere(): boolean {
     return this.own === "away" && [...this.#others.values()].includes("reached");
   }
 
-  /** Something suggests that GitHub may be out of reach. */
+  /** Probes GitHub: something suggests that it may be unreachable. */
   doubt(): void {
     const now = this.#clock.monotonic();
     if (now - this.#triedAt < TRY_MS) return;
     this.#triedAt = now;
     void this.#probe().then((reached) => {
-      // A process that stood still during the probe learned nothing from it.
+      // A failed probe says nothing if this process stood still meanwhile.
       const stoodStill = this.#clock.monotonic() - now > COUNTS_MS;
       if (reached || !stoodStill) this.#own = reached ? "reached" : "away";
     });
   }
 
-  /** What another instance says; undefined when it cannot be heard any more, or is too old to say it. */
+  /** Takes note of another instance's reach; undefined if its link is lost, or its release does not send it. */
   heard(name: string, reach: Reach | undefined): void {
     if (reach === undefined) this.#others.delete(name);
     else this.#others.set(name, reach);

@@ -4,7 +4,7 @@ import { INSTANCE_HEADER, isByInstance } from "../../shared/instance-header.ts";
 import type { Clock } from "../clock.ts";
 import { type Health, type HealthStatus, HealthWindow, type Thresholds } from "./health-window.ts";
 
-/** Longer answers are no instance's. */
+/** An instance's answer is shorter; the rest is not read. */
 const MAX_ANSWER_LENGTH = 4_096;
 
 export interface CheckedEndpoint {
@@ -13,8 +13,8 @@ export interface CheckedEndpoint {
 }
 
 /**
- * Checks every endpoint's readiness through its public URL, over connections that are kept open. A check is
- * started on time even while earlier ones have not been answered.
+ * Checks every endpoint's readiness through its public URL, over connections that are kept open. Each check starts
+ * on time, even while earlier ones are unanswered.
  */
 export class HealthChecker {
   #endpoints: readonly CheckedEndpoint[];
@@ -27,15 +27,16 @@ export class HealthChecker {
   #windows = new Map<string, HealthWindow>();
   #checkedAt = new Map<string, number>();
   #onStoreFailure: (name: string) => void;
-  /** When checks were begun last, and when this process last noticed that it had stood still (monotonic). */
+  /** When checks last began, and when this process last noticed that it had stood still (ms, monotonic). */
   #begunAt: number;
   #resumedAt = Number.NEGATIVE_INFINITY;
   #agents = { "http:": new HttpAgent({ keepAlive: true }), "https:": new HttpsAgent({ keepAlive: true }) };
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * `onChange` is called after every check and other news, `onStatus` before it where a status has changed,
-   * `onChecked` with the result of every check, `onStoreFailure` when an endpoint says that it cannot commit.
+   * `onChange` is called after every check and every other observation. `onStatus` is called before it if a status has
+   * changed. `onChecked` gets the result of every check. `onStoreFailure` is called when an endpoint says that it
+   * cannot commit.
    */
   constructor(options: {
     endpoints: readonly CheckedEndpoint[];
@@ -72,7 +73,7 @@ export class HealthChecker {
     for (const agent of Object.values(this.#agents)) agent.destroy();
   }
 
-  /** How each endpoint does, in order of preference; `checkedAt` is wall clock (ms), null before the first. */
+  /** Each endpoint's health, in order of preference. `checkedAt` is wall clock (ms), null before the first check. */
   observe(): { name: string; health: Health; checkedAt: number | null }[] {
     this.#noticeStandstill();
     const now = this.#clock.monotonic();
@@ -83,7 +84,7 @@ export class HealthChecker {
     }));
   }
 
-  /** An endpoint's process is proven gone. */
+  /** An endpoint's process is proven dead. */
   died(name: string, reason: string): void {
     this.#windows.get(name)?.died(this.#clock.monotonic(), reason);
     this.#changed(name);
@@ -97,7 +98,7 @@ export class HealthChecker {
     this.#changed(name);
   }
 
-  /** An endpoint's instance is not heard any more. */
+  /** The link to an endpoint's instance is lost. */
   lost(name: string): void {
     this.#windows.get(name)?.lost();
   }
@@ -107,7 +108,7 @@ export class HealthChecker {
     return this.#windows.get(name)?.isLeaving ?? false;
   }
 
-  /** What GitHub's own log says of a delivery to an endpoint. */
+  /** Takes note of a delivery to an endpoint, as GitHub's log shows it. */
   delivered(name: string, ok: boolean, ms: number): void {
     this.#windows.get(name)?.delivered(this.#clock.monotonic(), ok, ms);
   }
@@ -121,8 +122,8 @@ export class HealthChecker {
   }
 
   /**
-   * Notices that this process itself stood still: its checks are late by more than one check may take. Pending checks
-   * then say nothing about the endpoints, and what was known may be out of date.
+   * Notices that this process itself stood still: its checks are later than the time limit of a check. Pending checks
+   * then say nothing about the endpoints, and earlier results may be out of date.
    */
   #noticeStandstill(): void {
     const now = this.#clock.monotonic();
@@ -176,7 +177,7 @@ export class HealthChecker {
     );
     request.on("error", (error: NodeJS.ErrnoException) => settle(error.code ?? error.message));
     const limit = setTimeout(() => {
-      // An answer may lie here unread, where it was this process that had no time; it is read before this goes on.
+      // If this process was busy, an answer may wait unread: read it before the check counts as failed.
       setImmediate(() => {
         settle(`no answer within ${this.#thresholds.health_check_timeout} ms`);
         request.destroy();

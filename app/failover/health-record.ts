@@ -5,18 +5,18 @@ import type { Store, Writer } from "../store/store.ts";
 import { type ControllerLease, NotControllerError } from "./controller-lease.ts";
 import type { Health } from "./health-window.ts";
 
-/** How much time one sample of the record stands for. */
+/** The time that one sample covers. */
 export const SAMPLE_MS = 10_000;
-/** News waits for this long: a failover that it calls for is more urgent than its record. */
+/** A change is recorded after this time: a failover that it causes is more urgent. */
 const COALESCE_MS = 100;
 /** How long samples are kept. */
 const KEPT_MS = 24 * 3_600_000;
 
-/** What one endpoint's checks came to, since the last sample. */
+/** The results of one endpoint's checks since the last sample. */
 interface Sum {
   succeeded: number;
   failed: number;
-  /** Of those that succeeded. */
+  /** Sum over the checks that succeeded. */
   totalMs: number;
 }
 
@@ -29,9 +29,9 @@ export interface HealthRecordOptions {
 }
 
 /**
- * How the endpoints did, for people to look at. Every instance checks every endpoint by itself, and no two measure
- * the same; only what the controller sees goes on record, since it decides by it. So all instances show the same,
- * also after each of them was started anew.
+ * Records the endpoints' health for people to look at. Every instance checks every endpoint, and no two measure the
+ * same. Only the controller's results are recorded, since it decides by them. So all instances show the same history,
+ * also after a restart.
  */
 export class HealthRecord {
   #o: HealthRecordOptions;
@@ -54,7 +54,7 @@ export class HealthRecord {
     await this.#writing;
   }
 
-  /** A check has ended, `ms` after it was begun. */
+  /** A check has ended, `ms` after it began. */
   checked(endpoint: string, ok: boolean, ms: number): void {
     const sum = this.#sums.get(endpoint) ?? { succeeded: 0, failed: 0, totalMs: 0 };
     this.#sums.set(endpoint, sum);
@@ -65,7 +65,7 @@ export class HealthRecord {
     }
   }
 
-  /** An endpoint does better or worse than before, or someone else has become the controller. */
+  /** An endpoint's status has changed, or this instance has become the controller. */
   changed(): void {
     clearTimeout(this.#soon);
     this.#soon = setTimeout(() => this.#write(false), COALESCE_MS);

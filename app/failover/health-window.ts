@@ -2,10 +2,10 @@ import { counted } from "../../shared/counted.ts";
 import type { FileConfig } from "../config/schema.ts";
 
 export type Thresholds = FileConfig["failover"];
-/** `unknown` is an endpoint that this observer has never seen up. */
+/** `unknown`: this observer has never seen the endpoint up. */
 export type HealthStatus = "unknown" | "healthy" | "degraded" | "unhealthy";
 
-/** How an endpoint does. Times are milliseconds on the observer's monotonic clock, unless they say otherwise. */
+/** The health of an endpoint. Times are milliseconds on the observer's monotonic clock, unless they say otherwise. */
 export interface Health {
   status: HealthStatus;
   consecutiveFailures: number;
@@ -16,63 +16,63 @@ export interface Health {
   /** Percent, over the window; null before the first sample. */
   successRate: number | null;
   samples: number;
-  /** When it was last unhealthy; null if it never was. */
+  /** When it was last unhealthy; null if never. */
   lastUnhealthyAt: number | null;
-  /** When it became unhealthy, while it is. */
+  /** When it became unhealthy; null while it is not. */
   unhealthySince: number | null;
-  /** Until when GitHub is taken not to reach it, although it looks well from here; null if it always did. */
+  /** Until when it counts as unreachable for GitHub, although its checks succeed; null if it never counted so. */
   outOfReachUntil: number | null;
-  /** Whether it is unhealthy because it says that it cannot commit, and for nothing else. */
+  /** Whether it is unhealthy only because it says that it cannot commit. */
   storeFails: boolean;
-  /** Whether it shuts down, or did, as someone wished: it said so itself. */
+  /** Whether it is shutting down on purpose, or has done so: it said so itself. */
   shutDown: boolean;
-  /** Whether the observer stood still, and has not seen since how it does. */
+  /** Whether the observer stood still, and no check has ended since. */
   stale: boolean;
-  /** Why it counts as it does, in words. */
+  /** The reason for the status, in words. */
   reason: string;
 }
 
-/** Rates and averages of fewer samples say nothing. */
+/** Rates and averages of fewer samples do not count. */
 export const MIN_SAMPLES = 20;
 
-/** A rate to be shown (percent): cut, not rounded, so that what is below a limit also reads so. */
+/** A rate for display (percent): cut, not rounded, so that a rate below a limit also looks below it. */
 export function shownRate(rate: number): number {
   return Math.floor(rate * 10) / 10;
 }
 
-/** So long it is taken to be out of GitHub's reach once failed deliveries made it degraded: at first, and at most. */
+/** How long an endpoint counts as unreachable for GitHub after failed deliveries: at first, and at most. */
 const OUT_OF_REACH_MS = 5 * 60_000;
 const LONGEST_OUT_OF_REACH_MS = 60 * 60_000;
-/** What happens again within this time after that has not been mended, and lasts twice as long. */
+/** If deliveries fail again within this time after it, the fault persists: the time doubles. */
 const AGAIN_MS = 6 * 60 * 60_000;
 
 interface Sample {
   at: number;
   ok: boolean;
   ms: number;
-  /** One of GitHub's, instead of a check. */
+  /** Whether it is a delivery of GitHub's, instead of a check. */
   delivery: boolean;
 }
 
-/** Judges one endpoint by its latest checks, and by what GitHub reports of its deliveries. */
+/** Judges one endpoint by its latest checks, and by the deliveries that GitHub logged. */
 export class HealthWindow {
   #thresholds: Thresholds;
   #samples: Sample[] = [];
   #failures = 0;
-  /** How many checks in a row it left without any answer. */
+  /** How many checks in a row got no answer. */
   #unanswered = 0;
   #successes = 0;
   #failureReason = "";
   #seenUp = false;
   #lastUnhealthyAt: number | null = null;
   #unhealthySince: number | null = null;
-  /** Whether it is degraded, and would not be by its checks alone. */
+  /** Whether it is degraded by failed deliveries alone: its checks are good enough. */
   #failsDeliveries = false;
   #outOfReachMs = 0;
   #outOfReachUntil: number | null = null;
-  /** The cause, once its process is known to be gone. */
+  /** The reason, once its process is proven dead. */
   #dead: string | null = null;
-  /** `says so`: it answers, and has said that it will not for long. `gone`: nothing was heard of it since. */
+  /** `says so`: it said that it is shutting down. `gone`: its link was lost after that. */
   #leaving: "no" | "says so" | "gone" = "no";
   #stale = false;
 
@@ -80,9 +80,9 @@ export class HealthWindow {
     this.#thresholds = thresholds;
   }
 
-  /** A check (or a delivery of GitHub's) that went well, `ms` after it was begun. */
+  /** A check succeeded, `ms` after it began. */
   succeeded(at: number, ms: number): void {
-    // What was measured before it was there, or of a process that is gone, says nothing of this one.
+    // Samples from before it was up, or of a dead process, say nothing about this one.
     if (!this.#seenUp || this.#dead !== null) this.#samples = [];
     this.#add({ at, ok: true, ms, delivery: false });
     this.#failures = 0;
@@ -96,8 +96,8 @@ export class HealthWindow {
   }
 
   /**
-   * A check that failed. With `storeFails` the endpoint answered that it cannot commit: the store may be every
-   * endpoint's, so that this counts in the row, and not in the rate.
+   * A check failed. With `storeFails` the endpoint answered that it cannot commit. All endpoints may share that store,
+   * so this failure counts in the row of failures, but not in the success rate.
    */
   failed(at: number, ms: number, reason: string, { storeFails = false } = {}): void {
     if (!storeFails) this.#add({ at, ok: false, ms, delivery: false });
@@ -118,7 +118,7 @@ export class HealthWindow {
     this.#unanswered = 0;
   }
 
-  /** Its process is proven gone: that needs no further failures. */
+  /** Its process is proven dead: it is unhealthy at once. */
   died(at: number, reason: string): void {
     this.#dead = reason;
     this.#successes = 0;
@@ -130,18 +130,18 @@ export class HealthWindow {
     return this.#leaving === "says so";
   }
 
-  /** It says whether it is shutting down: no check that it still answers speaks against that. */
+  /** It says whether it is shutting down. Checks that still succeed do not change that. */
   leaving(at: number, leaving: boolean): void {
     this.#leaving = leaving ? "says so" : "no";
     this.#note(at);
   }
 
-  /** It is not heard any more. If it was shutting down, it has done so, until it answers again. */
+  /** Its link is lost. If it was shutting down, it counts as shut down until it answers again. */
   lost(): void {
     if (this.#leaving === "says so") this.#leaving = "gone";
   }
 
-  /** A delivery that GitHub logged counts towards the rate, and neither ends nor begins a row of checks. */
+  /** GitHub logged a delivery. It counts in the rate, but not in the rows of successes or failures. */
   delivered(at: number, ok: boolean, ms: number): void {
     this.#add({ at, ok, ms, delivery: true });
     this.#note(at);
@@ -227,7 +227,7 @@ export class HealthWindow {
     this.#unhealthySince ??= at;
   }
 
-  /** `rate` is null where it is not degraded. */
+  /** Updates until when it counts as unreachable for GitHub. `rate` is null unless it is degraded. */
   #noteReach(at: number, rate: number | null): void {
     const { min_success_rate } = this.#thresholds;
     const others = this.#samples.filter(({ ok, delivery }) => ok || !delivery);

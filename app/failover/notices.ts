@@ -3,13 +3,13 @@ import type { HealthStatus } from "./health-window.ts";
 
 export type FailoverKind = "failover" | "switchover" | "recovery";
 
-/** Something that people want to know, as it happens. Times are ISO 8601. */
+/** An event that dashboards, metrics and alerts follow. Times are ISO 8601. */
 export type Notice =
   /** An instance has become the controller. */
   | { type: "controller"; instance: string; token: number }
-  /** An endpoint does better or worse than before, as this instance sees it. */
+  /** An endpoint's status has changed, as this instance sees it. */
   | { type: "endpoint"; name: string; status: HealthStatus; was: HealthStatus; reason: string }
-  /** Another endpoint is to be the active one. */
+  /** The controller has decided that another endpoint becomes the active one. */
   | {
       type: "failover";
       kind: FailoverKind;
@@ -19,7 +19,7 @@ export type Notice =
       detectedAt: string;
       decidedAt: string;
     }
-  /** GitHub delivers to it from now on; the time is from the detection of the cause to GitHub's answer. */
+  /** GitHub has taken the new URL. `durationMs` is from the detection of the cause to GitHub's answer. */
   | {
       type: "webhook_switched";
       kind: FailoverKind;
@@ -28,15 +28,15 @@ export type Notice =
       url: string;
       durationMs: number;
     }
-  /** Someone else had changed the URL at GitHub; it is being put right. */
+  /** Someone else had changed the webhook at GitHub; the controller sets it again. */
   | { type: "webhook_deviated"; found: string | null; wanted: string }
   | { type: "all_down"; reason: string }
-  /** Requests had not arrived; those that are not accepted were overtaken by newer runs. */
+  /** Scans found requests that had not arrived. Newer runs overtook those that are not accepted. */
   | { type: "catch_up"; found: number; accepted: number }
-  /** Something at GitHub failed, and is tried again. */
+  /** A call to GitHub failed, and will be repeated. */
   | { type: "retry"; operation: "webhook_url" | "look" };
 
-/** The instance's own bus of notices: dashboards draw from it, and alerts are sent by it. */
+/** The instance's event bus: dashboards, metrics and alerts subscribe to it. */
 export class Notices {
   #events = new EventEmitter();
 
@@ -44,7 +44,7 @@ export class Notices {
     this.#events.emit("notice", notice);
   }
 
-  /** Calls `listener` with every notice from now on; returns how to stop. */
+  /** Calls `listener` with every event from now on. The result unsubscribes. */
   subscribe(listener: (notice: Notice) => void): () => void {
     this.#events.on("notice", listener);
     return () => this.#events.off("notice", listener);

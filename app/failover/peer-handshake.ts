@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 
-/** The version of what instances say to each other. */
+/** The version of the protocol between instances. */
 export const PEER_PROTOCOL = 1;
 
 /** The key that only instances of one App share, made from the App's private key. */
@@ -16,7 +16,7 @@ export interface Hello {
   nonce: string;
 }
 
-/** The one that was called proves itself first, and asks for the caller's proof by a nonce of its own. */
+/** The called instance proves itself first, and sends a nonce for the caller's proof. */
 export interface Challenge {
   type: "challenge";
   nonce: string;
@@ -33,15 +33,15 @@ export function newNonce(): string {
 }
 
 /**
- * The proof of one side: an HMAC over both nonces, both names, the version and the side, so that no message of
- * one conversation, or of one side, can be used in another.
+ * The proof of one side: an HMAC over both nonces, both names, the version and the side. So no proof can be replayed
+ * in another conversation, or by the other side.
  */
 export function prove(key: Buffer, side: "caller" | "called", hello: Hello, challengeNonce: string): string {
   const said = JSON.stringify([side, hello.version, hello.from, hello.to, hello.nonce, challengeNonce]);
   return createHmac("sha256", key).update(said).digest("base64url");
 }
 
-/** Compares two proofs without telling by the time it takes where they differ. */
+/** Compares two proofs in constant time. */
 export function sameProof(a: unknown, b: string): boolean {
   if (typeof a !== "string") return false;
   const [x, y] = [Buffer.from(a), Buffer.from(b)];

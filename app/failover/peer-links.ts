@@ -14,18 +14,18 @@ import {
   sameProof,
 } from "./peer-handshake.ts";
 
-/** How often an instance says that it is there. */
+/** The time between two heartbeats. */
 const BEAT_MS = 200;
-/** How soon a lost or refused connection is tried again; and one with a peer of another key or protocol. */
+/** The pause before the next call: usually, after failed handshakes, and after a first refusal right after a loss. */
 const REDIAL_MS = 200;
-const ESTRANGED_REDIAL_MS = 5_000;
+const FAILING_REDIAL_MS = 5_000;
 const JUST_LOST_REDIAL_MS = 20;
-/** Longer messages are no peer's. */
+/** No peer sends longer messages. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
-/** A caller that has not proven itself by then is cut off. */
+/** A caller that has not proven itself within this time is disconnected. */
 const HANDSHAKE_LIMIT_MS = 2_000;
 
-/** The path of the socket between instances. */
+/** The path of the WebSocket between instances. */
 export const PEER_PATH = "/peer";
 
 export interface Peer {
@@ -34,32 +34,32 @@ export interface Peer {
   address: string;
 }
 
-/** What a heartbeat carries. */
+/** A heartbeat. */
 export interface Beat {
   type: "beat";
-  /** Whether it is shutting down, and wants its work to go elsewhere. */
+  /** Whether the sender is shutting down, so that another endpoint should become active. */
   leaving: boolean;
-  /** All that are shutting down together with it, by name; an older release does not say. */
+  /** The names of all instances that are shutting down together with it; older releases do not send it. */
   stopping?: readonly string[];
-  /** Whether it cannot write to the store; an older release does not say. */
+  /** Whether the sender cannot write to the store; older releases do not send it. */
   storeFails?: boolean;
-  /** How every endpoint does, as the sender sees it. */
+  /** Every endpoint's status, as the sender sees it. */
   sees: Record<string, HealthStatus>;
   /** Whether the sender reaches GitHub. */
   github: Reach;
 }
 
 export interface PeerEvents {
-  /** A connection to it was closed, and a new one refused: nobody listens there any more. */
+  /** A connection to the peer closed, and a new one was refused: its process is dead. */
   onDied: (name: string) => void;
   onBeat: (name: string, beat: Beat) => void;
-  /** The connection to it is closed: what it said last holds no longer. */
+  /** The connection to the peer closed: its last heartbeat does not count any more. */
   onLost: (name: string) => void;
 }
 
 /**
- * The sockets between the instances: each calls every other one. The kernel closes a dead process's socket at
- * once, which tells the others within milliseconds; a hung one keeps its socket, and is for the checks to find.
+ * The WebSockets between the instances: each instance calls every other one. The kernel closes a dead process's socket
+ * at once, so the others know within milliseconds. A hung process keeps its socket; only the health checks find it.
  */
 export class PeerLinks {
   #name: string;
@@ -70,8 +70,8 @@ export class PeerLinks {
   #log: Logger;
   #server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
   #calls = new Map<string, WebSocket>();
-  /** How often in a row peers answered and did not pass the handshake. */
-  #estranged = new Map<string, number>();
+  /** How often in a row the handshake with each peer failed. */
+  #failedHandshakes = new Map<string, number>();
   #timers = new Set<NodeJS.Timeout>();
   #closed = false;
 
@@ -79,7 +79,7 @@ export class PeerLinks {
     name: string;
     key: Buffer;
     peers: readonly Peer[];
-    /** What the heartbeats are to say. */
+    /** Returns the content of the next heartbeat. */
     beat: () => Omit<Beat, "type">;
     events: PeerEvents;
     log: Logger;
@@ -92,17 +92,17 @@ export class PeerLinks {
     this.#log = options.log;
   }
 
-  /** Takes calls of peers on this server, and calls them. */
+  /** Accepts calls of peers on this server, and calls every peer. */
   start(server: Server): void {
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      // Another socket may be someone else's to take.
+      // Another listener, if there is one, takes the upgrades to other paths.
       if (request.url !== PEER_PATH) return void (server.listenerCount("upgrade") === 1 && socket.destroy());
       this.#server.handleUpgrade(request, socket, head, (link) => this.#answer(link));
     });
     for (const peer of this.#peers) this.#call(peer, false);
   }
 
-  /** Sends a heartbeat to everyone at once: there is news. */
+  /** Sends a heartbeat to every peer at once: its content has changed. */
   beatNow(): void {
     for (const link of this.#calls.values()) this.#say(link);
   }
@@ -114,7 +114,7 @@ export class PeerLinks {
     this.#server.close();
   }
 
-  /** The peers with which there is a proven connection now. */
+  /** The peers to which a proven connection is open now. */
   get connected(): string[] {
     return [...this.#calls.keys()];
   }
@@ -147,7 +147,7 @@ export class PeerLinks {
         if (!sameProof(message.proof, prove(this.#key, "called", hello, String(message.nonce))))
           return link.terminate();
         proven = true;
-        this.#estranged.delete(peer.name);
+        this.#failedHandshakes.delete(peer.name);
         this.#calls.set(peer.name, link);
         const proof = prove(this.#key, "caller", hello, message.nonce);
         link.send(JSON.stringify({ type: "proof", proof } satisfies Proof));
@@ -162,18 +162,21 @@ export class PeerLinks {
       if (this.#closed) return;
       if (proven) this.#events.onLost(peer.name);
       if (refused && wasConnected) this.#events.onDied(peer.name);
-      const estranged = opened && !proven && this.#isEstranged(peer);
-      // Right after a loss, at once: the refusal is the proof that the process is gone. A kernel that has closed
-      // the socket, and not yet the port, resets instead.
-      const pause = proven ? 0 : estranged ? ESTRANGED_REDIAL_MS : justLost ? JUST_LOST_REDIAL_MS : REDIAL_MS;
+      const failing = opened && !proven && this.#failsHandshakes(peer);
+      // Right after a loss, call at once: a refusal proves that the process is dead. A kernel that has closed the
+      // socket but not yet the port resets the call instead, so that a second one follows soon.
+      const pause = proven ? 0 : failing ? FAILING_REDIAL_MS : justLost ? JUST_LOST_REDIAL_MS : REDIAL_MS;
       this.#later(pause, () => this.#call(peer, proven || (wasConnected && !refused), proven));
     });
   }
 
-  /** Says so once, and not of a peer that is only starting: it answers a moment before it takes calls. */
-  #isEstranged({ name, address }: Peer): boolean {
-    const times = (this.#estranged.get(name) ?? 0) + 1;
-    this.#estranged.set(name, times);
+  /**
+   * Counts a failed handshake; returns whether it was not the first in a row. A peer that is starting may fail once: it
+   * answers a moment before it accepts calls. The second failure is logged, once.
+   */
+  #failsHandshakes({ name, address }: Peer): boolean {
+    const times = (this.#failedHandshakes.get(name) ?? 0) + 1;
+    this.#failedHandshakes.set(name, times);
     if (times === 2)
       this.#log.warn(
         { peer: name, address },
@@ -182,7 +185,7 @@ export class PeerLinks {
     return times > 1;
   }
 
-  /** Takes a call: whoever says anything else than the protocol has it, in its order, is cut off. */
+  /** Answers an incoming connection; disconnects a peer that breaks the protocol order. */
   #answer(link: WebSocket): void {
     let hello: Hello | undefined;
     let nonce = "";

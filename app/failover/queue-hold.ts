@@ -1,15 +1,15 @@
-/** A delivery that hung at the old endpoint shows in GitHub's log only once GitHub has given it up, after 10 s. */
+/** A delivery that hangs at the old endpoint appears in GitHub's log when GitHub gives it up, after 10 s. */
 const STRAGGLERS_MS = 11_000;
 
 /**
- * Has what GitHub could not deliver around a change of the active endpoint looked for: at once, and again when what
- * hung at the old endpoint shows in GitHub's log.
+ * Starts the catch-up after a change of the active endpoint: at once, and again 11 s later. By then GitHub's log shows
+ * the deliveries that hung at the old endpoint.
  */
 export class MissedDeliveries {
   #look: () => void;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `look` accepts what GitHub could not deliver until then. */
+  /** `look` starts a catch-up: it accepts the events that GitHub could not deliver. */
   constructor(look: () => void) {
     this.#look = look;
   }

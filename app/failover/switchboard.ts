@@ -6,7 +6,7 @@ import type { Store, Writer } from "../store/store.ts";
 /** GitHub may deliver to the old URL for this long after it took a new one. */
 export const LINGER_MS = 15_000;
 
-/** The state that every controller continues from: which endpoint is active, and which is pinned. */
+/** Reads the routing state: the active endpoint, the pinned one, and the URL last read at GitHub. */
 export async function readSwitchboard(store: Store): Promise<SwitchboardRow | undefined> {
   return store.read.selectFrom("switchboard").selectAll().where("id", "=", 1).executeTakeFirst();
 }
@@ -41,7 +41,7 @@ export async function initializeSwitchboard(trx: Writer, active: string): Promis
     .execute();
 }
 
-/** Records a decision before anything is done about it. Changes that GitHub never took become void. */
+/** Records a decision, before it is carried out. Earlier changes that GitHub never took are abandoned. */
 export async function recordDecision(
   trx: Writer,
   decision: Pick<
@@ -63,8 +63,8 @@ export async function recordDecision(
 }
 
 /**
- * Records that GitHub took the URL of `endpoint`, or that it was read back. Returns the change of the active
- * endpoint that this belongs to, as it now is, where that step was still open.
+ * Records that GitHub took the URL of `endpoint` (`switched_at`), or that it was read back (`verified_at`). Returns the
+ * updated change of the active endpoint; undefined if no such step was open.
  */
 export async function recordStep(
   trx: Writer,
@@ -84,15 +84,15 @@ export async function recordStep(
     .limit(1)
     .executeTakeFirst();
   if (!last || last.to_endpoint !== endpoint || last[step] !== null) return undefined;
-  // Who reads the URL at GitHub knows that GitHub took it, even where its answer to that was lost.
+  // A URL that was read back was taken, even if GitHub's answer to the write was lost.
   const done = { switched_at: last.switched_at ?? at, [step]: at };
   await trx.updateTable("failovers").set(done).where("id", "=", last.id).execute();
   return { ...last, ...done };
 }
 
 /**
- * Pins an endpoint until it is unpinned, or until it is down while another is up. `forced` is for one that is
- * down already: it is held to until it was healthy once.
+ * Pins an endpoint until it is unpinned, or until it is down while another is up. `forced` is for an endpoint that is
+ * down already: the pin holds until it was healthy once, and then becomes an ordinary pin.
  */
 export function pin(store: Store, endpoint: string, reason: string | null, forced: boolean): Promise<void> {
   return store.write((trx) =>
@@ -104,12 +104,12 @@ export function unpin(store: Store): Promise<void> {
   return store.write((trx) => dropPin(store, trx));
 }
 
-/** The same within a transaction. */
+/** Unpins within a transaction. */
 export function dropPin(store: Store, trx: Writer): Promise<void> {
   return changePin(store, trx, { pinned: null, pinned_reason: null, pinned_forced: 0 });
 }
 
-/** The pinned endpoint has become healthy: from now on the pin is one like any other. */
+/** The pinned endpoint has become healthy: its forced pin becomes an ordinary pin. */
 export function holdNormally(store: Store, trx: Writer): Promise<void> {
   return changePin(store, trx, { pinned_forced: 0 });
 }

@@ -5,13 +5,13 @@ import type { Clock } from "../clock.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
 import type { WebhookConfig, WebhookConfigClient } from "../github/webhook-config.ts";
 
-/** Pauses between tries to set the URL: GitHub being away must cost as little time as it can. */
+/** Pauses between tries to set the URL. They are short: a failover waits while GitHub is unreachable. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2_000;
-/** What GitHub refuses, it goes on refusing until someone changes something. */
+/** The pause after a refusal: GitHub refuses again until someone changes something. */
 const REFUSED_PAUSE_MS = 30_000;
 
-/** What GitHub's webhook is to be: the URL by which it reaches `endpoint`. */
+/** The desired webhook config: the URL at which GitHub reaches `endpoint`. */
 export interface Wish {
   endpoint: string;
   url: string;
@@ -22,19 +22,19 @@ export interface WebhookSyncOptions {
   clock: Clock;
   /** Whether this instance may write to GitHub at this very moment. */
   mayWrite: () => boolean;
-  /** GitHub has taken the URL (`switched`), and it was read back (`verified`). */
+  /** Called when GitHub has taken the URL, and when the URL was read back. */
   onSwitched: (wish: Wish) => Promise<void>;
   onVerified: (wish: Wish) => Promise<void>;
-  /** GitHub named something else without this instance having wished for a change. */
+  /** Called when GitHub's config differs although no new one was set here. `found` is GitHub's URL. */
   onDeviation: (wish: Wish, found: string | null) => void;
-  /** A try failed, and there will be another. */
+  /** Called when a try failed and another will follow. */
   onRetry?: () => void;
   log: Logger;
 }
 
 /**
- * Keeps the App's webhook URL at GitHub equal to what is wanted. One wish at a time: a new one makes an earlier
- * one void, even in the middle of a try.
+ * Keeps the App's webhook at GitHub equal to the desired webhook config. A new desired config replaces the earlier one,
+ * even in the middle of a try.
  */
 export class WebhookSync {
   #options: WebhookSyncOptions;
@@ -46,19 +46,19 @@ export class WebhookSync {
   }
 
   /**
-   * Sets the URL, without asking first what it is; tries until GitHub has it, or until something else is wanted.
-   * With `newSecret` only GitHub's answer counts: what GitHub shows does not tell which secret it has.
+   * Sets the URL without reading it first. Tries until GitHub has it, or until another one is desired. With `newSecret`
+   * only a successful write counts, since GitHub does not show which secret it has.
    */
   want(wish: Wish, { newSecret = false } = {}): void {
     this.#begin(wish, { look: false, newSecret });
   }
 
-  /** Reads the URL, and sets it where it is not the wanted one (any more). Leaves a try that is under way alone. */
+  /** Reads the URL, and sets it if it is not the desired one. Does nothing while a try is under way. */
   repair(wish: Wish): void {
     if (!this.#abort) this.#begin(wish, { look: true, newSecret: false });
   }
 
-  /** Wants nothing any more. Resolves when no try is under way. */
+  /** Stops. Resolves when no try is under way. */
   async stop(): Promise<void> {
     this.#abort?.abort();
     await this.#work;
@@ -70,9 +70,9 @@ export class WebhookSync {
     this.#abort = abort;
     this.#work = this.#pursue(wish, how, abort.signal)
       .catch((error) => {
-        // Whoever took this instance's place pursues the wish.
+        // The new controller sets the webhook.
         if (abort.signal.aborted || !this.#options.mayWrite()) return;
-        this.#options.log.warn(`the webhook at GitHub is left as it is: ${(error as Error).message}`);
+        this.#options.log.warn(`setting the webhook at GitHub was given up: ${(error as Error).message}`);
       })
       .finally(() => {
         if (this.#abort === abort) this.#abort = undefined;
@@ -99,13 +99,13 @@ export class WebhookSync {
           looking = false;
           onDeviation(wish, found.url);
         }
-        // GitHub may have taken the URL although its answer was lost. Where it does not say, it is told again.
+        // GitHub may have taken the URL although its answer was lost. Read it; if that fails too, write again.
         if (mayBeTaken && isRight(await github.read(signal).catch(() => undefined), url)) {
           await onSwitched(wish);
           return await onVerified(wish);
         }
         try {
-          // GitHub knows no fencing token, so the right to write is checked right before the write.
+          // GitHub knows no fencing token, so the lease is checked right before the write.
           await github.write(url, signal, checkRight);
           mayBeTaken = true;
         } catch (error) {
@@ -127,7 +127,7 @@ export class WebhookSync {
           if (signal.aborted || !mayWrite()) return;
           this.#options.onRetry?.();
           const pauseMs = this.#extraPause(error);
-          // The first tries, and ever fewer of the others: GitHub may be away for hours.
+          // Log the 1st, 2nd, 4th, 8th … failure: GitHub may be unreachable for hours.
           if (pauseMs > 0 || Number.isInteger(Math.log2(attemptNumber)))
             log.warn({ url, attemptNumber }, `the webhook at GitHub is not set yet: ${error.message}`);
           if (pauseMs > 0) await this.#options.clock.sleep(pauseMs, signal);

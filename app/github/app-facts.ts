@@ -15,11 +15,11 @@ export interface AppFacts {
   installations: InstallationFacts[];
 }
 
-/** Where the App is installed, and with which rights: those that its owner added later must be accepted there. */
+/** An installation of the App, and its permissions. Its account must accept permissions that were added later. */
 export interface InstallationFacts {
   id: number;
   account: string;
-  /** Where the account's owner accepts rights and chooses repositories. */
+  /** Where the account's owner accepts permissions and chooses repositories. */
   url: string;
   suspended: boolean;
   permissions: Permissions;
@@ -27,11 +27,11 @@ export interface InstallationFacts {
   repositories: string[];
 }
 
-/** What goes beyond is not listed: these lists are read by people. */
+/** Longer lists are cut: people read them. */
 const MAX_REPOSITORIES = 500;
 const PER_PAGE = 100;
 
-/** Reads what GitHub knows of the App. `githubUrl` is where people look at GitHub. */
+/** Reads what GitHub knows of the App. `githubUrl` is the address of GitHub's pages. */
 export async function readAppFacts(app: Probot, githubUrl: string): Promise<AppFacts> {
   const octokit = await app.auth();
   const [{ data }, { data: installations }] = await Promise.all([

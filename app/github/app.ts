@@ -8,7 +8,7 @@ import { callLimit } from "./repository-access.ts";
 const PlainOctokit = ProbotOctokit.defaults((options: OctokitOptions) => ({
   ...options,
   retry: { enabled: false },
-  // Probot gives options of its own, so that only what is set last holds.
+  // Probot sets options of its own, so these must be set last.
   throttle: { ...options.throttle, enabled: false },
   request: { ...options.request, fetch: limitedFetch },
 }));
@@ -18,27 +18,27 @@ interface OctokitOptions {
   request?: object;
 }
 
-/** Octokit asks for tokens by itself, without the signal of the call that needs one: such a call has the limit too. */
+/** Gives a time limit to calls without a signal: Octokit asks for tokens without the signal of the actual call. */
 const limitedFetch: typeof fetch = (url, init) =>
   fetch(url, init?.signal ? init : { ...init, ...callLimit() });
 
-/** GitHub names the second of a reset, which may just be over. */
+/** The least time to a reset: GitHub names it in whole seconds, so that it may seem to be over. */
 const MIN_REST_MS = 1_000;
 
-/** What came of a call to GitHub's API. */
+/** The result of a call to GitHub's API. */
 export interface GitHubCall {
-  /** The App itself, or its installation on an account: GitHub counts their calls apart. */
+  /** The App itself, or its installation on an account: GitHub counts their calls separately. */
   credential: "app" | "installation";
-  /** Whose calls it counts to: `app`, or the login of the installation's account; null where the call does not say. */
+  /** Whose hour the call counts in: `app`, or the login of the installation's account; null if the call has no owner. */
   account: string | null;
   result: "ok" | "refused" | "rate_limited" | "failed";
-  /** What GitHub said of the hour's calls; null where it said nothing. */
+  /** GitHub's rate limit by the answer's headers; null if there are none. */
   rateLimit: { resource: string; limit: number; remaining: number; resetInMs: number } | null;
 }
 
 /**
- * The GitHub App, as Probot knows it: its webhook signatures and its authentication.
- * `secret` is one that GitHub may sign webhooks with. `onCall` is told of every call to GitHub.
+ * The GitHub App as a Probot: it checks webhook signatures, and authenticates calls. `secret` is one that GitHub may
+ * sign webhooks with. `onCall` gets the result of every call to GitHub.
  */
 export async function githubApp(
   environment: Environment,
@@ -72,11 +72,11 @@ interface Asked {
   owner?: string;
 }
 
-/** An Octokit plugin that tells what came of each call. */
+/** An Octokit plugin that reports the result of each call. */
 function tellingCalls(onCall: (call: GitHubCall) => void) {
   return (octokit: unknown): Record<string, never> => {
     const tell = (result: GitHubCall["result"], headers: Answer["headers"], { url, owner }: Asked) => {
-      // Which installation has a repository is asked by the App itself, too.
+      // The App itself also asks for the installation of a repository.
       const credential = /^\/app\b|\/installation$/.test(url) ? "app" : "installation";
       const account = credential === "app" ? "app" : (owner?.toLowerCase() ?? null);
       onCall({ credential, account, result, rateLimit: rateLimitOf(headers) });
@@ -99,7 +99,7 @@ function rateLimitOf(headers: Answer["headers"] = {}): GitHubCall["rateLimit"] {
     (name) => headers[`x-ratelimit-${name}`],
   );
   if (limit === undefined || remaining === undefined) return null;
-  // By GitHub's clock alone: this host's may differ.
+  // Both times are GitHub's: this host's clock may differ.
   const resetInMs = Number(reset) * 1000 - Date.parse(String(headers.date));
   return {
     resource: String(headers["x-ratelimit-resource"] ?? "core"),

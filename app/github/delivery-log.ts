@@ -10,15 +10,15 @@ import { callLimit } from "./repository-access.ts";
 /** The delivery log's largest page. */
 const PER_PAGE = 100;
 
-/** A row of GitHub's delivery log. Its id exceeds what a number can hold, and is text. */
+/** A row of GitHub's delivery log. Its id is text, since it is too large for a number. */
 export interface LoggedDelivery {
   id: string;
   guid: string;
-  /** When it was sent; GitHub writes the row once it has ended. */
+  /** When GitHub sent it (ms); GitHub writes the row when the delivery has ended. */
   deliveredAt: number;
   event: string;
   action: string | null;
-  /** 0 where GitHub got no answer, null where it does not say. */
+  /** 0 if GitHub got no answer, null if GitHub does not say. */
   statusCode: number | null;
   durationMs: number;
 }
@@ -26,13 +26,13 @@ export interface LoggedDelivery {
 /** A page of the log, the newest row first. */
 export interface LogPage {
   rows: LoggedDelivery[];
-  /** Where the older rows begin; null where there are none. */
+  /** The cursor of the next page, with older rows; null on the last page. */
   next: string | null;
-  /** When GitHub answered, by its own clock. */
+  /** When GitHub answered (ms, GitHub's clock). */
   at: number;
 }
 
-/** A row as GitHub shows it. Fields by which nothing is chosen refuse nothing. */
+/** A row as GitHub shows it. A wrong value in a field that selects nothing does not invalidate the row. */
 const shownRow = z
   .object({
     id: z.union([z.bigint(), z.int(), z.string().regex(/^\d+$/)]),
@@ -69,7 +69,7 @@ export class DeliveryLogClient {
     this.#items = new ItemReader(options.log);
   }
 
-  /** The page at `cursor`, or the newest. No filter by status: those that GitHub offers hide rows. */
+  /** The page at `cursor`, or the newest one. It uses no filter by status: GitHub's filters hide rows. */
   async page(cursor: string | null, signal: AbortSignal): Promise<LogPage> {
     const octokit = await this.#octokit();
     const { data, headers } = await octokit.request("GET /app/hook/deliveries", {
@@ -85,30 +85,30 @@ export class DeliveryLogClient {
     };
   }
 
-  /** The payload that GitHub sent, or meant to send. */
+  /** The payload that GitHub sent, or tried to send. */
   async payload(id: string, signal: AbortSignal): Promise<unknown> {
     const octokit = await this.#octokit();
     const { data } = await octokit.request("GET /app/hook/deliveries/{delivery_id}", {
-      // The type says number, which would lose digits; in the path it is text anyway.
+      // The type says number, which would lose digits; the path is text anyway.
       delivery_id: id as unknown as number,
       request: callLimit(signal),
     });
     return payloadOf(data.request?.payload);
   }
 
-  /** Says that this delivery is passed over, because GitHub does not give its payload. */
+  /** Logs that this delivery is skipped, because GitHub does not give its payload. */
   passOver({ id, guid }: LoggedDelivery, problem: string): void {
     this.#items.passedOver(`the delivery ${id} (GUID ${guid})`, problem);
   }
 
   async #octokit() {
-    // Setting the webhook's URL must never have to wait.
+    // Reading the log can wait: the rest of the App's calls is kept for setting the webhook's URL.
     this.#budget.checkRest("app");
     return (await this.#app).auth();
   }
 }
 
-/** The event itself, also where the webhook was set to send it as a form. */
+/** The event itself, even if the webhook was set to send forms. */
 function payloadOf(logged: unknown): unknown {
   const form = logged as { payload?: unknown } | null;
   const text = typeof logged === "string" ? logged : typeof form?.payload === "string" ? form.payload : null;

@@ -4,10 +4,10 @@ import { repositoryKey } from "../store/repository-key.ts";
 import { storableText } from "../store/storable-text.ts";
 import { parkedRequest } from "./deployments.ts";
 
-/** What a `deployment` event tells: it deploys nothing, but an Action may have left a request in that Deployment. */
+/** A `deployment` event. It deploys nothing by itself, but its GitHub Deployment may hold a parked request. */
 export interface DeploymentEvent {
   arrival: Omit<Arrival, "source" | "guid">;
-  /** Whether it holds an Action's request, which is to be looked for in the repository. */
+  /** Whether it holds a parked request, so that the repository must be scanned. */
   parked: boolean;
 }
 
@@ -33,7 +33,7 @@ export function readDeploymentEvent(payload: unknown): DeploymentEvent {
   };
 }
 
-/** A text that both engines can store; empty where it is none. */
+/** The text as both engines can store it; empty if the value is no text. */
 function textOf(value: unknown): string {
   return typeof value === "string" ? storableText(value) : "";
 }

@@ -4,7 +4,7 @@ import type { Announcement } from "../queue/announce.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "./repository-access.ts";
 
-/** What the outbox needs to know of a deployment to show it. */
+/** The data of a deployment that GitHub shows. */
 export type Shown = Pick<
   DeploymentRecord,
   "id" | "repository" | "target" | "environment" | "sha" | "ref" | "run_id" | "run_attempt"
@@ -18,7 +18,7 @@ export class GitHubDeployments {
     this.#access = access;
   }
 
-  /** The id of the GitHub Deployment that an earlier try made without hearing the answer, or null. */
+  /** The id of the GitHub Deployment that an earlier try made although its answer was lost; null if there is none. */
   async find(shown: Shown): Promise<string | null> {
     const octokit = await this.#access.octokit(shown.repository);
     const { data } = await octokit.request("GET /repos/{owner}/{repo}/deployments", {
@@ -33,7 +33,7 @@ export class GitHubDeployments {
     return made ? String(made.id) : null;
   }
 
-  /** Makes the GitHub Deployment that shows this one, and returns its id. */
+  /** Creates the GitHub Deployment that shows this deployment, and returns its id. */
   async create(shown: Shown): Promise<string> {
     const octokit = await this.#access.octokit(shown.repository);
     const { data } = await octokit.request("POST /repos/{owner}/{repo}/deployments", {
@@ -42,7 +42,7 @@ export class GitHubDeployments {
       task: GITHUB_TASK,
       environment: shown.environment,
       description: `Twinhook deploys ${shown.target}`,
-      // The defaults would merge branches, and wait for checks that wait for this deployment.
+      // By default GitHub merges branches, and requires checks; these may wait for this very deployment.
       auto_merge: false,
       required_contexts: [],
       payload: {
@@ -74,24 +74,24 @@ export class GitHubDeployments {
   }
 }
 
-/** What a GitHub Deployment's payload holds for Twinhook: the deployment that it shows, or an Action's request. */
+/** Twinhook's part of a GitHub Deployment's payload: the deployment that it shows, or a parked request. */
 export function twinhookPayload(payload: unknown): Record<string, unknown> | undefined {
   const ours = asObject(payload)?.twinhook;
   return typeof ours === "object" && ours !== null ? (ours as Record<string, unknown>) : undefined;
 }
 
-/** The request that an Action left in a GitHub Deployment's payload; those that the App made hold a deployment's id. */
+/** The request that an Action parked in a GitHub Deployment's payload. Payloads of the App hold a deployment's id. */
 export function parkedRequest(payload: unknown): Record<string, unknown> | undefined {
   const ours = twinhookPayload(payload);
   return ours && !("id" in ours) ? ours : undefined;
 }
 
-/** What a payload holds beside an Action's request to prove who left it. */
+/** The proof of who parked a request, from beside it in the payload. */
 export function proofIn(payload: unknown): unknown {
   return asObject(payload)?.proof;
 }
 
-/** GitHub hands a payload back as an object or, to some clients, as text. */
+/** GitHub returns a payload as an object or, to some clients, as text. */
 function asObject(payload: unknown): Record<string, unknown> | null {
   try {
     const value = typeof payload === "string" ? JSON.parse(payload) : payload;

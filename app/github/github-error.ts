@@ -6,17 +6,17 @@ import {
 } from "../../shared/github-failure.ts";
 import { type Headers, timeOf } from "./github-time.ts";
 
-/** What a failed call to GitHub means; `remedy` says what an operator can change. */
+/** The kind of a failed call to GitHub; `remedy` says what an operator can change. */
 export type ClassifiedError =
   | Exclude<GitHubFailure, { kind: "refused" }>
   | (Extract<GitHubFailure, { kind: "refused" }> & { remedy: string });
 
-/** GitHub's answer to a call with an ETag when nothing has changed; Octokit makes an error of it. */
+/** GitHub's status if nothing has changed since the ETag; Octokit throws it as an error. */
 export const NOT_MODIFIED = 304;
 
 /**
- * Makes a call with the ETag of an earlier answer. The answer is null when nothing has changed since; GitHub does not
- * count the call then. `at` is when GitHub answered, by its clock.
+ * Makes a call with the ETag of an earlier answer. `answer` is null if nothing has changed since; GitHub does not count
+ * such a call. `at` is when GitHub answered (ms, GitHub's clock).
  */
 export async function ifChanged<T extends { headers: Headers }>(
   call: () => Promise<T>,
@@ -32,7 +32,7 @@ export async function ifChanged<T extends { headers: Headers }>(
 }
 
 /**
- * What a failed call to GitHub means for the next one, with what an operator can do about it.
+ * Tells what a failed call to GitHub means for the next one, with the remedy for an operator.
  * @see readGitHubFailure
  */
 export function classifyGitHubError(error: unknown, now: number): ClassifiedError {
@@ -58,7 +58,7 @@ const REMEDIES: Record<number, string> = {
 };
 
 /**
- * What to do after a refusal of a call that needs this permission on the repository: `Actions: read`, for example.
+ * The remedy after a refused call that needs this permission on the repository, such as `Actions: read`.
  */
 export function remedyFor(
   refused: Extract<ClassifiedError, { kind: "refused" }>,

@@ -2,12 +2,12 @@ import type { Logger } from "pino";
 import { ZodError } from "zod";
 import { problemsOf } from "../accept/problems-of.ts";
 
-/** So many problems are remembered, so that none of them is said again. */
+/** The number of problems that are remembered, so that none of them is logged again. */
 const MOST_SAID = 1_000;
 
 /**
- * Reads lists of GitHub's, each item by itself. An item of another shape than expected is passed over, and said once
- * with its id: it must not hold up the items beside it.
+ * Reads lists from GitHub item by item. An item of an unexpected shape is skipped, and logged once with its id. It must
+ * not hold up the others.
  */
 export class ItemReader {
   #log: Pick<Logger, "warn">;
@@ -17,7 +17,7 @@ export class ItemReader {
     this.#log = log;
   }
 
-  /** What `read` makes of each item, which it refuses by a ZodError. `what` names an item, such as "a run of acme/site". */
+  /** Reads each item; `read` throws a ZodError for a bad one. `what` names an item, such as "a run of acme/site". */
   readEach<I, T>(items: readonly I[], what: string, read: (item: I) => T): T[] {
     return items.flatMap((item) => {
       try {
@@ -31,7 +31,7 @@ export class ItemReader {
     });
   }
 
-  /** Says that an item is passed over, and why; once for each item and problem. */
+  /** Logs that an item is skipped, and why; once for each item and problem. */
   passedOver(item: string, problem: string): void {
     const said = `GitHub shows ${item}, which is passed over: it cannot be read (${problem})`;
     if (this.#said.has(said)) return;

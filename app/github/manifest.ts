@@ -15,15 +15,15 @@ const manifestSchema = z.object({
   default_events: z.array(z.string()),
 });
 
-/** The settings of the GitHub App, as app.yml has them. */
+/** The settings of the GitHub App in app.yml. */
 export type Manifest = z.output<typeof manifestSchema>;
 
-/** Reads app.yml, which alone says what the App asks GitHub for. */
+/** Reads app.yml, the one source of the App's permissions and events. */
 export function readManifest(): Manifest {
   return manifestSchema.parse(parse(readFileSync(FILE, "utf8")));
 }
 
-/** The permissions that this installation of Twinhook needs: those of app.yml, and those of what is turned on. */
+/** The permissions that this installation of Twinhook needs: those of app.yml, and those of enabled options. */
 export function neededPermissions(options: { broadcast: boolean; issueAlerts: boolean }): Permissions {
   return {
     ...readManifest().default_permissions,
@@ -32,7 +32,7 @@ export function neededPermissions(options: { broadcast: boolean; issueAlerts: bo
   };
 }
 
-/** What of `needed` is missing in `given`, such as `deployments: write`. */
+/** The needed permissions that are missing in `given`, such as `deployments: write`. */
 export function missingPermissions(needed: Permissions, given: Permissions): string[] {
   const level = (name: string | undefined) => ["read", "write", "admin"].indexOf(name ?? "");
   return Object.entries(needed)

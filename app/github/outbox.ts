@@ -30,9 +30,9 @@ import type { RepositoryAccess } from "./repository-access.ts";
 
 type Item = AnnouncementItem;
 
-/** Word that GitHub has refused for this long is dropped: nobody waits for it any more. */
+/** Give up posting a status after 24 hours of refusals: nobody waits for it any more. */
 const GIVE_UP_MS = 24 * 60 * 60 * 1000;
-/** No call is repeated any more this long after its first try: the lease must outlast the last one. */
+/** No call is repeated later than this after its first try: the lease must outlast the last one. */
 const TRY_AGAIN_LIMIT_MS = 10_000;
 
 export interface OutboxOptions {
@@ -40,26 +40,26 @@ export interface OutboxOptions {
   clock: Clock;
   github: GitHubDeployments;
   access: RepositoryAccess;
-  /** Tells whether GitHub limits what it is sent. */
+  /** Knows whether GitHub limits calls. */
   budget: CallBudget;
   retry: RetryConfig;
   breaker: CircuitBreakerConfig;
   /** Distinguishes this sender from every other. */
   holder: string;
-  /** What GitHub shows beside the deployment's own data. */
+  /** The links that GitHub shows beside the deployment's own data. */
   links: (
     repository: string,
     target: string,
     id: string,
   ) => { environmentUrl: string | null; logUrl: string };
-  /** Called when a call failed, and its repetition is due later. */
+  /** Called when a status could not be posted and will be retried. */
   onRetry?: () => void;
   log: Logger;
 }
 
 /**
- * Tells GitHub what the store says it has yet to be told. GitHub being slow, down or rate-limiting delays it, and
- * nothing else.
+ * Posts the deployments' statuses that wait in the store to GitHub. A slow, unreachable or rate-limiting GitHub delays
+ * only them.
  */
 export class Outbox {
   #options: OutboxOptions;
@@ -90,7 +90,7 @@ export class Outbox {
     });
   }
 
-  /** Whether GitHub is called (closed), left alone (open), or tried with one call (half open). */
+  /** Closed: GitHub is called. Open: it is not. Half open: one call tests it. */
   get breakerState(): "closed" | "open" | "half_open" {
     const { state } = this.#breaker;
     if (state === CircuitState.Closed) return "closed";
@@ -132,7 +132,7 @@ export class Outbox {
     await pRetry(attempt, {
       retries: retry.max_attempts - 1,
       signal,
-      // Its own jitter comes on top of the pause, which is therefore made above.
+      // p-retry would add its own jitter, so `attempt` sleeps instead.
       minTimeout: 0,
       shouldRetry: ({ error, attemptNumber }) => {
         pauseMs = pauseAfter(attemptNumber, retry);
@@ -150,20 +150,23 @@ export class Outbox {
       failure.kind === "refused" &&
       ((error as { status?: number }).status === 422 || waited > GIVE_UP_MS)
     ) {
-      log.error(about, `GitHub is not told: ${error.message}; ${failure.remedy}`);
+      log.error(about, `gave up posting the status to GitHub: ${error.message}; ${failure.remedy}`);
       return "drop";
     }
     onRetry?.();
     if (failure.kind === "refused") access.forget(item.repository);
     const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
-    log.warn({ ...about, attempts: item.attempts }, `GitHub is told later: ${error.message}${remedy}`);
-    // Its account is left alone as long as GitHub asks; nobody else has to wait.
+    log.warn(
+      { ...about, attempts: item.attempts },
+      `posting the status to GitHub failed, will retry: ${error.message}${remedy}`,
+    );
+    // The account pauses as long as GitHub asks; no other account waits.
     if (failure.kind === "rate_limited") return { delayMs: 0 };
     if (error instanceof BrokenCircuitError) return { delayMs: 0, pauseMs: breaker.timeout };
     return { delayMs: pauseAfter(item.attempts, retry) };
   }
 
-  /** One call through the breaker. What GitHub refuses on purpose does not count against it. */
+  /** Makes one try through the breaker. Refusals and rate limits do not count as failures there. */
   async #tryOnce(item: Item, attempt: number): Promise<void> {
     const failed = await this.#breaker.execute(async () => {
       try {
@@ -177,7 +180,7 @@ export class Outbox {
     if (failed) throw new AbortError(failed);
   }
 
-  /** `again` says that an earlier try may have reached GitHub although its answer was lost. */
+  /** Posts the status. With `again` an earlier try may have reached GitHub although its answer was lost. */
   async #call(item: Item, again: boolean): Promise<void> {
     const { store, github, links } = this.#options;
     const row = await store.read
@@ -190,7 +193,7 @@ export class Outbox {
     let githubId = row.github_deployment_id;
     if (!githubId) {
       const found = again ? await github.find(shown) : null;
-      // What was superseded before GitHub ever heard of it needs no Deployment there.
+      // A deployment that was superseded before GitHub knew it needs no GitHub Deployment.
       if (found === null && item.body.status === "superseded") return;
       githubId = found ?? (await github.create(shown));
       await store.write((trx) =>

@@ -3,21 +3,21 @@ import type { Clock } from "../clock.ts";
 import type { DeliveryLogClient, LoggedDelivery } from "./delivery-log.ts";
 import { callLimit } from "./repository-access.ts";
 
-/** GitHub waits 10 s for an answer, and notes the delivery after that. */
-const PATIENCE_MS = 12_000;
-const LOOK_MS = 500;
+/** How long to wait for the outcome: GitHub waits 10 s for an answer, and then logs the delivery. */
+const OUTCOME_LIMIT_MS = 12_000;
+const POLL_MS = 500;
 
-/** What came of a test of the way from GitHub to the active endpoint. */
+/** The result of a test of the way from GitHub to the active endpoint. */
 export type Ping =
   | { kind: "answered"; event: string; statusCode: number; durationMs: number }
-  /** GitHub has sent nothing yet that could be sent again. */
+  /** GitHub has sent no event yet that it could send again. */
   | { kind: "nothing_to_send" }
-  /** GitHub took the order, and has noted no outcome yet. */
+  /** GitHub agreed to send an event, and has logged no outcome yet. */
   | { kind: "no_outcome"; event: string };
 
 /**
- * Lets GitHub deliver something here, to the webhook's URL of now. GitHub has no ping for the webhook of an App, so
- * it is asked to send again the newest delivery that can start no deployment.
+ * Lets GitHub deliver an event to the webhook's present URL. GitHub has no ping for the webhook of an App. So it is
+ * asked to send again the newest delivery that can start no deployment.
  * @see https://docs.github.com/en/rest/apps/webhooks#redeliver-a-delivery-for-an-app-webhook
  */
 export async function pingThroughGitHub(options: {
@@ -32,12 +32,12 @@ export async function pingThroughGitHub(options: {
   if (!chosen) return { kind: "nothing_to_send" };
   const octokit = await (await app).auth();
   await octokit.request("POST /app/hook/deliveries/{delivery_id}/attempts", {
-    // The type says number, which would lose digits; in the path it is text anyway.
+    // The type says number, which would lose digits; the path is text anyway.
     delivery_id: chosen.id as unknown as number,
     request: callLimit(signal),
   });
   const known = new Set(before.map(({ id }) => id));
-  const until = clock.monotonic() + PATIENCE_MS;
+  const until = clock.monotonic() + OUTCOME_LIMIT_MS;
   while (clock.monotonic() < until) {
     const { rows } = await log.page(null, signal);
     const attempt = rows.find(({ id, guid }) => guid === chosen.guid && !known.has(id));
@@ -45,27 +45,27 @@ export async function pingThroughGitHub(options: {
       const { event, statusCode, durationMs } = attempt;
       if (statusCode !== null) return { kind: "answered", event, statusCode, durationMs };
     }
-    await clock.sleep(LOOK_MS, signal);
+    await clock.sleep(POLL_MS, signal);
   }
   return { kind: "no_outcome", event: chosen.event };
 }
 
-/** Whether nothing can be deployed because of it, however the targets are set by now. */
+/** Whether the delivery can start no deployment, whatever the present targets are. */
 function isHarmless({ event, action }: LoggedDelivery): boolean {
   return event !== "workflow_run" || (action !== null && action !== "completed");
 }
 
-/** Whether it was taken in. */
+/** Whether the event arrived and was accepted. */
 export function pingArrived(ping: Ping): boolean {
   return ping.kind === "answered" && ping.statusCode >= 200 && ping.statusCode < 300;
 }
 
-/** What came of it, in a sentence. */
+/** The result in a sentence, with the remedy. */
 export function describePing(ping: Ping): string {
   if (ping.kind === "nothing_to_send")
     return "GitHub has sent nothing yet that could be sent again; push to a repository on which the App is installed, and try again";
   if (ping.kind === "no_outcome")
-    return `GitHub was asked to send a ${ping.event} event again, and has noted no outcome within ${PATIENCE_MS / 1000} s; look at the deliveries on the App's page at GitHub`;
+    return `GitHub was asked to send a ${ping.event} event again, and has noted no outcome within ${OUTCOME_LIMIT_MS / 1000} s; look at the deliveries on the App's page at GitHub`;
   const { event, statusCode, durationMs } = ping;
   const time = `${Math.round(durationMs)} ms`;
   if (pingArrived(ping))

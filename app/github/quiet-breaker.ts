@@ -2,8 +2,8 @@ import { type CircuitState, ConsecutiveBreaker, type IBreaker } from "cockatiel"
 import type { Clock } from "../clock.ts";
 
 /**
- * Opens after so many failures in a row, of which none counts any more once nothing failed for a while: a failure a
- * day is no sign that GitHub is down.
+ * Opens after `failures` failures in a row. After `quietMs` without a failure the count starts anew: a failure a day is
+ * no sign that GitHub is down.
  */
 export class QuietBreaker implements IBreaker {
   readonly #inner: ConsecutiveBreaker;

@@ -1,9 +1,9 @@
 import { connect } from "node:net";
 
-/** GitHub that takes longer is of no use to a controller. */
+/** A GitHub that is slower than this is of no use to a controller. */
 const LIMIT_MS = 2_000;
 
-/** Whether GitHub's API answers from here; that it refuses to go on is an answer too. */
+/** Whether GitHub's API answers from here. A refusal counts as an answer, a server error does not. */
 export async function reachable(apiUrl: string): Promise<boolean> {
   try {
     const { status } = await fetch(`${apiUrl}/meta`, {
@@ -16,7 +16,7 @@ export async function reachable(apiUrl: string): Promise<boolean> {
   }
 }
 
-/** Whether a connection to GitHub's API can be made from here. It asks for nothing, and so counts as no call. */
+/** Whether a connection to GitHub's API can be opened from here. It sends no request, so that it costs no call. */
 export function connectable(apiUrl: string): Promise<boolean> {
   const { protocol, hostname, port } = new URL(apiUrl);
   return new Promise((resolve) => {

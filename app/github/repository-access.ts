@@ -6,24 +6,23 @@ const CALL_LIMIT_MS = 10_000;
 
 export type Octokit = Awaited<ReturnType<Probot["auth"]>>;
 
-/** After a refusal an account's installation is asked for anew, but no sooner than this after the last time. */
+/** The least time between two look-ups of an account's installation after refusals: at first, and at most. */
 const FIRST_PAUSE_MS = 1_000;
-/** The pause doubles with each refusal, up to this. */
 const LONGEST_PAUSE_MS = 60_000;
 
 /**
- * Clients with the rights that the App has on a repository, whatever installation gives them. An installation
- * covers an account, so that one look-up serves all of the account's repositories.
+ * Returns clients with the App's permissions on a repository. An installation covers an account, so one look-up serves
+ * all of the account's repositories.
  */
 export class RepositoryAccess {
   #newApp: () => Promise<Probot>;
   #app: Promise<Probot> | undefined;
   #clock: Clock;
-  /** Null where GitHub named another account: the repository was moved there. */
+  /** By account; null if GitHub named another account, to which the repository was moved. */
   #ofAccount = new Map<string, Promise<Octokit | null>>();
-  /** Those that could not be shared. */
+  /** By repository: clients that serve no other repository. */
   #ofRepository = new Map<string, Promise<Octokit>>();
-  /** When an account's installation may be asked for anew (ms, monotonic), and the pause after that. */
+  /** By account: when its installation may be looked up anew (ms, monotonic), and the pause before that (ms). */
   #renewals = new Map<string, { notBefore: number; pauseMs: number }>();
 
   /** `newApp` makes the App with nothing cached. */
@@ -38,7 +37,7 @@ export class RepositoryAccess {
     const account = accountOf(repository);
     const own = this.#ofRepository.get(key);
     if (own) return own;
-    // Nobody waits where nobody asks, so that the first of many asks for all.
+    // Without a pending look-up nothing is awaited here. So the first of many callers looks up for all.
     const shared = this.#ofAccount.get(account);
     const known = shared && (await shared.catch(() => null));
     if (known) return known;
@@ -51,7 +50,7 @@ export class RepositoryAccess {
     const ofAccount = found.then(({ octokit, covers }) => (covers ? octokit : null));
     this.#ofRepository.set(key, own);
     this.#ofAccount.set(account, ofAccount);
-    // A failure is nobody else's answer, and what serves the account needs no second entry.
+    // A failure must not answer later callers, and a client of the whole account needs no second entry.
     const leave = <T>(map: Map<string, T>, name: string, mine: T) => {
       if (map.get(name) === mine) map.delete(name);
     };
@@ -66,9 +65,9 @@ export class RepositoryAccess {
   }
 
   /**
-   * Forgets the installation that gave access to this repository, and its token: after a refusal the App may have
-   * been installed anew, or been given rights that a token made before does not carry. A place that GitHub keeps
-   * refusing costs few look-ups: the pause between them grows.
+   * Forgets the installation of this repository, and its token. After a refusal the App may be installed anew, or get
+   * permissions that the old token does not have. The pause between two look-ups grows, so that a repository that
+   * GitHub keeps refusing costs few.
    */
   forget(repository: string): void {
     const account = accountOf(repository);
@@ -84,7 +83,7 @@ export class RepositoryAccess {
 
   async #find(repository: string, account: string): Promise<{ octokit: Octokit; covers: boolean }> {
     this.#app ??= this.#newApp();
-    // Tokens are cached with the App, and one of before the refusal is of no use.
+    // The App caches tokens, and a token from before the refusal is of no use.
     const app = await (this.#renewals.has(account) ? this.#newApp() : this.#app);
     const jwt = await app.auth();
     const { data } = await jwt.request("GET /repos/{owner}/{repo}/installation", {
@@ -102,7 +101,7 @@ export function ownerAndName(repository: string): { owner: string; repo: string 
   return { owner, repo };
 }
 
-/** A call that takes longer is given up, and made again later. */
+/** The time limit of a call, combined with the caller's signal. */
 export function callLimit(signal?: AbortSignal): { signal: AbortSignal } {
   const timeout = AbortSignal.timeout(CALL_LIMIT_MS);
   return { signal: signal ? AbortSignal.any([signal, timeout]) : timeout };

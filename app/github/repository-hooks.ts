@@ -1,13 +1,13 @@
 import { callLimit, ownerAndName, type RepositoryAccess } from "./repository-access.ts";
 
-/** What an endpoint's webhook is to tell of: the same as the App's own. */
+/** The events of an endpoint's webhook: the same as the App's own. */
 const EVENTS = ["create", "delete", "deployment", "workflow_run"];
 
 /** A webhook of a repository, as GitHub shows it. */
 export interface RepositoryHook {
   id: number;
   url: string | null;
-  /** Whether it is as it was made, all but the secret: GitHub shows only that there is one. */
+  /** Whether it is as `create` made it. GitHub shows only that there is a secret, not which. */
   intact: boolean;
 }
 
@@ -21,7 +21,7 @@ export class RepositoryHooksClient {
     this.#secret = secret;
   }
 
-  /** All webhooks of a repository, whoever made them. One page holds them: there are at most 20 per event. */
+  /** All webhooks of a repository, whoever made them. They fit on one page: GitHub allows 20 per event. */
   async list(repository: string, signal: AbortSignal): Promise<RepositoryHook[]> {
     const octokit = await this.#access.octokit(repository);
     const { data } = await octokit.request("GET /repos/{owner}/{repo}/hooks", {
@@ -29,7 +29,7 @@ export class RepositoryHooksClient {
       per_page: 100,
       request: callLimit(signal),
     });
-    // One that cannot be read is not ours as it was made.
+    // An unreadable webhook is not one that we made and nobody changed.
     return data.flatMap((hook): RepositoryHook[] => {
       if (typeof hook?.id !== "number") return [];
       const { id, active, events, config } = hook;
@@ -43,7 +43,7 @@ export class RepositoryHooksClient {
     });
   }
 
-  /** Makes a webhook that delivers to `url`, and returns its id. */
+  /** Creates a webhook that delivers to `url`, and returns its id. */
   async create(repository: string, url: string, signal: AbortSignal): Promise<number> {
     const octokit = await this.#access.octokit(repository);
     const { data } = await octokit.request("POST /repos/{owner}/{repo}/hooks", {
@@ -54,7 +54,7 @@ export class RepositoryHooksClient {
     return data.id;
   }
 
-  /** Makes an existing one as `create` would have made it. */
+  /** Sets an existing webhook to what `create` would have made. */
   async update(repository: string, id: number, url: string, signal: AbortSignal): Promise<void> {
     const octokit = await this.#access.octokit(repository);
     await octokit.request("PATCH /repos/{owner}/{repo}/hooks/{hook_id}", {
@@ -74,12 +74,12 @@ export class RepositoryHooksClient {
     });
   }
 
-  /** After a refusal the App may be given rights that a token made before does not carry. */
+  /** Call it after a refusal: the App may get permissions that the old token does not have. */
   forgetAccess(repository: string): void {
     this.#access.forget(repository);
   }
 
-  /** Always the whole of it, since GitHub drops a secret that is left out. `url` stays below `config`: above it Octokit would call it. */
+  /** All fields, since GitHub drops a secret that is left out. `url` is inside `config`: Octokit calls a top-level one. */
   #content(url: string) {
     return {
       active: true,

@@ -2,12 +2,12 @@ import type { Clock } from "../clock.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "./repository-access.ts";
 
-/** Where the id on record is not the one asked about, GitHub is asked again, but no more often than this. */
+/** The least time between two calls for one repository: a different id makes `is` ask GitHub again. */
 const ASK_AGAIN_MS = 60_000;
 
 /**
- * GitHub's ids of repositories. A name may pass to another repository, an id never does. What was read is kept, so
- * that GitHub is asked about once a repository.
+ * GitHub's ids of repositories. A name may pass to another repository, an id never does. Ids are cached, so that GitHub
+ * is usually asked once per repository.
  */
 export class RepositoryIds {
   #access: RepositoryAccess;
@@ -19,7 +19,7 @@ export class RepositoryIds {
     this.#clock = clock;
   }
 
-  /** Whether `owner/name` is the repository with this id; rejects with Octokit's error when GitHub cannot be asked. */
+  /** Whether `owner/name` is the repository with this id. Rejects with Octokit's error if GitHub does not answer. */
   async is(repository: string, id: number): Promise<boolean> {
     const known = this.#known.get(repositoryKey(repository));
     if (known && (await known.id) === id) return true;
@@ -31,7 +31,7 @@ export class RepositoryIds {
     const key = repositoryKey(repository);
     const id = this.#read(repository);
     this.#known.set(key, { id, askedAt: this.#clock.monotonic() });
-    // A failure is nobody else's answer.
+    // A failure must not answer later callers.
     id.catch(() => this.#known.delete(key));
     return id;
   }

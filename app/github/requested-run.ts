@@ -7,12 +7,12 @@ import type { TargetConfig } from "../config/schema.ts";
 import { isGone } from "./github-error.ts";
 import { callLimit, type Octokit, ownerAndName } from "./repository-access.ts";
 
-/** What GitHub says of the run that a request names: it may be deployed, why not, or that it has not ended yet. */
+/** The run that a request names, judged: it may be deployed, it is refused for a reason, or it has not ended. */
 export type RequestedRun = { judged: JudgedRun } | { refused: string } | { pending: true };
 
 /**
- * Reads at GitHub the run attempt that a request names. It counts only if its own event would have deployed the same
- * commit to the same target; of the request itself nothing is believed.
+ * Reads at GitHub the run attempt that a request names. It counts only if its event would have deployed the same commit
+ * to the same target. Nothing in the request itself is trusted.
  */
 export async function readRequestedRun(
   octokit: Octokit,
@@ -31,7 +31,7 @@ export async function readRequestedRun(
   return { judged };
 }
 
-/** Judges a completed run as its event would have been, or says why it cannot be read. */
+/** Judges a completed run as its event would have been; `unreadable` says why the run cannot be read. */
 export function judgeRun(
   run: { id: number | bigint; repository: unknown },
   targets: readonly TargetConfig[],
@@ -48,7 +48,7 @@ export function judgeRun(
   }
 }
 
-/** The run attempt at GitHub, or null when there is none. */
+/** The run attempt at GitHub; null if there is none. */
 export async function readRun(
   octokit: Octokit,
   { repository, run_id = 0, run_attempt = 0 }: { repository: string; run_id?: number; run_attempt?: number },

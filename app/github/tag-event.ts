@@ -1,6 +1,6 @@
 import { repositoryKey } from "../store/repository-key.ts";
 
-/** That a tag was made or removed. */
+/** A tag was made or removed. */
 export interface TagEvent {
   /** The key of the repository. */
   repository: string;
@@ -8,7 +8,7 @@ export interface TagEvent {
   made: boolean;
 }
 
-/** Reads the payload of a `create` or `delete` event; null where it is of a branch, or of nothing that is known. */
+/** Reads the payload of a `create` or `delete` event; null if it is not about a tag. */
 export function readTagEvent(event: string, payload: unknown): TagEvent | null {
   if (event !== "create" && event !== "delete") return null;
   const { ref, ref_type, repository } = (payload ?? {}) as {

@@ -1,9 +1,9 @@
 import type { Probot } from "probot";
 
-/** A change of the URL that takes longer is given up, and tried again. */
+/** The time limit of a call; the caller retries. */
 const CALL_LIMIT_MS = 2_000;
 
-/** The App's webhook, as GitHub has it. */
+/** The webhook config of the App at GitHub. */
 export interface WebhookConfig {
   url: string | null;
   contentType: string | null;
@@ -27,9 +27,9 @@ export class WebhookConfigClient {
   }
 
   /**
-   * Sets URL, content type, secret and TLS verification, all of them every time: GitHub may drop what is left
-   * out. Not by Octokit's method for it, which would take a field called `url` for the address to call.
-   * `beforeSending` is called at the last moment, and may throw to prevent it.
+   * Sets URL, content type, secret and TLS verification together: GitHub may drop a field that is left out. Octokit's
+   * own method is not used, since it takes a field `url` for the address to call. `beforeSending` is called right before
+   * the request, and may throw to prevent it.
    */
   async write(url: string, signal?: AbortSignal, beforeSending = () => {}): Promise<void> {
     const octokit = await (await this.#app).auth();

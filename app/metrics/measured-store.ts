@@ -3,7 +3,7 @@ import { StoreUnavailableError } from "../store/errors.ts";
 import type { Reader, Store, Writer } from "../store/store.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** The same store; how long its commits take, and why they fail, is measured. */
+/** Wraps a store: it measures how long commits take, and counts why they fail. */
 export class MeasuredStore implements Store {
   readonly engine: Store["engine"];
   readonly can: Store["can"];

@@ -10,19 +10,19 @@ import { VERSION } from "../version.ts";
 import { boundedLabel, OTHER } from "./bounded-label.ts";
 import { refusalCause } from "./refusal-cause.ts";
 
-/** Bounds of the histograms, in seconds: of what takes milliseconds, and of deployments. */
+/** Bounds of the histograms, in seconds: for checks and commits, and for deployments. */
 const FAST = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const SLOW = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
-/** The parts of its rate limit that GitHub counts by themselves and that this App may meet. */
+/** The resources of GitHub's rate limit that this App may use; GitHub counts each separately. */
 const RATE_LIMIT_RESOURCES = ["core", "search", "graphql", "integration_manifest"];
 
-/** The events that an App gets unasked, and the one that a new webhook begins with. */
+/** The events that GitHub sends to every App, and `ping`, the first one of a new webhook. */
 const KNOWN_EVENTS = ["ping", "installation", "installation_repositories", "github_app_authorization"];
 
 /**
- * What this process counts and measures, by Prometheus' conventions. Every label has few values: names from the
- * configuration, and words of our own. What several instances count is for the reader to add up.
+ * The counters and histograms of this process, by Prometheus' conventions. Every label has few values: names from the
+ * configuration, and fixed words. Prometheus adds up the counts of several instances.
  */
 export class Metrics {
   readonly registry = new Registry();
@@ -137,7 +137,7 @@ export class Metrics {
     this.#targets = new Set(targets.map(({ repository, name }) => `${repositoryKey(repository)} ${name}`));
     collectDefaultMetrics({ register: this.registry });
     this.#info.set({ name: instance, version: VERSION }, 1);
-    // What has not happened yet shows as 0, so that its first time is a change that rules can see.
+    // A series starts at 0, so that rules see its first event as a change.
     for (const kind of ["failover", "switchover", "recovery"]) this.#failovers.inc({ kind }, 0);
     for (const { repository, name: target } of targets)
       for (const status of ["succeeded", "failed", "cancelled"])
@@ -145,11 +145,11 @@ export class Metrics {
   }
 
   accepted({ source }: Arrival, { outcome, conflict }: Accepted): void {
-    // A conflict is refused, and counted as that.
+    // A conflict is refused, and counted as a refusal.
     if (conflict === null) this.#deliveries.inc({ source, outcome });
   }
 
-  /** An event that deploys nothing, whatever it says. */
+  /** An event of a kind that deploys nothing arrived. */
   counted(event: string): void {
     this.#others.inc({ event: boundedLabel(event, KNOWN_EVENTS) });
   }
@@ -162,7 +162,7 @@ export class Metrics {
     this.#verified.inc();
   }
 
-  /** A runner of this instance has started a command, or has seen it end. */
+  /** A runner of this instance has started a command, or a command has ended. */
   progress(progress: RunProgress): void {
     const key = repositoryKey(progress.repository);
     const known = this.#targets.has(`${key} ${progress.target}`);

@@ -14,7 +14,7 @@ const CAUSES: Record<number, string> = {
   503: "unavailable",
 };
 
-/** Why a request was refused, in a word, by the status of its answer. */
+/** The cause of a refusal in one word, by the HTTP status of the answer. */
 export function refusalCause(status: number): string {
   return CAUSES[status] ?? OTHER;
 }

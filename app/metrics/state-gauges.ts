@@ -6,7 +6,7 @@ import { isInSync, readSwitchboard } from "../failover/switchboard.ts";
 import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
 
-/** Who reads the metrics waits no longer for the store: the rest is worth reading without it. */
+/** The time limit for reading the store: without it, the other metrics are still worth reading. */
 const READ_LIMIT_MS = 1_000;
 const HEALTH_STATUSES = ["healthy", "degraded", "unhealthy", "unknown"] as const;
 export const BREAKER_STATES = ["closed", "open", "half_open"] as const;
@@ -22,7 +22,7 @@ export interface StateGaugesOptions {
   breakers: Record<string, () => BreakerState>;
 }
 
-/** What is the case when the metrics are read: what the store holds, and how this instance sees the others. */
+/** The gauges, set when the metrics are read: from the store, and from what this instance sees of the endpoints. */
 export class StateGauges {
   #o: StateGaugesOptions;
   #all: Gauge<string>[] = [];
@@ -71,7 +71,7 @@ export class StateGauges {
     for (const gauge of this.#all) options.registry.registerMetric(gauge);
   }
 
-  /** Brings all of them up to date. What the store cannot say is left out. */
+  /** Updates all gauges. Those from the store are left out if the store cannot be read. */
   async refresh(): Promise<void> {
     const { failover, breakers, store } = this.#o;
     for (const { name, health } of failover.checker.observe())
@@ -128,7 +128,7 @@ export class StateGauges {
       for (const { name, completed_at } of looks)
         if (completed_at !== null) this.#looked.set({ look: name }, completed_at / 1000);
     } catch {
-      // An old value would be taken for the present one.
+      // An old value would look like the present one.
       for (const gauge of [
         this.#queue,
         this.#oldest,

@@ -1,19 +1,19 @@
 import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { Store } from "../store/store.ts";
 
-/** How many rows are read, and deleted in one transaction, at a time: accepting must not wait for it. */
+/** How many rows one transaction deletes: accepting must not wait long for it. */
 const BATCH = 200;
 
 export interface Deletion {
   store: Store;
   lease: ControllerLease;
-  /** Lets others write between two transactions. */
+  /** Called between two transactions, so that others can write. */
   pause: () => Promise<void>;
 }
 
 const FINAL = ["succeeded", "failed", "cancelled", "superseded"] as const;
 
-/** Deletes deliveries that arrived before these times (ms): those that made nothing, and all. Returns how many. */
+/** Deletes deliveries that arrived before `all` (ms), and ignored ones from before `idle` (ms). Returns how many. */
 export async function deleteDeliveries(
   { store, lease, pause }: Deletion,
   before: { idle: number; all: number },
@@ -40,7 +40,7 @@ export async function deleteDeliveries(
           "in",
           old.map(({ id }) => id),
         )
-        // One that was sent again meanwhile is new.
+        // A delivery that arrived again meanwhile is new.
         .where("received_at", "<", Math.max(before.idle, before.all))
         .execute(),
     );
@@ -48,7 +48,7 @@ export async function deleteDeliveries(
   }
 }
 
-/** Deletes the output of the deployments that ended before this time (ms). Returns of how many. */
+/** Deletes the logs of deployments that ended before this time (ms). Returns the number of logs. */
 export async function deleteLogs({ store, lease, pause }: Deletion, before: number): Promise<number> {
   let deleted = 0;
   for (let after = ""; ; ) {
@@ -60,7 +60,7 @@ export async function deleteLogs({ store, lease, pause }: Deletion, before: numb
       .orderBy("l.deployment_id")
       .limit(1)
       .executeTakeFirst();
-    // Ids begin with the time: all that follow were accepted later still.
+    // Ids begin with the time: all that follow were accepted later.
     if (!next || (next.accepted_at !== null && next.accepted_at >= before)) return deleted;
     after = next.id;
     if (next.finished_at === null || next.finished_at >= before) continue;
@@ -68,7 +68,7 @@ export async function deleteLogs({ store, lease, pause }: Deletion, before: numb
       trx
         .deleteFrom("log_chunks")
         .where("deployment_id", "=", next.id)
-        // One that is run again meanwhile has not ended.
+        // A deployment that is retried meanwhile has not ended.
         .where("deployment_id", "in", (e) =>
           e
             .selectFrom("deployments")
@@ -84,8 +84,8 @@ export async function deleteLogs({ store, lease, pause }: Deletion, before: numb
 }
 
 /**
- * Deletes the deployments that ended before this time (ms), and returns how many. Of every target two stay: that of its
- * mark, below which nothing is deployed any more, and the last that succeeded. Their logs are to be gone already.
+ * Deletes the deployments that ended before this time (ms), and returns how many. Of every target two stay: the one of
+ * its high-water mark, below which nothing is deployed any more, and the last that succeeded. Delete logs first.
  */
 export async function deleteDeployments({ store, lease, pause }: Deletion, before: number): Promise<number> {
   const kept = await keptDeployments(store);
@@ -140,18 +140,18 @@ async function keptDeployments(store: Store): Promise<Set<string>> {
   return new Set([...marks, ...succeeded].flatMap(({ id }) => (id === null ? [] : [id])));
 }
 
-/** What happened beside deployments, with the column that says when. */
+/** The tables of history beside deployments, each with its column of time. */
 const HISTORY = [
   { table: "failovers", time: "decided_at" },
   { table: "alerts", time: "at" },
   { table: "audit", time: "at" },
 ] as const;
 
-/** Deletes what happened before this time (ms), but for the newest of each kind. Returns how much. */
+/** Deletes history from before this time (ms), except the newest row of each table. Returns the number of rows. */
 export async function deleteHistory({ store, lease, pause }: Deletion, before: number): Promise<number> {
   let deleted = 0;
   for (const { table, time } of HISTORY) {
-    // Each has a number and a time, which is all that is asked of it.
+    // All three tables have an id and a time. The type of one stands for all.
     const name = table as "audit";
     for (;;) {
       const old = await store.read

@@ -9,13 +9,13 @@ import { accountOf } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 
 export interface PlaceScanOptions<P> {
-  /** Under which its progress is on record. */
+  /** The name of its progress in the store. */
   name: string;
-  /** By the name that each has on record. */
+  /** Each place by its key in the store. */
   places: ReadonlyMap<string, P>;
-  /** How often each place is scanned while there are few. */
+  /** How often each place is scanned while there are few places (ms). */
   everyMs: number;
-  /** The part of an account's hourly calls that it may spend. */
+  /** The part of an account's hourly calls that the scan may spend. */
   share: number;
   store: Store;
   clock: Clock;
@@ -24,7 +24,7 @@ export interface PlaceScanOptions<P> {
   log: Logger;
 }
 
-/** What a scan that only the controller makes needs of its instance. */
+/** The parts of its instance that a scan of the controller needs. */
 export interface PlaceScanParts {
   store: Store;
   clock: Clock;
@@ -32,7 +32,7 @@ export interface PlaceScanParts {
   targets: readonly TargetConfig[];
   access: RepositoryAccess;
   budget: CallBudget;
-  /** Only the controller asks. */
+  /** Only the controller scans. */
   lease: ControllerLease;
 }
 
@@ -40,19 +40,19 @@ export interface PlaceScanParts {
 export interface DuePlace<P> {
   key: string;
   place: P;
-  /** When GitHub began to show it the last time it did, by its clock (ms); null when it never did, or did not say. */
+  /** When GitHub last showed it (ms, GitHub's clock); null if GitHub never did, or gave no time. */
   seenAt: number | null;
-  /** The last event that asked for it. */
+  /** The number of the last event that asked for it. */
   asked: number;
 }
 
-/** Tells of places that events ask for, whichever instance they came to: of each event once. */
+/** Calls `onAsked` once for each event that asks for a scan of a place, whichever instance the event came to. */
 export class AskedPlaces {
   #o: { store: Store; scan: string; canRun: () => boolean; onAsked: () => void };
   #unwatch: () => void;
-  /** Whether the store is being asked, and is to be asked again. */
+  /** Whether the store is being read, and must be read again. */
   #asking: "no" | "once" | "again" = "no";
-  /** The last event of each place that was told of. */
+  /** The last event of each place that was reported. */
   #told = new Map<string, number>();
 
   constructor(options: { store: Store; scan: string; canRun: () => boolean; onAsked: () => void }) {
@@ -76,7 +76,7 @@ export class AskedPlaces {
       for (const { place, asked } of fresh) this.#told.set(place, asked);
       if (fresh.length > 0) onAsked();
     } catch {
-      // The next scan sees to it.
+      // The next scan reads it from the store.
     }
     const again = this.#asking === "again";
     this.#asking = "no";
@@ -95,16 +95,16 @@ export class AskedPlaces {
 }
 
 /**
- * Goes over many places at GitHub, again and again. Places that events ask for come first; the others take turns, as
- * far as the calls of their account allow. Progress is kept in the store, so that the next controller goes on.
+ * Chooses the places at GitHub to scan next. Places that events ask for come first; the others take turns, as far as
+ * the calls of their account allow. Progress is kept in the store, so that the next controller continues.
  */
 export class PlaceScan<P extends { repository: string }> {
   #o: PlaceScanOptions<P>;
   #accounts: Map<string, [string, P][]>;
   #all = false;
-  /** Places that could not be seen the last time. */
+  /** Places whose last scan failed. */
   #failed = new Set<string>();
-  /** Accounts whose calls are nearly used up, once that was said. */
+  /** Accounts with few calls left, once that was logged. */
   #resting = new Set<string>();
 
   constructor(options: PlaceScanOptions<P>) {
@@ -112,7 +112,7 @@ export class PlaceScan<P extends { repository: string }> {
     this.#accounts = Map.groupBy(options.places, ([, { repository }]) => accountOf(repository));
   }
 
-  /** How long a place waits for its turn, at most (ms). */
+  /** The longest time that a place waits for its turn (ms). */
   get longestInterval(): number {
     return Math.max(
       ...[...this.#accounts].map(([account, { length }]) =>
@@ -121,7 +121,7 @@ export class PlaceScan<P extends { repository: string }> {
     );
   }
 
-  /** Every place is due the next time, as far as calls allow. */
+  /** Makes every place due next time, as far as calls allow. */
   askAll(): void {
     this.#all = true;
   }
@@ -148,7 +148,7 @@ export class PlaceScan<P extends { repository: string }> {
     return limit === null ? null : limit * this.#o.share;
   }
 
-  /** Those of an account that no event asked for. */
+  /** The places of an account to scan now that no event asked for. */
   #planned(account: string, places: [string, P][], scannedAt: (key: string) => number | null): string[] {
     const { name, clock, budget, everyMs, log } = this.#o;
     const rest = budget.restOf(account);
@@ -156,7 +156,7 @@ export class PlaceScan<P extends { repository: string }> {
       if (!this.#resting.has(account))
         log.warn(
           { account, scan: name },
-          `few of the hour's calls to GitHub are left for ${account}: the scan goes on in ${Math.ceil(rest / 1000)} s`,
+          `few of the hour's calls to GitHub are left for ${account}: the scan continues in ${Math.ceil(rest / 1000)} s`,
         );
       this.#resting.add(account);
       return [];
@@ -175,8 +175,8 @@ export class PlaceScan<P extends { repository: string }> {
   }
 
   /**
-   * Notes which of the due places a scan that began then (ms) is done with, each with the time that GitHub gave, if it
-   * showed it. The others are due again the next time.
+   * Records the scanned places of a scan that began at `begun` (ms). `seen` holds them, each with GitHub's time (ms), or
+   * null if GitHub did not show the place. Due places that are missing in `seen` are due again next time.
    * @throws {NotControllerError} when another instance has become the controller.
    */
   async done(due: readonly DuePlace<P>[], seen: ReadonlyMap<P, number | null>, begun: number): Promise<void> {

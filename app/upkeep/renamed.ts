@@ -2,7 +2,7 @@ import type { TargetConfig } from "../config/schema.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { RepositoryRow } from "../store/schema.ts";
 
-/** What is wrong with the name of a repository in twinhook.yml, and where to correct it; null where it is right. */
+/** Says what is wrong with a repository's name in twinhook.yml, and the line to correct; null if it is right. */
 export function whatRenamed({ name, id, full_name, taken_by }: RepositoryRow, line: string): string | null {
   if (taken_by !== null)
     return `${name} is another repository at GitHub by now (id ${taken_by}), and its events are ignored; twinhook.yml means the one with the id ${id}, last called ${full_name}: correct ${line}`;
@@ -10,7 +10,7 @@ export function whatRenamed({ name, id, full_name, taken_by }: RepositoryRow, li
   return `${name} is called ${full_name} at GitHub by now, and is deployed as before: correct ${line}`;
 }
 
-/** Where twinhook.yml names a repository, such as `line 12 of twinhook.yml`. */
+/** The lines that name a repository, such as `line 12 of twinhook.yml`. */
 export function linesOf(
   key: string,
   {

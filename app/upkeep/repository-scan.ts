@@ -10,15 +10,15 @@ import { Scheduler, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 const TASK: Task = { name: "the scan for renamed repositories", everyMs: 60 * 60_000 };
-/** The part of an account's hourly calls that it may take: 250 of 5,000. */
+/** The part of an account's hourly calls that this scan may spend: 250 of 5,000. */
 const SHARE = 0.05;
 
 export interface RepositoryScanOptions extends PlaceScanParts {
-  /** Where twinhook.yml names a repository. */
+  /** Returns the lines of twinhook.yml that name a repository. */
   linesOf: (repositoryKey: string) => string;
 }
 
-/** What GitHub has under a configured name. */
+/** The repository that GitHub has under a configured name. */
 interface Found {
   name: string;
   id: number;
@@ -26,14 +26,14 @@ interface Found {
 }
 
 /**
- * Notes GitHub's id of each configured repository when it is first seen. Says when a repository was renamed or
- * transferred, and when another one has taken its name.
+ * Records GitHub's id of each configured repository when it is first seen. Logs and alerts when a repository was renamed
+ * or transferred, and when another one has taken its name.
  */
 export class RepositoryScan {
   #o: RepositoryScanOptions;
   #scan: PlaceScan<{ repository: string }>;
   #scheduler: Scheduler<Task>;
-  /** What was logged, so that it is not logged every hour. */
+  /** The texts that were logged, so that they are not logged every hour. */
   #said = new Set<string>();
 
   constructor(options: RepositoryScanOptions) {
@@ -56,7 +56,7 @@ export class RepositoryScan {
     });
   }
 
-  /** All repositories are due. */
+  /** Makes all repositories due. */
   askAll(): void {
     this.#scan.askAll();
   }
@@ -71,14 +71,14 @@ export class RepositoryScan {
     return this.#scheduler.close();
   }
 
-  /** Asks GitHub what is due. Returns why some could not be seen. */
+  /** Scans the due repositories. Returns the task with its error if some scans failed. */
   async look(signal: AbortSignal): Promise<ReadonlyMap<Task, unknown>> {
     const { clock, lease } = this.#o;
     const begun = clock.now();
     const due = await this.#scan.next();
     const settled = await settleInGroups(due, async ({ key, place }): Promise<Found> => {
       const octokit = await this.#o.access.octokit(place.repository);
-      // GitHub leads on from an old name to the new one.
+      // GitHub redirects from an old name to the new one.
       const { data } = await octokit.request("GET /repos/{owner}/{repo}", {
         ...ownerAndName(place.repository),
         request: callLimit(signal),
@@ -90,7 +90,7 @@ export class RepositoryScan {
     const said: (string | null)[] = [];
     for (const one of settled) {
       const { status } = one.status === "rejected" ? (one.reason as { status?: number }) : {};
-      // Other scans tell of a repository that GitHub does not show.
+      // Other scans report a repository that GitHub does not show.
       if (one.status === "fulfilled" || status === 404) seen.set(one.item.place, null);
     }
     await lease.write(async (trx, store) => {
@@ -106,7 +106,7 @@ export class RepositoryScan {
     return due.every(({ place }) => seen.has(place)) ? new Map() : new Map([[TASK, failureOf(settled)]]);
   }
 
-  /** Puts on record what was found, and returns what is to be said about it. */
+  /** Records the found repository. Returns the text to log; null if nothing is wrong. */
   async #note(trx: Writer, store: StoreContext, found: Found): Promise<string | null> {
     const { name, id } = found;
     const before = await trx

@@ -18,7 +18,7 @@ export interface BroadcastOptions {
   hooks: RepositoryHooksClient;
   /** Only the controller writes to GitHub. */
   lease: ControllerLease;
-  /** Whether the mode is `broadcast`; if it no longer is, the webhooks made before are removed. */
+  /** Whether the mode is `broadcast`. If not, the webhooks made before are removed. */
   enabled: boolean;
   endpoints: readonly { url: string }[];
   targets: readonly { repository: string }[];
@@ -26,7 +26,7 @@ export interface BroadcastOptions {
   secretChanges: boolean;
 }
 
-/** What is to be done about the webhooks of one repository. */
+/** The changes to make to the webhooks of one repository. */
 export interface HookPlan {
   create: string[];
   update: { id: number; url: string }[];
@@ -34,8 +34,8 @@ export interface HookPlan {
 }
 
 /**
- * Compares a repository's webhooks with the URLs that they are to have. Ours are those that were made by us and
- * those that point to an endpoint of ours; nobody else's is touched.
+ * Compares a repository's webhooks with the desired URLs. Ours are those that we made, and those that point to an
+ * endpoint of ours. No other webhook is touched.
  */
 export function planHooks(
   found: readonly RepositoryHook[],
@@ -55,12 +55,12 @@ export function planHooks(
 }
 
 /**
- * Beside the App's one URL, a webhook per endpoint in every repository that has a target: GitHub itself delivers
- * to each twin, and no switch of the URL has to be waited for.
+ * Keeps a webhook per endpoint in every repository that has a target, beside the App's one webhook. So GitHub itself
+ * delivers to each endpoint, and no event waits for a change of the URL.
  */
 export class RepositoryWebhooks {
   #o: BroadcastOptions;
-  /** Repositories whose webhooks GitHub does not let us set, with what was said about it. */
+  /** Repositories whose webhooks GitHub refuses to set, each with the text that was logged. */
   #refused = new Map<string, string>();
   #secretWrittenUnder = 0;
   #scheduler: Scheduler<Task>;
@@ -80,7 +80,7 @@ export class RepositoryWebhooks {
     });
   }
 
-  /** Looks now, and every 10 minutes from then on. */
+  /** Compares and repairs now, and every 10 minutes from then on. */
   now(): void {
     void this.#scheduler.runNow();
   }
@@ -89,7 +89,7 @@ export class RepositoryWebhooks {
     return this.#scheduler.close();
   }
 
-  /** Makes, repairs and removes webhooks until they are as they should be. */
+  /** Creates, repairs and removes webhooks until they match the desired ones. */
   async look(signal: AbortSignal): Promise<void> {
     const { enabled, targets, store, lease, secretChanges } = this.#o;
     const { token } = lease;
@@ -121,7 +121,7 @@ export class RepositoryWebhooks {
     const wanted = isCurrent ? endpoints.map(({ url }) => `${url}${WEBHOOK_PATH}`) : [];
     const found = await hooks.list(repository, signal);
     const plan = planHooks(found, wanted, new Set(made.map(({ hook_id }) => hook_id)), rewrite);
-    // What is gone comes first, so that GitHub's limit of 20 leaves room for what comes.
+    // Removals come first: GitHub allows 20 webhooks, and new ones need room.
     for (const id of plan.remove) {
       this.#checkRight();
       await hooks.remove(repository, id, signal);
@@ -147,16 +147,16 @@ export class RepositoryWebhooks {
     if (create.length + update.length + remove.length > 0)
       log.warn(
         { repository, made: create, repaired: update.map(({ url }) => url), removed: remove.length },
-        `the webhooks of ${repository} are as they should be again`,
+        `repaired the webhooks of ${repository}`,
       );
   }
 
-  /** GitHub knows no fencing token, so the right to write is checked right before every write. */
+  /** GitHub knows no fencing token, so the lease is checked right before every write. */
   #checkRight(): void {
     if (!this.#o.lease.held) throw new NotControllerError("this instance");
   }
 
-  /** Whether trying again soon is of no use. It is said once, with what a person has to change. */
+  /** Whether a retry is of no use until a person changes something. Logs once what to change. */
   #isRefused(repository: string, error: unknown): boolean {
     const { message } = error as Error;
     const failure = classifyGitHubError(error, this.#o.clock.now());

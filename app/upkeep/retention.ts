@@ -18,7 +18,7 @@ export interface RetentionOptions {
   retention: RetentionConfig;
 }
 
-/** Deletes what is older than it is to be kept, every hour, a few rows at a time. */
+/** Deletes records that are older than their retention time: every hour, a few rows at a time. */
 export class Retention {
   #o: RetentionOptions;
   #scheduler: Scheduler<Task>;
@@ -58,7 +58,7 @@ export class Retention {
       },
     };
     const deliveries = await deleteDeliveries(deletion, { idle: now - retention.deliveries, all: before });
-    // First, so that no log outlives its deployment.
+    // Logs first, so that no log outlives its deployment.
     const logs = await deleteLogs(deletion, Math.max(now - retention.logs, before));
     const deployments = await deleteDeployments(deletion, before);
     const history = await deleteHistory(deletion, before);

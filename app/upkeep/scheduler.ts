@@ -3,30 +3,30 @@ import type { Clock } from "../clock.ts";
 import { NotControllerError } from "../failover/controller-lease.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
 
-/** After a failure it is tried again this soon, then after twice the time, and so on. */
+/** The pause after a task's first failure. It doubles with each further one. */
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
-/** What is due within this time is done along with what is due now. */
+/** Tasks that are due within this time run together with those that are due now. */
 const TOGETHER_MS = 1_000;
 
-/** Something that is done again and again. */
+/** A task that runs again and again. */
 export interface Task {
   name: string;
-  /** From one beginning to the next. */
+  /** The time from one start to the next (ms). */
   everyMs: number;
 }
 
 interface Schedule {
   dueAt: number;
-  /** GitHub asked to be left alone until then. */
+  /** The task must not start before: GitHub asked to wait until then. */
   notBefore: number;
   failures: number;
 }
 
 /**
- * Does tasks again and again: at once when asked, and as long after their last beginning as they say. What is
- * due is done together, one round at a time, and only while `canRun` says so. Who fails is tried again soon, and
- * when GitHub said a time, not before it.
+ * Runs tasks by schedule: each `everyMs` after its last start, and at once on `runNow`. Due tasks run together, one
+ * round at a time, and only while `canRun` returns true. A failed task is retried soon, but not before a time that
+ * GitHub named.
  */
 export class Scheduler<T extends Task> {
   #canRun: () => boolean;
@@ -38,17 +38,17 @@ export class Scheduler<T extends Task> {
   #abort = new AbortController();
   #nap: AbortController | undefined;
   #running: Promise<void> | undefined;
-  /** Who waits for which tasks to be done. */
+  /** The pending calls of `runNow`, each with the tasks that it still waits for. */
   #asked: { left: Set<T>; resolve: () => void }[] = [];
 
-  /** `work` returns the tasks that failed, with their errors; if it throws, all of them did. */
+  /** `work` returns the failed tasks with their errors. If it throws, all tasks of the round failed. */
   constructor(options: {
     tasks: readonly T[];
     work: (due: T[], signal: AbortSignal) => Promise<ReadonlyMap<T, unknown>>;
     canRun: () => boolean;
     clock: Clock;
     log: Logger;
-    /** Called when a task that failed is to be tried again. */
+    /** Called when a task has failed and will be retried. */
     onRetry?: () => void;
   }) {
     this.#onRetry = options.onRetry ?? (() => {});
@@ -62,8 +62,8 @@ export class Scheduler<T extends Task> {
   }
 
   /**
-   * Does these now, or right after what is being done. The first call begins it all. Resolves when each has been
-   * done from beginning to end since; never, when this is closed before.
+   * Runs these tasks now, or right after the round under way. The first call starts the schedule. Resolves when each
+   * has run successfully from start to end since the call; never if the scheduler is closed before.
    */
   runNow(tasks: readonly T[] = [...this.#schedules.keys()]): Promise<void> {
     const now = this.#clock.monotonic();
@@ -111,12 +111,12 @@ export class Scheduler<T extends Task> {
   }
 
   async #round(due: T[]): Promise<void> {
-    // Only once `#running` is set, so that being asked by the work itself begins no second round beside it.
+    // Wait until `#running` is set: the work itself may call `runNow`, and must not start a second round.
     await null;
     if (this.#abort.signal.aborted) return;
     const begun = this.#clock.monotonic();
     const asked = [...this.#asked];
-    // Before the work, so that being asked meanwhile makes it due again.
+    // Before the work, so that a `runNow` meanwhile makes the task due again.
     for (const task of due) this.#schedule(task).dueAt = begun + task.everyMs;
     let failed: ReadonlyMap<T, unknown>;
     try {
@@ -149,7 +149,8 @@ export class Scheduler<T extends Task> {
     schedule.dueAt = Math.min(schedule.dueAt, now + pause);
     this.#onRetry();
     const remedy = failure.kind === "refused" ? `; ${failure.remedy}` : "";
-    this.#log.warn(`${task.name} is tried again in ${pause} ms: ${(error as Error).message}${remedy}`);
+    const pauseS = Math.ceil(pause / 1000);
+    this.#log.warn(`${task.name} failed, retry in ${pauseS} s: ${(error as Error).message}${remedy}`);
   }
 }
 

@@ -1,10 +1,10 @@
-/** So many calls at once are few to GitHub, and a long list is still done soon. */
+/** The number of calls at once: few for GitHub, and enough for a long list. */
 const AT_ONCE = 8;
 
-/** What became of one item of a list. */
+/** The result of one item of a list. */
 export type Settled<T, R> = { item: T } & PromiseSettledResult<R>;
 
-/** Does `work` for every item, some at a time. Gives up after a group in which nothing went well. */
+/** Does `work` for every item, 8 at a time. Stops after a group in which every item failed. */
 export async function settleInGroups<T, R>(
   items: readonly T[],
   work: (item: T) => Promise<R>,
@@ -19,7 +19,7 @@ export async function settleInGroups<T, R>(
   return settled;
 }
 
-/** The error by which to decide when to try again: that which GitHub names a time with, else the first. */
+/** The error that sets the retry time: a rate limit if there is one, else the first. */
 export function failureOf(settled: readonly Settled<unknown, unknown>[]): unknown {
   const reasons = settled.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
   return (

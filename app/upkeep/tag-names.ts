@@ -13,7 +13,7 @@ import { Scheduler, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 const TASK: Task = { name: "the scan for tags that are named like a branch", everyMs: 60 * 60_000 };
-/** The part of an account's hourly calls that looking at all names in turn may take: 250 of 5,000. */
+/** The part of an account's hourly calls that this scan may spend: 250 of 5,000. */
 const SHARE = 0.05;
 
 /** A branch that a target deploys. */
@@ -22,21 +22,21 @@ interface Place {
   branch: string;
 }
 
-/** What a deployment whose branch has the name of a tag is of. */
+/** Whether a deployment whose branch has the name of a tag is of the branch. */
 interface Verdict {
   id: string;
   ofBranch: boolean;
 }
 
-/** What a scan of a name came to. */
+/** The result of the scan of a name. */
 interface Result {
-  /** Whether it is a tag; absent where that could not be seen. */
+  /** Whether the name is a tag; absent if the scan failed. */
   result?: string;
   trouble: string | null;
   verdicts: Verdict[];
 }
 
-/** The branches that targets deploy, by the place under which each is on record. */
+/** The branches that targets deploy, by their keys in the store. */
 function placesOf(targets: readonly TargetConfig[]): Map<string, Place> {
   return new Map(
     targets.flatMap(({ repository, branches }) =>
@@ -48,7 +48,7 @@ function placesOf(targets: readonly TargetConfig[]): Map<string, Place> {
   );
 }
 
-/** Puts on record that a tag with the name of a target's branch was made or removed; resolves when it is. */
+/** Records that a tag with the name of a target's branch was made or removed. Resolves when that is on record. */
 export function tagLookup(
   store: Store,
   targets: readonly TargetConfig[],
@@ -58,16 +58,16 @@ export function tagLookup(
   return async ({ repository, name, made }) => {
     const place = tagPlace(names.keyOf(repository), `refs/heads/${name}`);
     if (!places.has(place)) return;
-    // Events come in any order: only GitHub itself says that a tag is gone.
+    // Events arrive in any order, so that only a scan can tell that a tag is gone.
     const known = made ? { result: IS_TAG } : {};
     await store.write((trx) => askForScan(trx, store, { scan: TAG_SCAN, place, ...known }));
   };
 }
 
 /**
- * Knows which branches of the targets have the name of a tag as well. A run's event tells the name alone, so that
- * the run of a tag looks like one of the branch. Names are scanned at the start, every hour, and when an event tells of
- * a tag. Only a run whose name is both is looked up: it is the branch's if the branch has its commit.
+ * Knows which branches of the targets have the name of a tag as well. A run's event has the name alone, so that the run
+ * of a tag looks like a run of the branch. Names are scanned at the start, every hour, and after an event about a tag.
+ * Only a run whose name is both is looked up at GitHub. It is the branch's if the branch has its commit.
  */
 export class TagNames {
   #o: PlaceScanParts;
@@ -111,19 +111,19 @@ export class TagNames {
     return this.#scheduler.close();
   }
 
-  /** Asks GitHub about the names that are due. Returns why some could not be seen, if they are to be tried again. */
+  /** Scans the due names. Returns the task with its error if some names must be scanned again. */
   async look(signal: AbortSignal): Promise<ReadonlyMap<Task, unknown>> {
     const { clock, store, access, log } = this.#o;
     const begun = clock.now();
     const due = await this.#scan.next();
     if (due.length === 0) return new Map();
-    // Claims compare it with the store's time.
+    // The store's time, since claims compare it with that.
     const seenAt = await store.now(store.read);
     const settled = await settleInGroups(due, ({ place }) => this.#see(place, signal));
     signal.throwIfAborted();
     const failure = failureOf(settled) as Error | undefined;
     const seen = new Map<Place, number | null>();
-    // Of those that were not tried any more nothing is known either.
+    // Names that were not tried after a failure get its message.
     const results = new Map<string, Result>(
       due.map(({ key }) => [key, { trouble: failure?.message ?? "", verdicts: [] }]),
     );
@@ -139,7 +139,7 @@ export class TagNames {
       seen.set(place, null);
       access.forget(place.repository);
       log.warn(
-        `whether ${place.branch} of ${place.repository} is a tag as well cannot be seen: ${one.reason.message}; give the App the permission Contents: read`,
+        `cannot check whether ${place.branch} of ${place.repository} is a tag as well: ${one.reason.message}; give the App the permission Contents: read`,
       );
     }
     await this.#record(results);
@@ -161,7 +161,7 @@ export class TagNames {
     });
   }
 
-  /** Whether there is a tag of this name, and what the deployments are of that wait to know it. */
+  /** Whether a tag has this name. If so, decides for each waiting deployment whether it is of the branch. */
   async #see({ repository, branch }: Place, signal: AbortSignal): Promise<Result> {
     const octokit = await this.#o.access.octokit(repository);
     const { data } = await octokit.request("GET /repos/{owner}/{repo}/git/matching-refs/{ref}", {
@@ -209,7 +209,7 @@ export class TagNames {
   }
 }
 
-/** The newest commit of a branch; null where there is no such branch. */
+/** The newest commit of a branch; null if there is no such branch. */
 async function headOf(
   octokit: Octokit,
   { repository, branch }: Place,
@@ -223,7 +223,7 @@ async function headOf(
   return data.find(({ ref }) => ref === `refs/heads/${branch}`)?.object.sha ?? null;
 }
 
-/** Whether a commit is this one, or one that came before it. */
+/** Whether `sha` is `head`, or an ancestor of it. */
 async function reaches(
   octokit: Octokit,
   repository: string,

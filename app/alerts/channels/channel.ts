@@ -2,14 +2,14 @@ import type { AlertKind } from "../../config/alert-kinds.ts";
 import type { AlertConfig } from "../../config/schema.ts";
 import type { Message } from "../alert.ts";
 
-/** A place where alerts are told. */
+/** A place to which alerts are sent. */
 export interface Channel {
-  /** Tells it from every other channel; holds no secret. */
+  /** Unique among channels; holds no secret. */
   id: string;
   type: AlertConfig["type"];
-  /** What is told there; test alerts always are. */
+  /** The kinds that are sent there; test alerts always are. */
   kinds: readonly AlertKind[];
-  /** Whether several alerts may be told in one message. */
+  /** Whether several alerts may share one message. */
   groups: boolean;
   /**
    * Sends a message, in less than 20 s.
@@ -18,10 +18,10 @@ export interface Channel {
   send(message: Message): Promise<void>;
 }
 
-/** How a channel shows an alert's state at a glance. */
+/** The sign of an alert's state. */
 export const SIGNS = { firing: "🔴", resolved: "🟢", event: "🟡" } as const;
 
-/** The parts of an alert's text, each under its name, in the order in which they are read. */
+/** The parts of an alert's text, each with its name, in reading order. */
 export function partsOf(alert: Message["alerts"][number]): [string, string][] {
   const { state, since, at, cause, effect, remedy } = alert;
   return [
@@ -33,8 +33,8 @@ export function partsOf(alert: Message["alerts"][number]): [string, string][] {
 }
 
 /**
- * The text as `escaping` makes it, or as much of its beginning as then fits into `length`, with a sign that it goes on.
- * What is cut is the text, never what it was escaped to.
+ * The escaped text, cut to `length` and ended with `…` if it is longer. It cuts the text before it escapes it, so that
+ * no escape sequence is cut.
  */
 export function fitting(text: string, length: number, escaping = (part: string) => part): string {
   let escaped = escaping(text);
@@ -52,5 +52,5 @@ export function headline({ alerts }: Message): string {
   return `${first ? `${SIGNS[first.state]} ${first.title}` : "Twinhook"}${more}`;
 }
 
-/** What fits into one message is told in full, the rest by its number. */
+/** A message shows this many alerts in full, and the number of the others. */
 export const MAX_SHOWN = 10;

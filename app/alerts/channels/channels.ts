@@ -8,7 +8,7 @@ import { sendToIssues } from "./github-issue.ts";
 import { sendToSlack } from "./slack.ts";
 import { sendToWebhook } from "./webhook.ts";
 
-/** The configured channels, with the addresses and secrets that the environment holds. */
+/** The configured channels, with their addresses and secrets from the environment. */
 export function channelsOf(
   alerts: readonly AlertConfig[],
   env: NodeJS.ProcessEnv,

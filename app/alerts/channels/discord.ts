@@ -7,11 +7,11 @@ const COLORS = { firing: 0xd1242f, resolved: 0x1a7f37, event: 0xbf8700 } as cons
 const MAX_TOTAL = 4_400;
 const MAX_PART = 400;
 const MAX_TITLE = 150;
-/** What stands around a part. */
+/** The room for a part's name and markup (characters). */
 const LABEL = 20;
 const PARTS = 4;
 
-/** Foreign text for Discord's Markdown: nothing in it formats, links or mentions. */
+/** Escapes foreign text for Discord's Markdown, so that it formats, links and mentions nothing. */
 export function escapeDiscord(text: string): string {
   return text
     .replaceAll(/[\\*_~`|>#[\]()<:.+-]/g, "\\$&")
@@ -19,7 +19,7 @@ export function escapeDiscord(text: string): string {
     .replaceAll("://", ":\u200B//");
 }
 
-/** The body of a message for a webhook of Discord's. Whatever the text says, nobody is pinged. */
+/** The body of a message for a Discord webhook. It mentions nobody, whatever the text says. */
 export function discordBody(message: Message): object {
   const shown = message.alerts.slice(0, MAX_SHOWN);
   const rest = message.alerts.length - shown.length;
@@ -40,7 +40,7 @@ export function discordBody(message: Message): object {
   };
 }
 
-/** Sends to a webhook of Discord's. */
+/** Sends to a Discord webhook. */
 export function sendToDiscord(url: string) {
   return (message: Message) => postJson(url, JSON.stringify(discordBody(message)));
 }

@@ -4,11 +4,11 @@ import { printable, withoutSecrets } from "../post-json.ts";
 import { SendError } from "../send-error.ts";
 import { headline, partsOf } from "./channel.ts";
 
-/** The steps of sending a mail, each. */
+/** The time limit of each step of sending a mail. */
 const LIMITS = { connectionTimeout: 5_000, greetingTimeout: 5_000, socketTimeout: 8_000, dnsTimeout: 5_000 };
 const MAX_SUBJECT = 150;
 
-/** A mail's subject and text. The text is plain: nothing in it can be anything but text. */
+/** A mail's subject and its plain text. Plain text needs no escaping. */
 export function mailText(message: Message): { subject: string; text: string } {
   return {
     subject: `Twinhook: ${printable(headline(message)).slice(0, MAX_SUBJECT)}`,
@@ -32,7 +32,7 @@ export function sendByEmail(url: string, { from, to }: { from: string; to: reado
   const secrets = [url, decodeURIComponent(password), password, decodeURIComponent(username)];
   return async (message: Message): Promise<void> => {
     const { createTransport } = await import("nodemailer");
-    // One for each message: between two of them the server may have changed its mind about the connection.
+    // One connection for each message: the server may close an idle one.
     const transport = createTransport({
       url,
       ...LIMITS,
@@ -43,7 +43,7 @@ export function sendByEmail(url: string, { from, to }: { from: string; to: reado
       await transport.sendMail({
         from: { name: "Twinhook", address: from },
         to: [...to],
-        // The same when it is sent again, so that a mailbox shows one.
+        // The same when the mail is sent again, so that a mailbox shows one.
         messageId: `<${message.id}@${hostname}>`,
         headers: { "Auto-Submitted": "auto-generated" },
         ...mailText(message),

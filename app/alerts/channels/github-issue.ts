@@ -11,12 +11,13 @@ import { printable } from "../post-json.ts";
 import { SendError } from "../send-error.ts";
 import { fitting, partsOf, SIGNS } from "./channel.ts";
 
-/** Marks the issues that this App looks after. */
+/** The label of the issues that this App keeps. */
 const LABEL = "twinhook";
 const MAX_PART = 2_000;
 
 /**
- * Foreign text for GitHub's Markdown: nothing in it formats, links or mentions a person, team, issue or commit.
+ * Escapes foreign text for GitHub's Markdown, so that it formats and links nothing, and mentions no person, team, issue
+ * or commit.
  */
 export function escapeGitHub(text: string): string {
   return text
@@ -30,7 +31,7 @@ export function escapeGitHub(text: string): string {
     .replaceAll(/[\r\n]+\s*/g, " ");
 }
 
-/** A title is no Markdown, but for mentions and code. */
+/** Escapes foreign text for a title, where GitHub knows only mentions and code. */
 function escapeTitle(text: string): string {
   return printable(text).replaceAll(/[@#`]/g, "$&\u200B");
 }
@@ -44,7 +45,7 @@ function bodyOf(alert: Alert): string {
   ].join("\n\n");
 }
 
-/** A remark that nobody sees: which alert this is, and which incident. Without a word of anyone else's. */
+/** Hidden comments that identify an alert and its incident. They are hashes, so that they hold no foreign text. */
 const alertMark = ({ id }: Alert) => `<!-- twinhook ${mark(id)} -->`;
 const incidentMark = ({ kind, subject }: Alert) => `<!-- twinhook incident ${mark(`${kind} ${subject}`)} -->`;
 const mark = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 24);
@@ -55,8 +56,8 @@ interface Issue {
 }
 
 /**
- * Keeps an issue for each incident: opened when it begins, commented when it happens again, closed when it is over.
- * Every step looks first whether it was taken already, so that it may be repeated.
+ * Keeps an issue for each incident: opens it at the start, comments when it happens again, closes it at the end. Every
+ * step first checks whether it was done already, so that it can be repeated.
  */
 export function sendToIssues(access: RepositoryAccess, repository: string) {
   const place = ownerAndName(repository);
@@ -113,7 +114,7 @@ export function sendToIssues(access: RepositoryAccess, repository: string) {
         request: callLimit(),
       });
       const found = data.find((issue) => issue?.body?.includes(text));
-      // What happened once is told soon: it stands on the first page, if anywhere.
+      // The issue of an event was opened lately, so that it is on the first page, if there is one.
       if (found || data.length < 100 || state === "all") return found;
     }
   }

@@ -6,8 +6,8 @@ import { fitting, headline, MAX_SHOWN, partsOf, SIGNS } from "./channel.ts";
 const MAX_PART = 450;
 
 /**
- * Foreign text for Slack's mrkdwn: of its control characters nothing is left that could mention someone or make a
- * link; and what would only change the look is kept apart by a character that is not seen.
+ * Escapes foreign text for Slack's mrkdwn. `&`, `<` and `>` are replaced, so that it mentions nobody and links nothing. An
+ * invisible character before other control characters keeps them from formatting.
  * @see https://docs.slack.dev/messaging/formatting-message-text#escaping
  */
 export function escapeMrkdwn(text: string): string {
@@ -18,7 +18,7 @@ export function escapeMrkdwn(text: string): string {
     .replaceAll(/[*_~`]/g, "\u200B$&");
 }
 
-/** The body of a message for an incoming webhook of Slack's. */
+/** The body of a message for a Slack webhook. */
 export function slackBody(message: Message): object {
   const shown = message.alerts.slice(0, MAX_SHOWN);
   const rest = message.alerts.length - shown.length;
@@ -42,7 +42,7 @@ export function slackBody(message: Message): object {
   };
 }
 
-/** Sends to an incoming webhook of Slack's. */
+/** Sends to a Slack webhook. */
 export function sendToSlack(url: string) {
   return (message: Message) => postJson(url, JSON.stringify(slackBody(message)));
 }

@@ -14,16 +14,16 @@ import type { Store } from "../../store/store.ts";
 import { settleInGroups } from "../../upkeep/settle-in-groups.ts";
 import type { ParkedRequest } from "./parked-request.ts";
 
-/** How far GitHub's clock and this host's are assumed to be apart, at most. */
+/** The largest assumed difference between GitHub's clock and this host's. */
 const CLOCKS_DIFFER_MS = 60 * 60_000;
 
-/** What is on record of these GitHub Deployments, which some look has accepted or refused. */
+/** The records of those parked requests that a scan has accepted or refused. */
 export async function leftOnRecord(
   store: Store,
   left: readonly ParkedRequest[],
 ): Promise<Pick<DeliveryRow, "guid" | "reason" | "deployment_ids">[]> {
   if (left.length === 0) return [];
-  // Accepted or refused after they were made, give or take what the clocks differ.
+  // A request is accepted or refused after it was made, give or take the difference of the clocks.
   const since = Math.min(...left.map(({ createdAt }) => createdAt)) - CLOCKS_DIFFER_MS;
   const guids = left.map(({ guid }) => guid);
   return store.read
@@ -35,10 +35,10 @@ export async function leftOnRecord(
 }
 
 /**
- * Says on GitHub Deployments that an Action left why nothing more will be reported on them: the request was
- * refused, or another GitHub Deployment shows the same deployment already. It goes by what is on record, since
- * whoever recorded it may have ended before it was said. `answered` holds the GUIDs of those of which nothing is left
- * to say, and gains others; what cannot be said is left to the next call.
+ * Posts a last status on parked requests that get no further one: the request was refused, or another GitHub
+ * Deployment shows the same deployment. It reads the store, since the process that judged the request may have ended
+ * before it posted the status. `answered` holds the GUIDs of requests that need no further status; this adds to it. A
+ * status that cannot be posted is left to the next call.
  */
 export async function answerParkedRequests(
   left: readonly ParkedRequest[],
@@ -59,13 +59,13 @@ export async function answerParkedRequests(
       answered.add(guid);
     } catch (error) {
       const { message } = error as Error;
-      log.warn({ githubDeployment: id, repository }, `cannot say so at GitHub yet: ${message}`);
+      log.warn({ githubDeployment: id, repository }, `posting the status failed, will retry: ${message}`);
       throw error;
     }
   });
 }
 
-/** Null for one that shows its deployment, and is reported on. */
+/** The last status of a parked request; null if its GitHub Deployment shows its own deployment. */
 async function answerTo(
   store: Store,
   id: string,
@@ -82,7 +82,7 @@ async function answerTo(
   return githubId == null || githubId === id ? null : writeElsewhere(githubId, deploymentId);
 }
 
-/** Returns whether it had not been said before, be it by another instance. */
+/** Posts the status unless the GitHub Deployment has one already. Returns whether it did. */
 async function sayOnce(
   { store, access, budget }: { store: Store; access: RepositoryAccess; budget: CallBudget },
   { id, repository }: { id: string; repository: string },

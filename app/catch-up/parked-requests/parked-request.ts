@@ -12,28 +12,28 @@ import type { Octokit } from "../../github/repository-access.ts";
 import { readRequestedRun } from "../../github/requested-run.ts";
 import { repositoryKey } from "../../store/repository-key.ts";
 
-/** A GitHub Deployment in which an Action left its request. */
+/** A request that an Action parked at GitHub: it left it in a GitHub Deployment. */
 export interface ParkedRequest {
   id: string;
-  /** Under which it is on record once it was judged. */
+  /** The GUID of its record in the store. */
   guid: string;
   repository: string;
   request: Record<string, unknown>;
-  /** What came with it to prove who left it; not yet looked at. */
+  /** The unverified proof of who parked it. */
   proof: unknown;
   createdAt: number;
 }
 
-/** Under which a GitHub Deployment that holds a request is on record. */
+/** The GUID under which the request of this GitHub Deployment is on record. */
 export function parkedGuid(id: string): string {
   return `github_deployment ${id}`;
 }
 
 /**
- * Judges a request that was left at GitHub. One that proves who left it is judged as if it had reached an endpoint.
- * Otherwise whoever may write deployments may have left it, so that nothing of it is believed: the run that it
- * names is read at GitHub, and must be one whose event would have deployed the same commit to the same target.
- * Null while that run has not ended.
+ * Judges a parked request. A request with a valid proof is judged as if it had reached an endpoint. Without a proof
+ * anyone who may write deployments may have parked it, so that nothing in it is trusted. Then the run that it names is
+ * read at GitHub. The event of that run must have deployed the same commit to the same target. Null while that run has
+ * not ended.
  */
 export async function judgeParkedRequest(
   octokit: Octokit,
@@ -55,7 +55,7 @@ export async function judgeParkedRequest(
     repository: repositoryKey(left.repository),
     githubDeploymentId: left.id,
   };
-  // Of which run it is does not change with what it is judged by: by its run it is known again.
+  // Keep the facts even when refusing, so that the same run is recognised later.
   let facts: RunFacts | null = null;
   const refuse = (ignored: string): Arrival => ({
     ...common,
@@ -70,7 +70,7 @@ export async function judgeParkedRequest(
   if ("problem" in parsed) return refuse(parsed.problem);
   const { request } = parsed;
   facts = requestFacts(request);
-  // As an endpoint would have got it.
+  // The size that an endpoint would have received.
   if (Buffer.byteLength(requestBody(request as DeploymentRequest)) > MAX_REQUEST_BYTES)
     return refuse(`the request is larger than ${MAX_REQUEST_BYTES} bytes`);
   if (names.keyOf(request.repository) !== repositoryKey(left.repository))

@@ -26,16 +26,16 @@ import { scanEach } from "../scan-each.ts";
 import { answerParkedRequests, leftOnRecord } from "./answer.ts";
 import { judgeParkedRequest, type ParkedRequest, parkedGuid } from "./parked-request.ts";
 
-/** The name under which the last complete look is on record, and how far it is. */
+/** The name of this scan's record and progress in the store. */
 export const PARKED_SCAN = "action_deployments";
-/** The part of an account's hourly calls that looking at all its repositories in turn may take: 600 of 5,000. */
+/** The part of an account's hourly calls that this scan may spend: 600 of 5,000. */
 const SHARE = 0.12;
-/** How far before the last look at a repository a new one reaches: GitHub's clock and this host's may differ. */
+/** How far before the last scan of a repository a new one reaches: GitHub's clock and this host's may differ. */
 const OVERLAP_MS = 60 * 60_000;
-/** How far back the first look goes. */
+/** How far back the first scan reaches. */
 const LOOK_BACK_MS = 72 * 60 * 60_000;
-/** What GitHub does not let be said on one for so long is not said: nobody waits for it any more. */
-const SAY_FOR_MS = 24 * 60 * 60_000;
+/** Give up posting a status after 24 hours. */
+const GIVE_UP_MS = 24 * 60 * 60_000;
 const PER_PAGE = 100;
 
 export interface ActionDeploymentsOptions {
@@ -43,7 +43,7 @@ export interface ActionDeploymentsOptions {
   clock: Clock;
   log: Logger;
   targets: readonly TargetConfig[];
-  /** What the names in the configuration stand for; without it, for what is called so. */
+  /** Repositories that the configured names stand for. Without it, a name stands for the repository of that name. */
   names?: RepositoryNames | undefined;
   access: RepositoryAccess;
   budget: CallBudget;
@@ -51,7 +51,7 @@ export interface ActionDeploymentsOptions {
   verifyProof: VerifyProof;
 }
 
-/** Has the controller look at once at a repository that has a target; resolves when that is on record. */
+/** Asks the controller to scan a repository at once, if it has a target. Resolves when that is on record. */
 export function parkedLookup(
   store: Store,
   targets: readonly TargetConfig[],
@@ -65,31 +65,31 @@ export function parkedLookup(
   };
 }
 
-/** A repository's requests as GitHub last listed them. */
+/** A repository's parked requests, as GitHub last listed them. */
 interface Listed {
-  /** What GitHub is asked with next time; null where the list is longer than a page. */
+  /** The ETag for the next call; null if the list is longer than a page. */
   etag: string | null;
-  /** How far back it was read (ms). */
+  /** How far back the list was read (ms). */
   since: number;
   left: ParkedRequest[];
 }
 
 /**
- * Finds the requests that Actions left as GitHub Deployments, because no endpoint could be reached. GitHub's
- * `deployment` event tells at once where one was left; all repositories are looked at in turn beside that, since
- * GitHub may never have sent it.
+ * Finds parked requests: an Action that reaches no endpoint leaves its request in a GitHub Deployment. GitHub's
+ * `deployment` event announces it at once. All repositories are scanned in turn as well, since GitHub may never have
+ * sent that event.
  */
 export class ParkedRequests implements Scan {
-  readonly name = "the look for GitHub Deployments that an Action left";
+  readonly name = "the scan for parked requests";
   readonly everyMs = 60_000;
   #o: ActionDeploymentsOptions;
   #scan: PlaceScan<{ repository: string }>;
   #items: ItemReader;
   #lists = new Map<string, Listed>();
   #refused = new Set<string>();
-  /** The GUIDs of those of which this process knows that nothing is left to say on them. */
+  /** The GUIDs of requests that need no further status, as far as this process knows. */
   #answered = new Set<string>();
-  /** Those on which something may be left to say, although they may be too old to be listed again. */
+  /** Requests that may need a status. They may be too old to be listed again. */
   #open: ParkedRequest[] = [];
 
   constructor(options: ActionDeploymentsOptions) {
@@ -105,12 +105,12 @@ export class ParkedRequests implements Scan {
     });
   }
 
-  /** Whether some repository waits longer than a minute for its turn. */
+  /** Whether a repository may wait longer than a minute for its turn. */
   get takesTurns(): boolean {
     return this.#scan.longestInterval > this.everyMs;
   }
 
-  /** All repositories are due. */
+  /** Makes all repositories due. */
   askAll(): void {
     this.#scan.askAll();
   }
@@ -118,7 +118,7 @@ export class ParkedRequests implements Scan {
   async collect(signal: AbortSignal): Promise<Collected> {
     const { store, clock, targets, lease, log } = this.#o;
     const begun = clock.now();
-    /** When GitHub gave the first list, by its clock. */
+    /** When GitHub gave the first list (ms, GitHub's clock). */
     let told = Number.POSITIVE_INFINITY;
     const due = await this.#scan.next();
     const seen = new Map<{ repository: string }, number | null>();
@@ -134,17 +134,17 @@ export class ParkedRequests implements Scan {
         told = Math.min(told, at ?? told);
         left.push(...leftHere);
         const { arrivals, open } = await this.#judgeNew(octokit, leftHere, watched, signal);
-        // Whose run has not ended yet is looked at again the next time, and not in its turn.
-        if (open.every(({ createdAt }) => createdAt < (at ?? begun) - SAY_FOR_MS)) seen.set(place, at);
+        // A repository with a request whose run has not ended is scanned again next time, not in its turn.
+        if (open.every(({ createdAt }) => createdAt < (at ?? begun) - GIVE_UP_MS)) seen.set(place, at);
         return arrivals;
       },
       ({ place }, problem) => {
         const { repository } = place;
         seen.set(place, null);
         this.#o.access.forget(repository);
-        // Once is enough for something that is looked at every minute.
+        // The scan runs every minute; one log line per repository is enough.
         if (!this.#refused.has(repository))
-          log.warn(`the GitHub Deployments of ${repository} are not looked at: ${problem}`);
+          log.warn(`cannot scan ${repository} for parked requests: ${problem}`);
         this.#refused.add(repository);
       },
       "Deployments: write",
@@ -160,7 +160,7 @@ export class ParkedRequests implements Scan {
         const known = new Set([...this.#lists.values()].flatMap((list) => list.left.map(({ guid }) => guid)));
         for (const guid of this.#answered) if (!known.has(guid)) this.#answered.delete(guid);
         const older = this.#open.filter(
-          ({ guid, createdAt }) => !listed.has(guid) && createdAt > by - SAY_FOR_MS,
+          ({ guid, createdAt }) => !listed.has(guid) && createdAt > by - GIVE_UP_MS,
         );
         const all = [...older, ...left];
         try {
@@ -172,7 +172,7 @@ export class ParkedRequests implements Scan {
     };
   }
 
-  /** The requests that were left in a repository since then (ms), and when GitHub began to tell them, by its clock. */
+  /** The requests parked in a repository since `since` (ms). `at` is when GitHub answered, by its clock (ms). */
   async #list(octokit: Octokit, repository: string, since: number, signal: AbortSignal) {
     const before = this.#lists.get(repository);
     const etag = before && before.since <= since ? before.etag : null;
@@ -188,7 +188,7 @@ export class ParkedRequests implements Scan {
     return { left: recent, at };
   }
 
-  /** What arrives by those that no look has accepted or refused yet, and which of them cannot be judged yet. */
+  /** Judges the requests that have no record yet: their arrivals, and those (`open`) whose run has not ended. */
   async #judgeNew(
     octokit: Octokit,
     left: readonly ParkedRequest[],
@@ -222,8 +222,9 @@ const shownDeployment = z.object({
 });
 
 /**
- * The GitHub Deployments since then (ms) that hold a request; those that the App made hold a deployment's id. No list
- * when nothing has changed since GitHub gave the ETag. `at` is when GitHub began to tell them, by its clock.
+ * The GitHub Deployments since `since` (ms) that hold a request. Those that the App made hold a deployment's id
+ * instead. `listed` is null if nothing has changed since GitHub gave the ETag. `at` is when GitHub gave the first page,
+ * by its clock (ms).
  */
 async function leftDeployments(
   octokit: Octokit,

@@ -80,7 +80,11 @@ describe.concurrent("a message that its receiver calls wrong", () => {
     await start("primary");
     await lose(store, "one");
     await expect
-      .poll(() => log.filter((line) => line.includes("is not told: it answered 400: invalid_blocks")).length)
+      .poll(
+        () =>
+          log.filter((line) => line.includes("gave up sending an alert: it answered 400: invalid_blocks"))
+            .length,
+      )
       .toBe(3);
   });
 
@@ -237,7 +241,7 @@ describe.concurrent.each(ENGINES)("alerts, on %s", (engine) => {
     });
     await lose(store, "one");
     await expect
-      .poll(() => log.filter((line) => line.includes("is told later")).length)
+      .poll(() => log.filter((line) => line.includes("sending an alert failed, retry in")).length)
       .toBeGreaterThanOrEqual(4);
     const errors = await store.read.selectFrom("alert_outbox").select("last_error").execute();
     const written = `${log.join("")}${JSON.stringify(errors)}`;

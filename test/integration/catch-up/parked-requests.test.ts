@@ -399,8 +399,8 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     expect(github.statuses("acme/site", id)).toMatchObject([{ state: "error" }]);
     expect(await scene.lastLook()).toBeUndefined();
     expect(await scene.lastLook("action_deployments")).toBeDefined();
-    const again = lines.filter(({ msg }) => msg.includes("is tried again"));
-    expect(again).toMatchObject([{ msg: expect.stringMatching(/^the catch-up is/) }]);
+    const again = lines.filter(({ msg }) => msg.includes("failed, retry in"));
+    expect(again).toMatchObject([{ msg: expect.stringMatching(/^the catch-up failed/) }]);
   });
 
   it("is refused when it is older than the target, and superseded when it is older than what runs", async () => {

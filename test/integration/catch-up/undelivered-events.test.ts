@@ -310,7 +310,7 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
       pause = await clock.asleep();
     }
     expect(pauses).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
-    expect(lines.some(({ msg }) => msg.startsWith("the catch-up is tried again in 5000 ms"))).toBe(true);
+    expect(lines.some(({ msg }) => msg.startsWith("the catch-up failed, retry in 5 s"))).toBe(true);
     await github.comeBack();
     clock.advance(pause);
     await clock.asleep();

@@ -181,7 +181,7 @@ describe.each(ENGINES)("what GitHub is told, on %s", (engine) => {
     await start();
     await accept(100);
     await shows(github, ["queued"]);
-    expect(log.filter((line) => line.includes("GitHub is told later"))).toHaveLength(putOff);
+    expect(log.filter((line) => line.includes("posting the status to GitHub failed"))).toHaveLength(putOff);
   });
 
   it("survives errors of GitHub's beyond the breaker's patience", async () => {

@@ -86,7 +86,7 @@ describe("scheduled tasks", () => {
       [150_000, 1],
     ]);
     expect(rounds[3]?.tasks).toEqual([seldom.name]);
-    expect(said).toEqual(["what is done seldom is tried again in 150000 ms: slow down"]);
+    expect(said).toEqual(["what is done seldom failed, retry in 150 s: slow down"]);
     expect(await clock.asleep()).toBe(30_000);
   });
 
