@@ -117,7 +117,7 @@ export class GitHubSignIn {
   async #whoIs(token: string): Promise<z.output<typeof userSchema>> {
     const answer = await call(`${this.#o.githubApiUrl}/user`, "GET", { authorization: `Bearer ${token}` });
     const user = userSchema.safeParse(answer).data;
-    if (!user) throw away("it did not say who signed in");
+    if (!user) throw unreachable("it did not say who signed in");
     return user;
   }
 
@@ -152,11 +152,11 @@ async function call(
     if (response.status >= 500) throw new Error(`status ${response.status}`);
     return await response.json().catch(() => null);
   } catch (error) {
-    throw away((error as Error).message, error);
+    throw unreachable((error as Error).message, error);
   }
 }
 
-function away(why: string, cause?: unknown): Refusal {
+function unreachable(why: string, cause?: unknown): Refusal {
   return new Refusal(
     "no_answer",
     `GitHub cannot be asked (${why}); try again, or sign in with the admin token`,
