@@ -4,11 +4,11 @@ import type { Clock } from "../clock.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import { HttpProblem } from "./problem.ts";
 
-/** So many requests may come at once: 40 jobs that all make several rounds over the endpoints. */
+/** So many requests may come at once: 40 jobs with several rounds over the endpoints each. */
 const BURST = 240;
-/** And so many go on coming. A request may cost a call to GitHub, which allows 5,000 an hour. */
+/** The rate after the burst. A request may cost a call to GitHub, which allows 5,000 an hour. */
 const PER_SECOND = 1;
-/** Anyone at GitHub can prove who they are: so many callers are remembered at most. */
+/** Anyone at GitHub can prove an identity, so at most so many callers are remembered. */
 const MAX_CALLERS = 10_000;
 
 interface Bucket {
@@ -17,8 +17,8 @@ interface Bucket {
 }
 
 /**
- * Keeps a caller whose loop has run wild from filling the store and from using up what GitHub allows the App. It counts
- * by who is proven to ask, never by address: behind a proxy everyone has the proxy's.
+ * Keeps a caller in an endless loop from filling the store and from using up the App's rate limit at GitHub.
+ * It counts by proven identity, never by address: behind a proxy all callers share one.
  */
 export class RequestLimit {
   #clock: Clock;
@@ -30,7 +30,7 @@ export class RequestLimit {
 
   /**
    * Counts a request.
-   * @throws {HttpProblem} 429 with the time after which one more may come.
+   * @throws {HttpProblem} 429 with the time after which another request may come.
    */
   count(caller: Caller): void {
     const name = callerName(caller);
@@ -45,7 +45,7 @@ export class RequestLimit {
         { "retry-after": String(seconds) },
       );
     }
-    // Deleted first, so that the map is in the order of use.
+    // Deleted first, so that the map keeps the order of use.
     this.#buckets.delete(name);
     this.#buckets.set(name, { left: refilled - 1, at: now });
     const [oldest] = this.#buckets.keys();
@@ -53,7 +53,7 @@ export class RequestLimit {
   }
 }
 
-/** Who it is that asks, the same for all that one identity sends. */
+/** The name of a caller; all requests of one identity share it. */
 function callerName(caller: Caller): string {
   switch (caller.kind) {
     case "signed":
