@@ -56,23 +56,23 @@ import { instanceRoutes } from "./instance-routes.ts";
 /** A running instance of the App. */
 export interface Instance {
   name: string;
-  /** Where it really listens. */
+  /** The real address of its listener. */
   address: { host: string; port: number };
-  /** What it answers. */
+  /** The routes that it answers. */
   routes: RequestHandler["routes"];
   /**
-   * Takes in nothing more, answers what it has taken in, and lets go of everything. Runners go on: their
-   * deployments are not the instance's. With `all`, every instance of this host is being stopped.
+   * Accepts nothing more, answers open requests, and releases all resources. Runners continue: deployments do
+   * not depend on their instance. With `all`, every instance of this host is stopping.
    */
   stop(how?: { all?: boolean }): Promise<void>;
-  /** Another instance of this host is known to be gone, and why. */
+  /** Reports that another instance of this host is gone, and why. */
   peerEnded(name: string, reason: string): void;
 }
 
 /**
  * Starts one instance: opens the store, takes the instance's name, and listens.
- * @throws {InstanceRunsError} when the name is taken, {StoreUnavailableError} when the store cannot be opened,
- * and waiting does not help.
+ * @throws {InstanceRunsError} when the name is taken. {StoreUnavailableError} when the store cannot be
+ * opened, and waiting does not help.
  */
 export async function startInstance(options: {
   config: Config;
@@ -103,7 +103,7 @@ export async function startInstance(options: {
     clock,
     probe: () => reachable(environment.githubApiUrl),
     connectable: () => connectable(environment.githubApiUrl),
-    onOtherAway: () => void looks.catchUp(),
+    onOtherAway: () => void scans.catchUp(),
   });
   const budget = new CallBudget(clock);
   const newApp = (secret: string) =>
@@ -193,10 +193,10 @@ export async function startInstance(options: {
     onTakeOver: () => {
       tags.now();
       repositories.now();
-      void looks.everywhere();
+      void scans.everywhere();
       broadcast.now();
     },
-    onSwitched: () => void looks.catchUp(),
+    onSwitched: () => void scans.catchUp(),
     onChecked: (...check) => metrics.checked(...check),
     storeFails: () => alerts.storeFails,
     log,
@@ -211,7 +211,7 @@ export async function startInstance(options: {
     jobs,
     runs,
   });
-  const looks = new Scans({
+  const scans = new Scans({
     store,
     clock,
     log,
@@ -227,7 +227,7 @@ export async function startInstance(options: {
     health: new DeliveryHealth({
       store,
       clock,
-      // Through a shared door anyone answers, and a failure says nothing of the active endpoint.
+      // Any instance answers at a shared door, so a failed delivery says nothing about the active endpoint.
       delivered: (...sample) => config.door ?? failover.checker.delivered(...sample),
     }),
   });
@@ -343,7 +343,7 @@ export async function startInstance(options: {
       draining = true;
       live.close();
       await Promise.all([
-        looks.close(),
+        scans.close(),
         tags.close(),
         repositories.close(),
         gaps.close(),
@@ -357,7 +357,7 @@ export async function startInstance(options: {
       await acceptor.close();
       dispatcher.close();
       await outbox.close();
-      // Long polls would hold the connections for up to 25 s; whoever polls asks the twin.
+      // Long polls would hold connections for up to 25 s; their clients ask the other instance.
       setTimeout(() => {
         for (const one of [server, door]) one.closeAllConnections();
       }, DRAIN_MS).unref();
@@ -370,5 +370,5 @@ export async function startInstance(options: {
   };
 }
 
-/** How long requests that are being answered are waited for. */
+/** How long open requests may take to finish during a stop. */
 const DRAIN_MS = 1_000;
