@@ -2,10 +2,10 @@ import type { Access } from "./app-identity.ts";
 import type { Token } from "./tokens.ts";
 import type { RepositoryRecord, World } from "./world.ts";
 
-/** Who sent a request: the App itself, a token, or nobody. */
+/** The sender of a request: the App itself, a token, or nobody. */
 export type Caller = { kind: "app" } | { kind: "none" } | Token;
 
-/** What a handler gets to know of a request. */
+/** The facts of a request for a handler. */
 export interface RouteContext {
   world: World;
   params: Record<string, string>;
