@@ -17,8 +17,8 @@ interface Bucket {
 }
 
 /**
- * Keeps a caller in an endless loop from filling the store and from using up the App's rate limit at GitHub.
- * It counts by proven identity, never by address: behind a proxy all callers share one.
+ * Stops a caller in an endless loop, before it fills the store or exhausts the App's rate limit at GitHub. It
+ * counts by proven identity, never by address: behind a proxy all callers share one.
  */
 export class RequestLimit {
   #clock: Clock;

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
+import { formatDuration } from "../../shared/format-duration.ts";
 import { appFile } from "../bundle/entry-points.ts";
 import type { Clock } from "../clock.ts";
 import { compileCache } from "../config/compile-cache.ts";
@@ -116,7 +117,10 @@ async function keepRunning(
         execArgv: [...INSTANCE_OPTIONS],
       });
     } catch (error) {
-      log.error({ name, err: error, pauseMs: pause }, "no process can be made; retry after the pause");
+      log.error(
+        { name, err: error, pauseMs: pause },
+        `cannot start a process, retry in ${formatDuration(pause)}`,
+      );
       await rest();
       continue;
     }
@@ -138,7 +142,7 @@ async function keepRunning(
       onUp: () => log.info({ name, pid: child.pid }, "instance is up"),
     }).then(
       (reason) => {
-        log.error({ name, pid: child.pid }, `instance is frozen, kill it: ${reason}`);
+        log.error({ name, pid: child.pid }, `instance is frozen, killing it: ${reason}`);
         child.kill("SIGKILL");
       },
       () => {},
@@ -156,8 +160,8 @@ async function keepRunning(
     log.error(
       { name, exitCode, signal: endedBy, pauseMs: pause },
       exitCode === UNUSABLE
-        ? "instance died: it refused its configuration; it is started again after the pause"
-        : "instance died; it is started again after the pause",
+        ? `instance died: it refused its configuration; restart in ${formatDuration(pause)}`
+        : `instance died, restart in ${formatDuration(pause)}`,
     );
     await rest();
   }

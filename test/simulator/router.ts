@@ -35,7 +35,7 @@ export interface Route {
   path: string;
   /** `app`: only the App's JWT; `token`: only tokens; `none`: anyone. */
   auth: "app" | "token" | "none";
-  /** What a token needs. */
+  /** The permission that a token needs. */
   permission?: readonly [name: string, access: Access];
   handle(context: RouteContext): Answer;
 }
