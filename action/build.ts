@@ -6,8 +6,8 @@ import { build, type Plugin } from "esbuild";
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
 /**
- * `@actions/http-client` imports undici for one method that the Action never calls; with it the bundle would be
- * nearly seven times as large.
+ * `@actions/http-client` imports undici for one method that the Action never calls. With undici the bundle
+ * would be nearly seven times as large.
  */
 const withoutUndici: Plugin = {
   name: "without-undici",
@@ -20,7 +20,7 @@ const withoutUndici: Plugin = {
 };
 
 /**
- * Bundles the Action into `folder`. The same sources and packages give the same bytes, wherever it is run.
+ * Bundles the Action into `folder`. The same sources and packages give the same bytes on every machine.
  * @returns the size of the bundle in bytes.
  */
 export async function buildAction(folder: string): Promise<number> {
@@ -37,7 +37,7 @@ export async function buildAction(folder: string): Promise<number> {
     write: false,
     logLevel: "warning",
     plugins: [withoutUndici],
-    // The CommonJS packages inside ask for node's own modules with require, which an ES module does not have.
+    // The CommonJS packages call `require` for Node's own modules; an ES module has no `require`.
     banner: {
       js: 'import{createRequire as twinhookCreateRequire}from"node:module";const require=twinhookCreateRequire(import.meta.url);',
     },

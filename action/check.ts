@@ -3,13 +3,16 @@ import type { GitHubClient } from "./ask/github-client.ts";
 import type { Journal } from "./ask/journal.ts";
 import type { Endpoint } from "./input/endpoints.ts";
 
-/** Which routes would take the request, and which would not. */
+/** The routes that would accept the request, and those that would not. */
 export interface Checked {
   ready: Endpoint[];
   failing: Endpoint[];
 }
 
-/** Asks every route once, in a dry run: whether it is reached, lets this job ask, and knows the target. */
+/**
+ * Calls every route once with a dry run. It checks that the route answers, accepts this job's credentials,
+ * and knows the target.
+ */
 export async function checkRoutes({
   client,
   endpoints,
@@ -18,7 +21,7 @@ export async function checkRoutes({
 }: {
   client: Client;
   endpoints: readonly Endpoint[];
-  /** Null when GitHub is not to be used. */
+  /** Null when GitHub must not be used. */
   github: { endpoint: Endpoint; client: GitHubClient } | null;
   journal: Journal;
 }): Promise<Checked> {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { stripVTControlCharacters } from "node:util";
 
-/** How much of an answer's body is ever shown, in characters. */
+/** How much of an answer's body is shown at most, in characters. */
 export const MAX_FOREIGN_CHARACTERS = 2_000;
 
 /** C0 and C1 controls except tab and line feed, and the marks that reorder or hide text. */
@@ -9,7 +9,7 @@ const UNSEEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** Text from elsewhere without terminal sequences, control characters and marks that change reading order. */
+/** Foreign text without terminal sequences, control characters and marks that change reading order. */
 export function cleanText(text: string, maxCharacters = MAX_FOREIGN_CHARACTERS): string {
   const lines = stripVTControlCharacters(text.slice(0, maxCharacters * 4)).replace(/\r\n?/g, "\n");
   const clean = lines.replace(UNSEEN, "").toWellFormed().trim();
@@ -21,10 +21,10 @@ export function cleanLine(text: string, maxCharacters = 300): string {
   return cleanText(text.slice(0, maxCharacters * 8).replace(/\s+/g, " "), maxCharacters);
 }
 
-/** Replaces every occurrence of the secrets that it knows; an instance might send back what it was sent. */
+/** Replaces every occurrence of known secrets: an instance might send back what it received. */
 export interface Redactor {
   (text: string): string;
-  /** Learns one more; short ones, which would be found everywhere, are left out. */
+  /** Adds a secret; short ones are ignored, since they would match everywhere. */
   know(secret: string): void;
 }
 
@@ -41,8 +41,8 @@ export function createRedactor(secrets: readonly string[]): Redactor {
 }
 
 /**
- * Text from elsewhere as lines for the job's log, in which the runner executes nothing: commands are stopped
- * under a word that the text cannot know, and started again after it.
+ * Foreign text as lines for the job's log, in which the runner executes no command. A random word that the
+ * text cannot know stops commands, and starts them again afterwards.
  */
 export function fencedLines(text: string, maxCharacters = MAX_FOREIGN_CHARACTERS): string {
   const word = randomUUID();

@@ -4,7 +4,7 @@ import type { RequestHandler } from "@actions/http-client/lib/interfaces";
 import { formatDuration } from "../shared/format-duration.ts";
 import { networkCause, networkCode } from "./network-cause.ts";
 
-/** The largest answer that is read, in bytes; a deployment with a long log tail stays far below. */
+/** The largest answer that is read, in bytes; a deployment with a long log tail is far smaller. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 export interface HttpCall {
@@ -18,35 +18,33 @@ export interface HttpCall {
   signal: AbortSignal;
 }
 
-/** What came back: a complete answer, or none, with a code and the cause in our own words. */
+/** A complete answer, or none with a code and the cause in the Action's own words. */
 export type HttpReply =
   | { kind: "answer"; status: number; headers: IncomingHttpHeaders; body: string }
   | {
       kind: "none";
       code: string;
       cause: string;
-      /** Whether the whole request had left, so that it may have been carried out all the same. */
+      /** Whether the whole request was sent, so that it may have been carried out anyway. */
       sent: boolean;
       /** Foreign text that came instead, if any. */
       detail?: string;
     };
 
-/** The code of a reply that was not complete in time. */
+/** The answer was not complete in time. */
 export const TIMED_OUT = "TWINHOOK_TIMED_OUT";
-/** The code of a request that did not even leave in time: no connection, or no TLS on it. */
+/** The request was not sent in time: no connection, or no TLS on it. */
 export const NOT_CONNECTED = "TWINHOOK_NOT_CONNECTED";
-/** The code of a request that was not made, because nothing could prove who asks. */
+/** The request was not made, because there were no credentials for it. */
 export const NO_TOKEN = "TWINHOOK_NO_TOKEN";
-/** The code of a reply that is longer than anything an instance sends. */
+/** The answer is longer than any answer of an instance. */
 export const TOO_LONG = "TWINHOOK_TOO_LONG";
 
 /**
- * Makes one request, once: no redirect is followed and nothing is repeated. When the limit passes or the signal
- * fires, the socket is destroyed, whatever state it is in.
- *
- * The client's own time limit measures idleness only, and its way of reading the body never settles when the
- * connection is cut; both are therefore done here.
- *
+ * Makes one request, once, without redirects or retries. When the limit passes or the signal fires, the
+ * socket is destroyed, whatever its state.
+ * The client's own time limit measures idleness only. Its way of reading the body never settles when the
+ * connection is cut. So this function does both itself.
  * @throws the signal's reason, and nothing else.
  */
 export async function sendOnce(call: HttpCall): Promise<HttpReply> {
@@ -109,8 +107,8 @@ function rejectedBy(signal: AbortSignal): Promise<never> {
 }
 
 /**
- * Hands the signal to node's request, which destroys its socket when the signal fires, and tells when the whole
- * request has been handed to the operating system. The client shows its requests to no one but their agent.
+ * Passes the signal to Node's request, which destroys its socket when the signal fires. Calls `onSent` when
+ * the operating system has the whole request. The client shows its requests only to their agent.
  */
 function watched(signal: AbortSignal, onSent: () => void): RequestHandler {
   return {

@@ -8,12 +8,12 @@ import { outcome } from "./report/outcome.ts";
 import { publish } from "./report/publish.ts";
 import { run } from "./run.ts";
 
-// Whatever happens from here on, a step that proves nothing is red.
+// From here on the step is red unless something proves success.
 process.exitCode = 1;
 
 const end = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end.abort(new Stopped(signal)));
-// A stray error ends the step as any other: with outputs and a summary.
+// A stray error ends the step like any other: with outputs and a summary.
 process.on("uncaughtException", (error) => end.abort(error));
 
 const secret = core.getInput("secret");
@@ -65,5 +65,5 @@ const report = await run({
 publish(report, redact);
 if (report.success) process.exitCode = 0;
 
-// Nothing may hold the step open now; the callback runs once all that was written has left.
+// Nothing may hold the step open now; the callback runs when all output has been written.
 process.stdout.write("", () => process.exit());

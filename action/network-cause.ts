@@ -1,16 +1,16 @@
 interface Meaning {
   words: string;
-  /** What to look at. */
+  /** The part to check first. */
   where: "instance" | "name" | "certificate" | "proxy";
 }
 
-/** The code of a request for which the proxy made no connection; the library gives it the code of a reset. */
+/** The code of a request whose proxy made no connection; the library uses the code of a reset. */
 const NO_TUNNEL = "TWINHOOK_NO_TUNNEL";
 
 const means = (words: string, where: Meaning["where"] = "instance"): Meaning => ({ words, where });
 const NOT_TLS = means("TLS handshake failed (does this port speak https?)", "certificate");
 
-/** The codes that say something, in our own words: the libraries' messages repeat path and query. */
+/** Explains the known codes in the Action's own words: the libraries' messages repeat path and query. */
 const MEANINGS: Record<string, Meaning> = {
   ECONNREFUSED: means("connection refused"),
   EHOSTUNREACH: means("host unreachable"),
@@ -34,9 +34,9 @@ const MEANINGS: Record<string, Meaning> = {
   [NO_TUNNEL]: means("the proxy made no connection", "proxy"),
 };
 
-/** The code of a network error, looked up in its causes too; `UNKNOWN` when none has one. */
+/** The code of a network error, also from its causes; `UNKNOWN` when none has one. */
 export function networkCode(error: unknown): string {
-  // The library for tunnels names its errors in no other way.
+  // The tunnel library marks its errors only by their message.
   if (error instanceof Error && error.message.startsWith("tunneling socket could not be established"))
     return NO_TUNNEL;
   for (let at = error, depth = 0; at instanceof Error && depth < 5; depth += 1) {
@@ -53,7 +53,7 @@ export function networkCause(code: string): string {
   return `${MEANINGS[code]?.words ?? "network error"} (${code})`;
 }
 
-/** What to look at first after this code; the instance itself when the code says nothing special. */
+/** The part to check first after this code; the instance itself when the code says nothing special. */
 export function whereToLook(code: string): Meaning["where"] {
   return MEANINGS[code]?.where ?? "instance";
 }

@@ -14,23 +14,23 @@ import type { StepReport } from "./report/report.ts";
 import { isSuccess, type Verdict } from "./report/verdict.ts";
 
 /**
- * How much of the time limit the endpoints leave to GitHub at most: an instance looks there once a minute, and what is
- * left there is to be confirmed as well.
+ * The part of the time limit that is kept for GitHub, at most. An instance scans there once a minute, and the
+ * parked request must then be confirmed.
  */
 const MOST_KEPT_FOR_GITHUB_MS = 120_000;
 
 export interface RunOptions extends Pick<RoutesOptions, "env" | "onToken" | "redact"> {
-  /** The text of an input, empty when it is not set. */
+  /** Returns the text of an input, empty when it is not set. */
   readInput: (name: string) => string;
-  /** The payload of the event that started the workflow. */
+  /** Returns the payload of the event that started the workflow. */
   readEvent: () => unknown;
   /** Ends the step; its signal's reason is a `Stopped` when the job is cancelled. */
   end: AbortController;
-  /** Told what the step sets out to do, once the inputs are known to be right. */
+  /** Called with the step's request once the inputs are valid. */
   onStart: (inputs: Inputs, request: ActionRequest) => void;
   onEntry: (entry: Entry) => void;
   onPause: (pauseMs: number, nextRound: number) => void;
-  /** Told now and then while the deployment's state does not change. */
+  /** Called now and then while the deployment's state does not change. */
   onWaiting: (journal: Journal, waitedMs: number) => void;
   now?: () => number;
 }
@@ -38,7 +38,7 @@ export interface RunOptions extends Pick<RoutesOptions, "env" | "onToken" | "red
 /** Milliseconds since 1970, counted monotonically from the start: setting the wall clock moves no limit. */
 const steadyNow = () => Math.round(performance.timeOrigin + performance.now());
 
-/** The whole step: reads the inputs, delivers, reads back. Never throws: every end is a verdict. */
+/** Runs the whole step: reads the inputs, delivers, reads back. Never throws: every end is a verdict. */
 export async function run(options: RunOptions): Promise<StepReport> {
   const { end, now = steadyNow } = options;
   const started = now();
@@ -106,7 +106,7 @@ async function pursue({
       delivery = { kind: "exhausted", because: "unproven" };
     if (!github || isRefusedAtGitHub(delivery, journal, rest.request)) return delivery;
     const left = await deliver({ ...common, onPause, endpoints: [github.endpoint], another: false });
-    // What was kept for GitHub is the endpoints' after all.
+    // Parking failed, so the endpoints get the time that was kept for GitHub.
     if (left.kind === "exhausted" && delivery.because === "too long to wait")
       delivery = await deliver({ ...common, onPause, another: false });
     if (left.kind === "exhausted" && delivery.kind === "exhausted") return { ...delivery, alsoGitHub: true };
@@ -131,9 +131,9 @@ async function pursue({
 }
 
 /**
- * Whether the App would refuse the request at GitHub as well, a minute later: because of what it asks for, or because
- * of the proof that comes with it. A refused proof is not needed there for a run that has succeeded, which the job's
- * own has not. And it is judged there by GitHub's clock, which serves where an instance's clock is wrong.
+ * Whether the App would also refuse the request at GitHub a minute later: for its content, or for its proof.
+ * A refused proof does not matter there for a run that has succeeded; this job's own run has not. GitHub's
+ * clock judges it there, which helps when an instance's clock is wrong.
  */
 function isRefusedAtGitHub(
   delivery: Delivery & { kind: "exhausted" },

@@ -1,6 +1,6 @@
 /**
- * The pause (ms) after the given failed try (1 is the first): a random share ("full jitter") of a ceiling that grows
- * with every try and never passes `maxMs`; without jitter the ceiling itself.
+ * The pause (ms) after a failed attempt (1 is the first). It is a random share ("full jitter") of a ceiling.
+ * The ceiling grows with every attempt up to `maxMs`. Without jitter the pause is the ceiling itself.
  */
 export function backoffDelay(
   attempt: number,

@@ -6,7 +6,7 @@ export const MIN_SECRET_BYTES = 24;
 
 /**
  * Checks a delivery secret: `whsec_` and at least 24 bytes in base64 (Standard Webhooks).
- * @throws {RangeError} saying what is wrong, without the secret itself.
+ * @throws {RangeError} with the problem, without the secret itself.
  */
 export function assertDeliverySecret(secret: string): void {
   const match = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret);
@@ -33,8 +33,8 @@ export function signDelivery(
 }
 
 /**
- * Whether the headers carry a valid signature of `body` under `secret`, no older or newer than 5 minutes.
- * Returns null when they do, else the reason.
+ * Checks that the headers carry a valid signature of `body` under `secret`, at most 5 minutes old or early.
+ * Returns null, or the reason.
  */
 export function checkDelivery(secret: string, body: string, headers: Record<string, string>): string | null {
   try {
@@ -45,10 +45,12 @@ export function checkDelivery(secret: string, body: string, headers: Record<stri
   }
 }
 
-/** How old or new a signature may be: Standard Webhooks' own tolerance. */
+/** How old or early a signature may be: the tolerance of Standard Webhooks. */
 const TOLERANCE_MS = 5 * 60_000;
 
-/** Whether the headers carry a signature of `body` under `secret` that was valid at a time in the past (ms). */
+/**
+ * Whether the headers carry a signature of `body` under `secret` that was valid at a time in the past (ms).
+ */
 export function wasSigned(
   secret: string,
   body: string,

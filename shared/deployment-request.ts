@@ -8,15 +8,15 @@ export interface RunReference {
 }
 
 /**
- * The body of `POST /api/deployments`, as the Action sends it.
- * `repository` is `owner/name`, `sha` 40 hexadecimal digits, `ref` a full ref (`refs/heads/main`),
- * `workflow` the path of the workflow file. `via` is the run that sends the request (default: the run itself).
- * `run_number` is the number of the run among the runs of `run_workflow` (default: of `workflow`).
+ * The body of `POST /api/deployments`, as the Action sends it. `repository` is `owner/name`, `sha` 40
+ * hexadecimal digits, `ref` a full ref (`refs/heads/main`). `workflow` is the path of the workflow file.
+ * `via` is the run that sends the request (default: the run itself). `run_number` is the number of the run
+ * among the runs of `run_workflow` (default: of `workflow`).
  */
 export interface DeploymentRequest extends RunReference {
   repository: string;
   environment: string;
-  /** Needed where the environment has several targets. */
+  /** Needed when the environment has several targets. */
   target?: string;
   run_number?: number;
   run_workflow?: string;
@@ -25,43 +25,43 @@ export interface DeploymentRequest extends RunReference {
   ref: string;
   workflow: string;
   actor?: string;
-  /** Handed to the command as a file, letter by letter; never interpreted. */
+  /** The command gets it as a file, byte by byte; nothing interprets it. */
   payload?: unknown;
-  /** The JSON text of the payload, in place of it, where a request is stored: GitHub prints numbers anew. */
+  /** The JSON text of the payload, in its place, where a request is stored: GitHub prints numbers anew. */
   payload_text?: string;
   /** Checks everything and deploys nothing. */
   dry_run?: boolean;
 }
 
-/** The body that an endpoint gets: the payload stands in it as its text does. */
+/** The body for an endpoint: it contains the payload's text unchanged. */
 export function requestBody({ payload_text, ...request }: DeploymentRequest): string {
   const body = stringifyExact(request);
   return payload_text === undefined ? body : `${body.slice(0, -1)},"payload":${payload_text}}`;
 }
 
 /**
- * The payload of a GitHub Deployment in which the Action leaves its request, when it reached no endpoint. Those
- * that the App makes itself name the `id` of the deployment that they show.
+ * The payload of a GitHub Deployment in which the Action parks its request when no endpoint answers. The
+ * App's own GitHub Deployments name the `id` of the deployment that they show.
  */
 export interface DeploymentRequestPayload {
   twinhook: DeploymentRequest;
-  /** Proves who left it, so that the run that it names need not have ended. */
+  /** Proves who parked the request, so that its run need not have ended. */
   proof?: RequestProof;
 }
 
 /**
- * The headers with which an Action would have sent the request to an endpoint, made for its {@link canonicalJson} no
- * more than 5 minutes before the GitHub Deployment. A token's audience is {@link leftAudience}: whoever reads the
- * payload can do nothing with it but ask for the same once more.
+ * The headers with which an Action would have sent the request to an endpoint. They are made for its {@link
+ * canonicalJson}, at most 5 minutes before the GitHub Deployment. A token's audience is {@link leftAudience}.
+ * So a reader of the payload can only repeat the same request.
  */
 export type RequestProof = Record<string, string>;
 
-/** The audience of an OIDC token that proves who left the request with this canonical text at GitHub. */
+/** The audience of an OIDC token that proves who parked the request with this canonical text at GitHub. */
 export function leftAudience(audience: string, text: string): string {
   return `${audience}/left/${createHash("sha256").update(text).digest("hex")}`;
 }
 
-/** The `task` of GitHub Deployments that are Twinhook's. */
+/** The `task` of Twinhook's GitHub Deployments. */
 export const GITHUB_TASK = "twinhook";
 /** The path of the deployments collection below an endpoint's URL. */
 export const DEPLOYMENTS_PATH = "/api/deployments";

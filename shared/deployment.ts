@@ -1,4 +1,4 @@
-/** Every state of a deployment, in the order in which it may pass through them. */
+/** Every status of a deployment, in the order in which a deployment may pass through them. */
 export const DEPLOYMENT_STATUSES = [
   "queued",
   "running",
@@ -20,13 +20,13 @@ export const DEPLOYMENT_SOURCES = [
 ] as const;
 export type DeploymentSource = (typeof DEPLOYMENT_SOURCES)[number];
 
-/** What a caller may wait for: that the deployment is on record, that its command began, or that it succeeded. */
+/** The states that a caller may wait for: recorded, command started, or command succeeded. */
 export const WAIT_FOR = ["accepted", "started", "succeeded"] as const;
 export type WaitFor = (typeof WAIT_FOR)[number];
 
 /**
- * A deployment as every instance shows it: one target's command for one workflow run attempt.
- * Times are ISO 8601 in UTC. `run_id` and `run_attempt` are null only where an admin asked by sha alone.
+ * A deployment as every instance shows it: one target's command for one workflow run attempt. Times are ISO
+ * 8601 in UTC. `run_id` and `run_attempt` are null only if an admin asked by sha alone.
  */
 export interface Deployment {
   id: string;
@@ -46,7 +46,7 @@ export interface Deployment {
   run_by: string | null;
   attempt: number;
   exit_code: number | null;
-  /** Why it ended as it did, or what it waits for, in words; null while nothing needs saying. */
+  /** Why it ended in this status, or the thing that it waits for, in words; else null. */
   reason: string | null;
   accepted_at: string;
   started_at: string | null;
@@ -57,14 +57,14 @@ export interface Deployment {
   url: string;
 }
 
-/** Whether a deployment in this state changes no more by itself (a retry may still requeue it). */
+/** Whether a deployment in this status has ended (a retry may still requeue it). */
 export function isFinal(status: DeploymentStatus): boolean {
   return status !== "queued" && status !== "running";
 }
 
 /**
- * Whether a deployment in `status` gives the caller what it waits for: on record, begun, or ended well.
- * A failed deployment has begun; a cancelled or superseded one satisfies only `accepted`.
+ * Whether a deployment in `status` has reached the state that the caller waits for. A failed deployment has
+ * started; a cancelled or superseded one satisfies only `accepted`.
  */
 export function satisfies(status: DeploymentStatus, waitFor: WaitFor): boolean {
   if (waitFor === "accepted") return true;

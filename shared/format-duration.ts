@@ -1,4 +1,4 @@
-/** A length of time for people: `85 ms`, `1.2 s`, `2 min 5 s`, `3 h`. */
+/** Formats a duration for people: `85 ms`, `1.2 s`, `2 min 5 s`, `3 h`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${Math.round(ms / 100) / 10} s`;

@@ -1,12 +1,12 @@
 import { parseRetryAfter } from "./retry-after.ts";
 
-/** What a failed call to GitHub's API means for the next one. */
+/** The meaning of a failed call to GitHub's API for the next call. */
 export type GitHubFailure =
-  /** GitHub asks to wait this long; `unsaid` where it asks to wait, and does not say how long. */
+  /** GitHub asks to wait this long; `unsaid` when GitHub gives no time. */
   | { kind: "rate_limited"; delayMs: number; unsaid?: true }
-  /** It may go well next time: no answer, a fault of GitHub's, or an answer that is not GitHub's. */
+  /** The next call may succeed: no answer, a fault of GitHub's, or an answer that is not GitHub's. */
   | { kind: "transient" }
-  /** It will fail again until someone changes something; `suspended`: until someone ends a suspension. */
+  /** Every call fails until someone changes a setting; `suspended`: until someone ends a suspension. */
   | { kind: "refused"; status: number; suspended: boolean };
 
 /** An error as Octokit throws it. Without `response`, no answer came. */
@@ -16,17 +16,17 @@ export interface OctokitError {
   response?: { headers?: Record<string, string | number | undefined>; data?: unknown };
 }
 
-/** GitHub recommends to wait this long after a limit that names no time. */
+/** GitHub's recommended pause after a limit without a time. */
 const UNSAID_DELAY_MS = 60_000;
-/** The least pause until an hour that GitHub names: its second may just be over. */
+/** The shortest pause until a time that GitHub names: its second may just be over. */
 const MIN_REST_MS = 1_000;
 /** Client errors that may pass by themselves. */
 export const PASSING_STATUSES = [408, 425, 429];
 
 /**
- * Reads what an error of Octokit's means. GitHub answers 403 to three things: a missing permission, a limit, and a
- * suspended installation or account. Only the headers and the message tell which.
- * When a limit ends is measured by GitHub's clock. `now` (ms) counts only where the answer does not tell the time.
+ * Reads the meaning of Octokit's error. GitHub answers 403 to three things: a missing permission, a limit,
+ * and a suspended installation or account. Only the headers and the message tell which. GitHub's clock
+ * measures when a limit ends. `now` (ms) counts only if the answer does not tell the time.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
  */
 export function readGitHubFailure(error: unknown, now: number): GitHubFailure {
@@ -49,8 +49,8 @@ export function readGitHubFailure(error: unknown, now: number): GitHubFailure {
 }
 
 /**
- * Whether GitHub itself answered that it did not do what was asked (4xx). A proxy, a firewall or a gateway answers
- * with a page, or with a document without GitHub's `message`.
+ * Whether GitHub itself refused the call (4xx). A proxy, a firewall or a gateway answers with a page, or with
+ * a document without GitHub's `message`.
  */
 export function isSaidByGitHub(error: unknown): boolean {
   const { status = 0, response } = (error ?? {}) as OctokitError;

@@ -3,7 +3,7 @@ import type { DeploymentStatus } from "./deployment.ts";
 /** The states of a GitHub Deployment that Twinhook uses. */
 export type GitHubState = "queued" | "in_progress" | "success" | "failure" | "error" | "inactive";
 
-/** How each state of a deployment reads at GitHub: the state there, and how its description begins. */
+/** GitHub's state for each status of a deployment, and the start of its description. */
 const STATES: Record<DeploymentStatus, readonly [GitHubState, string]> = {
   queued: ["queued", "Waiting to be deployed"],
   running: ["in_progress", "Deploying"],
@@ -21,32 +21,34 @@ export interface WrittenStatus {
   description: string;
 }
 
-/** What a status of a GitHub Deployment says about a deployment. */
+/** The meaning of a GitHub Deployment's status for a deployment. */
 export type ReadStatus =
   | { kind: "status"; status: DeploymentStatus; detail: string | null }
-  /** The App takes the request that was left there for nothing. */
+  /** The App refuses the parked request. */
   | { kind: "refused"; reason: string }
   /** Another GitHub Deployment shows the deployment. */
   | { kind: "elsewhere"; githubId: string };
 
-/** The status that shows a deployment's state; GitHub refuses descriptions above 140 characters. */
+/** The GitHub status for a deployment's status; GitHub refuses descriptions above 140 characters. */
 export function writeStatus(status: DeploymentStatus, detail: string | null): WrittenStatus {
   const [state, text] = STATES[status];
   return { state, description: shortened(detail ? `${text}: ${detail}` : text) };
 }
 
-/** The status that tells why a request that was left at GitHub is not carried out. */
+/** The GitHub status that tells why the App refuses a parked request. */
 export function writeRefusal(reason: string): WrittenStatus {
   return { state: "error", description: shortened(REFUSES + reason) };
 }
 
-/** The status that tells where the deployment that was asked for is shown already. */
+/** The GitHub status that names the GitHub Deployment which already shows the deployment. */
 export function writeElsewhere(githubId: string | null | undefined, deploymentId: string): WrittenStatus {
   const description = `the GitHub Deployment ${githubId} shows this deployment, ${deploymentId}`;
   return { state: "inactive", description: shortened(description) };
 }
 
-/** What a status says, or null when it is not one that the App wrote (GitHub adds `inactive` by itself). */
+/**
+ * Reads a GitHub status, or returns null when the App did not write it (GitHub adds `inactive` by itself).
+ */
 export function readStatus({
   state,
   description,

@@ -7,8 +7,8 @@ const exact = JSON as unknown as {
 };
 
 /**
- * Reads JSON of which each number keeps its text: 64-bit integers and 1e400 are printed again as they were.
- * @throws {SyntaxError} when it is not JSON, {RangeError} when it is nested too deeply.
+ * Parses JSON and keeps the text of each number. So 64-bit integers and 1e400 print unchanged.
+ * @throws {SyntaxError} for invalid JSON, {RangeError} for JSON that is nested too deeply.
  */
 export function parseExact(text: string): unknown {
   return exact.parse(text, (_, value, { source }) =>
@@ -22,8 +22,8 @@ export function stringifyExact(value: unknown, indent?: number): string {
 }
 
 /**
- * JSON whose text depends on the value alone: the keys of objects are sorted. What is signed here is still the same
- * after GitHub has stored it and handed it back.
+ * JSON whose text depends on the value alone: the keys of objects are sorted. So a signature is still valid
+ * after GitHub has stored the value and returned it.
  */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
@@ -37,10 +37,10 @@ function exactPart(part: unknown): unknown {
   return typeof part === "bigint" ? exact.rawJSON(String(part)) : part;
 }
 
-/** A string, or anything else that is no white space. */
+/** A string, or another token without white space. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
-/** The text of a member's value, as it stands in the JSON text of an object; undefined where there is none. */
+/** The text of a member's value in the JSON text of an object; undefined when there is no such member. */
 export function memberText(json: string, name: string): string | undefined {
   let depth = 0;
   let start: number | undefined;
@@ -50,7 +50,7 @@ export function memberText(json: string, name: string): string | undefined {
   for (const { 0: token, index } of json.matchAll(TOKEN)) {
     if (token === "}" || token === "]") depth -= 1;
     if (depth === 0 || (depth === 1 && token === ",")) {
-      // Of several members of one name the last one counts, as for JSON.parse.
+      // With several members of one name the last one counts, as for JSON.parse.
       if (start !== undefined) found = json.slice(start, end);
       start = undefined;
       key = undefined;

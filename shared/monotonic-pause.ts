@@ -1,8 +1,9 @@
 import type { IBackoff } from "cockatiel";
 
 /**
- * A pause of `ms` for one of cockatiel's circuit breakers, by a clock that only grows. Cockatiel compares `duration`
- * with the wall clock, which may be set back by hours. So the pause is endless until it is over, and then nothing.
+ * A pause of `ms` for a circuit breaker of cockatiel, by a clock that only grows. Cockatiel compares
+ * `duration` with the wall clock, which may be set back by hours. So the pause is endless until it is over,
+ * and then zero.
  */
 export function monotonicPause(ms: number, monotonic: () => number): Pick<IBackoff<unknown>, "next"> {
   return {

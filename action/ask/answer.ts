@@ -1,7 +1,7 @@
 import { DEPLOYMENT_STATUSES, type Deployment } from "../../shared/deployment.ts";
 import type { ActionRequest } from "./request.ts";
 
-/** What the Action reads of a deployment; unknown fields are ignored. */
+/** The fields of a deployment that the Action reads; unknown fields are ignored. */
 export type KnownDeployment = Pick<
   Deployment,
   | "id"
@@ -21,19 +21,19 @@ export type KnownDeployment = Pick<
   | "duplicate"
 > & {
   url: string | null;
-  /** Whether an instance has it on record; false while the request only lies at GitHub. */
+  /** Whether an instance has recorded the deployment; false while the request is only parked at GitHub. */
   onRecord: boolean;
 };
 
-/** A deployment for our key, or why the answer is none. */
+/** A deployment for this step's key, or why the answer is none. */
 export type ReadAnswer =
   | { kind: "deployment"; deployment: KnownDeployment }
   | { kind: "invalid"; problem: string };
 
 /**
- * Reads the body of a 2xx answer and takes it for the deployment only if it is exactly the one asked for:
- * a proxy's page, another run's deployment or half an answer confirm nothing.
- * @param expectedId the id that was accepted before, when reading back.
+ * Reads the body of a 2xx answer. It counts only as exactly the requested deployment. A proxy's page, another
+ * run's deployment or half an answer confirm nothing.
+ * @param expectedId when reading back, the id that was accepted before.
  */
 export function readAnswer(body: string, request: ActionRequest, expectedId?: string): ReadAnswer {
   const invalid = (problem: string): ReadAnswer => ({ kind: "invalid", problem });
@@ -49,7 +49,7 @@ export function readAnswer(body: string, request: ActionRequest, expectedId?: st
 
   const status = DEPLOYMENT_STATUSES.find((known) => known === found.status);
   if (status === undefined) return invalid("the answer is not a deployment: `status` is missing or unknown");
-  // A dry run puts nothing on record and may therefore have no id.
+  // A dry run records nothing, so its answer may lack an id.
   const id = identifier(found.id) ?? (request.dry_run && found.id == null ? "" : null);
   if (id === null) return invalid("the answer is not a deployment: `id` is missing or malformed");
   if (expectedId !== undefined && id !== expectedId) return invalid("the answer is about another deployment");
@@ -87,7 +87,7 @@ function expectedFields(request: ActionRequest): Record<string, string | number>
   return { repository, environment, run_id, run_attempt, sha, ...(target !== undefined && { target }) };
 }
 
-/** GitHub compares the names of repositories and environments, and everyone a sha, without regard to case. */
+/** GitHub ignores case in the names of repositories and environments; a sha is the same in either case. */
 function normalized(value: unknown): unknown {
   return typeof value === "string" ? value.toLowerCase() : value;
 }
@@ -96,12 +96,12 @@ function text(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
-/** An id stands in sentences that the log prints as they are, so it must look like one. */
+/** The log prints an id inside sentences unchanged, so it must look like an id. */
 export function identifier(value: unknown): string | null {
   return typeof value === "string" && /^[A-Za-z0-9_-]{1,128}$/.test(value) ? value : null;
 }
 
-/** Only an http(s) URL becomes a link. */
+/** Returns the text only if it is an http(s) URL, which may become a link. */
 export function webUrl(value: unknown): string | null {
   if (typeof value !== "string" || !URL.canParse(value)) return null;
   const { protocol, href } = new URL(value);

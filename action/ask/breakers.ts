@@ -10,24 +10,24 @@ import { monotonicPause } from "../../shared/monotonic-pause.ts";
 import type { Endpoint } from "../input/endpoints.ts";
 import type { Judgement } from "./judge.ts";
 
-/** Failures in a row after which a route is left alone. */
+/** After so many failures in a row, a route is not called for a while. */
 export const FAILURE_THRESHOLD = 5;
-/** For how long: about as long as an instance takes to restart. */
+/** How long it is not called: about as long as an instance takes to restart. */
 export const OPEN_MS = 15_000;
 
-/** One circuit breaker per route, for the whole step. Only transient failures count. */
+/** A circuit breaker for each route, for the whole step. Only transient failures count. */
 export class Breakers {
   readonly #now: () => number;
   readonly #policies = new Map<Endpoint, CircuitBreakerPolicy>();
   /** When each route's breaker opened last. */
   readonly #openedAt = new Map<Endpoint, number>();
 
-  /** `now` tells milliseconds that only grow. */
+  /** `now` returns milliseconds that only grow. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Makes the call, or returns null without it while the breaker of this route is open. */
+  /** Makes the call. While this route's breaker is open, returns null without calling. */
   async call(endpoint: Endpoint, call: () => Promise<Judgement>): Promise<Judgement | null> {
     try {
       return await this.#policy(endpoint).execute(call);
@@ -37,7 +37,7 @@ export class Breakers {
     }
   }
 
-  /** When the route may be tried again, by the clock of `now`; 0 when it may be now. */
+  /** When the route may be called again, by the clock of `now`; 0 means now. */
   openUntil(endpoint: Endpoint): number {
     if (this.#policy(endpoint).state !== CircuitState.Open) return 0;
     return (this.#openedAt.get(endpoint) ?? 0) + OPEN_MS;

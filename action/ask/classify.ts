@@ -1,8 +1,9 @@
 import { PASSING_STATUSES } from "../../shared/github-failure.ts";
 
 /**
- * What a status says about the next attempt: `answered` (read the body), `transient` (the same request may
- * succeed later), `permanent` (this endpoint will not take it), `redirect` (the endpoint's URL is wrong).
+ * The meaning of an HTTP status for the next attempt. `answered`: read the body. `transient`: the same
+ * request may succeed later. `permanent`: this endpoint will not accept it. `redirect`: the endpoint's URL is
+ * wrong.
  */
 export type StatusClass = "answered" | "transient" | "permanent" | "redirect";
 

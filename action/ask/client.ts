@@ -6,16 +6,16 @@ import type { Endpoint } from "../input/endpoints.ts";
 import { type Judgement, judgeReply } from "./judge.ts";
 import type { ActionRequest } from "./request.ts";
 
-/** How a deployment is read back. */
+/** How to read a deployment back. */
 export interface ReadOptions {
-  /** The id that was accepted; empty while no instance has told one. */
+  /** The accepted id; empty while no instance has given one. */
   id: string;
   /** How long to wait for the deployment's next change of state, in seconds. */
   waitSeconds: number;
   waitFor: WaitFor;
 }
 
-/** The two things that the Action asks of a route. Both reject with the signal's reason, and nothing else. */
+/** The two calls that the Action makes on a route. Both reject only with the signal's reason. */
 export interface Client {
   /** Asks for the deployment. */
   request(endpoint: Endpoint): Promise<Judgement>;
@@ -25,12 +25,12 @@ export interface Client {
 
 export interface ClientOptions {
   request: ActionRequest;
-  /** Proves to the endpoint who asks. */
+  /** Makes the headers that prove the Action's identity to the endpoint. */
   prove: Prove;
   credentialKind: "secret" | "oidc";
   requestTimeoutMs: number;
   signal: AbortSignal;
-  /** Takes secrets out of what comes back. */
+  /** Replaces secrets in answers. */
   redact: (text: string) => string;
   now: () => number;
 }

@@ -9,39 +9,38 @@ import type { Patience } from "./patience.ts";
 export interface DeliverOptions {
   client: Client;
   endpoints: readonly Endpoint[];
-  /** Whom an earlier delivery to them was asked to leave alone is left alone. */
+  /** Remembers which endpoints asked for a pause, also from an earlier delivery. */
   patience: Patience;
   journal: Journal;
   maxAttempts: number;
   baseDelayMs: number;
   maxDelayMs: number;
-  /** Whether another way is left when these endpoints fail: none then waits longer than `maxDelayMs` for them. */
+  /** Whether another route remains if these endpoints fail. If so, no pause exceeds `maxDelayMs`. */
   another: boolean;
-  /** When the time for these endpoints is up, in milliseconds since 1970: no request begins after that. */
+  /** No request begins after this time, in milliseconds since 1970. */
   deadline: number;
   now: () => number;
   random?: () => number;
   signal: AbortSignal;
-  /** Told before each pause. */
+  /** Called before each pause. */
   onPause?: (pauseMs: number, nextRound: number) => void;
 }
 
-/** How the delivery ended; what was accepted stands in the journal. */
+/** How the delivery ended; the journal holds what was accepted. */
 export type Delivery =
   | { kind: "accepted" }
-  /** `unproven`: refused, because no instance accepts the proof of who asks. */
+  /** `unproven`: refused, because no instance accepts the credentials. */
   | { kind: "exhausted"; because: "rounds" | "refused" | "unproven" | "too long to wait" };
 
-/** A whole round over all endpoints brought nothing. */
+/** A whole round over all endpoints has failed. */
 class RoundFailed extends Error {
   override readonly name = "RoundFailed";
 }
 
 /**
- * Offers the request to every endpoint in order, without a pause, and repeats that in rounds, with a pause
- * between them. An endpoint that refused for good is passed over, one that asked to be left alone until then, and
- * one whose breaker is open. The deployment's key makes every repetition harmless.
- *
+ * Sends the request to every endpoint in order, in rounds with a pause between them. It skips endpoints that
+ * refused for good, that asked for a pause, or whose breaker is open. The deployment's key makes every
+ * repetition harmless.
  * @throws the signal's reason when the step is stopped or out of time.
  */
 export async function deliver(options: DeliverOptions): Promise<Delivery> {
@@ -84,7 +83,7 @@ export async function deliver(options: DeliverOptions): Promise<Delivery> {
     return await pRetry(round, {
       retries: options.maxAttempts - 1,
       signal,
-      // p-retry adds its jitter on top of the delay and knows no Retry-After, so the pause is made here.
+      // p-retry adds jitter to its delay and knows no Retry-After, so this function makes the pause.
       minTimeout: 0,
       onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
         if (!(error instanceof RoundFailed)) return;

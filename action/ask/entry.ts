@@ -7,18 +7,18 @@ import type { Refusal, Told } from "./judge.ts";
 export interface Entry {
   step: "deliver" | "confirm" | "check";
   endpoint: Endpoint;
-  /** The round it belongs to, from 1. */
+  /** The round of the request, from 1. */
   round: number;
   startedAt: Date;
   tookMs: number;
   result: ToldState | Refusal | Ready | { kind: "cut off" };
 }
 
-/** The state of our deployment, as a route told it. */
+/** The state of this step's deployment, as a route reported it. */
 export type ToldState = Pick<Told, "kind" | "status" | "skewMs"> &
   Pick<KnownDeployment, "onRecord" | "duplicate"> & { state: DeploymentStatus };
 
-/** GitHub would take the request. */
+/** The result of a check: GitHub would accept the request. */
 export interface Ready {
   kind: "ready";
   status: number;

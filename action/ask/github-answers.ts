@@ -1,14 +1,17 @@
-/** What is read of a GitHub Deployment. Nothing that GitHub, or something in its place, answers is believed unread. */
+/**
+ * The fields that the Action reads of a GitHub Deployment. Every answer is checked, since something other
+ * than GitHub may send it.
+ */
 export interface GitHubDeployment {
   id: string;
   sha: string;
   /** In milliseconds since 1970, by GitHub's clock. */
   createdAt: number;
-  /** What its payload holds for Twinhook; empty when that is nothing. */
+  /** The part of its payload for Twinhook; empty when there is none. */
   payload: Record<string, unknown>;
 }
 
-/** Reads one, or null when it is none. */
+/** Reads a GitHub Deployment, or returns null when the value is none. */
 export function readDeployment(value: unknown): GitHubDeployment | null {
   const { id, sha, created_at, payload } = readPayload(value);
   // Large ids come as BigInt.
@@ -23,12 +26,12 @@ export function readDeployment(value: unknown): GitHubDeployment | null {
   };
 }
 
-/** A value as an object; an empty one when it is none. */
+/** Returns a value as an object; an empty one when it is no object. */
 export function readPayload(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-/** GitHub hands a payload back as an object or, to some clients, as text. */
+/** GitHub returns a payload as an object or, to some clients, as text. */
 function parsed(payload: unknown): unknown {
   if (typeof payload !== "string") return payload;
   try {

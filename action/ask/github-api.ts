@@ -7,10 +7,10 @@ import {
 import { type GitHubDeployment, readDeployment } from "./github-answers.ts";
 import { octokitFetch } from "./octokit-fetch.ts";
 
-/** GitHub's API is slower than an endpoint, and no other route is left when it is asked. */
+/** GitHub's API is slower than an endpoint, and it is the last route. */
 const LEAST_LIMIT_MS = 10_000;
 
-/** GitHub answered 2xx with something else than what was asked for. */
+/** GitHub answered 2xx with an unexpected body. */
 export class UnusableAnswer extends Error {
   override readonly name = "UnusableAnswer";
 }
@@ -23,7 +23,9 @@ export interface GitHubApiOptions {
   signal: AbortSignal;
 }
 
-/** The calls to GitHub's Deployments, with answers that were looked at. Errors are Octokit's, or {@link UnusableAnswer}. */
+/**
+ * Calls GitHub's API for Deployments and checks its answers. Errors are Octokit's, or {@link UnusableAnswer}.
+ */
 export class GitHubApi {
   readonly #o: GitHubApiOptions;
   #octokit: Promise<OctokitClass> | undefined;
@@ -32,7 +34,7 @@ export class GitHubApi {
     this.#o = options;
   }
 
-  /** Makes a GitHub Deployment of our commit, or of `ref`. */
+  /** Creates a GitHub Deployment of this step's commit, or of `ref`. */
   async create(
     payload: DeploymentRequestPayload | null,
     ref = this.#o.request.sha,
@@ -55,7 +57,7 @@ export class GitHubApi {
     return made;
   }
 
-  /** Twinhook's GitHub Deployments of our commit and environment, the newest first. */
+  /** Twinhook's GitHub Deployments of this commit and environment, newest first. */
   async list(): Promise<GitHubDeployment[]> {
     const { sha, environment } = this.#o.request;
     const { octokit, place } = await this.#calls();
@@ -67,7 +69,7 @@ export class GitHubApi {
     return data.map(readDeployment).filter((found) => found?.sha === sha) as GitHubDeployment[];
   }
 
-  /** One of our commit, or undefined when it is of another one. */
+  /** The GitHub Deployment with this id, or undefined when it belongs to another commit. */
   async get(id: string): Promise<GitHubDeployment | undefined> {
     const { octokit, place } = await this.#calls();
     const { data } = await octokit.rest.repos.getDeployment({ ...place, deployment_id: Number(id) });
@@ -75,7 +77,7 @@ export class GitHubApi {
     return found?.sha === this.#o.request.sha ? found : undefined;
   }
 
-  /** The statuses of one, the newest first. */
+  /** The statuses of a GitHub Deployment, newest first. */
   async statuses(id: string): Promise<unknown[]> {
     const { octokit, place } = await this.#calls();
     const { data } = await octokit.rest.repos.listDeploymentStatuses({
@@ -90,7 +92,7 @@ export class GitHubApi {
   async #calls() {
     const { apiUrl, token, signal, requestTimeoutMs, request } = this.#o;
     const [owner = "", repo = ""] = request.repository.split("/");
-    // Loaded only when it is needed: most steps never come here.
+    // Loaded only when needed: most steps never use it.
     this.#octokit ??= import("@octokit/rest").then(
       ({ Octokit }) =>
         new Octokit({

@@ -11,21 +11,27 @@ import { readStatuses, shownByStatus } from "./github-statuses.ts";
 import type { Judgement, Refusal } from "./judge.ts";
 import type { ActionRequest } from "./request.ts";
 
-/** Pauses between two looks at the statuses: a job's token has 1,000 requests an hour for its repository. */
+/**
+ * The pause between two reads of the statuses: a job's token allows 1,000 requests an hour for its
+ * repository.
+ */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 5_000;
-/** A GitHub Deployment that shows ours elsewhere leads on so often at most. */
+/** How often a GitHub Deployment may lead on to another one that shows the deployment. */
 const MOST_HOPS = 3;
 
 export interface GitHubClientOptions extends GitHubApiOptions {
   request: ActionRequest;
-  /** The page that shows the repository's deployments. */
+  /** The page of the repository's deployments. */
   pageUrl: string;
-  /** Proves to the App that this job left the request with this text, as it would to an endpoint. */
+  /**
+   * Proves to the App that this job parked the request with this text. The proof is the same as for an
+   * endpoint.
+   */
   proveLeft: (text: string) => Promise<RequestProof>;
-  /** Whether the job asks for OIDC tokens. */
+  /** Whether the job requests OIDC tokens. */
   withToken: boolean;
-  /** Takes secrets out of what comes back. */
+  /** Replaces secrets in answers. */
   redact: (text: string) => string;
   now: () => number;
 }
@@ -36,20 +42,20 @@ export function githubEndpoint(apiUrl: string): Endpoint {
 }
 
 /**
- * The route by GitHub itself: the request is left as a GitHub Deployment, which the App looks for every minute and
- * when it starts, and whose statuses tell what became of it.
+ * The route through GitHub: parks the request in a GitHub Deployment. The App scans for parked requests every
+ * minute and at its start. The statuses of the GitHub Deployment report the outcome.
  */
 export class GitHubClient implements Client {
   readonly #o: GitHubClientOptions;
   readonly #api: GitHubApi;
-  /** The GitHub Deployment in which this step, or an earlier try of it, left the request. */
+  /** The GitHub Deployment in which this step, or an earlier attempt of it, parked the request. */
   #left: GitHubDeployment | undefined;
   readonly #beganAt: number;
-  /** When this step began, in whole seconds as GitHub tells times, and by its clock once that is known. */
+  /** When this step began, in whole seconds like GitHub's times; by GitHub's clock once that is known. */
   #since: number;
-  /** The one that shows our deployment: mostly the same. */
+  /** The GitHub Deployment that shows this step's deployment: usually the same one. */
   #shownBy: GitHubDeployment | undefined;
-  /** The state that the last look brought. */
+  /** The state from the last read. */
   #told: string | undefined;
 
   constructor(options: GitHubClientOptions) {
@@ -59,7 +65,7 @@ export class GitHubClient implements Client {
     this.#since = Math.floor(this.#beganAt / 1_000) * 1_000;
   }
 
-  /** Leaves the request at GitHub, unless it lies there already: the answer to an earlier try may have been lost. */
+  /** Parks the request, unless it is parked already: the answer to an earlier attempt may have been lost. */
   request(): Promise<Judgement> {
     return this.#attempt(async () => {
       const { request, proveLeft } = this.#o;
@@ -73,7 +79,7 @@ export class GitHubClient implements Client {
     });
   }
 
-  /** Reads the statuses until they tell something new, or `waitSeconds` are over. */
+  /** Reads the statuses until they report something new, or `waitSeconds` have passed. */
   read(_: Endpoint, { id, waitSeconds }: { id: string; waitSeconds: number }): Promise<Judgement> {
     const { now, signal } = this.#o;
     return this.#attempt(async () => {
@@ -96,8 +102,8 @@ export class GitHubClient implements Client {
   }
 
   /**
-   * Finds out whether the request could be left, without leaving it: GitHub checks the permission before it looks
-   * for the commit, and there is none of only zeros. Null when it could.
+   * Checks whether the request could be parked, without parking it. GitHub checks the permission before it
+   * looks for the commit, and the commit of only zeros does not exist. Returns null when parking would work.
    */
   async check(): Promise<Refusal | null> {
     const result = await this.#attempt(async () => {
@@ -109,13 +115,13 @@ export class GitHubClient implements Client {
     return result;
   }
 
-  /** What the statuses say now; null while GitHub does not show the deployment. */
+  /** The current state by the statuses; null while GitHub does not show the deployment. */
   async #look(id: string): Promise<Judgement | null> {
     const { request, redact } = this.#o;
     this.#shownBy ??= (await this.#api.list()).find(({ payload }) => payload.id === id);
     for (let hops = 0; this.#shownBy && hops < MOST_HOPS; hops += 1) {
       const read = readStatuses(await this.#api.statuses(this.#shownBy.id), {
-        // What an earlier attempt came to is not this one's.
+        // The result of an earlier attempt does not count for this one.
         since: request.via.run_attempt > 1 ? this.#since : 0,
       });
       if (read.kind === "refused") return refusedByApp(redact(read.reason));
@@ -142,7 +148,7 @@ export class GitHubClient implements Client {
   }
 }
 
-/** Whether an Action's request in a payload is this one: the same key and payload, asked for by the same attempt. */
+/** Whether a payload holds this very request: the same key and payload, from the same attempt. */
 function isOurRequest(payload: Record<string, unknown>, request: ActionRequest): boolean {
   const via = readPayload(payload.via);
   return (

@@ -12,8 +12,9 @@ import { NoReply } from "./octokit-fetch.ts";
 import { remedyForNoAnswer } from "./remedy-for.ts";
 
 /**
- * Why GitHub did not do what was asked, with the remedy.
- * @param withToken whether the job asks for OIDC tokens: a `permissions:` block takes away what it does not name.
+ * Why GitHub refused or failed, with the remedy.
+ * @param withToken whether the job requests OIDC tokens: a `permissions:` block removes every permission that
+ * it does not name.
  */
 export function githubRefusal(
   error: unknown,
@@ -85,7 +86,7 @@ function remedyForRefusal({ status, suspended }: { status: number; suspended: bo
   }
 }
 
-/** GitHub answered, but not with what was asked for, or not yet. */
+/** GitHub answered, but without the expected content, or not yet. */
 export function unusable(cause: string): Refusal {
   const remedy = "Check that an instance reaches GitHub's API, and GitHub's status page.";
   return {
@@ -94,7 +95,7 @@ export function unusable(cause: string): Refusal {
   };
 }
 
-/** The App does not take the request that was left at GitHub; `reason` is what it says. */
+/** The App refuses the parked request; `reason` is the App's own text. */
 export function refusedByApp(reason: string): Refusal {
   return {
     kind: "permanent",
@@ -108,7 +109,7 @@ export function refusedByApp(reason: string): Refusal {
   };
 }
 
-/** The lines that let the job's token make and read GitHub Deployments. */
+/** The lines that let the job's token create and read GitHub Deployments. */
 export function permissionRemedy(withToken: boolean): string {
   return `Let the job use GitHub's Deployments, so that a request can be left there when no endpoint answers:
 
@@ -119,7 +120,7 @@ export function permissionRemedy(withToken: boolean): string {
 Runs for pull requests from forks cannot have it. Without that route, set the input \`github-route\` to \`never\`.`;
 }
 
-/** What an answer says: GitHub's message, or a page as it is. */
+/** The text of an answer: GitHub's message, or the page as it is. */
 function textOf(data: unknown): string | null {
   if (typeof data === "string") return data.trim() === "" ? null : data;
   return messageOf(data);

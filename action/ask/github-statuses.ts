@@ -4,17 +4,19 @@ import { identifier, type KnownDeployment, webUrl } from "./answer.ts";
 import { readPayload } from "./github-answers.ts";
 import type { ActionRequest } from "./request.ts";
 
-/** What the statuses of a GitHub Deployment tell, or `none` while no instance has written one. */
+/**
+ * The deployment's state by the statuses of its GitHub Deployment; `none` while no instance has written one.
+ */
 export type ToldByStatuses =
   | { kind: "status"; status: DeploymentStatus; detail: string | null; logUrl: string | null }
   | Exclude<ReadStatus, { kind: "status" }>
   | { kind: "none" };
 
 /**
- * The newest status that the App wrote. GitHub adds `inactive` to earlier deployments of an environment, which says
- * nothing about how they ended.
- * @param statuses as GitHub lists them, the newest first.
- * @param since what is from before this time (ms) tells of an earlier attempt.
+ * Reads the newest status that the App wrote. GitHub adds `inactive` to earlier deployments of an
+ * environment, which says nothing about their outcome.
+ * @param statuses in GitHub's order, newest first.
+ * @param since statuses from before this time (ms) belong to an earlier attempt.
  */
 export function readStatuses(statuses: readonly unknown[], { since }: { since: number }): ToldByStatuses {
   for (const value of statuses) {
@@ -30,15 +32,19 @@ export function readStatuses(statuses: readonly unknown[], { since }: { since: n
   return { kind: "none" };
 }
 
-/** Whether it holds for later attempts too: what was deployed or superseded is never deployed again, the rest may be. */
+/**
+ * Whether the status holds for later attempts too. A deployed or superseded run is never deployed again;
+ * others may be.
+ */
 function outlastsAttempt(read: ReadStatus): boolean {
   if (read.kind === "status") return read.status === "succeeded" || read.status === "superseded";
   return read.kind === "elsewhere";
 }
 
 /**
- * Our deployment as a status of its GitHub Deployment shows it; by null, one that no instance has found yet.
- * @param fallbackId the id that an endpoint told before, if any.
+ * The deployment, as a status of its GitHub Deployment shows it. A null status means that no instance has
+ * found it yet.
+ * @param fallbackId the id that an endpoint gave before, if any.
  */
 export function shownByStatus(
   told: Extract<ToldByStatuses, { kind: "status" }> | null,
@@ -49,7 +55,7 @@ export function shownByStatus(
   const url = webUrl(told?.logUrl);
   return {
     ...{ repository, environment, sha, run_id, run_attempt, target },
-    // The App links to the deployment's page, which ends with its id.
+    // The App links to the deployment's page, whose URL ends with the id.
     id: identifier(url && /\/deployments\/([^/?#]+)$/.exec(url)?.[1]) ?? fallbackId,
     status: told?.status ?? "queued",
     onRecord: told !== null,

@@ -3,36 +3,33 @@ import type { KnownDeployment } from "./answer.ts";
 import type { Entry, Ready } from "./entry.ts";
 import type { Judgement, Refusal } from "./judge.ts";
 
-/** A clock that differs by more is worth a word: beyond 60 s tokens, beyond 5 min signatures are refused. */
+/** A larger clock difference is reported. Beyond 60 s tokens are refused, beyond 5 min signatures. */
 const MUCH_SKEW_MS = 30_000;
 
 function isRefusal(judgement: Judgement | Ready): judgement is Refusal {
   return judgement.kind === "transient" || judgement.kind === "permanent";
 }
 
-/** What is known of the deployment: who accepted it and what was last read. */
+/** The known facts of the deployment: who accepted it, and the last state that was read. */
 export interface Acceptance {
   endpoint: Endpoint;
   at: Date;
-  /** The last state that was read, and by whom it was told. */
+  /** The last state that was read, and the route that reported it. */
   last: KnownDeployment;
   lastFrom: Endpoint;
-  /** Whether another request had brought the deployment before this one. */
+  /** Whether an earlier request had already brought the deployment. */
   duplicate: boolean;
 }
 
-/** An endpoint that failed, and did not come back in this step. */
+/** An endpoint that failed and did not recover in this step. */
 export interface LostRoute {
   endpoint: Endpoint;
   last: Refusal;
-  /** How many of its replies were refusals or none. */
+  /** How many of its replies were refusals or missing. */
   attempts: number;
 }
 
-/**
- * Everything that happened in this step, kept while it happens: whatever ends the step, and whenever, the
- * summary tells what was already accepted.
- */
+/** Records every request as it happens. So the summary knows what was accepted, however the step ends. */
 export class Journal {
   readonly entries: Entry[] = [];
   acceptance: Acceptance | null = null;
@@ -40,7 +37,10 @@ export class Journal {
   deliveries = 0;
   /** Requests that read the deployment back. */
   reads = 0;
-  /** Per endpoint: its last refusal (null once it gave our deployment again) and how many there were. */
+  /**
+   * For each endpoint: the number of its refusals, and the last one. The last is null once the endpoint has
+   * returned the deployment again.
+   */
   readonly #refusals = new Map<Endpoint, { last: Refusal | null; attempts: number }>();
   readonly #now: () => number;
   readonly #onEntry: (entry: Entry) => void;
@@ -50,7 +50,7 @@ export class Journal {
     this.#onEntry = onEntry;
   }
 
-  /** Runs one request and notes it, also when it is cut off. Reads that bring nothing new are only counted. */
+  /** Makes one request and records it, even when it is cut off. Reads without news are only counted. */
   async record<T extends Judgement | Ready>(
     at: Pick<Entry, "step" | "endpoint" | "round">,
     request: () => Promise<T>,
@@ -82,14 +82,14 @@ export class Journal {
     return judgement;
   }
 
-  /** The endpoints whose last reply was a refusal or none, in the order in which they were first asked. */
+  /** The endpoints whose last reply was a refusal or missing, in the order of their first request. */
   lostRoutes(): LostRoute[] {
     return [...this.#refusals]
       .filter(([, { last }]) => last !== null)
       .map(([endpoint, { last, attempts }]) => ({ endpoint, last: last as Refusal, attempts }));
   }
 
-  /** Whether an instance at every endpoint that was asked refused the proof of who asks, and did so last. */
+  /** Whether every endpoint's last reply was an instance's refusal of the credentials. */
   isProofRefused(): boolean {
     const endpoints = [...this.#refusals].filter(([{ route }]) => route !== "github");
     return (
@@ -98,7 +98,7 @@ export class Journal {
     );
   }
 
-  /** The endpoints whose clock differs much, by their last answer, with the difference in milliseconds. */
+  /** The endpoints whose clock differs much by their last answer, with the difference in milliseconds. */
   skewed(): { endpoint: Endpoint; skewMs: number }[] {
     const last = new Map<Endpoint, number>();
     for (const { endpoint, result } of this.entries)
@@ -114,7 +114,7 @@ export class Journal {
       .length;
   }
 
-  /** Whether a request whose answer never came may have been accepted all the same. */
+  /** Whether a request without an answer may still have been accepted. */
   mayHaveArrived(): boolean {
     return this.entries.some(
       ({ step, result }) =>
@@ -123,7 +123,7 @@ export class Journal {
     );
   }
 
-  /** Notes what a deployment's state says; true when it is news. */
+  /** Records a deployment's state; returns true when the state is new. */
   #learn({ step, endpoint }: Pick<Entry, "step" | "endpoint">, deployment: KnownDeployment): boolean {
     const before = this.acceptance;
     if (before === null) {

@@ -12,27 +12,31 @@ import {
 } from "./remedy-for.ts";
 import type { ActionRequest } from "./request.ts";
 
-/** A reply that brought no deployment. `cause` and `remedy` are our own words, `detail` is foreign text. */
+/**
+ * A reply without a deployment. `cause` and `remedy` are the Action's own words; `detail` is foreign text.
+ */
 export interface Refusal {
   kind: "transient" | "permanent";
   status: number | null;
   cause: string;
   remedy: string;
   detail: string | null;
-  /** How long the endpoint asked to be left alone, in milliseconds. */
+  /** How long the endpoint asked to wait before the next request, in milliseconds. */
   retryAfterMs: number | null;
   /** Whether the request may have been carried out although no usable answer came. */
   mayHaveArrived: boolean;
-  /** By how much the endpoint's clock is ahead of this machine's, in milliseconds; missing when it does not tell. */
+  /** By how much the endpoint's clock is ahead of this machine's, in milliseconds; missing when unknown. */
   skewMs?: number;
-  /** Whether an instance gave the answer; false: something in front of it, or of GitHub, did. Else missing. */
+  /**
+   * True: an instance answered. False: something in front of it, or of GitHub, answered. Missing: unknown.
+   */
   byTheApp?: boolean;
 }
 
-/** What a reply is worth: our deployment, or a refusal. */
+/** The meaning of a reply: this step's deployment, or a refusal. */
 export type Judgement = Told | Refusal;
 
-/** Our deployment, as a route told it. */
+/** This step's deployment, as a route reported it. */
 export interface Told {
   kind: "deployment";
   status: number;
@@ -40,7 +44,7 @@ export interface Told {
   skewMs?: number;
 }
 
-/** Judges a reply to a request for, or about, the deployment that `request` describes. */
+/** Judges a reply to a request for the deployment that `request` describes, or to a read of it. */
 export function judgeReply(
   reply: HttpReply,
   request: ActionRequest,
@@ -60,12 +64,14 @@ export function judgeReply(
   if (!isByInstance(reply.headers)) return judgeForeignAnswer(reply);
   return { ...judgeAnswer(reply), ...clockSkew(reply.headers.date, now) };
 
-  /** Something that is not an instance answered: that says nothing about the request, which may succeed later. */
+  /**
+   * Something other than an instance answered. That says nothing about the request, which may succeed later.
+   */
   function judgeForeignAnswer({ status, headers, body }: Answer): Judgement {
     if (classifyStatus(status) === "redirect") return judgeRedirect(status, headers.location);
     return refusal("transient", status, foreignCause(status), remedyForForeignAnswer(status), {
       detail: problemText(body),
-      // It limits requests, or it cannot know when the instance will be back.
+      // Only a rate limit knows a time; a proxy cannot know when the instance will be back.
       retryAfterMs: status === 429 ? parseRetryAfter(headers["retry-after"], now) : null,
       mayHaveArrived: mayHaveArrived(status),
       byTheApp: false,
@@ -120,12 +126,15 @@ export function judgeReply(
 
 type Answer = Extract<HttpReply, { kind: "answer" }>;
 
-/** Whether the request may have been carried out, although the answer with this status does not say so. */
+/** Whether the request may have been carried out, although an answer with this status does not say so. */
 function mayHaveArrived(status: number): boolean {
   return classifyStatus(status) === "answered" || (status >= 500 && status !== 503);
 }
 
-/** What a proxy answers whose instance is down, and one whose instance is silent; above 520, Cloudflare's. */
+/**
+ * Statuses of a proxy whose instance is down, and of one whose instance is silent; those above 520 are
+ * Cloudflare's.
+ */
 const DOWN = [502, 503, 521, 523];
 const SILENT = [504, 522, 524];
 
@@ -135,7 +144,7 @@ function foreignCause(status: number): string {
   return `answered ${status}, but not by an instance: without the header ${INSTANCE_HEADER}`;
 }
 
-/** The header tells whole seconds, of which half a second has passed on average. */
+/** The header has whole seconds; half a second of them has passed on average. */
 function clockSkew(date: string | undefined, now: number): { skewMs?: number } {
   const at = date === undefined ? Number.NaN : Date.parse(date);
   return Number.isNaN(at) ? {} : { skewMs: at + 500 - now };
@@ -151,7 +160,7 @@ function refusal(
   return { kind, status, cause, remedy, detail: null, retryAfterMs: null, mayHaveArrived: false, ...rest };
 }
 
-/** Where a redirect leads, as the endpoint URL to set instead; without query, and null when it is not usable. */
+/** The target of a redirect, as the endpoint URL to set instead, without query; null when it is unusable. */
 function redirectTarget(location: string | undefined, endpointUrl: string): string | null {
   if (!location || !URL.canParse(location, `${endpointUrl}${DEPLOYMENTS_PATH}`)) return null;
   const { protocol, origin, pathname } = new URL(location, `${endpointUrl}${DEPLOYMENTS_PATH}`);

@@ -1,6 +1,6 @@
 import { type HttpReply, sendOnce } from "../http.ts";
 
-/** No answer came for a call to GitHub; `reply` says why. */
+/** A call to GitHub got no answer; `reply` says why. */
 export class NoReply extends Error {
   override readonly name = "NoReply";
   readonly reply: Extract<HttpReply, { kind: "none" }>;
@@ -11,9 +11,8 @@ export class NoReply extends Error {
 }
 
 /**
- * A `fetch` for Octokit that travels as all other requests of the Action do: through the runner's proxies, with
- * a wall-clock limit, following no redirect. Node's own needs undici's agent for a proxy.
- *
+ * A `fetch` for Octokit that works like all other requests of the Action. It uses the runner's proxies and a
+ * wall-clock limit, and follows no redirect. Node's own `fetch` needs undici's agent for a proxy.
  * It throws {@link NoReply}, or the signal's reason.
  */
 export function octokitFetch({ limitMs, signal }: { limitMs: number; signal: AbortSignal }) {

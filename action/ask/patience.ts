@@ -2,7 +2,7 @@ import type { Endpoint } from "../input/endpoints.ts";
 import type { Breakers } from "./breakers.ts";
 import type { Judgement } from "./judge.ts";
 
-/** Which endpoints may be asked again, and when: as their own replies say, and their breakers. */
+/** Decides which endpoints may be called again, and when, by their replies and breakers. */
 export class Patience {
   readonly #breakers: Breakers;
   readonly #now: () => number;
@@ -14,7 +14,10 @@ export class Patience {
     this.#now = now;
   }
 
-  /** Makes the call and heeds what its reply asks for; returns null without it while the endpoint is left alone. */
+  /**
+   * Makes the call and remembers the pause that its reply asks for. During a pause, returns null without
+   * calling.
+   */
   async call(endpoint: Endpoint, call: () => Promise<Judgement>): Promise<Judgement | null> {
     if (this.#refused.has(endpoint) || (this.#leaveAloneUntil.get(endpoint) ?? 0) > this.#now()) return null;
     const judgement = await this.#breakers.call(endpoint, call);
@@ -25,8 +28,7 @@ export class Patience {
   }
 
   /**
-   * After how long a pause (ms) one of these may be asked again, negative when none is needed; null when all refused
-   * for good.
+   * The pause (ms) until one of these may be called again; negative when now, null when all refused for good.
    */
   msUntilNext(endpoints: readonly Endpoint[]): number | null {
     const open = endpoints.filter((endpoint) => !this.#refused.has(endpoint));
@@ -34,7 +36,7 @@ export class Patience {
     const until = open.map((endpoint) =>
       Math.max(this.#leaveAloneUntil.get(endpoint) ?? 0, this.#breakers.openUntil(endpoint)),
     );
-    // Timers may fire a millisecond early, and would find it still left alone.
+    // Timers may fire a millisecond early, when the endpoint's pause is not over.
     return Math.min(...until) + 1 - this.#now();
   }
 }

@@ -3,7 +3,7 @@ import { NO_TOKEN, NOT_CONNECTED, TIMED_OUT, TOO_LONG } from "../http.ts";
 import { whereToLook } from "../network-cause.ts";
 import type { ActionRequest } from "./request.ts";
 
-/** What to change after an endpoint answered with this status, in words that name the setting. */
+/** The remedy for an endpoint's answer with this status; it names the setting to change. */
 export function remedyForStatus(
   status: number,
   request: ActionRequest,
@@ -36,7 +36,7 @@ export function remedyForStatus(
   }
 }
 
-/** What to change after something else than an instance answered at an endpoint's URL. */
+/** The remedy when something other than an instance answered at an endpoint's URL. */
 export function remedyForForeignAnswer(status: number): string {
   if (status === 413)
     return "Raise the body limit of the proxy in front of the instance, or make the input `payload` smaller.";
@@ -45,7 +45,7 @@ export function remedyForForeignAnswer(status: number): string {
   return `Is this URL really Twinhook's, or does a proxy strip the header ${INSTANCE_HEADER} from its answers?`;
 }
 
-/** What to change after no complete answer arrived; `code` is the reply's. */
+/** The remedy when no complete answer arrived; `code` is the reply's. */
 export function remedyForNoAnswer(code: string): string {
   if (code === TIMED_OUT || code === NOT_CONNECTED)
     return "Check that the instance is not overloaded and that its port is open to GitHub's runners, or raise the input `request-timeout`.";
@@ -64,7 +64,7 @@ export function remedyForNoAnswer(code: string): string {
   }
 }
 
-/** What to change after an endpoint redirected. */
+/** The remedy when an endpoint redirected. */
 export function remedyForRedirect(target: string | null): string {
   return target === null
     ? "Correct the URL in the input `endpoints`: redirects are not followed."

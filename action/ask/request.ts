@@ -9,16 +9,14 @@ import type { Inputs } from "../input/inputs.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What this step asks for: the deployment's key and the rest of the request. */
+/** This step's request: the deployment's key and all other fields. */
 export type ActionRequest = DeploymentRequest & { via: RunReference };
 
 /**
  * Builds the request from the variables that every runner sets.
- *
- * In a workflow that `workflow_run` started, the run that started it is the one to deploy: GitHub's own event
- * for that run and this request then meet in one deployment. `via` is always the run of this step.
- *
- * @param readEvent gives the event's payload (the JSON of `GITHUB_EVENT_PATH`), asked only when needed.
+ * In a workflow that `workflow_run` started, it asks for the run that started it. So GitHub's own event for
+ * that run and this request meet in one deployment. `via` is always the run of this step.
+ * @param readEvent reads the event's payload (the JSON of `GITHUB_EVENT_PATH`), only when needed.
  * @throws {InputError} when the runner's environment is incomplete or the request is too large.
  */
 export function buildRequest(
@@ -75,14 +73,17 @@ export function buildRequest(
   return request;
 }
 
-/** The path in `owner/name/.github/workflows/deploy.yml@refs/heads/main`, or null when it is not of that form. */
+/**
+ * The path in `owner/name/.github/workflows/deploy.yml@refs/heads/main`, or null when the text has another
+ * form.
+ */
 export function workflowPath(workflowRef: string): string | null {
   return /^[^/]+\/[^/]+\/(.+?)@(?:refs\/.+|[^@]+)$/.exec(workflowRef)?.[1] ?? null;
 }
 
 type Numbered = Pick<DeploymentRequest, "run_number" | "run_workflow">;
 
-/** By its number the App sees whether an earlier run is missing; it can do without. */
+/** By its number the App sees whether an earlier run is missing; the number is optional. */
 function ownNumber(number = ""): Numbered {
   return /^[1-9]\d{0,15}$/.test(number) ? { run_number: Number(number) } : {};
 }
@@ -101,7 +102,7 @@ function startingRun(
     run_attempt: run_attempt as number,
     sha: head_sha,
     ref: `refs/heads/${head_branch}`,
-    // Without its workflow the number would be taken for that of this one's.
+    // Without its workflow, the number would count for this workflow.
     numbered:
       Number.isSafeInteger(run_number) && typeof path === "string" && path !== ""
         ? { run_number: run_number as number, run_workflow: path.replace(/@.*$/, "") }

@@ -7,12 +7,12 @@ import { type Client, createClient } from "./client.ts";
 import { GitHubClient, githubEndpoint } from "./github-client.ts";
 import type { ActionRequest } from "./request.ts";
 
-/** Every way to get the request through. */
+/** Every route for the request. */
 export interface Routes {
   endpoints: readonly Endpoint[];
-  /** Null when GitHub is not to be used. */
+  /** Null when GitHub must not be used. */
   github: { endpoint: Endpoint; client: GitHubClient } | null;
-  /** Talks to each of them in its own way. */
+  /** Sends each call to the route's own client. */
   client: Client;
 }
 
@@ -20,14 +20,14 @@ export interface RoutesOptions {
   inputs: Inputs;
   request: ActionRequest;
   env: Readonly<Record<string, string | undefined>>;
-  /** Told of each OIDC token before it is used, so that the runner masks it. */
+  /** Called with each OIDC token before its first use, so that the runner masks it. */
   onToken: (token: string) => void;
   redact: Redactor;
   signal: AbortSignal;
   now: () => number;
 }
 
-/** The routes that the inputs name, with what proves on each of them who asks. */
+/** Creates the routes that the inputs name, with their credentials. */
 export function createRoutes({ inputs, request, env, onToken, redact, signal, now }: RoutesOptions): Routes {
   const { credential, endpoints, githubToken, requestTimeoutMs } = inputs;
   const know = (token: string): void => {

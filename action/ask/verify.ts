@@ -10,14 +10,14 @@ import type { Acceptance, Journal } from "./journal.ts";
 import type { Judgement } from "./judge.ts";
 import { Patience } from "./patience.ts";
 
-/** How long a route is asked to hold a poll until something changes, in seconds. */
+/** How long a route may hold a poll until something changes, in seconds. */
 const POLL_WAIT_SECONDS = 10;
-/** At least so much lies between two lines that say that the step still waits. */
+/** The shortest pause between two log lines about waiting. */
 const PROGRESS_MS = 10_000;
 
 export interface VerifyOptions {
   client: Client;
-  /** In the order in which they are asked after the one that accepted; GitHub, where it may be asked, is the last. */
+  /** In the order of calls after the accepting endpoint; GitHub, if allowed, is the last. */
   endpoints: readonly Endpoint[];
   breakers: Breakers;
   journal: Journal;
@@ -30,23 +30,22 @@ export interface VerifyOptions {
   now: () => number;
   random?: () => number;
   signal: AbortSignal;
-  /** Told now and then while nothing changes. */
+  /** Called now and then while nothing changes. */
   onWaiting?: (waitedMs: number) => void;
 }
 
-/** What reading back proved. */
+/** The result of reading back. */
 export type Verification =
   | { kind: "confirmed" | "superseded" | "cancelled" | "failed"; deployment: KnownDeployment }
   /** Every route refuses to show the deployment. */
   | { kind: "unreadable" }
-  /** The App refuses the request that was left at GitHub. */
+  /** The App refuses the parked request. */
   | { kind: "refused" };
 
 /**
- * Reads the accepted deployment back, from the route that accepted it and then from the others, until its state
- * settles what `waitFor` asks for. Nothing but such an answer settles it: not the acceptance itself, and not an
- * answer about another deployment.
- *
+ * Reads the accepted deployment back until its state settles `waitFor`. It calls the accepting route first,
+ * then the others. Only such an answer settles it: the acceptance itself does not, nor an answer about
+ * another deployment.
  * @throws the signal's reason when the step is stopped or out of time.
  */
 export async function verify(options: VerifyOptions): Promise<Verification> {
@@ -62,7 +61,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
   for (;;) {
     const order = [asking, ...options.endpoints.filter((endpoint) => endpoint !== asking)];
     let answered = false;
-    // An endpoint shows deployments by id only, which a request left at GitHub has not got yet.
+    // Endpoints show deployments by id only, and a parked request has no id yet.
     const able = order.filter(({ route }) => id() !== "" || route === "github");
     for (const endpoint of able) {
       const before = journal.acceptance?.last;
@@ -80,21 +79,21 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
       }
       settledByAnswer = false;
       answered = true;
-      // GitHub knows less and later: it is asked only while no endpoint answers.
+      // GitHub knows less, and later: it is called only while no endpoint answers.
       if (endpoint.route !== "github") asking = endpoint;
       failedRounds = 0;
       if (now() - toldAt >= PROGRESS_MS) {
         options.onWaiting?.(now() - began);
         toldAt = now();
       }
-      // An instance that answers at once although nothing changed must not be asked without a pause.
+      // An instance that answers at once without a change must not be called without a pause.
       const early = options.baseDelayMs - (now() - started);
       if (early > 0 && judgement.deployment.status === before?.status)
         await sleep(early, undefined, { signal }).catch(rethrowReason);
       break;
     }
     if (answered) continue;
-    // One route's wish to be left alone holds up no other.
+    // A pause that one route asks for holds up no other route.
     const asked = patience.msUntilNext(able);
     if (asked === null) return { kind: journal.acceptance?.last.onRecord ? "unreadable" : "refused" };
     failedRounds += 1;
@@ -103,7 +102,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
       maxMs: options.maxDelayMs,
       ...(options.random && { random: options.random }),
     });
-    // Not beyond the step's end, where the signal takes over: longer timers than 24 days would fire at once.
+    // Not beyond the step's end, where the signal takes over: timers longer than 24 days would fire at once.
     const pauseMs = Math.min(Math.max(10, own, asked), Math.max(10, options.deadline - now() + 1_000));
     await sleep(pauseMs, undefined, { signal }).catch(rethrowReason);
   }
@@ -118,8 +117,8 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
   }
 
   /**
-   * What GitHub showed of a deployment that was left there, as an instance tells it: with exit code and log. Asking
-   * for it also lets the App know that its deployment was confirmed.
+   * Asks an instance for the details of a deployment that GitHub showed: exit code and log. This call also
+   * tells the App that the Action has seen the deployment confirmed.
    */
   async function inDetail(from: Endpoint, shown: KnownDeployment): Promise<KnownDeployment> {
     if (from.route !== "github" || acceptance.endpoint !== from || id() === "") return shown;
@@ -130,7 +129,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
           return judgement.deployment;
       }
     } catch (error) {
-      // What GitHub showed counts, even if the time is up now.
+      // GitHub's status counts, even if the time is up now.
       if (!(error instanceof TimeUp)) throw error;
     }
     return shown;
@@ -142,7 +141,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
   }
 }
 
-/** What a state settles, or null while it settles nothing. */
+/** The verification that a state proves, or null while it proves none. */
 function settle(
   deployment: KnownDeployment,
   waitFor: WaitFor,

@@ -23,7 +23,7 @@ By a secret: store the value that the instances hold in the variable that the ta
 
 Runs for pull requests from forks and for Dependabot get neither.`;
 
-/** What proves who asks: the input `secret`, or else the job's OIDC tokens, which no endpoint gets unencrypted. */
+/** The credential: the input `secret`, or else the job's OIDC tokens, which are never sent unencrypted. */
 export function credentialInput(
   inputs: InputReader,
   endpoints: readonly Endpoint[],

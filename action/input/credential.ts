@@ -1,10 +1,10 @@
 import { signDelivery } from "../../shared/delivery-signature.ts";
 import { sendOnce } from "../http.ts";
 
-/** What proves who asks: the target's secret, or the job's own OIDC tokens for this audience. */
+/** The Action's credential: the target's secret, or the job's own OIDC tokens for this audience. */
 export type Credential = { kind: "secret"; secret: string } | { kind: "oidc"; audience: string };
 
-/** GitHub gave no OIDC token. The message is in our own words, `detail` is foreign text. */
+/** GitHub gave no OIDC token. The message is the Action's own; `detail` is foreign text. */
 export class NoToken extends Error {
   override readonly name = "NoToken";
   readonly detail: string | null;
@@ -14,23 +14,23 @@ export class NoToken extends Error {
   }
 }
 
-/** How long GitHub's token service may take; it serves all routes, so that giving up early gains nothing. */
+/** How long GitHub's token service may take. All routes need the token, so giving up early gains nothing. */
 const TOKEN_LIMIT_MS = 10_000;
 
-/** Makes the headers that prove who sends this body (the empty string for a GET). */
+/** Makes the headers that prove the sender of this body (the empty string for a GET). */
 export type Prove = (body: string) => Promise<Record<string, string>>;
 
 export interface TokenOptions {
-  /** The runner's variables, which say where a job asks for its tokens, and by what. */
+  /** The runner's variables with the URL and the key of its token service. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Told of each token before it is used, so that nothing prints it. */
+  /** Called with each token before its first use, so that nothing prints it. */
   onToken: (token: string) => void;
   signal: AbortSignal;
 }
 
 /**
- * Proofs are made anew for each request: a signature carries the time, and a token lives for 5 minutes only.
- * The returned function throws {@link NoToken}, or the signal's reason.
+ * Makes a function that makes new headers for each request: a signature holds the time, and a token lives for
+ * 5 minutes. The returned function throws {@link NoToken}, or the signal's reason.
  */
 export function createProver(credential: Credential, options: TokenOptions): Prove {
   if (credential.kind === "secret") return async (body) => signDelivery(credential.secret, body);
@@ -38,8 +38,8 @@ export function createProver(credential: Credential, options: TokenOptions): Pro
 }
 
 /**
- * The header with a fresh token for this audience. The runner's toolkit would repeat a request up to ten times on its
- * own, for longer than the limit: what the token service answers would never be told.
+ * The header with a new token for this audience. It does not use the runner's toolkit, which may repeat a
+ * request ten times, for longer than the limit. Then the token service's answer would be lost.
  * @throws {NoToken} or the signal's reason.
  */
 export async function proveByToken(

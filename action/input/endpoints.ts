@@ -1,21 +1,21 @@
-/** One way to get a request through: an endpoint of the App as the workflow names it, or GitHub itself. */
+/** A route for the request: an endpoint of the App from the workflow, or GitHub itself. */
 export interface Endpoint {
   /** `primary` for the first, `backup` for the second, then `backup 2`, `backup 3` … */
   name: string;
-  /** Which output `route` it counts as. */
+  /** The value of the output `route` for it. */
   route: "primary" | "backup" | "github";
-  /** The base URL without a slash at its end; `/api/…` is appended. */
+  /** The base URL without a trailing slash; `/api/…` is appended. */
   url: string;
-  /** Name and origin, for people. The path is left out: it may be a secret of its own. */
+  /** Name and origin, for people. The path is left out: it may be a secret. */
   label: string;
 }
 
-/** The endpoint within a sentence. */
+/** The endpoint's name within a sentence. */
 export function called({ route, label }: Endpoint): string {
   return route === "github" ? label : `the ${label}`;
 }
 
-/** The endpoints found, and what is wrong with the other lines. */
+/** The endpoints, and the problems of all other lines. */
 export interface ParsedEndpoints {
   endpoints: Endpoint[];
   problems: string[];
@@ -23,7 +23,7 @@ export interface ParsedEndpoints {
 
 const EXPECTED = "expected an http:// or https:// URL";
 
-/** Reads one URL a line; empty lines and what follows a `#` after white space or at the start are skipped. */
+/** Reads one URL a line. Skips empty lines and comments: from a `#` at the start or after white space. */
 export function parseEndpoints(text: string): ParsedEndpoints {
   const endpoints: Endpoint[] = [];
   const problems: string[] = [];
@@ -58,7 +58,7 @@ function named(url: string, origin: string, index: number): Endpoint {
   return { name, route: index === 0 ? "primary" : "backup", url, label: `${name} (${origin})` };
 }
 
-/** A URL that cannot be parsed is not repeated in the problem: it may hold a password. */
+/** The problem does not repeat a malformed URL, which may hold a password. */
 function parseBase(written: string): { url: string; origin: string } | { problem: string } {
   if (/\s|,/.test(written)) return { problem: `${EXPECTED}, one a line, got several in one line` };
   if (!URL.canParse(written)) return { problem: `${EXPECTED}, got something that is not a URL` };

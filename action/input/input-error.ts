@@ -1,4 +1,4 @@
-/** Raised with everything that is wrong, so that one failed run is enough to correct it all. */
+/** Holds every problem of the inputs, so that one failed run is enough to correct them all. */
 export class InputError extends Error {
   override readonly name = "InputError";
   readonly problems: readonly string[];

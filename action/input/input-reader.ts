@@ -1,13 +1,13 @@
 import { parseDuration } from "../../shared/duration.ts";
 import { formatDuration } from "../../shared/format-duration.ts";
 
-/** Reads inputs of each kind, and collects what is wrong with them, as "name: expected …, got …". */
+/** Reads inputs of each kind, and collects their problems as "name: expected …, got …". */
 export class InputReader {
   readonly problems: string[] = [];
   readonly #read: (name: string) => string;
   readonly #defaults: Readonly<Record<string, string>>;
 
-  /** @param read gives the text of an input, empty when it is not set. */
+  /** @param read returns the text of an input, empty when it is not set. */
   constructor(read: (name: string) => string, defaults: Readonly<Record<string, string>>) {
     this.#read = read;
     this.#defaults = defaults;
@@ -25,7 +25,10 @@ export class InputReader {
     this.problems.push(`${name}: ${problem}`);
   }
 
-  /** What `parse` returns; undefined when it throws, and its message is then the problem. */
+  /**
+   * Returns the result of `parse`. When `parse` throws, records its message as a problem and returns
+   * undefined.
+   */
   attempt<T>(name: string, parse: () => T): T | undefined {
     try {
       return parse();
@@ -60,7 +63,7 @@ export class InputReader {
     return found ?? allowed[0];
   }
 
-  /** Text of a form that `expected` describes, or undefined when it is not set. */
+  /** Text that matches the pattern, or undefined when it is not set. `expected` describes the pattern. */
   matching(name: string, pattern: RegExp, expected: string): string | undefined {
     const value = this.optional(name);
     if (value !== undefined && !pattern.test(value))

@@ -5,13 +5,13 @@ import { type Endpoint, parseEndpoints } from "./endpoints.ts";
 import { InputError } from "./input-error.ts";
 import { InputReader } from "./input-reader.ts";
 
-/** What may happen when a newer run took this deployment's place. */
+/** The result of the step when a newer run has superseded this deployment. */
 export const ON_SUPERSEDED = ["pass", "fail"] as const;
-/** When GitHub's own Deployments API is used: after every endpoint failed, or never. */
+/** When GitHub's Deployments API is used: after every endpoint failed, or never. */
 export const GITHUB_ROUTE = ["auto", "never"] as const;
 export type OnSuperseded = (typeof ON_SUPERSEDED)[number];
 
-/** The defaults of all inputs that have one; `action.yml` declares the same (a test compares them). */
+/** The defaults of inputs; `action.yml` declares the same (a test compares them). */
 export const INPUT_DEFAULTS = {
   audience: "twinhook",
   "wait-for": "started",
@@ -30,30 +30,30 @@ export interface Inputs {
   endpoints: Endpoint[];
   environment: string;
   target: string | undefined;
-  /** What proves to the endpoints who asks. */
+  /** The credential for endpoints. */
   credential: Credential;
   waitFor: WaitFor;
   onSuperseded: OnSuperseded;
   /** The time limit of the whole step. */
   timeoutMs: number;
-  /** The limit of one request; a poll's is its `wait` more. */
+  /** The limit of one request; a poll adds its `wait`. */
   requestTimeoutMs: number;
   /** Rounds over all endpoints. */
   maxAttempts: number;
   baseDelayMs: number;
   maxDelayMs: number;
-  /** The token for GitHub's API, or undefined when that route is not to be used. */
+  /** The token for GitHub's API, or undefined when GitHub must not be used. */
   githubToken: string | undefined;
-  /** Why that route is not used, for people; null when it is. */
+  /** Why GitHub is not used, for people; null when it is. */
   withoutGitHub: string | null;
-  /** JSON, as it was written. */
+  /** JSON text, unchanged. */
   payload: string | undefined;
   sha: string | undefined;
   ref: string | undefined;
   dryRun: boolean;
 }
 
-/** Limits of the durations (ms): shorter ones would be a busy loop, longer ones outlive every job. */
+/** Limits of the durations (ms): shorter ones would make a busy loop, longer ones outlive every job. */
 const LIMITS = {
   timeout: { min: 1_000, max: 5 * 86_400_000 },
   request: { min: 100, max: 300_000 },
@@ -62,9 +62,9 @@ const LIMITS = {
 
 /**
  * Reads and checks every input.
- * @param read gives the text of an input, empty when it is not set.
- * @param env the runner's variables: whether it offers OIDC tokens.
- * @throws {InputError} naming every wrong input, with what was expected and what was found.
+ * @param read returns the text of an input, empty when it is not set.
+ * @param env the runner's variables: they tell whether the job can get OIDC tokens.
+ * @throws {InputError} with every wrong input, the expected value and the value found.
  */
 export function parseInputs(
   read: (name: string) => string,

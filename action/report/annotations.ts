@@ -11,7 +11,7 @@ export interface Annotation {
 /** GitHub keeps ten annotations of a kind per step. */
 const MAX_WARNINGS = 10;
 
-/** What the run's page shows without opening the log: who delivered, which routes were lost, what failed. */
+/** The annotations on the run's page: the delivering route, lost routes, and the failure. */
 export function annotations(report: StepReport): Annotation[] {
   const { verdict, success, journal } = report;
   const list: Annotation[] = [];
@@ -24,7 +24,7 @@ export function annotations(report: StepReport): Annotation[] {
   if (verdict.kind === "superseded" && success) notice(verdictSentence(report));
 
   const lost = journal.lostRoutes().map(({ endpoint, last, attempts }) => {
-    // A page of something in front says no more than its status does.
+    // A proxy's page says no more than its status does.
     const said = last.byTheApp === false ? null : last.detail;
     const detail = said === null ? "" : ` It said: ${cleanLine(said, 200)}`;
     const times = attempts === 1 ? "" : ` (${attempts} times)`;
@@ -45,7 +45,7 @@ export function annotations(report: StepReport): Annotation[] {
     });
 
   if (!success) {
-    // The lost routes have their warnings; the error repeats only what is not said there.
+    // The lost routes have their own warnings; the error adds only the rest.
     const more = verdict.kind === "misconfigured" ? remedies(report).map((problem) => `\n${problem}`) : [];
     list.push({ level: "error", message: [verdictSentence(report), ...more].join("") });
   }

@@ -1,17 +1,17 @@
-/** Everything that means something in GitHub's Markdown or in HTML, inside a line. */
+/** All characters with a meaning in GitHub's Markdown or in HTML, inside a line. */
 const MEANINGFUL = /[&<>"'`*_[\]|\\~#!@{}$]/g;
 
-/** Text as one line that says only itself, in Markdown and inside HTML. */
+/** Text as one line, escaped for Markdown and for HTML. */
 export function escapeInline(text: string): string {
   return text.replace(/\s+/g, " ").replace(MEANINGFUL, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** Text as a block of code, whatever it holds; line breaks are kept. */
+/** Text as a block of code; line breaks are kept. */
 export function codeBlock(text: string): string {
   return `<pre><code>${text.replace(MEANINGFUL, (character) => `&#${character.charCodeAt(0)};`).replace(/\n/g, "&#10;")}</code></pre>`;
 }
 
-/** Paragraphs as one item of a list; those that are indented throughout become blocks of code. */
+/** Paragraphs as one item of a list; indented paragraphs become blocks of code. */
 export function listItem(text: string): string {
   const paragraphs = text.split(/\n{2,}/).map((paragraph) => {
     const lines = paragraph.split("\n");
@@ -21,7 +21,7 @@ export function listItem(text: string): string {
   return `- ${paragraphs.join("\n\n  ")}`;
 }
 
-/** A link; the address must be an http(s) URL already. */
+/** A link; the address must already be an http(s) URL. */
 export function link(label: string, href: string): string {
   return `<a href="${escapeInline(href)}">${escapeInline(label)}</a>`;
 }

@@ -1,6 +1,6 @@
 import type { Entry } from "../ask/entry.ts";
 
-/** What came of one request, in a few words of our own. */
+/** The outcome of one request, in a few words of the Action's own. */
 export function outcome({ step, result }: Pick<Entry, "step" | "result">): string {
   switch (result.kind) {
     case "deployment":

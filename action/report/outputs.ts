@@ -4,7 +4,7 @@ import { remedies } from "./remedies.ts";
 import { listedEntries, type StepReport } from "./report.ts";
 import { verdictSentence } from "./verdict-sentence.ts";
 
-/** The outputs of the step, all of them in every case; what is unknown is empty. */
+/** The outputs of the step, always all of them; unknown ones are empty. */
 export function outputs(report: StepReport): Record<string, string> {
   const { journal, verdict } = report;
   const { acceptance } = journal;
@@ -23,7 +23,7 @@ export function outputs(report: StepReport): Record<string, string> {
   };
 }
 
-/** The output `report`: the same facts as the summary, for programs; `report.schema.json` describes it. */
+/** The output `report`: the facts of the summary, for programs; `report.schema.json` describes it. */
 function reportDocument(report: StepReport): object {
   const { journal, verdict, request, tookMs } = report;
   const { acceptance } = journal;

@@ -8,7 +8,9 @@ import type { StepReport } from "./report.ts";
 import { buildSummary } from "./summary.ts";
 import { verdictSentence } from "./verdict-sentence.ts";
 
-/** Tells the outcome everywhere: log, annotations, outputs, job summary. One that fails does not stop the next. */
+/**
+ * Publishes the outcome to log, annotations, outputs and job summary. When one fails, the next still runs.
+ */
 export function publish(report: StepReport, redact: (text: string) => string): void {
   attempt("log", () => {
     core.info(redact(verdictSentence(report)));
@@ -24,8 +26,8 @@ export function publish(report: StepReport, redact: (text: string) => string): v
     for (const { level, message } of annotations(report))
       annotate[level](redact(message), { title: "Twinhook" });
   });
-  // Written by hand, in one synchronous piece: after a cancel only seconds are left, and core.summary escapes
-  // nothing and throws without its variable.
+  // Written here, in one synchronous piece: after a cancel only seconds are left. core.summary escapes
+  // nothing and throws when its variable is missing.
   attempt("job summary", () => {
     const file = process.env.GITHUB_STEP_SUMMARY;
     if (file) appendFileSync(file, redact(buildSummary(report)));

@@ -2,7 +2,7 @@ import { formatDuration } from "../../shared/format-duration.ts";
 import type { Endpoint } from "../input/endpoints.ts";
 import type { StepReport } from "./report.ts";
 
-/** What to do about it, one sentence or two per item; empty when nothing needs doing. */
+/** The remedies, one or two sentences per item; empty when nothing needs doing. */
 export function remedies({ verdict, journal, withoutGitHub }: StepReport): string[] {
   const routes = journal
     .lostRoutes()
@@ -38,7 +38,7 @@ export function remedies({ verdict, journal, withoutGitHub }: StepReport): strin
   }
 }
 
-/** What to do about a clock that differs much. */
+/** The remedy for a clock that differs much. */
 export function skewRemedy({ endpoint, skewMs }: { endpoint: Endpoint; skewMs: number }): string {
   return `${endpoint.label}: its clock is ${formatDuration(Math.abs(skewMs))} ${skewMs > 0 ? "ahead of" : "behind"} this runner's. Set it by NTP: signatures bear 5 minutes, OIDC tokens 60 seconds.`;
 }

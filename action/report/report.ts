@@ -4,7 +4,7 @@ import type { Journal } from "../ask/journal.ts";
 import type { ActionRequest } from "../ask/request.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** Everything about one step, as outputs, log, annotations and summary tell it. */
+/** The facts of one step, for outputs, log, annotations and summary. */
 export interface StepReport {
   verdict: Verdict;
   success: boolean;
@@ -12,16 +12,16 @@ export interface StepReport {
   request: ActionRequest | null;
   waitFor: WaitFor;
   timeoutMs: number;
-  /** Why GitHub is no route of this step; null when it is one. */
+  /** Why this step does not use GitHub as a route; null when it does. */
   withoutGitHub: string | null;
   journal: Journal;
   tookMs: number;
 }
 
-/** At most this many requests are listed one by one. */
+/** At most so many requests are listed one by one. */
 const MAX_LISTED = 50;
 
-/** The requests to list: all, or the first ten and the last forty, and how many lie between. */
+/** The requests to list: all, or the first ten and the last forty with the number omitted between them. */
 export function listedEntries(entries: readonly Entry[]): { first: Entry[]; omitted: number; last: Entry[] } {
   if (entries.length <= MAX_LISTED) return { first: [...entries], omitted: 0, last: [] };
   return {

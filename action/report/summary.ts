@@ -8,7 +8,7 @@ import { remedies } from "./remedies.ts";
 import { listedEntries, type StepReport } from "./report.ts";
 import { lastState, verdictSentence } from "./verdict-sentence.ts";
 
-/** GitHub drops a summary above 1 MiB whole; ours stays far below, whatever the instances send. */
+/** GitHub drops a whole summary above 1 MiB; this limit stays far below, whatever the instances send. */
 export const MAX_SUMMARY_BYTES = 256 * 1024;
 
 /** The job summary: verdict, the two facts, the deployment, what to do, and the routes tried. */
@@ -139,7 +139,7 @@ function resultCell(entry: Pick<Entry, "step" | "result">): string {
   return `${escapeInline(outcome(entry))}${answer}`;
 }
 
-/** The header that tells the time has whole seconds only. */
+/** The Date header has whole seconds only. */
 function skewCell(skewMs: number | undefined): string {
   if (skewMs === undefined) return "unknown";
   if (Math.abs(skewMs) < 2_000) return "in step";

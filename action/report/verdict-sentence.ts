@@ -4,7 +4,7 @@ import { cleanLine } from "../foreign-text.ts";
 import { called } from "../input/endpoints.ts";
 import type { StepReport } from "./report.ts";
 
-/** The verdict in one sentence. Free of foreign text except cleaned names. */
+/** The verdict in one sentence. Its only foreign text is cleaned names. */
 export function verdictSentence({
   verdict,
   request,

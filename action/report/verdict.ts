@@ -2,16 +2,16 @@ import type { KnownDeployment } from "../ask/answer.ts";
 import type { Checked } from "../check.ts";
 import type { OnSuperseded } from "../input/inputs.ts";
 
-/** How the step ended. Each variant carries what only it knows. */
+/** How the step ended. Each variant carries its own facts. */
 export type Verdict =
   | { kind: "confirmed" | "superseded" | "cancelled" | "failed"; deployment: KnownDeployment }
   | ({ kind: "dry run" } & Checked)
   | { kind: "unconfirmed"; because: "unreadable" | "time up" }
   | {
       kind: "exhausted";
-      /** What became of the endpoints, or of the request at GitHub after they had failed. */
+      /** How the endpoints failed, or the request that was parked at GitHub afterwards. */
       because: "rounds" | "refused" | "unproven" | "too long to wait" | "time up" | "refused at GitHub";
-      /** Whether it could not be left at GitHub either. */
+      /** Whether parking the request at GitHub failed as well. */
       alsoGitHub?: boolean;
     }
   | { kind: "stopped"; signal: string }
@@ -24,7 +24,7 @@ export function isSuccess(verdict: Verdict, onSuperseded: OnSuperseded): boolean
     case "confirmed":
       return true;
     case "dry run":
-      // GitHub is the last resort, and not everyone wants to give the permission for it.
+      // GitHub is the last resort, and not every job has the permission for it.
       return verdict.failing.every(({ route }) => route === "github");
     case "superseded":
       return onSuperseded === "pass";

@@ -3,10 +3,10 @@ import { classifyGitHubError, remedyFor } from "../github/github-error.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { Refusal } from "./refusal.ts";
 
-/** How long a client should wait for a GitHub that is away (seconds). */
+/** How long a client should wait while GitHub is unreachable (seconds). */
 const RETRY_AFTER_S = 5;
 
-/** What is needed to ask GitHub something about a repository on behalf of a request. */
+/** The parts that a question to GitHub about a repository needs. */
 export interface AskGitHub {
   access: RepositoryAccess;
   clock: Clock;
@@ -14,8 +14,8 @@ export interface AskGitHub {
 
 /**
  * Asks GitHub something that a request depends on.
- * @throws {Refusal} `refused` when GitHub does not let the App look there, 503 when GitHub cannot be asked: it is
- * away, wants to be left alone, or does not accept this instance's credentials (401).
+ * @throws {Refusal} `refused` when GitHub denies the App access. 503 when GitHub is unreachable, limits the
+ * rate, or rejects this instance's credentials (401).
  */
 export async function askGitHub<T>(
   { access, clock }: AskGitHub,
@@ -38,7 +38,7 @@ export async function askGitHub<T>(
     const seconds = failure.kind === "rate_limited" ? Math.ceil(failure.delayMs / 1_000) : RETRY_AFTER_S;
     throw new Refusal(
       "unavailable",
-      `this has to be compared with what GitHub says, and GitHub cannot be asked (${message}); send it again`,
+      `this has to be checked at GitHub, and GitHub cannot be asked (${message}); send it again`,
       { retryAfterS: seconds },
     );
   }

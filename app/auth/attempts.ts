@@ -5,18 +5,18 @@ import { Refusal } from "./refusal.ts";
 import { readSignedText, signText } from "./signed-text.ts";
 
 const TYPE = "twinhook-device";
-/** How long a browser is known after it signed in (180 days). */
+/** How long a browser is remembered after a sign-in (180 days). */
 export const DEVICE_LIFE_MS = 180 * 24 * 3_600_000;
 
-/** Tries to sign in that failed: of all browsers that never did, taken together, and of each one that did. */
+/** Limits on failed sign-ins: for all unknown browsers together, and for each known one. */
 const UNKNOWN = { burst: 20, everyMs: 3_000 };
 const PER_DEVICE = { burst: 10, everyMs: 6_000 };
 const PER_IDENTITY = { burst: 10, everyMs: 30_000 };
 
 /**
- * Limits how often signing in is tried. Never by the address of the peer: behind a proxy everyone has the same. And
- * nobody can lock others out by trying: a browser that has signed in before is known by a signed cookie and has tries
- * of its own, which no stranger can use up.
+ * Limits how often signing in is tried. The address of the peer never counts: behind a proxy all people share
+ * one. Nobody can lock others out: a browser that has signed in carries a signed cookie. That browser has
+ * attempts of its own, which no stranger can use up.
  * @see https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies
  */
 export class Attempts {
@@ -35,8 +35,9 @@ export class Attempts {
   }
 
   /**
-   * Counts a try by the browser that sent this device cookie, if any (else with all others that try this way), until it is known to have succeeded: then
-   * the function that it answers with is to be called.
+   * Counts an attempt by the browser with this device cookie. Without a valid cookie, it counts for all
+   * unknown browsers of this way. The caller calls the returned function when the attempt succeeds; it
+   * uncounts the attempt.
    * @throws {Refusal} 429
    */
   async count(way: "token" | "github", device: string | undefined): Promise<() => void> {
@@ -53,7 +54,7 @@ export class Attempts {
   }
 
   /**
-   * Counts a person who has proven who they are.
+   * Counts a sign-in of a person whose identity is proven.
    * @throws {Refusal} 429
    */
   countIdentity(name: string): void {

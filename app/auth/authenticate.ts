@@ -7,7 +7,7 @@ import type { SignIn } from "./sign-in.ts";
 import type { Viewer } from "./viewer.ts";
 
 /**
- * Who calls: the admin, someone who signed in, someone who holds the secret of these targets, or a job of GitHub
+ * A proven caller: an admin, a signed-in person, a holder of these targets' secret, or a job of GitHub
  * Actions.
  */
 export type Caller =
@@ -18,16 +18,16 @@ export type Caller =
 export interface Credentials {
   adminToken: string | null;
   targets: readonly TargetConfig[];
-  /** The secret that the environment holds under this name. */
+  /** Returns the secret in this environment variable. */
   secret: (name: string) => string | undefined;
-  /** What GitHub says of the job that holds this token; throws when it proves nothing. */
+  /** Verifies the token of a job and returns its claims; throws when the token is not valid. */
   claims: (token: string) => Promise<OidcClaims>;
   signIn: SignIn;
 }
 
 /**
- * Finds out who calls, from the headers and the exact body.
- * @throws {Refusal} unauthenticated when nothing proves anything. No rule depends on the address of the peer.
+ * Identifies the caller by the headers and the exact body. No rule depends on the address of the peer.
+ * @throws {Refusal} unauthenticated when no credential is valid.
  */
 export async function authenticate(
   headers: Record<string, string | undefined>,
@@ -70,7 +70,7 @@ export async function authenticate(
 }
 
 /**
- * Only lets the admin through.
+ * Lets only the admin token through.
  * @throws {Refusal} unauthenticated otherwise.
  */
 export function requireAdmin(
@@ -87,7 +87,7 @@ export function requireAdmin(
     throw new Refusal("unauthenticated", "the bearer token is not TWINHOOK_ADMIN_TOKEN");
 }
 
-/** Three parts with dots between them; whether it is one, and whose, its signature tells. */
+/** Three parts with dots between them. Only the signature proves that the text is a token, and whose. */
 const JSON_WEB_TOKEN = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 function bearerToken(headers: Record<string, string | undefined>): string | undefined {

@@ -15,12 +15,12 @@ import { Refusal } from "./refusal.ts";
 import { maySee, type Viewer } from "./viewer.ts";
 import { requireManager } from "./viewer-of.ts";
 
-/** Whether a person asks, with the rights of a person, and not an Action. */
+/** Whether the caller is a person, not an Action. */
 export function isPerson(caller: Caller): caller is Viewer {
   return caller.kind === "admin" || caller.kind === "person";
 }
 
-/** Whether the caller may know of the deployments of this repository. */
+/** Whether the caller may see the deployments of this repository. */
 export async function callerSees(caller: Caller, repository: string, jobs: JobRights): Promise<boolean> {
   switch (caller.kind) {
     case "signed":
@@ -33,9 +33,9 @@ export async function callerSees(caller: Caller, repository: string, jobs: JobRi
 }
 
 /**
- * A caller's request as an arrival for the target that it means.
- * @throws {Refusal} forbidden, 404 or 422 when the caller may not ask for it, or nobody can; 503 when GitHub must be
- * asked and is away.
+ * Checks a caller's rights and turns the request into an arrival for its target.
+ * @throws {Refusal} forbidden, 404 or 422 when the request is not allowed or not possible. 503 when GitHub
+ * must be asked and is unreachable.
  */
 export async function permittedArrival(
   caller: Caller,
@@ -52,10 +52,10 @@ export async function permittedArrival(
     runs: KnownRuns;
   },
 ): Promise<Arrival> {
-  // Anyone at GitHub has a token, and is not to learn which targets there are.
+  // Anyone at GitHub has a token, and must not learn which targets exist.
   if (caller.kind === "oidc" && repositoryKey(caller.claims.repository) !== repositoryKey(request.repository))
     throw new Refusal("forbidden", `repository: the token is not of ${request.repository}`);
-  // What someone may not see does not exist for them.
+  // Targets that the caller may not see do not exist for the caller.
   const visible =
     caller.kind === "person" ? targets.filter(({ repository }) => maySee(caller, repository)) : targets;
   const found = findTarget(request, visible, names);

@@ -11,7 +11,7 @@ export const CALLBACK_PATH = "/sign-in/github/callback";
 /** How long a person may take at GitHub. */
 export const FLOW_LIFE_MS = 10 * 60_000;
 const TYPE = "twinhook-sign-in";
-/** Someone waits. */
+/** A person waits for the page. */
 const CALL_LIMIT_MS = 8_000;
 
 export interface GitHubSignInOptions {
@@ -19,20 +19,21 @@ export interface GitHubSignInOptions {
   clock: Clock;
   clientId: string;
   clientSecret: string;
-  /** `https://github.com` and `https://api.github.com`, or those of a GitHub Enterprise Server. */
+  /** `https://github.com` and `https://api.github.com`, or the URLs of a GitHub Enterprise Server. */
   githubUrl: string;
   githubApiUrl: string;
 }
 
-/** What is to be remembered between the way to GitHub and the way back. */
+/** The values that the browser keeps while the person is at GitHub. */
 const flowSchema = z.object({ state: z.string(), verifier: z.string(), returnTo: z.string() });
 const tokenSchema = z.object({ access_token: z.string() });
 const userSchema = z.object({ id: z.number().int(), login: z.string() });
 
 /**
- * Signing in by the OAuth of the App. GitHub's token serves to ask who it is, is then given back and kept nowhere:
- * the rights are read by the App itself.
- * @see https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
+ * Signs people in by the App's OAuth. GitHub's token serves only to ask for the person's name. The token is
+ * then revoked and never stored; the App reads the rights itself.
+ * @see
+ * https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
  */
 export class GitHubSignIn {
   #o: GitHubSignInOptions;
@@ -41,7 +42,10 @@ export class GitHubSignIn {
     this.#o = options;
   }
 
-  /** Where to send the browser, and what it is to keep meanwhile. `base` is the URL that it came by. */
+  /**
+   * Begins a sign-in: returns the URL at GitHub, and the text that the browser keeps. `base` is the URL of
+   * this request.
+   */
   async begin(base: string, wanted: string | undefined): Promise<{ location: string; flow: string }> {
     const { key, clock, clientId, githubUrl } = this.#o;
     const [state, verifier] = [randomBytes(24).toString("base64url"), randomBytes(32).toString("base64url")];
@@ -59,9 +63,10 @@ export class GitHubSignIn {
   }
 
   /**
-   * Who came back from GitHub, and where they wanted to go. `admit` is called before GitHub is asked, and may throw.
-   * @throws {Refusal} forbidden when this is not the browser that was sent there, or GitHub did not agree; 502 when
-   * GitHub cannot be asked.
+   * Finishes a sign-in: returns the person and the wanted page. Calls `admit` before it asks GitHub; `admit`
+   * may throw.
+   * @throws {Refusal} forbidden when another browser began the sign-in, or GitHub refused it; 502 when GitHub
+   * is unreachable.
    */
   async finish(
     base: string,
@@ -99,7 +104,7 @@ export class GitHubSignIn {
     const answer = await call(`${githubUrl}/login/oauth/access_token`, "POST", {}, body);
     const token = tokenSchema.safeParse(answer).data?.access_token;
     if (token !== undefined) return token;
-    // GitHub answers 200 also where it refuses.
+    // GitHub answers 200 even when it refuses.
     const why = (answer as { error?: unknown } | null)?.error;
     throw why === "incorrect_client_credentials"
       ? new Refusal(
@@ -112,11 +117,11 @@ export class GitHubSignIn {
   async #whoIs(token: string): Promise<z.output<typeof userSchema>> {
     const answer = await call(`${this.#o.githubApiUrl}/user`, "GET", { authorization: `Bearer ${token}` });
     const user = userSchema.safeParse(answer).data;
-    if (!user) throw away("it did not say who signed in");
+    if (!user) throw unreachable("it did not say who signed in");
     return user;
   }
 
-  /** A token that nobody needs any more should be good for nothing. If this fails, it expires after 8 hours. */
+  /** Revokes a token that is no longer needed. If this fails, the token expires after 8 hours. */
   async #giveBack(access_token: string): Promise<void> {
     const { githubApiUrl, clientId, clientSecret } = this.#o;
     const authorization = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString("base64")}`;
@@ -147,11 +152,11 @@ async function call(
     if (response.status >= 500) throw new Error(`status ${response.status}`);
     return await response.json().catch(() => null);
   } catch (error) {
-    throw away((error as Error).message, error);
+    throw unreachable((error as Error).message, error);
   }
 }
 
-function away(why: string, cause?: unknown): Refusal {
+function unreachable(why: string, cause?: unknown): Refusal {
   return new Refusal(
     "no_answer",
     `GitHub cannot be asked (${why}); try again, or sign in with the admin token`,

@@ -5,15 +5,15 @@ import type { Store } from "../store/store.ts";
 import { type AskGitHub, askGitHub } from "./ask-github.ts";
 import { Refusal } from "./refusal.ts";
 
-/** The Action waits 2 s for an answer: GitHub has less time than that. */
+/** The Action waits 2 s for an answer, so GitHub gets less. */
 const LOOK_UP_MS = 1_000;
 /**
- * GitHub hands out run ids in order, for all repositories together. From the first one, late in 2018, to 9,532,088,543
- * in June 2024 it was fewer than 60 a second.
+ * GitHub counts run ids upwards across all repositories. From the first one (late 2018) to 9,532,088,543
+ * (June 2024), the average was below 60 a second.
  */
 const MOST_IDS_PER_S = 1_000;
 const FIRST_RUN_AT = Date.UTC(2018, 9, 16);
-/** The clocks of a server that wrote down an event, and of the store, may differ by this much. */
+/** The clocks of the store and of the server that recorded an event may differ by this much. */
 const CLOCKS_DIFFER_MS = 3_600_000;
 /** GitHub runs a run again at most 50 times: https://docs.github.com/en/actions/reference/limits */
 const MOST_ATTEMPTS = 100;
@@ -24,8 +24,9 @@ interface RunAttempt {
 }
 
 /**
- * Whether runs exist that a delivery secret alone speaks for. A request raises its target's mark: one that names a run
- * of the far future would supersede every later run. So a run that no event of GitHub's has told of is looked up.
+ * Checks that a run exists when only a delivery secret vouches for it. A request raises its target's
+ * high-water mark. A made-up run id from the far future would supersede every later run. So a run that no
+ * GitHub event has named is looked up at GitHub.
  */
 export class KnownRuns {
   #store: Store;
@@ -37,12 +38,13 @@ export class KnownRuns {
   }
 
   /**
-   * Refuses a request for runs that GitHub does not know. While GitHub cannot be asked, runs pass that it may have
-   * made since its newest event: the Action works without GitHub's API.
-   * @throws {Refusal} forbidden when GitHub has no such run, 503 when it cannot be asked and the run is far away.
+   * Refuses a request for runs that GitHub does not know. While GitHub is unreachable, runs pass that it may
+   * have created since its newest event. So the Action works without GitHub's API.
+   * @throws {Refusal} forbidden when GitHub has no such run; 503 when GitHub is unreachable and the run id is
+   * too high.
    */
   async require({ repository, run_id, run_attempt, via }: ParsedRequest): Promise<void> {
-    // A first attempt that asks retries nothing, whichever run it is of.
+    // A first attempt of the asking run retries nothing, so it needs no check.
     const asking = via && via.run_attempt > 1 ? via : undefined;
     const asked = [{ run_id, run_attempt }, asking].filter(
       (run): run is RunAttempt => run?.run_id !== undefined,
@@ -50,7 +52,7 @@ export class KnownRuns {
     for (const run of asked) if (!(await this.#wasTold(run))) await this.#lookUp(repository, run);
   }
 
-  /** Whether an event told of this run attempt, or of a run of any repository that GitHub made after it. */
+  /** Whether an event named this run attempt, or a later run of any repository. */
   async #wasTold({ run_id, run_attempt }: RunAttempt): Promise<boolean> {
     if (run_attempt === 1) return run_id <= (await this.#newest()).runId;
     const told = await this.#store.read

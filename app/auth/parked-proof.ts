@@ -10,18 +10,18 @@ import type { JobRights } from "./oidc/job-rights.ts";
 import type { TokenVerifier } from "./oidc/token-verifier.ts";
 import { Refusal } from "./refusal.ts";
 
-/** A request that an Action parked at GitHub, as far as its proof is concerned. */
+/** The proof that an Action parked at GitHub together with its request. */
 export interface ParkedProof {
   request: Record<string, unknown>;
-  /** The headers that came with it, not yet checked. */
+  /** The headers of the request, not yet checked. */
   proof: unknown;
-  /** When it was parked (ms). */
+  /** When the request was parked (ms). */
   createdAt: number;
 }
 
 /**
- * Verifies who parked a request: returns what arrives by it, or why it is refused. Null when nothing is proven, so
- * that GitHub must say that the run may deploy.
+ * Verifies the proof of a parked request. Returns its arrival, or the reason for a refusal. Returns null when
+ * the proof is missing or invalid: then GitHub must confirm that the run may deploy.
  */
 export type VerifyProof = (
   parked: ParkedProof,
@@ -32,8 +32,9 @@ export type VerifyProof = (
 const proofShape = z.record(z.string(), z.string());
 
 /**
- * Makes the verifier of parked requests. It accepts the same proofs as an endpoint did when the GitHub Deployment was
- * made: the target's secret, or the token of a job, made out for this very text.
+ * Makes the verifier of parked requests. It accepts the proofs that an endpoint accepted when the GitHub
+ * Deployment was created. These are the target's secret, and a job's token with this very text as its
+ * audience.
  */
 export function parkedProofVerifier({
   secret,
@@ -42,7 +43,7 @@ export function parkedProofVerifier({
   jobs,
   runs,
 }: {
-  /** The secret that the environment holds under this name. */
+  /** Returns the secret in this environment variable. */
   secret: (variable: string) => string | undefined;
   tokens: TokenVerifier;
   audience: string;
@@ -58,7 +59,7 @@ export function parkedProofVerifier({
       if (token !== undefined) {
         const made = { audience: leftAudience(audience, text), at: parked.createdAt };
         const claims = await tokens.verify(token, made);
-        // A token proves its own run only; of another one GitHub must say whether, and when, it may deploy.
+        // A token proves only its own run. For another run, GitHub must confirm that it may deploy.
         return claims.run_id === request.run_id ? await jobs.arrival(request, claims, target) : null;
       }
       const key = target.action.secret_env && secret(target.action.secret_env);
@@ -69,7 +70,7 @@ export function parkedProofVerifier({
       return requestArrival(request, target);
     } catch (error) {
       if (!(error instanceof Refusal) || error.reason === "unavailable") throw error;
-      // A proof that proves nothing is as good as none.
+      // An invalid proof counts as no proof.
       return error.reason === "unauthenticated" ? null : { refused: error.message };
     }
   };

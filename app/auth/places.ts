@@ -1,15 +1,17 @@
 import type { Config } from "../config/load.ts";
 import type { InstanceConfig } from "../config/schema.ts";
 
-/** The base URLs by which people reach the instances. */
+/** The base URLs at which people reach the instances. */
 export interface Places {
-  /** Such as `https://deploy.example.com:9000`, each once. */
+  /** Such as `https://deploy.example.com:9000`, without duplicates. */
   origins: readonly string[];
-  /** The base URL by which a request came, without a slash at its end: the Host header decides among those configured. */
+  /**
+   * The base URL of a request, without a trailing slash. The Host header selects one of the configured URLs.
+   */
   baseOf(host: string | undefined): string;
 }
 
-/** Every configured URL at which an instance answers; `self` is this one. */
+/** Every configured URL of an instance; `self` is this one. */
 export function placesOf(
   config: Pick<Config, "instances" | "door" | "public_url">,
   self: InstanceConfig,
@@ -18,7 +20,7 @@ export function placesOf(
   const urls = bases.filter((url) => typeof url === "string");
   return {
     origins: [...new Set(urls.map((url) => new URL(url).origin))],
-    // A proxy may name another host to the instance: then its own URL is the best guess.
+    // A proxy may send another Host header; then the instance's own URL is the best guess.
     baseOf: (host) => urls.find((url) => new URL(url).host === host?.toLowerCase()) ?? self.url,
   };
 }

@@ -3,12 +3,12 @@ import type { Clock } from "../clock.ts";
 /** Anyone at GitHub can prove who they are: so many keys are remembered at most. */
 const MAX_KEPT = 10_000;
 
-/** How often something may happen per key: `burst` times at once, and then once every `everyMs`. */
+/** A rate limit per key: `burst` events at once, then one every `everyMs`. */
 export class RateLimiter {
   #clock: Clock;
   #burst: number;
   #everyMs: number;
-  /** For each key the time from which on its whole burst is free again. */
+  /** For each key, the time at which its whole burst is free again. */
   #free = new Map<string, number>();
 
   constructor(clock: Clock, { burst, everyMs }: { burst: number; everyMs: number }) {
@@ -17,7 +17,7 @@ export class RateLimiter {
     this.#everyMs = everyMs;
   }
 
-  /** Takes one of `key`'s; answers null, or where none is left how long to wait for the next (milliseconds). */
+  /** Takes one event of `key`'s allowance. Returns null, or the milliseconds to wait when none is left. */
   take(key: string): number | null {
     const now = this.#clock.monotonic();
     const free = Math.max(this.#free.get(key) ?? now, now);
@@ -32,7 +32,7 @@ export class RateLimiter {
     return null;
   }
 
-  /** Takes back what was taken last. */
+  /** Gives the last taken event back. */
   giveBack(key: string): void {
     const free = this.#free.get(key);
     if (free !== undefined) this.#free.set(key, free - this.#everyMs);

@@ -1,4 +1,4 @@
-/** Why a caller's request is refused. app/http/as-problem.ts gives each its HTTP status. */
+/** Why a caller's request is refused. app/http/as-problem.ts maps each reason to an HTTP status. */
 export type RefusalReason =
   | "unauthenticated"
   | "forbidden"
@@ -8,14 +8,14 @@ export type RefusalReason =
   | "too_often"
   /** GitHub gave no usable answer to a sign-in. */
   | "no_answer"
-  /** It may go well later. */
+  /** A later attempt may succeed. */
   | "unavailable";
 
-/** A caller's request is refused. The message is for the caller: it says why, and what to do. */
+/** Refuses a caller's request. The message goes to the caller: it gives the reason and the remedy. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly reason: RefusalReason;
-  /** When the same request may go well (seconds); null when nothing is known. */
+  /** When the same request may succeed (seconds); null when unknown. */
   readonly retryAfterS: number | null;
 
   constructor(reason: RefusalReason, message: string, options: ErrorOptions & { retryAfterS?: number } = {}) {

@@ -5,13 +5,13 @@ import { repositoryKey } from "../store/repository-key.ts";
 import { Refusal } from "./refusal.ts";
 import type { Right } from "./viewer.ts";
 
-/** How long an answer of GitHub's holds: someone who lost a right keeps it for no longer here. */
+/** How long GitHub's answer is valid: a withdrawn right ends here within this time. */
 const FRESH_MS = 60_000;
-/** How long it holds while GitHub cannot be asked: people on call need the pages most then. */
+/** How long an answer is valid while GitHub is unreachable: people on call need the pages most then. */
 const STALE_LIMIT_MS = 15 * 60_000;
-/** Someone waits for the page. */
+/** A person waits for the page. */
 const CALL_LIMIT_MS = 3_000;
-/** More answers than this are not kept. */
+/** At most so many answers are kept. */
 const MAX_KEPT = 10_000;
 
 export interface RightsOptions {
@@ -20,21 +20,21 @@ export interface RightsOptions {
   clock: Clock;
   /** The repositories that have a target. */
   repositories: readonly string[];
-  /** What GitHub calls one of them now: its old name may be another repository's. */
+  /** Returns a repository's current name at GitHub: its old name may belong to another repository. */
   nameOf?: (key: string) => string;
 }
 
 interface Answer {
   askedAt: number;
-  /** When GitHub last said so. */
+  /** When GitHub last confirmed the answer. */
   confirmedAt: number;
   right: Promise<Right | null>;
 }
 
 /**
- * Which rights people have on the repositories that have a target. The App itself asks GitHub, by its installation
- * (which needs no more than "Metadata: read"): so no token of anyone's has to be kept, and a right that was taken
- * away is gone within a minute, whatever the session.
+ * Reads people's rights on the repositories that have a target. The App asks GitHub with its installation,
+ * which needs no more than "Metadata: read". So no personal token is kept. A withdrawn right ends within a
+ * minute, in every session.
  * @see https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
  */
 export class RepositoryRights {
@@ -48,8 +48,8 @@ export class RepositoryRights {
   }
 
   /**
-   * The rights of a person, by `owner/name` in lower case; repositories on which they may not push are left out.
-   * @throws {Refusal} 503 when GitHub can be asked about none of them.
+   * A person's rights, by `owner/name` in lower case. Repositories without push access are left out.
+   * @throws {Refusal} 503 when GitHub answers for none of the repositories.
    */
   async of(person: { id: number; login: string }): Promise<ReadonlyMap<string, Right>> {
     const rights = new Map<string, Right>();
@@ -91,7 +91,7 @@ export class RepositoryRights {
         throw error;
       },
     );
-    // Whoever asks meanwhile waits for the same answer.
+    // Requests meanwhile wait for the same answer.
     const answer: Answer = { askedAt: now, confirmedAt: known?.confirmedAt ?? now, right };
     this.#answers.delete(key);
     this.#answers.set(key, answer);
@@ -111,13 +111,13 @@ export class RepositoryRights {
           request: { signal: AbortSignal.timeout(CALL_LIMIT_MS) },
         },
       );
-      // A login that was given up can be taken by someone else; the number cannot.
+      // Another person can take a login that was given up, but not the id.
       if (data.user?.id !== id) return null;
-      // "maintain" is answered as "write", and "triage" as "read".
+      // GitHub reports "maintain" as "write", and "triage" as "read".
       return data.permission === "admin" ? "admin" : data.permission === "write" ? "push" : null;
     } catch (error) {
       if (isGone(error) || (error as { status?: number }).status === 401) this.#o.access.forget(repository);
-      // The App is not installed there, or there is nobody of that name (any more).
+      // The App is not installed there, or no account has this name any more.
       if (isGone(error)) return null;
       throw error;
     }

@@ -9,7 +9,7 @@ import { readSignedText, signText } from "./signed-text.ts";
 export const SESSION_LIFE_MS = 12 * 3_600_000;
 const TYPE = "twinhook-session";
 
-/** Who signed in. */
+/** The identity of a signed-in person or admin. */
 export type Identity = { kind: "admin" } | { kind: "person"; id: number; login: string };
 
 export interface Session {
@@ -21,15 +21,15 @@ export interface Session {
 
 export interface SessionsOptions {
   key: Buffer;
-  /** The token in force: a session that another one opened is over. */
+  /** The admin token in force. A session that another token opened is no longer valid. */
   adminToken: string | null;
   store: Store;
   clock: Clock;
 }
 
 /**
- * Sessions are signed texts that the browser keeps, so that each instance knows those of every other. The store
- * only notes which were ended before their time.
+ * Signs sessions and reads them. The browser keeps the signed text, so each instance knows the sessions of
+ * every other. The store records only sessions that ended early.
  */
 export class Sessions {
   #o: SessionsOptions;
@@ -38,7 +38,7 @@ export class Sessions {
     this.#o = options;
   }
 
-  /** Begins a session; the browser is to keep `text`. */
+  /** Begins a session; the browser keeps `text`. */
   async begin(identity: Identity): Promise<{ session: Session; text: string }> {
     const { key, clock } = this.#o;
     const expiresAt = clock.now() + SESSION_LIFE_MS;
@@ -51,7 +51,7 @@ export class Sessions {
     return { session, text };
   }
 
-  /** The session of this text, or null where it is forged, over, or was ended. */
+  /** The session of this text. Returns null for a forged, expired or ended session. */
   async read(text: string): Promise<Session | null> {
     const { key, clock, store } = this.#o;
     const claims = await readSignedText(key, TYPE, text, clock);
@@ -85,7 +85,7 @@ export class Sessions {
     });
   }
 
-  /** What a form of this session must send along, and no other site can know. */
+  /** The token that every form of this session sends, and that no other site can know. */
   csrfToken({ id }: Session): string {
     return keyed(this.#o.key, "csrf", id);
   }

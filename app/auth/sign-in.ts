@@ -7,7 +7,9 @@ import type { Session, Sessions } from "./sessions.ts";
 import type { Viewer } from "./viewer.ts";
 
 export const SESSION_COOKIE = "twinhook_session";
-/** Carries {@link Visit.csrfToken} in requests that a page's script makes; forms have a field `csrf_token`. */
+/**
+ * Carries {@link Visit.csrfToken} in requests that a page's script makes; forms have a field `csrf_token`.
+ */
 export const CSRF_HEADER = "x-csrf-token";
 
 /** A request's headers, names in lower case. */
@@ -17,19 +19,19 @@ export type Headers = Record<string, string | string[] | undefined>;
 export interface Visit {
   session: Session;
   viewer: Viewer;
-  /** What every request of this session that changes something must carry. */
+  /** The token that every changing request of this session must carry. */
   csrfToken: string;
 }
 
 export interface SignInOptions {
   sessions: Sessions;
   rights: RepositoryRights;
-  /** The logins of those who may change settings and switch over. */
+  /** The logins of people who may change settings and switch over. */
   admins: readonly string[];
   places: Places;
 }
 
-/** Tells who looks at a page, by the session that the browser keeps. */
+/** Finds a request's session and viewer, and checks that its page belongs to this App. */
 export class SignIn {
   readonly sessions: Sessions;
   readonly places: Places;
@@ -44,8 +46,8 @@ export class SignIn {
   }
 
   /**
-   * The session that a request belongs to, with its viewer's rights of now; null where there is none, and where the
-   * person has no right (any more) that would show them anything.
+   * The session of a request, with its viewer's current rights. Returns null without a session, or when the
+   * person may see nothing (any more).
    * @throws {Refusal} 503 when GitHub cannot be asked for the rights.
    */
   async visit(headers: Headers): Promise<Visit | null> {
@@ -54,14 +56,14 @@ export class SignIn {
     return session && viewer && { session, viewer, csrfToken: this.sessions.csrfToken(session) };
   }
 
-  /** The session that a request belongs to, whatever its owner may see by now. */
+  /** The session of a request, whatever its owner may see by now. */
   async sessionOf(headers: Headers): Promise<Session | null> {
     const cookies = one(headers.cookie);
     const text = cookies && parse(cookies, SESSION_COOKIE)[SESSION_COOKIE];
     return text ? this.sessions.read(text) : null;
   }
 
-  /** What someone may see and do at this moment, or null where that is nothing. */
+  /** The current rights of an identity; null when it may see nothing. */
   async viewerFor(identity: Session["identity"]): Promise<Viewer | null> {
     if (identity.kind === "admin") return { kind: "admin" };
     const operates = this.#admins.has(identity.login.toLowerCase());
@@ -71,7 +73,7 @@ export class SignIn {
   }
 
   /**
-   * Lets only requests through that one of the App's own pages makes: those of other sites have another Origin, and
+   * Lets only requests from the App's own pages through. Requests of other sites have another Origin, and
    * browsers let no page choose it.
    * @throws {Refusal} forbidden
    */
@@ -86,7 +88,7 @@ export class SignIn {
   }
 
   /**
-   * Lets only requests through that a page of this very session makes.
+   * Lets only requests from a page of this very session through.
    * @throws {Refusal} forbidden
    */
   checkIntent(

@@ -4,7 +4,10 @@ import { SignJWT } from "jose/jwt/sign";
 import { jwtVerify } from "jose/jwt/verify";
 import type { Clock } from "../clock.ts";
 
-/** Signs what a browser is to keep. `type` keeps a text made for one use from serving another; it is over at `expiresAt` (ms). */
+/**
+ * Signs a text for a browser to keep. `type` keeps a text made for one use from serving another; the text
+ * expires at `expiresAt` (ms).
+ */
 export function signText(
   key: Uint8Array,
   type: string,
@@ -17,7 +20,9 @@ export function signText(
     .sign(key);
 }
 
-/** What such a text says, or null where it was forged, changed, made for another use, or is over. */
+/**
+ * The claims of a signed text. Returns null for a forged, changed or expired text, or one of another type.
+ */
 export async function readSignedText(
   key: Uint8Array,
   type: string,

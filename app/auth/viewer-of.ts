@@ -6,13 +6,14 @@ import { mayManage, mayOperate, type Viewer } from "./viewer.ts";
 
 export type ViewerCredentials = Pick<Credentials, "adminToken"> & { signIn: SignIn };
 
-/** Methods that change nothing, and so may come from anywhere. */
+/** Methods that change nothing, so they may come from any page. */
 const SAFE_METHODS = ["GET", "HEAD"];
 
 /**
- * Who asks the API: the holder of the admin token (bearer), or someone in a session. In a session whatever is not
- * merely read must come from one of the App's own pages.
- * @throws {Refusal} unauthenticated when nobody is proven. {Refusal} forbidden when the request is not a page's of ours.
+ * Identifies the viewer of an API request: the admin token (bearer) or a session. In a session, every request
+ * that changes something must come from one of the App's own pages.
+ * @throws {Refusal} unauthenticated when no identity is proven. {Refusal} forbidden when another site sent
+ * the request.
  */
 export async function viewerOf(c: Context, { signIn, ...credentials }: ViewerCredentials): Promise<Viewer> {
   const headers = c.req.header();
@@ -31,7 +32,7 @@ export async function viewerOf(c: Context, { signIn, ...credentials }: ViewerCre
 }
 
 /**
- * The same, for those alone who may switch over and change settings.
+ * Like {@link viewerOf}, but only for people who may switch over and change settings.
  * @throws {Refusal} forbidden for anyone else.
  */
 export async function operatorOf(c: Context, credentials: ViewerCredentials): Promise<Viewer> {
@@ -41,7 +42,7 @@ export async function operatorOf(c: Context, credentials: ViewerCredentials): Pr
 }
 
 /**
- * Refuses what the viewer may not do in a repository that they see.
+ * Requires the admin right on a repository that the viewer sees.
  * @throws {Refusal} forbidden
  */
 export function requireManager(viewer: Viewer, repository: string): void {

@@ -6,8 +6,8 @@ import { build } from "esbuild";
 import { appFile, BUNDLES, bundleOfSources, ENTRY_POINTS } from "./entry-points.ts";
 
 /**
- * Bundles the App into `app/dist`, where it is not there yet, and removes older bundles. Processes load the bundle
- * in a third of the time that a thousand modules take. Without it they load the sources.
+ * Bundles the App into `app/dist`, unless the bundle exists, and removes older bundles. Processes load the
+ * bundle in a third of the time that a thousand modules take. Without it they load the sources.
  * @returns the bundle's folder.
  */
 export async function buildApp(): Promise<URL> {
@@ -31,15 +31,15 @@ export async function buildApp(): Promise<URL> {
     sourcemap: true,
     sourcesContent: false,
     logLevel: "warning",
-    // It is optional, and needs a compiler.
+    // Optional, and needs a compiler.
     external: ["pg-native"],
-    // The CommonJS packages inside ask for node's own modules with require, which an ES module does not have.
+    // The CommonJS packages call `require` for Node's own modules; an ES module has no `require`.
     banner: {
       js: 'import{createRequire as twinhookCreateRequire}from"node:module";const require=twinhookCreateRequire(import.meta.url);',
     },
   });
   await rename(unfinished, fileURLToPath(folder)).catch((error: NodeJS.ErrnoException) => {
-    // Somebody else was faster.
+    // Another process was faster.
     if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
   });
   await Promise.all(older.map((path) => rm(path, { recursive: true, force: true })));

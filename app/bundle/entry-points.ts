@@ -3,8 +3,8 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 
 /**
- * The modules with which processes and threads begin, and the tasks that a thread loads by their address. Each has
- * a file of its own in the bundle, under its key.
+ * The modules that start processes and threads, and the tasks that a thread loads by address. Each becomes a
+ * file of the bundle, named after its key.
  */
 export const ENTRY_POINTS = {
   "command-line": "command-line.ts",
@@ -20,22 +20,22 @@ export type TaskName = Extract<EntryPoint, `${string}-task`>;
 
 /** Whether this very module was loaded from a bundle. */
 const IN_BUNDLE = !import.meta.url.endsWith(".ts");
-/** Two folders above a bundle's files, and one above this file. */
+/** The `app` folder: two folders above a bundle's files, one above this file. */
 const APP = new URL(IN_BUNDLE ? "../../" : "../", import.meta.url);
-/** Below it, each bundle has a folder that is named after the sources that it was made from. */
+/** Each bundle has a folder in here, named after a hash of its sources. */
 export const BUNDLES = appFile("dist/");
 
-/** The address of a file of the App, relative to `app/`, whether or not this process was loaded from a bundle. */
+/** The URL of a file in `app/`, whether or not this process was loaded from a bundle. */
 export function appFile(path: string): URL {
   return new URL(path, APP);
 }
 
-/** The address of an entry point, in the bundle where this process was loaded from it, else in the sources. */
+/** The URL of an entry point: in the bundle if this process was loaded from it, else in the sources. */
 export function entryPoint(name: EntryPoint): URL {
   return IN_BUNDLE ? new URL(`${name}.js`, import.meta.url) : appFile(ENTRY_POINTS[name]);
 }
 
-/** The same for a new process or thread, which may use the bundle of these sources even if this one does not. */
+/** The same for a new process or thread. It may use the bundle even if this process does not. */
 export function newEntryPoint(name: EntryPoint): URL {
   if (IN_BUNDLE) return entryPoint(name);
   currentBundle ??= bundleOfSources();
@@ -46,15 +46,15 @@ export function newEntryPoint(name: EntryPoint): URL {
 let currentBundle: URL | undefined;
 
 /**
- * The folder of the bundle that is made of the sources as they are now, whether it exists or not. Paths, sizes and
- * times of change tell: reading hundreds of files would cost a part of what the bundle saves.
+ * The folder for a bundle of the current sources, whether it exists or not. It depends on paths, sizes and
+ * times of change. Reading hundreds of files would cost much of the time that the bundle saves.
  */
 export function bundleOfSources(): URL {
   const hash = createHash("sha256");
   const root = appFile("../").pathname;
   const note = (path: string) => {
     const { size, mtimeMs } = statSync(path);
-    // So that the whole folder may be moved.
+    // Relative paths, so that the whole folder may be moved.
     hash.update(`${relative(root, path)} ${size} ${mtimeMs}\n`);
   };
   for (const folder of ["app", "shared"])

@@ -3,7 +3,7 @@ import { StoreUnavailableError } from "../store/errors.ts";
 import { asUnavailable } from "../store/postgres/unavailable.ts";
 import { HttpProblem } from "./problem.ts";
 
-/** How long a client should wait before it tries a store again that cannot commit (seconds). */
+/** How long a client should wait while the store cannot commit (seconds). */
 const RETRY_AFTER_S = "5";
 
 const STATUS: Record<RefusalReason, number> = {
@@ -17,7 +17,7 @@ const STATUS: Record<RefusalReason, number> = {
   unavailable: 503,
 };
 
-/** What to answer for an error. Only what is meant for the client leaves the process. */
+/** Maps an error to an answer. Only messages meant for the client leave the process. */
 export function asProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (error instanceof StoreUnavailableError)
@@ -31,7 +31,7 @@ export function asProblem(error: unknown): HttpProblem {
       ...(error.retryAfterS !== null && { "retry-after": String(error.retryAfterS) }),
     });
   }
-  // Reads go to the database as they are, and fail as it says.
+  // Reads go straight to the database, so its own errors arrive here.
   const unavailable = asUnavailable(error);
   if (unavailable instanceof StoreUnavailableError)
     return new HttpProblem(503, `this cannot be read now, since ${unavailable.message}`, {

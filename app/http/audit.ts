@@ -5,7 +5,7 @@ import type { AuditRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { asProblem } from "./as-problem.ts";
 
-/** What people do beside looking. */
+/** The actions that the audit list records. */
 export type AuditAction =
   | "switchover"
   | "recovery"
@@ -18,10 +18,10 @@ export type AuditAction =
   | "redeliver"
   | "mark";
 
-/** An entry of the list, as it is read. */
+/** An entry of the audit list, as read from the store. */
 export type AuditEntry = Omit<AuditRow, "id"> & { id: number };
 
-/** Keeps who did what, when, and what came of it; refusals are kept, too. */
+/** Records every action of a person: who, what, when and its outcome. Refusals are recorded, too. */
 export class Audit {
   #store: Store;
   #clock: Clock;
@@ -36,8 +36,8 @@ export class Audit {
   }
 
   /**
-   * Does what someone wants, and notes what came of it: the text that `work` answers with, or the error, which is
-   * thrown on. Answers with the entry's number.
+   * Runs `work` and records its outcome: the returned text, or the error, which is then rethrown. Returns the
+   * entry's number.
    */
   async run(
     viewer: Viewer,
@@ -49,7 +49,7 @@ export class Audit {
       return await this.#note(viewer, action, details, await work());
     } catch (error) {
       const { status, message } = asProblem(error);
-      // What went wrong is the first thing to be told, also where it cannot be noted.
+      // The person gets the original error, even when it cannot be recorded.
       await this.#note(viewer, action, details, `refused (${status}): ${message}`).catch((failure) =>
         this.#log.error({ err: failure }, "an entry of the audit list could not be written"),
       );

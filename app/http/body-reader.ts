@@ -2,18 +2,18 @@ import type { IncomingMessage } from "node:http";
 import { HttpProblem } from "./problem.ts";
 
 /**
- * What all bodies together may hold that nobody has proven to have sent. It is more than twice the largest event of
- * GitHub's, so that one that arrives always has room.
+ * The limit for all unproven bodies together. It is more than twice GitHub's largest event, so one that
+ * arrives always fits.
  */
 const TOTAL_BYTES = 64 * 1024 * 1024;
-/** GitHub gives up after 10 s: a body that takes longer is of no use to anyone. */
+/** GitHub gives up after 10 s, so a slower body helps nobody. */
 const LIMIT_MS = 10_000;
-/** Room for a body that comes in pieces. Pieces as such could cost a hundred times what is in them. */
+/** The first buffer of a body in pieces. A list of small pieces could cost a hundred times their content. */
 const FIRST_ROOM_BYTES = 64 * 1024;
-/** Seconds after which a body that found no room may be sent again. */
+/** Seconds after which a client may resend a body that found no room. */
 const RETRY_AFTER_S = "5";
 
-/** A body in memory. `release` says that whoever sent it is proven, or refused. */
+/** A body in memory. Call `release` when its sender is proven or refused. */
 export interface HeldBody {
   bytes: Buffer;
   release(): void;
@@ -25,9 +25,9 @@ interface Reading {
 }
 
 /**
- * Reads the bodies of requests before anything is known of who sent them, and bounds what they hold together. Where
- * there is no room, the body is cut off that has been silent for the longest: those that are sent and never finished
- * make room for those that arrive in one go, as GitHub's do.
+ * Reads bodies before their senders are proven, and limits their total memory. When memory is full, the body
+ * that has been silent longest is cut off. So unfinished bodies make room for bodies that arrive at once, as
+ * GitHub's do.
  */
 export class BodyReader {
   #totalBytes: number;
@@ -41,15 +41,15 @@ export class BodyReader {
     this.#limitMs = limitMs;
   }
 
-  /** What all bodies hold now. */
+  /** The bytes that all bodies hold now. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
   /**
    * Reads a request's whole body.
-   * @throws {HttpProblem} 413 as soon as it is known to be larger than `maxBytes`, 408 when it takes too long, 400 when
-   * it was cut off, 503 when others needed its room.
+   * @throws {HttpProblem} 413 as soon as the body is known to exceed `maxBytes`; 408 when it takes too long;
+   * 400 when the connection ends early; 503 when other bodies needed its room.
    */
   read(request: IncomingMessage, maxBytes: number): Promise<HeldBody> {
     const announced = Number(request.headers["content-length"] ?? Number.NaN);
@@ -86,7 +86,7 @@ export class BodyReader {
         const needed = length + piece.length;
         if (needed > maxBytes) return reading.cut(tooLarge(maxBytes));
         if (needed > room.length) {
-          // The only piece of most bodies is kept as it is.
+          // Most bodies come in one piece, which is kept without a copy.
           const size = length === 0 && announced === needed ? needed : grown(needed, announced, maxBytes);
           if (!this.#makeRoom(size - room.length, reading)) return reading.cut(noRoom(this.#totalBytes));
           const larger = size === needed && length === 0 ? piece : Buffer.allocUnsafe(size);
@@ -111,7 +111,7 @@ export class BodyReader {
     });
   }
 
-  /** Cuts others off until so many bytes more have room; false where they would not have even so. */
+  /** Cuts other bodies off until `bytes` more fit. Returns false when they cannot fit. */
   #makeRoom(bytes: number, by: Reading): boolean {
     for (const reading of this.#readings) {
       if (this.#heldBytes + bytes <= this.#totalBytes) break;
@@ -121,13 +121,13 @@ export class BodyReader {
   }
 }
 
-/** Twice what is needed, so that a large body is copied few times; never more than it may have. */
+/** Twice the needed size, so that a large body is copied only a few times; never more than its limit. */
 function grown(needed: number, announced: number, maxBytes: number): number {
   const most = Number.isNaN(announced) ? maxBytes : announced;
   return Math.max(needed, Math.min(most, Math.max(FIRST_ROOM_BYTES, 2 * needed)));
 }
 
-// Whoever is refused before the body ended is not read on.
+// The rest of a refused body is not read.
 const CLOSE = { connection: "close" };
 
 function tooLarge(maxBytes: number): HttpProblem {

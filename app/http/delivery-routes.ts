@@ -21,16 +21,16 @@ export interface DeliveryRoutesOptions {
   acceptor: Acceptor;
   audit: Audit;
   targets: readonly TargetConfig[];
-  /** What the names in the configuration stand for; without it, for what is called so. */
+  /** Maps repository names in the configuration to today's names; without it, names stand for themselves. */
   names?: RepositoryNames | undefined;
   github: AskGitHub;
   verifyProof: VerifyProof;
 }
 
-/** A person waits for it. */
+/** A person waits for the result. */
 const JUDGE_LIMIT_MS = 10_000;
 
-/** `/api/deliveries`: what arrived, and what became of it. */
+/** `/api/deliveries`: lists deliveries with their outcomes, and evaluates one again. */
 export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
   const { store, credentials, acceptor, audit, targets, github, verifyProof } = options;
   const routes = new Hono();
@@ -44,7 +44,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     const { repository, guid, event } = c.req.query();
     const { rows, next } = await listDeliveries(store, {
       visible,
-      // Who asks for a delivery, or for these events, sees them.
+      // A search for a delivery or an event shows echoes as well.
       filter: {
         ...{ repository, guid, event, outcome },
         withoutEchoes:
@@ -71,7 +71,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
 
   return routes;
 
-  /** Judges it again, and says what came of that. */
+  /** Evaluates the delivery again, and returns the outcome in words. */
   async function deliverAgain(row: DeliveryRow): Promise<string> {
     const refused = whyNotAgain(row);
     if (refused) throw new HttpProblem(409, `the delivery cannot be judged again: ${refused}`);
@@ -85,7 +85,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
       }),
     );
     if (!arrival)
-      throw new HttpProblem(409, "GitHub does not have what it was about any more, or that has not ended");
+      throw new HttpProblem(409, "GitHub no longer has its run or Deployment, or the run has not ended");
     const { conflict, outcome, reason } = await acceptor.accept(arrival);
     if (conflict) throw new HttpProblem(409, conflict.reason);
     return reason === null ? outcome : `${outcome}: ${reason}`;

@@ -2,10 +2,10 @@ import { isFinal } from "../../shared/deployment.ts";
 import type { Store } from "../store/store.ts";
 import { nextChange } from "./next-change.ts";
 
-/** How much of a log `log_tail` shows. */
+/** How many lines `log_tail` shows. */
 const TAIL_LINES = 20;
 const TAIL_CHARACTERS = 4_096;
-/** How many pieces of a log are read at a time. */
+/** How many pieces of a log one read returns. */
 const PAGE = 200;
 
 interface Position {
@@ -25,7 +25,7 @@ async function chunksAfter(store: Store, id: string, { attempt, seq }: Position)
     .execute();
 }
 
-/** A deployment's log as a stream of text; with `follow` until the deployment has ended. */
+/** Streams a deployment's log as text; with `follow`, until the deployment has ended. */
 export function streamLog(
   store: Store,
   id: string,
@@ -70,7 +70,7 @@ export function streamLog(
   });
 }
 
-/** The last lines of a deployment's log, or null where there is none. */
+/** The last lines of a deployment's log, or null when the log is empty. */
 export async function logTail(store: Store, id: string): Promise<string | null> {
   const rows = await store.read
     .selectFrom("log_chunks")

@@ -38,17 +38,17 @@ export interface DeploymentRoutesOptions {
   audit: Audit;
   jobs: JobRights;
   runs: KnownRuns;
-  /** What the names in the configuration stand for; without it, for what is called so. */
+  /** Maps repository names in the configuration to today's names; without it, names stand for themselves. */
   names?: RepositoryNames | undefined;
-  /** The page of a deployment. */
+  /** The URL of a deployment's page. */
   pageUrl: (id: string) => string;
-  /** Called when a deployment waits again. */
+  /** Called when a deployment is queued again. */
   onQueued: () => void;
-  /** Called when an Action was told that its deployment is as it asked for. */
+  /** Called when an Action has learnt that its deployment is as requested. */
   onVerified?: () => void;
 }
 
-/** `/api/deployments`: the entrance for requests, and what became of them. */
+/** `/api/deployments`: accepts requests, and shows deployments. */
 export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   const { store, clock, acceptor, credentials, audit, jobs, runs, pageUrl, onQueued, onVerified } = options;
   const limit = new RequestLimit(clock);
@@ -71,7 +71,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     if (parsed.request.dry_run) {
       const preview = await previewArrival(store, arrival, clock.now());
       if ("conflict" in preview) throw new HttpProblem(409, preview.conflict.reason);
-      // What was not on record before has no id either: nothing is left of it.
+      // A dry run stores nothing, so a new deployment has no id.
       const { deployment, duplicate } = preview;
       const shown = duplicate ? await present(deployment, true) : presentDeployment(deployment, { url: "" });
       return c.json({ ...shown, ...(duplicate ? {} : { id: null, url: null }), dry_run: true });
@@ -164,7 +164,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     return accepted;
   }
 
-  /** What a person asks for is put on record as their deed. */
+  /** Accepts an arrival; a person's request is recorded in the audit list. */
   async function acceptOf(viewer: Viewer, arrival: Arrival): Promise<Accepted> {
     const { repository, targets, facts } = arrival;
     const details = `${targets.map(({ name }) => name).join(", ")} of ${repository}, ${facts?.sha}`;
@@ -186,11 +186,11 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     return row;
   }
 
-  /** The deployment that a GET asks for, if the caller may see it. */
+  /** The deployment that a GET names, if the caller may see it. */
   async function permitted(c: Context): Promise<DeploymentRecord> {
     const caller = await callerOf(c, "", credentials);
     const row = await known(c.req.param("id") ?? "");
-    // Whether it exists at all is not for others to know.
+    // Other callers must not learn whether it exists.
     if (!(await callerSees(caller, row.repository_key, jobs))) throw new HttpProblem(404, NO_SUCH_DEPLOYMENT);
     return row;
   }
@@ -201,7 +201,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     return row;
   }
 
-  /** The deployment that someone wants to change, if they may. */
+  /** The deployment that a person wants to change, if they may. */
   async function managed(c: Context): Promise<{ id: string; viewer: Viewer }> {
     const viewer = await viewerOf(c, credentials);
     const { id, repository_key } = await seen(viewer, c.req.param("id") ?? "");
@@ -233,7 +233,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   }
 }
 
-/** Who sends a request or asks after one: by a signature or the admin token, or else by the session. */
+/** The caller of a request: by signature or bearer token, else by the session. */
 async function callerOf(c: Context, body: string, credentials: Credentials): Promise<Caller> {
   const headers = c.req.header();
   const proves = headers.authorization !== undefined || headers["webhook-signature"] !== undefined;

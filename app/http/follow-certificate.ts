@@ -2,13 +2,13 @@ import type { Server } from "node:https";
 import type { Logger } from "pino";
 import { type CertificateFiles, readCertificate } from "../config/certificate.ts";
 
-/** How often the files are looked at. */
+/** How often the files are checked. */
 const LOOK_MS = 60_000;
 
 /**
- * Has `server`, which has the certificate `used`, use one that was renewed: connections that are made from then on see
- * it. Files that cannot be used (a certificate whose key is yet to be written, say) are logged, and looked at again;
- * the old one stays.
+ * Watches the certificate files and gives `server` a renewed certificate. New connections use it from then
+ * on. Unusable files are logged and checked again; the old certificate stays. For example, the new key may
+ * not be written yet. `used` is the current certificate.
  */
 export function followCertificate(
   server: Server,

@@ -2,10 +2,13 @@ import { Hono } from "hono";
 import type { HealthAnswer } from "../reads/answers/health.ts";
 import type { Store } from "../store/store.ts";
 
-/** How long a check of readiness may take: below `failover.health_check_timeout`. */
+/** How long a readiness check may take: less than `failover.health_check_timeout`. */
 export const PROBE_LIMIT_MS = 400;
 
-/** `/livez`: this process answers. `/readyz`: it can commit right now; GitHub being away does not matter. */
+/**
+ * `/livez`: this process answers. `/readyz`: this instance can commit right now, whether or not GitHub is
+ * reachable.
+ */
 export function healthRoutes(options: { store: Store; instance: string; draining: () => boolean }): Hono {
   const { store, instance, draining } = options;
   const routes = new Hono();
@@ -15,7 +18,7 @@ export function healthRoutes(options: { store: Store; instance: string; draining
 
   routes.get("/readyz", async (c) => {
     if (draining()) return c.json<HealthAnswer>({ instance, status: "shutting down" }, 503);
-    // Checks that come together share one answer.
+    // Checks at the same time share one answer.
     probing ??= store.probe(PROBE_LIMIT_MS).finally(() => {
       probing = undefined;
     });

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { HttpProblem } from "./problem.ts";
 import type { MountedRoutes } from "./server.ts";
 
-/** Routes whose modules are loaded when the first request comes that no route before them answers. */
+/** Loads the modules of these routes at the first request that no earlier route answers. */
 export function lazyRoutes(load: () => Promise<readonly MountedRoutes[]>): Hono {
   let loaded: Promise<Hono> | undefined;
   return new Hono().all("*", async (c) => {
@@ -11,7 +11,7 @@ export function lazyRoutes(load: () => Promise<readonly MountedRoutes[]>): Hono 
   });
 }
 
-/** The routes as one; what they throw, and what they have not, is for the caller to answer. */
+/** Combines the routes into one; the caller handles their errors and unknown addresses. */
 function together(all: readonly MountedRoutes[]): Hono {
   const routes = new Hono();
   for (const [path, mounted] of all) routes.route(path, mounted);

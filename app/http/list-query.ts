@@ -1,11 +1,11 @@
 import { HttpProblem } from "./problem.ts";
 
-/** The longest that a poll is held (seconds): below the usual limits of proxies. */
+/** The longest time that a poll is held (seconds): less than the usual limits of proxies. */
 export const MAX_WAIT_S = 25;
 export const MAX_PER_PAGE = 100;
 export const DEFAULT_PER_PAGE = 30;
 
-/** A whole number from a query, or the default where there is none. */
+/** A whole number from a query, or the default when it is absent. */
 export function wholeNumber(
   text: string | undefined,
   { name, min, max, missing }: { name: string; min: number; max: number; missing: number },
@@ -20,7 +20,7 @@ export function wholeNumber(
   return value;
 }
 
-/** One of these words from a query, or undefined where there is none. */
+/** One of these words from a query, or undefined when it is absent. */
 export function oneOf<T extends string>(
   text: string | undefined,
   name: string,
@@ -35,19 +35,19 @@ export function perPage(text: string | undefined): number {
   return wholeNumber(text, { name: "per_page", min: 1, max: MAX_PER_PAGE, missing: DEFAULT_PER_PAGE });
 }
 
-/** Where a list goes on: the sort key of the last item shown. Opaque to clients. */
+/** The place where the next page begins: the sort key of the last item. Opaque to clients. */
 export function encodeCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString("base64url");
 }
 
-/** Whether either engine can compare it with what it keeps. */
+/** Whether both engines can compare the value with stored ones. */
 function isStorable(part: string | number): boolean {
   return typeof part === "string" ? !part.includes("\0") : Number.isSafeInteger(part);
 }
 
 /**
- * The sort key in a cursor, whose parts are of these kinds.
- * @throws {HttpProblem} 400 when it is none of this list's.
+ * Reads the sort key from a cursor; its parts must have these types.
+ * @throws {HttpProblem} 400 when the cursor does not fit this list.
  */
 export function decodeCursor<K extends readonly (string | number)[]>(
   text: string | undefined,
@@ -63,7 +63,7 @@ export function decodeCursor<K extends readonly (string | number)[]>(
     )
       return key as unknown as K;
   } catch {
-    // Said below.
+    // The error below covers this case.
   }
   throw new HttpProblem(400, "cursor: expected the next_cursor of an earlier answer, unchanged");
 }

@@ -3,8 +3,8 @@ import { setImmediate as nextRound } from "node:timers/promises";
 import { parseListen } from "../config/listen-address.ts";
 
 /**
- * Listens on `HOST:PORT`, and resolves with where that really is. `shared`: every instance of the host listens
- * there, and the kernel deals the new connections out among those that are alive.
+ * Listens on `HOST:PORT`, and resolves with the real address. With `shared`, every instance of the host
+ * listens on the same port. The kernel spreads new connections over the live instances.
  */
 export function listen(
   server: Server,
@@ -30,15 +30,15 @@ export function listen(
   });
 }
 
-/** How long new connections may keep coming before the port is given up all the same. */
+/** How long new connections may keep coming before the port is closed anyway. */
 const EMPTYING_LIMIT_MS = 1_000;
 
-/** The round in which it begins may have looked before someone came. */
+/** A connection may arrive after the first round has looked, so two quiet rounds are needed. */
 const QUIET_ROUNDS = 2;
 
 /**
- * Stops listening, and resolves when the last connection is closed. Closing resets the connections that nobody has
- * taken in yet, and a round of the event loop takes in one: so it waits until nobody is left to be taken in.
+ * Stops listening, and resolves when the last connection is closed. Closing resets connections that are not
+ * accepted yet, and each round of the event loop accepts one. So this function waits until none is left.
  */
 export async function stopListening(server: Server): Promise<void> {
   let quiet = 0;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { storableText } from "../store/storable-text.ts";
 
-/** What a person says about the order of a target's runs. */
+/** A person's request to move the high-water mark of a target's runs. */
 export const markRequest = z.object({
   run_id: z.int().positive().describe("the newest run that counts as deployed; earlier ones are superseded"),
   reason: z.string().trim().min(1).max(500).transform(storableText),

@@ -4,7 +4,7 @@ import { operatorOf, type ViewerCredentials } from "../auth/viewer-of.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { StateGauges } from "../metrics/state-gauges.ts";
 
-/** `/metrics`, for Prometheus: by the admin's token, or by one that can do nothing else. */
+/** `/metrics`, for Prometheus: for the admin token, or a token that allows nothing else. */
 export function metricsRoutes(options: {
   metrics: Metrics;
   state: StateGauges;

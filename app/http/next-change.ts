@@ -1,6 +1,6 @@
 import type { Store } from "../store/store.ts";
 
-/** Resolves when any process changed the store, when `ms` are over, or when `signal` aborts. */
+/** Resolves when any process has changed the store, after `ms`, or when `signal` aborts. */
 export function nextChange(store: Store, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

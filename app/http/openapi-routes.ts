@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import type { InstanceConfig } from "../config/schema.ts";
 
-/** `/api/openapi.json`: what the API answers, for programs and for those who write them. */
+/** `/api/openapi.json`: the description of the API, for programs and their authors. */
 export function openApiRoutes(instances: readonly Pick<InstanceConfig, "name" | "url">[]): Hono {
   const servers = instances.map(({ name, url }) => ({ url, description: name }));
   let description: Promise<string> | undefined;

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 
-/** An error as the API answers it: RFC 9457, with a detail that says what to do. */
+/** An error as the API answers it (RFC 9457); its detail gives the remedy. */
 export class HttpProblem extends Error {
   override readonly name = "HttpProblem";
   readonly status: number;

@@ -5,13 +5,13 @@ import type { Clock } from "../clock.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import { HttpProblem } from "./problem.ts";
 
-/** So many requests may come at once: 40 jobs that all make several rounds over the endpoints. */
+/** So many requests may come at once: 40 jobs with several rounds over the endpoints each. */
 const BURST = 240;
-/** And so many go on coming. A request may cost a call to GitHub, which allows 5,000 an hour. */
+/** The rate after the burst. A request may cost a call to GitHub, which allows 5,000 an hour. */
 const PER_SECOND = 1;
 /**
- * Keeps a caller whose loop has run wild from filling the store and from using up what GitHub allows the App. It counts
- * by who is proven to ask, never by address: behind a proxy everyone has the proxy's.
+ * Stops a caller in an endless loop, before it fills the store or exhausts the App's rate limit at GitHub. It
+ * counts by proven identity, never by address: behind a proxy all callers share one.
  */
 export class RequestLimit {
   #limiter: RateLimiter;
@@ -22,7 +22,7 @@ export class RequestLimit {
 
   /**
    * Counts a request.
-   * @throws {HttpProblem} 429 with the time after which one more may come.
+   * @throws {HttpProblem} 429 with the time after which another request may come.
    */
   count(caller: Caller): void {
     const waitMs = this.#limiter.take(callerName(caller));
@@ -36,7 +36,7 @@ export class RequestLimit {
   }
 }
 
-/** Who it is that asks, the same for all that one identity sends. */
+/** The name of a caller; all requests of one identity share it. */
 function callerName(caller: Caller): string {
   switch (caller.kind) {
     case "signed":

@@ -18,17 +18,17 @@ import type { BodyReader } from "./body-reader.ts";
 import { followCertificate } from "./follow-certificate.ts";
 import { HttpProblem } from "./problem.ts";
 
-/** A client that is slower than this to send its request is cut off. */
+/** A client that needs longer to send its request is cut off. */
 const REQUEST_LIMIT_MS = 60_000;
 const HEADERS_LIMIT_MS = 15_000;
 /** How often slow clients are looked for: Node's own 30 s would double the limit on headers. */
 const LIMIT_CHECKS = { connectionsCheckingInterval: 1_000 };
 
-/** Where routes are mounted, and they themselves. */
+/** Routes, and the path where they are mounted. */
 export type MountedRoutes = readonly [path: string, routes: Hono];
 
 export interface HandlerOptions {
-  /** The name by which every answer says whose it is; left out where no instance answers yet. */
+  /** The instance's name, sent in a header of every answer; absent while no instance runs yet. */
   instance?: string;
   /** Handles `POST /api/github/webhooks`. */
   webhook: RequestListener;
@@ -36,23 +36,23 @@ export interface HandlerOptions {
   bodies: BodyReader;
   /** Everything else. */
   routes: readonly MountedRoutes[];
-  /** Adds the headers that every page has. */
+  /** Adds the headers of every page. */
   pageHeaders: MiddlewareHandler;
-  /** What a person's browser is shown in place of a problem document. */
+  /** The page that a browser gets instead of a problem document. */
   problemPage: (problem: HttpProblem, c: Context) => Response | Promise<Response>;
-  /** Called with every answer of 400 and above. */
+  /** Called for every answer with status 400 and above. */
   onRefused?: (request: Request, status: number) => void;
   log: Logger;
 }
 
-/** Handles every request, and tells which it does: in the router's words, `/api/deployments/:id`. */
+/** Handles every request, and names its route in the router's words, such as `/api/deployments/:id`. */
 export interface RequestHandler extends RequestListener {
   routes: { method: string; path: string }[];
 }
 
 /**
- * Answers every request to an instance, whichever of its ports it came by. The webhook entrance is handled before
- * any framework, since it alone must take hundreds of requests a second.
+ * Answers every request to an instance, on each of its ports. The webhook entrance comes before the
+ * framework: it must take hundreds of requests a second.
  */
 export function requestHandler({
   instance,
@@ -65,7 +65,7 @@ export function requestHandler({
   log,
 }: HandlerOptions): RequestHandler {
   const app = new Hono<{ Bindings: HttpBindings }>();
-  /** Requests whose body was refused, to be answered like any other that is. */
+  /** Requests whose body was refused; the framework answers them with this problem. */
   const refused = new WeakMap<object, HttpProblem>();
   app.use(pageHeaders);
   app.use(async (c, next) => {
@@ -73,7 +73,7 @@ export function requestHandler({
     if (c.res.status >= 400) onRefused?.(c.req.raw, c.res.status);
   });
   app.use(async (c, next) => {
-    // PostgreSQL takes no NUL in text, and nothing that is looked for holds one.
+    // PostgreSQL takes no NUL in text, and no stored text contains one.
     if (c.req.url.includes("%00"))
       throw new HttpProblem(400, "the address holds a NUL character (%00); leave it out");
     await next();
@@ -93,7 +93,7 @@ export function requestHandler({
     else log.debug({ path: c.req.path, status: problem.status }, problem.message);
     return answer(problem, c);
   });
-  // Load balancers' checks are often HTTP/1.0 and name no host.
+  // Load balancers often check with HTTP/1.0 and without a Host header.
   const listener = getRequestListener(app.fetch, { hostname: "localhost" });
 
   const handle: RequestListener = (request, response) => {
@@ -104,7 +104,7 @@ export function requestHandler({
     else void listener(request, response);
   };
 
-  /** The framework is given the body whole: it would read any number of them at a time. */
+  /** Reads the body before the framework does: the framework would read any number of bodies at a time. */
   async function readFirst(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const { bytes, release } = await bodies.read(request, MAX_REQUEST_BYTES);
@@ -128,7 +128,7 @@ function hasBody({ method, headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
-/** An HTTP server, or one with TLS, that does not listen yet. */
+/** Makes an HTTP or HTTPS server that does not listen yet. */
 export function createWebServer(
   handle: RequestListener,
   { tls, log }: { tls: InstanceConfig["tls"] | undefined; log: Logger },
@@ -142,7 +142,7 @@ export function createWebServer(
 function createTlsServer(handle: RequestListener, tls: CertificateFiles, log: Logger): Server {
   const used = readCertificate(tls);
   const server = createHttpsServer({ ...LIMIT_CHECKS, ...used }, handle);
-  // One that never listens shows it to nobody.
+  // A server that never listens needs no renewed certificate.
   server.once("listening", () => followCertificate(server, tls, { used, log }));
   return server;
 }

@@ -26,7 +26,7 @@ export interface StatusRoutesOptions {
   audit: Audit;
 }
 
-/** `/api/status` and `/api/switchover`: the state of the redundancy, and a person's say in it. */
+/** `/api/status` and `/api/switchover`: shows the state of the redundancy, and lets people switch over. */
 export function statusRoutes({
   config,
   instance,
@@ -39,7 +39,7 @@ export function statusRoutes({
 
   routes.get("/status", async (c) => {
     const viewer = await viewerOf(c, credentials);
-    const [board, last, { waiting, running }, looks, verification] = await Promise.all([
+    const [board, last, { waiting, running }, scans, verification] = await Promise.all([
       readSwitchboard(store),
       lastFailover(store),
       pending(store),
@@ -61,7 +61,7 @@ export function statusRoutes({
           name,
           url,
           priority,
-          // What has not been seen up cannot be relied on.
+          // An endpoint that was never seen up cannot be relied on.
           status: health === undefined || health.status === "unknown" ? "unhealthy" : health.status,
           reason: health?.reason ?? null,
           seen_by: failover.seenBy(name),
@@ -91,7 +91,7 @@ export function statusRoutes({
             duration_ms: last.switched_at === null ? null : last.switched_at - last.detected_at,
           }
         : null,
-      // The redundancy is everyone's; how much is deployed, only theirs who may see it.
+      // Everyone may see the redundancy; counts of deployments cover only visible repositories.
       queue: {
         queued: waiting
           .filter(({ repositoryKey }) => maySee(viewer, repositoryKey))
@@ -99,10 +99,10 @@ export function statusRoutes({
         running: running.filter(({ repository_key }) => maySee(viewer, repository_key)).length,
       },
       catch_up: {
-        last_run_at: isoTime(looks.find(({ name }) => name === LOOK_NAME)?.completed_at ?? null),
-        // What was found at GitHub by any way: in its log, among its runs, among its Deployments.
-        found: looks.reduce((sum, { found }) => sum + found, 0),
-        accepted: looks.reduce((sum, { accepted }) => sum + accepted, 0),
+        last_run_at: isoTime(scans.find(({ name }) => name === LOOK_NAME)?.completed_at ?? null),
+        // The sum over all scans: of GitHub's delivery log, its runs and its Deployments.
+        found: scans.reduce((sum, { found }) => sum + found, 0),
+        accepted: scans.reduce((sum, { accepted }) => sum + accepted, 0),
       },
       verification,
     });

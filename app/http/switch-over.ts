@@ -5,16 +5,18 @@ import type { Store } from "../store/store.ts";
 import { HttpProblem } from "./problem.ts";
 
 export interface Switchover {
-  /** The instance that is to be the active one from now on. */
+  /** The instance that becomes the active one. */
   to: string;
   reason: string | null;
-  /** Whether also one that is not healthy will do. */
+  /** Whether to accept an instance that is not healthy. */
   force: boolean;
 }
 
 /**
- * Makes an instance the active one, and keeps it so until it is unpinned, or down while another is up.
- * @throws {HttpProblem} 400 when there is no such instance, 409 when it is not healthy, 503 before any controller works.
+ * Makes an instance the active one and pins it. The pin lasts until it is released, or until the instance is
+ * down while another is up.
+ * @throws {HttpProblem} 400 for an unknown instance; 409 when the instance is not healthy; 503 before a
+ * controller works.
  */
 export async function switchOver(
   { config, store, failover }: { config: Config; store: Store; failover: Failover },

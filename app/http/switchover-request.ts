@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { storableText } from "../store/storable-text.ts";
 
-/** What a person says about which endpoint is to be the active one. */
+/** A person's request to make an instance the active one. */
 export const switchoverRequest = z.object({
   to: z.string().describe("the name of an instance"),
   reason: z.string().max(500).transform(storableText).optional(),

@@ -19,7 +19,7 @@ export interface TargetRoutesOptions {
   onMoved: () => void;
 }
 
-/** `/api/targets`: what people may do with a target. */
+/** `/api/targets`: lets people move a target's high-water mark. */
 export function targetRoutes({ store, targets, credentials, audit, onMoved }: TargetRoutesOptions): Hono {
   const routes = new Hono();
 
@@ -30,7 +30,7 @@ export function targetRoutes({ store, targets, credentials, audit, onMoved }: Ta
     const target = targets.find(
       (t) => repositoryKey(t.repository) === repositoryKey(repository) && t.name === name,
     );
-    // What someone may not see does not exist for them.
+    // Targets that the viewer may not see do not exist for the viewer.
     if (!target || !maySee(viewer, repositoryKey(target.repository)))
       throw new HttpProblem(404, `there is no target ${name} of ${repository}; see twinhook.yml`);
     requireManager(viewer, target.repository);

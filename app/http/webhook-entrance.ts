@@ -22,14 +22,14 @@ export interface WebhookEntranceOptions {
   acceptor: Acceptor;
   bodies: BodyReader;
   targets: readonly TargetConfig[];
-  /** What the names in the configuration stand for; without it, for what is called so. */
+  /** Maps repository names in the configuration to today's names; without it, names stand for themselves. */
   names?: RepositoryNames | undefined;
   verify: SignatureCheck;
   /** Called with the name of every event that deploys nothing. */
   onCounted?: (event: string) => void;
-  /** Has the repository looked at in which an Action left a request; the event is answered after that. */
+  /** Scans a repository in which an Action parked a request; the event is answered after that. */
   onParked?: (repository: string) => Promise<void>;
-  /** Puts on record that a tag was made or removed; the event is answered after that. */
+  /** Records that a tag was created or deleted; the event is answered after that. */
   onTag?: (event: TagEvent) => Promise<void>;
   /** Called with the status of every refusal. */
   onRefused?: (status: number) => void;
@@ -37,8 +37,9 @@ export interface WebhookEntranceOptions {
 }
 
 /**
- * Where GitHub's events enter. Own code in place of Probot's middleware, which reads bodies without a limit and
- * answers 202 after 9 s although nothing is on disk yet. Only the raw bytes are trusted, and only once verified.
+ * Receives GitHub's events. It replaces Probot's middleware, which reads bodies without a limit. That
+ * middleware also answers 202 after 9 s although nothing is on disk yet. Only raw bytes with a valid
+ * signature are trusted.
  */
 export function webhookEntrance({
   acceptor,
@@ -75,7 +76,7 @@ export function webhookEntrance({
           JSON.stringify(problem),
           problem.headers,
         );
-      // What is left of a body that nobody reads must not hold the connection.
+      // The rest of an unread body must not hold the connection.
       if (!request.complete) request.destroy();
     }
   };
@@ -98,7 +99,7 @@ export function webhookEntrance({
         },
       };
     }
-    // First, since an event that is on record is not looked for in GitHub's log.
+    // The scan comes first: a recorded event is not looked for in GitHub's log again.
     if (parked) await onParked?.(arrival.repository);
     const accepted = await acceptor.accept(arrival);
     return {
@@ -113,8 +114,9 @@ export function webhookEntrance({
   }
 
   /**
-   * Reads, verifies and judges an event; `arrival` is null where it is only counted. A function of its own, so
-   * that the payload is garbage before the commit is waited for: else it is copied by every collection meanwhile.
+   * Reads, verifies and judges an event; `arrival` is null when the event is only counted. This is a separate
+   * function so that the payload becomes garbage before the commit. Otherwise every garbage collection during
+   * the commit copies it.
    */
   async function read(
     request: IncomingMessage,
@@ -140,7 +142,7 @@ export function webhookEntrance({
     return { event, arrival: judge(event, guid, payload) };
   }
 
-  /** The body, if GitHub sent it. */
+  /** The body, if its signature proves that GitHub sent it. */
   async function proven(request: IncomingMessage, signature: string): Promise<string> {
     const body = await bodies.read(request, MAX_PAYLOAD_BYTES);
     try {
@@ -167,7 +169,7 @@ export function webhookEntrance({
   }
 }
 
-/** Reads the payload from the body: JSON itself, or the form field `payload`, as the webhook is set. */
+/** Parses the payload: JSON itself, or the form field `payload`, depending on the webhook's content type. */
 function parse(text: string, contentType: string | null): object {
   const type = contentType?.split(";")[0]?.trim().toLowerCase();
   let json = text;
@@ -181,7 +183,7 @@ function parse(text: string, contentType: string | null): object {
     const payload: unknown = JSON.parse(json);
     if (typeof payload === "object" && payload !== null && !Array.isArray(payload)) return payload;
   } catch {
-    // Said below, without quoting what was sent.
+    // The error below covers this case, and does not quote the body.
   }
   throw new HttpProblem(400, "the body is not a JSON object");
 }

@@ -4,13 +4,13 @@ import { ENV_FILE, readEnvFile, setInEnvFile } from "../config/env-file.ts";
 import type { Environment } from "../config/environment.ts";
 import { HttpProblem } from "./problem.ts";
 
-/** How far a change of the webhook's secret has come, as this instance sees it. */
+/** The progress of a change of the webhook secret, as this instance sees it. */
 export type SecretState =
-  /** One secret is in use; `file` holds it, or null where it comes from elsewhere. */
+  /** One secret is in use. `file` holds it; null when it comes from elsewhere. */
   | { kind: "settled"; file: string | null }
-  /** The file holds a new one, which this instance has yet to be started with. */
+  /** The file holds a new secret; this instance must restart to load it. */
   | { kind: "prepared"; file: string }
-  /** GitHub was given the new one; the one before is still accepted. */
+  /** GitHub may have the new secret; the previous one is still accepted. */
   | { kind: "both"; file: string | null };
 
 type Secrets = Pick<Environment, "webhookSecret" | "webhookSecretPrevious">;
@@ -24,10 +24,11 @@ export function secretState(environment: Secrets, file = resolve(ENV_FILE)): Sec
 }
 
 /**
- * Makes a new webhook secret and puts it into the file that this instance's comes from, beside the present one, which
- * stays accepted. It comes into force when the instances are started again; nothing is lost meanwhile, since GitHub is
- * told of it only by an instance that knows both.
- * @throws {HttpProblem} 409 when that is not the moment, or the secret does not come from such a file.
+ * Writes a new webhook secret into the file that holds the present one. The present one stays accepted. The
+ * new secret takes effect when the instances restart. Nothing is lost meanwhile: only an instance that knows
+ * both tells GitHub the new one.
+ * @throws {HttpProblem} 409 when an earlier change is unfinished, or the secret does not come from such a
+ * file.
  */
 export function prepareSecret(environment: Secrets, file = resolve(ENV_FILE)): string {
   const state = secretState(environment, file);
@@ -54,7 +55,7 @@ function readOwn(file: string): Record<string, string> | null {
   try {
     return readEnvFile(file);
   } catch {
-    // A file that may not be read is none of ours.
+    // An unreadable file is not this App's file.
     return null;
   }
 }

@@ -10,7 +10,7 @@ import { targetRoutes } from "../http/target-routes.ts";
 import { StateGauges } from "../metrics/state-gauges.ts";
 import type { RouteParts } from "./instance-parts.ts";
 
-/** What programs ask: the API, health and metrics. */
+/** The routes for programs: the API, health and metrics. */
 export function apiRoutes(parts: RouteParts): MountedRoutes[] {
   const { config, self, store, clock, credentials, audit, metrics, failover, acceptor, access } = parts;
   const instance = self.name;

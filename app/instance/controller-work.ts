@@ -55,7 +55,7 @@ export class ControllerWork {
       health: new DeliveryHealth({
         store,
         clock,
-        // Through a shared door anyone answers, and a failure says nothing of the active endpoint.
+        // Any instance answers at a shared door, so a failed delivery says nothing about the active endpoint.
         delivered: (...sample) => config.door ?? failover.checker.delivered(...sample),
       }),
     });

@@ -25,7 +25,7 @@ import type { Dispatcher } from "../run/dispatcher.ts";
 import type { StoredCodes } from "../setup/setup-code.ts";
 import type { Store } from "../store/store.ts";
 
-/** What an instance consists of, as far as what it answers is made of it. */
+/** The parts of an instance that its routes use. */
 export interface InstanceParts {
   config: Config;
   self: InstanceConfig;
@@ -33,7 +33,7 @@ export interface InstanceParts {
   clock: Clock;
   log: Logger;
   store: Store;
-  /** What the names of repositories in the configuration stand for. */
+  /** Maps repository names in the configuration to today's names. */
   names: RepositoryNames;
   acceptor: Acceptor;
   dispatcher: Dispatcher;
@@ -42,7 +42,7 @@ export interface InstanceParts {
   alerts: Alerts;
   outbox: Outbox;
   metrics: Metrics;
-  /** The App at GitHub, once for each secret that webhooks may be signed with; the first is the current one. */
+  /** The App at GitHub, once for each valid webhook secret; the first is the current one. */
   apps: readonly [Promise<Probot>, ...Promise<Probot>[]];
   access: RepositoryAccess;
   webhook: WebhookConfigClient;
@@ -51,19 +51,19 @@ export interface InstanceParts {
   jobs: JobRights;
   runs: KnownRuns;
   verifyProof: VerifyProof;
-  /** The page of a deployment. */
+  /** The URL of a deployment's page. */
   pageUrl: (id: string) => string;
-  /** Whether it is shutting down. */
+  /** Whether the instance is shutting down. */
   draining: () => boolean;
 }
 
-/** What the routes of an instance share: who may do what, and what is kept of it. */
+/** The parts that the routes share: the instance's parts, and the objects for rights, audit and pages. */
 export interface RouteParts extends InstanceParts {
   signIn: SignIn;
   credentials: Credentials;
   audit: Audit;
   pages: PageOptions;
-  /** The one-time codes of the setup page, and the key that they and the sessions are signed with. */
+  /** The one-time codes of the setup page, and the key that signs them and the sessions. */
   codes: StoredCodes;
   key: Buffer;
 }

@@ -20,7 +20,7 @@ import { tagLookup } from "../upkeep/tag-names.ts";
 import { apiRoutes } from "./api-routes.ts";
 import type { InstanceParts, RouteParts } from "./instance-parts.ts";
 
-/** Everything that an instance answers. */
+/** Builds everything that an instance answers: its request handler, `/live` and the setup codes. */
 export async function instanceRoutes(
   parts: InstanceParts,
 ): Promise<{ handle: RequestHandler; live: LiveSockets; codes: StoredCodes }> {
@@ -52,7 +52,7 @@ export async function instanceRoutes(
     tell: (code) =>
       log.info(
         { url: `${self.url}/setup` },
-        `what is left to set up is shown at /setup; one-time code: ${code}`,
+        `the remaining setup steps are at /setup; one-time code: ${code}`,
       ),
   });
   const pages: PageOptions = { config, self, store, failover: parts.failover, now: () => clock.now() };
@@ -78,7 +78,7 @@ export async function instanceRoutes(
       const isDeployment = method === "POST" && new URL(url).pathname === DEPLOYMENTS_PATH;
       metrics.refused(isDeployment ? "deployments" : "other", status);
     },
-    // An instance that nobody looks at has no need of pages, nor of what they load.
+    // Pages and their modules load at the first request for one.
     routes: [
       ...apiRoutes(all),
       ["/", lazyRoutes(async () => (await import("./page-routes.ts")).pageRoutes(all))],
@@ -86,7 +86,7 @@ export async function instanceRoutes(
     pageHeaders: pageHeaders({ origins: signIn.places.origins }),
     problemPage: async (problem, c) => {
       const { problemPage } = await import("../pages/problem-page.ts");
-      // The page is shown also where the store, or whoever else is asked, is what failed.
+      // The page must also appear when the store, or GitHub, is the cause of the problem.
       const session = await signIn.sessionOf(c.req.header()).catch(() => null);
       const frame = session && { viewer: session.identity, csrfToken: signIn.sessions.csrfToken(session) };
       return c.html(problemPage(problem, frame ?? undefined), problem.status as 404);

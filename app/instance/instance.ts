@@ -48,23 +48,23 @@ import { instanceRoutes } from "./instance-routes.ts";
 /** A running instance of the App. */
 export interface Instance {
   name: string;
-  /** Where it really listens. */
+  /** The real address of its listener. */
   address: { host: string; port: number };
-  /** What it answers. */
+  /** The routes that it answers. */
   routes: RequestHandler["routes"];
   /**
-   * Takes in nothing more, answers what it has taken in, and lets go of everything. Runners go on: their
-   * deployments are not the instance's. With `all`, every instance of this host is being stopped.
+   * Accepts nothing more, answers open requests, and releases all resources. Runners continue: deployments do
+   * not depend on their instance. With `all`, every instance of this host is stopping.
    */
   stop(how?: { all?: boolean }): Promise<void>;
-  /** Another instance of this host is known to be gone, and why. */
+  /** Reports that another instance of this host is gone, and why. */
   peerEnded(name: string, reason: string): void;
 }
 
 /**
  * Starts one instance: opens the store, takes the instance's name, and listens.
- * @throws {InstanceRunsError} when the name is taken, {StoreUnavailableError} when the store cannot be opened,
- * and waiting does not help.
+ * @throws {InstanceRunsError} when the name is taken. {StoreUnavailableError} when the store cannot be
+ * opened, and waiting does not help.
  */
 export async function startInstance(options: {
   config: Config;
@@ -293,7 +293,7 @@ export async function startInstance(options: {
       await acceptor.close();
       dispatcher.close();
       await outbox.close();
-      // Long polls would hold the connections for up to 25 s; whoever polls asks the twin.
+      // Long polls would hold connections for up to 25 s; their clients ask the other instance.
       setTimeout(() => {
         for (const one of [server, door]) one.closeAllConnections();
       }, DRAIN_MS).unref();
@@ -306,5 +306,5 @@ export async function startInstance(options: {
   };
 }
 
-/** How long requests that are being answered are waited for. */
+/** How long open requests may take to finish during a stop. */
 const DRAIN_MS = 1_000;

@@ -10,7 +10,7 @@ import { setupRoutes } from "../setup/setup-routes.ts";
 import { SetupSessions } from "../setup/setup-sessions.ts";
 import type { RouteParts } from "./instance-parts.ts";
 
-/** What people look at. */
+/** The routes for people: pages, sign-in, settings and setup. */
 export function pageRoutes(parts: RouteParts): MountedRoutes[] {
   const { config, self, env, store, clock, failover, audit, signIn, alerts, deliveries, key, codes } = parts;
   const { adminToken, clientId, clientSecret, githubUrl, githubApiUrl } = config.environment;

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { Hono } from "hono";
 import { appFile } from "../bundle/entry-points.ts";
 
-/** Where the assets are served. */
+/** The path of the assets. */
 export const ASSETS_PATH = "/assets";
 
 /** A file for browsers. */
@@ -13,21 +13,21 @@ export interface Asset {
   etag: string;
 }
 
-/** The address of an asset, such as `style.css`. */
+/** The URL of an asset, such as `style.css`. */
 export function assetUrl(path: string): string {
   return `${ASSETS_PATH}/${path}`;
 }
 
 /**
- * Styles, icons and the modules for browsers. These are TypeScript like everything else: they are served with the
- * types taken out, each as a module of its own, since there are few. Browsers ask each time whether theirs is still
- * the current one, so that a page never mixes two releases.
+ * Serves styles, icons and the modules for browsers. The modules are TypeScript, served without their types,
+ * one by one, since they are few. Browsers check each time whether their copy is current, so that a page
+ * never mixes two releases.
  */
 export function assetRoutes(): Hono {
   let assets: Promise<Map<string, Asset>> | undefined;
   const routes = new Hono();
   routes.get("/:path{.+}", async (c) => {
-    // Nobody pays for them before someone looks at a page.
+    // Assets are read at the first request for one.
     assets ??= readAssets().catch((error) => {
       assets = undefined;
       throw error;

@@ -3,10 +3,10 @@ import { VERSION } from "../version.ts";
 import { assetUrl } from "./assets.ts";
 import { icon } from "./parts/icons.ts";
 
-/** What `hono/html` makes: text in which everything foreign has been escaped. */
+/** The result of `hono/html`: text in which every foreign part is escaped. */
 export type Markup = ReturnType<typeof html>;
 
-/** The places of the navigation. */
+/** The entries of the navigation. */
 export type Place = "overview" | "deployments" | "deliveries" | "settings";
 
 const PLACES: [Place, path: string, name: string][] = [
@@ -16,26 +16,26 @@ const PLACES: [Place, path: string, name: string][] = [
   ["settings", "/settings", "Settings"],
 ];
 
-/** As much of a viewer as the frame of a page shows. */
+/** The part of a viewer that a page's frame shows. */
 type Someone = { kind: "admin" } | { kind: "person"; login: string };
 
 export interface Page {
   /** Names the page in the window's title, before "Twinhook". */
   title: string;
-  /** Who is signed in; null where nobody is, and nothing is offered then that needs it. */
+  /** The signed-in viewer. With null, the page offers nothing that needs a viewer. */
   viewer: Someone | null;
-  /** What forms must send along; null where nobody is signed in. */
+  /** The token that forms send; null when nobody is signed in. */
   csrfToken: string | null;
   body: Markup;
-  /** Where the page stands in the navigation. */
+  /** The page's entry in the navigation. */
   place?: Place;
-  /** The modules below `app/pages/client/` that the page starts. */
+  /** The modules in `app/pages/client/` that the page starts. */
   scripts?: readonly string[];
-  /** What these modules need to know, as the `data-…` attributes of the body. */
+  /** Values for these modules, as the `data-…` attributes of the body. */
   data?: Record<string, string>;
 }
 
-/** A whole page: everything that all pages share, around its `body`. There is no inline script or style in it. */
+/** A whole page: the common frame around its `body`, without inline scripts or styles. */
 export function page({ title, viewer, csrfToken, body, place, scripts = [], data = {} }: Page): Markup {
   const isLive = scripts.includes("live-page");
   return html`<!doctype html>
@@ -80,7 +80,7 @@ function account(viewer: Someone, csrfToken: string | null): Markup {
   </form>`;
 }
 
-/** What every form that changes something must hold. */
+/** The hidden token that every changing form must hold. */
 export function csrfField(csrfToken: string | null): Markup {
   return html`<input type="hidden" name="csrf_token" value="${csrfToken ?? ""}">`;
 }

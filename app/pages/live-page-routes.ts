@@ -6,7 +6,7 @@ import { loadPage } from "./load-page.ts";
 import type { PageOptions } from "./page-options.ts";
 import { signedIn } from "./signed-in.ts";
 
-/** The pages that change while they are looked at. Without scripts they are as they were when they were loaded. */
+/** The pages that update themselves. Without scripts they stay as they were loaded. */
 export function livePageRoutes(o: PageOptions, signIn: SignIn): Hono {
   const routes = new Hono();
   const show = signedIn(signIn, async (c, { viewer, csrfToken }) => {
@@ -24,7 +24,7 @@ export function livePageRoutes(o: PageOptions, signIn: SignIn): Hono {
         data: {
           csrf: csrfToken,
           instance: o.self.name,
-          // Where the page may go on to live when this instance does not: its twins.
+          // The other instances, from which the page updates itself when this one does not answer.
           instances: JSON.stringify(o.config.instances.map(({ name, url }) => ({ name, url }))),
         },
       }),

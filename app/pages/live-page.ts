@@ -1,14 +1,14 @@
 import { html } from "hono/html";
 import type { Markup, Place } from "./layout.ts";
 
-/** A page that changes while it is looked at. What may change stands in regions, and is sent anew by region. */
+/** A page that updates itself. Its changing parts are regions; each is sent again when it changes. */
 export interface LivePage {
   title: string;
   place: Place;
   regions: Record<string, Markup>;
-  /** Puts the regions, each in its frame, where they belong. */
+  /** Arranges the regions on the page, each in its frame. */
   arrange: (frame: (name: string) => Markup) => Markup;
-  /** The log that the page shows, which grows by itself. */
+  /** The log on the page, which grows by itself. */
   log?: { deployment: string };
 }
 

@@ -8,14 +8,14 @@ import { overviewPage } from "./overview/overview-page.ts";
 import type { PageOptions } from "./page-options.ts";
 
 /**
- * What the page at this address shows now, for this viewer; null where no live page is.
- * @throws {HttpProblem} 404 where it shows something that is not there, or not for this viewer.
+ * The page at this address for this viewer; null when no live page has the address.
+ * @throws {HttpProblem} 404 when its subject does not exist, or is hidden from this viewer.
  */
 export async function loadPage(
   o: PageOptions,
   viewer: Viewer,
   url: URL,
-  /** Logs are left out where only what changed is asked for: they have a way of their own. */
+  /** Updates leave the log out: it has messages of its own. */
   { withLog }: { withLog: boolean },
 ): Promise<LivePage | null> {
   const [, place, id, more] = url.pathname.split("/");

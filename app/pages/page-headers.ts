@@ -1,33 +1,33 @@
 import type { MiddlewareHandler } from "hono";
 
-/** Where pages may send forms and open sockets to, beside the place that they came from. */
+/** Other origins to which pages may send forms and open sockets. */
 export interface Allowed {
   /** Origins of the other instances, such as `https://deploy.example.com:9001`. */
   origins: readonly string[];
-  /** Whether a form may lead on to GitHub (a browser holds a redirection to be part of the form). */
+  /** Origins such as GitHub's to which a form may lead (browsers count a redirect as part of the form). */
   forms?: readonly string[];
 }
 
 /**
- * The headers of every page. A page loads nothing from elsewhere, runs no script that stands in it, and cannot be
- * framed; whatever foreign text might smuggle in, the browser does not run it.
+ * Sets the headers of every page. A page loads nothing from other origins, runs no inline script, and cannot
+ * be framed. So the browser does not run anything that foreign text might smuggle in.
  */
 export function pageHeaders(allowed: Allowed): MiddlewareHandler {
   const policy = contentSecurityPolicy(allowed);
   return async (c, next) => {
     await next();
     if (!c.res.headers.get("content-type")?.startsWith("text/html")) return;
-    // A page that leads on to elsewhere has a policy of its own.
+    // A page that leads to another origin has a policy of its own.
     if (!c.res.headers.has("content-security-policy")) c.header("content-security-policy", policy);
     if (!c.res.headers.has("referrer-policy")) c.header("referrer-policy", "same-origin");
     c.header("x-content-type-options", "nosniff");
     c.header("cross-origin-opener-policy", "same-origin");
-    // What a page shows is for the person who is signed in, and of this moment.
+    // A page is for the signed-in viewer only, and soon out of date.
     c.header("cache-control", "no-store");
   };
 }
 
-/** What the browser is to let a page do, and nothing else. */
+/** The policy that tells the browser what a page may do. */
 export function contentSecurityPolicy({ origins, forms = [] }: Allowed): string {
   const sockets = origins.map((origin) => origin.replace(/^http/, "ws"));
   return [

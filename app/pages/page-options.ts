@@ -3,10 +3,10 @@ import type { InstanceConfig } from "../config/schema.ts";
 import type { Failover } from "../failover/failover.ts";
 import type { Store } from "../store/store.ts";
 
-/** What the pages are made from. */
+/** The sources from which pages are made. */
 export interface PageOptions {
   config: Config;
-  /** The instance that makes them. */
+  /** The instance that serves them. */
   self: InstanceConfig;
   store: Store;
   failover: Failover;

@@ -4,7 +4,7 @@ import { type Markup, type Page, page } from "./layout.ts";
 import { icon } from "./parts/icons.ts";
 import { sentence } from "./parts/sentence.ts";
 
-/** What a person is told in place of the page that they asked for; who is signed in finds their way from there. */
+/** The page for a person in place of a problem document. A signed-in person keeps the navigation. */
 export function problemPage(
   problem: Pick<HttpProblem, "status" | "message">,
   signedIn: Pick<Page, "viewer" | "csrfToken"> = { viewer: null, csrfToken: null },

@@ -1,6 +1,6 @@
 /**
- * The main file of a thread that reads the assets and ends. Taking the types out needs a compiler of 30 MiB, which
- * holds up its thread while it loads.
+ * The main module of a thread that reads the assets and ends. Removing types needs a compiler of 30 MiB,
+ * which blocks its thread while it loads.
  */
 import { createHash } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
@@ -20,7 +20,7 @@ const TYPES: Record<string, string> = {
   ".ts": "text/javascript; charset=utf-8",
 };
 
-/** Libraries for browsers: how modules import them, where they are served, and their file. */
+/** Libraries for browsers: the name in imports, the path at which they are served, and the file. */
 const LIBRARIES = [
   library("idiomorph", "idiomorph", "dist/idiomorph.esm.js"),
   library("uplot", "uplot", "dist/uPlot.esm.js"),
@@ -48,7 +48,7 @@ function readAsset(file: string): Asset {
   return { body, type: TYPES[extension] ?? "application/octet-stream", etag: `"${digest}"` };
 }
 
-/** A module as browsers understand it: they know no packages by name. */
+/** The module as browsers understand it: without types, and with URLs instead of package names. */
 function withoutTypes(source: string): string {
   return stripTypeScriptTypes(source).replaceAll(
     /( from |\bimport\()"([^".][^"]*)"/g,

@@ -3,17 +3,17 @@ import { type Markup, page } from "./layout.ts";
 import { icon } from "./parts/icons.ts";
 
 export interface SignInPage {
-  /** Where GitHub is, or null where signing in by it is not set up. */
+  /** GitHub's URL, or null when signing in with GitHub is not set up. */
   githubUrl: string | null;
   /** Whether there is an admin token. */
   adminToken: boolean;
-  /** The page to come to afterwards. */
+  /** The page to open afterwards. */
   returnTo: string;
-  /** Why a try failed. */
+  /** Why an attempt failed. */
   problem?: string;
 }
 
-/** Where people sign in: by GitHub, or with the admin token. */
+/** The sign-in page: with GitHub, or with the admin token. */
 export function signInPage({ githubUrl, adminToken, returnTo, problem }: SignInPage): Markup {
   return page({
     title: "Sign in",

@@ -17,7 +17,7 @@ export interface SignInRoutesOptions {
   signIn: SignIn;
   attempts: Attempts;
   adminToken: string | null;
-  /** Null where the App's client id and secret are not set. */
+  /** Null when the App's client id and secret are not set. */
   github: GitHubSignIn | null;
   githubUrl: string;
 }
@@ -34,7 +34,7 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
       returnTo,
       ...(problem === undefined ? {} : { problem }),
     });
-  /** Why it was refused, with the form to try again. */
+  /** Shows the reason, and the form to try again. */
   const refuse = (c: Context, returnTo: string, error: unknown) => {
     if (!(error instanceof Refusal)) throw error;
     if (error.retryAfterS !== null) c.header("retry-after", String(error.retryAfterS));
@@ -54,7 +54,7 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
     try {
       signIn.checkOrigin(c.req.header());
       if (adminToken === null || typeof token !== "string" || !sameText(token.trim(), adminToken)) {
-        // Counted after the comparison: wrong tokens of strangers never keep out whoever has the right one.
+        // Counted after the comparison: wrong tokens of strangers never block the right one.
         await attempts.count("token", getCookie(c, DEVICE_COOKIE));
         throw new Refusal(
           "unauthenticated",
@@ -100,7 +100,7 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
   });
 
   routes.post("/sign-out", async (c) => {
-    // Whoever wants to go may, also while GitHub cannot be asked for their rights.
+    // Signing out works even while GitHub cannot be asked for rights.
     const session = await signIn.sessionOf(c.req.header());
     if (session) {
       const { csrf_token } = await c.req.parseBody();

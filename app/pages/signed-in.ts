@@ -4,7 +4,7 @@ import type { SignIn, Visit } from "../auth/sign-in.ts";
 
 type Answer = Response | Promise<Response>;
 
-/** Shows a page to those who are signed in; others are sent to sign in, and come back. */
+/** Shows a page to signed-in viewers; others sign in first, and come back. */
 export function signedIn(signIn: SignIn, show: (c: Context, visit: Visit) => Answer): Handler {
   return async (c) => {
     const visit = await signIn.visit(c.req.header());
@@ -14,12 +14,12 @@ export function signedIn(signIn: SignIn, show: (c: Context, visit: Visit) => Ans
   };
 }
 
-/** The fields of a form; files are none. */
+/** The fields of a form, without files. */
 export type Fields = Record<string, string>;
 
 /**
- * Does what a form asks for that a page of this very session sent; others are sent to sign in, and come back to the
- * page with the form. A form that was not ours is refused with 403.
+ * Runs the command of a form that a page of this session sent. Other people sign in first, and come back to
+ * the page with the form. A form from another site is refused with 403.
  */
 export function submitted(
   signIn: SignIn,

@@ -1,6 +1,6 @@
 import type { Store } from "../store/store.ts";
 
-/** How many deployments were asked for through the Action, and of how many it was told that they are confirmed. */
+/** Counts deployments that the Action requested, and those that it has seen confirmed. */
 export async function countVerifications(
   store: Store,
   visible: string[] | null,

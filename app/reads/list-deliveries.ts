@@ -3,26 +3,29 @@ import { repositoryKey } from "../store/repository-key.ts";
 import type { DeliveryRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
-/** Whether a list shows GitHub's events of Deployments; see {@link DeliveryFilter}. */
+/** Whether a list shows GitHub's `deployment` events; see {@link DeliveryFilter}. */
 export const ECHOES = ["hidden", "shown"] as const;
 
-/** What a list of deliveries is narrowed to; what is undefined narrows nothing. */
+/** A filter for deliveries; undefined fields do not filter. */
 export interface DeliveryFilter {
   id?: string | undefined;
   repository?: string | undefined;
   guid?: string | undefined;
   event?: string | undefined;
-  /** Whether to leave out GitHub's events of Deployments, most of them echoes of the App's own: they deploy nothing. */
+  /**
+   * Whether to leave out GitHub's `deployment` events. Most of them are echoes of the App's own calls and
+   * deploy nothing.
+   */
   withoutEchoes?: boolean;
   outcome?: DeliveryRow["outcome"] | undefined;
   source?: DeliveryRow["source"] | undefined;
   run?: number | undefined;
 }
 
-/** When it arrived and its id, by which deliveries are ordered. */
+/** The sort key of deliveries: the time of arrival, then the id. */
 export type DeliveryPlace = readonly [receivedAt: number, id: string];
 
-/** One page of the deliveries that the viewer may see, newest first, and where the next one begins. */
+/** One page of the deliveries that the viewer may see, newest first, and the place of the next page. */
 export async function listDeliveries(
   store: Store,
   options: {
@@ -30,7 +33,7 @@ export async function listDeliveries(
     visible: string[] | null;
     filter: DeliveryFilter;
     before?: DeliveryPlace | undefined;
-    /** Only what arrived from then on (ms). */
+    /** Only deliveries that arrived at this time or later (ms). */
     since?: number;
     limit: number;
   },
@@ -55,7 +58,7 @@ export async function listDeliveries(
     .$if(guid !== undefined, (q) => q.where("guid", "=", guid ?? ""))
     .$if(event !== undefined, (q) => q.where("event", "=", event ?? ""))
     .$if(withoutEchoes === true, (q) =>
-      // A request that an Action left in a Deployment is none.
+      // A request that an Action parked in a Deployment is no echo.
       q.where((e) => e.or([e("event", "<>", "deployment"), e("source", "=", "github_deployment")])),
     )
     .$if(outcome !== undefined, (q) => q.where("outcome", "=", outcome as DeliveryRow["outcome"]))

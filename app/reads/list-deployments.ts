@@ -3,7 +3,7 @@ import { repositoryKey } from "../store/repository-key.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
-/** What a list of deployments is narrowed to; what is undefined narrows nothing. */
+/** A filter for deployments; undefined fields do not filter. */
 export interface DeploymentFilter {
   id?: string | undefined;
   status?: DeploymentStatus | undefined;
@@ -14,14 +14,14 @@ export interface DeploymentFilter {
   run?: number | undefined;
 }
 
-/** One page of the deployments that the viewer may see, newest first, and where the next one begins. */
+/** One page of the deployments that the viewer may see, newest first, and the place of the next page. */
 export async function listDeployments(
   store: Store,
   options: {
     /** The only repositories to show (keys); null shows all. */
     visible: string[] | null;
     filter: DeploymentFilter;
-    /** Below this number in the order of acceptance. */
+    /** Only deployments below this number in the order of acceptance. */
     before?: number | undefined;
     limit: number;
   },
@@ -44,7 +44,7 @@ export async function listDeployments(
       ),
     )
     .$if(run !== undefined, (q) => q.where("run_id", "=", run ?? 0))
-    // The beginning of one is enough: no other text lies between it and itself followed by the last letter.
+    // A prefix is enough: every commit with this prefix sorts between the prefix and the prefix with a "g".
     .$if(sha !== undefined, (q) => q.where("sha", ">=", sha ?? "").where("sha", "<=", `${sha}g`))
     .orderBy("seq", "desc")
     .limit(limit + 1)

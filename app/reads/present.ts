@@ -3,7 +3,7 @@ import { isoTime } from "../clock.ts";
 import type { DeliveryRow, DeploymentRecord } from "../store/schema.ts";
 import type { DeliveryAnswer } from "./answers/delivery.ts";
 
-/** A deployment as the API shows it. */
+/** Converts a row to a deployment of the API. */
 export function presentDeployment(
   row: DeploymentRecord,
   { url, duplicate = false, logTail = null }: { url: string; duplicate?: boolean; logTail?: string | null },
@@ -35,7 +35,7 @@ export function presentDeployment(
   };
 }
 
-/** A delivery as the API shows it. */
+/** Converts a row to a delivery of the API. */
 export function presentDelivery(row: DeliveryRow): DeliveryAnswer {
   const { deployment_ids, received_at, run_number: _n, run_workflow: _w, settles: _s, ...rest } = row;
   return { ...rest, received_at: isoTime(received_at), deployments: JSON.parse(deployment_ids) as string[] };

@@ -2,22 +2,22 @@ import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import { CALLBACK_PATH } from "../auth/github-sign-in.ts";
 import { readManifest } from "../github/manifest.ts";
 
-/** GitHub takes no more callback URLs than these. */
+/** GitHub's limit on callback URLs. */
 const MAX_CALLBACKS = 10;
 
-/** What a new App is made with, beside what app.yml says. */
+/** The values of a new App that app.yml does not hold. */
 export interface NewApp {
   name: string;
   /** The instances' public URLs, in order of preference. */
   urls: readonly string[];
-  /** Where people will find the pages. */
+  /** The URL where people find the pages. */
   home: string;
-  /** The URL by which this browser reaches the setup page: GitHub sends it back there. */
+  /** The URL of the setup page in this browser: GitHub redirects back to it. */
   here: string;
 }
 
 /**
- * The manifest from which GitHub makes the App: app.yml, with the addresses of this installation.
+ * The manifest from which GitHub creates the App: app.yml plus the addresses of this installation.
  * @see https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
  */
 export function appManifest({ name, urls, home, here }: NewApp) {
@@ -38,7 +38,7 @@ export function appManifest({ name, urls, home, here }: NewApp) {
   };
 }
 
-/** Where the manifest is sent to: the App belongs to the person, or to an organization of theirs. */
+/** The URL that receives the manifest: for the person, or for one of their organizations. */
 export function manifestAddress(githubUrl: string, organization: string | null, state: string): string {
   const place =
     organization === null ? "settings" : `organizations/${encodeURIComponent(organization)}/settings`;

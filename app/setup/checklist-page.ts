@@ -6,11 +6,14 @@ import { type Checklist, targetSnippet, workflowSnippet } from "./checklist.ts";
 export interface ChecklistPage {
   list: Checklist;
   csrfToken: string;
-  /** What came of a test delivery just now. */
+  /** The result of a test delivery just now. */
   tested: { text: string; well: boolean } | null;
 }
 
-/** What is left to do once the App is there; also where GitHub sends people after they have installed it. */
+/**
+ * The list of remaining steps once the App exists. GitHub also sends people here after they have installed
+ * the App.
+ */
 export function checklistPage({ list, csrfToken, tested }: ChecklistPage): Markup {
   const { app, repositories } = list;
   const lacking = repositories.filter(({ targets }) => targets.length === 0);

@@ -6,14 +6,14 @@ import { type AppFacts, readAppFacts } from "../github/app-facts.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 
-/** What there is, and what is left to do until the first deployment. */
+/** The state of the setup, and the remaining steps until the first deployment. */
 export interface Checklist {
   app: { facts: AppFacts } | { problem: string };
   /** Every repository on which the App is installed, with the names of its targets. */
   repositories: { name: string; targets: string[] }[];
   /** Whether GitHub was seen to have the webhook's URL. */
   webhookVerified: boolean;
-  /** How many deliveries and deployments are on record. */
+  /** The number of recorded deliveries and deployments. */
   deliveries: number;
   deployments: number;
   configFile: string;
@@ -57,7 +57,7 @@ export async function readChecklist(options: {
   };
 }
 
-/** A target for this repository, to be copied and adapted. */
+/** A target for this repository, for people to copy and adapt. */
 export function targetSnippet(repository: string): string {
   return stringify({
     targets: [
@@ -73,7 +73,7 @@ export function targetSnippet(repository: string): string {
   });
 }
 
-/** A job that asks these endpoints for the deployment, and waits for it. */
+/** A workflow job that asks these endpoints for the deployment, and waits for it. */
 export function workflowSnippet(endpoints: readonly string[]): string {
   return stringify(
     {

@@ -5,7 +5,9 @@ import { sentence } from "../pages/parts/sentence.ts";
 import { codePage } from "./code-page.ts";
 import type { SetupSessions } from "./setup-sessions.ts";
 
-/** Answers the form with the one-time code: on to the setup page, or the form again with what is wrong. */
+/**
+ * Handles the form with the one-time code: leads to the setup page, or shows the form again with the problem.
+ */
 export async function enterCode(c: Context, sessions: SetupSessions): Promise<Response> {
   try {
     await sessions.enter(c, String((await c.req.parseBody()).code ?? ""));

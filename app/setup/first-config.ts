@@ -6,16 +6,16 @@ import { stringify } from "yaml";
 export interface FirstConfig {
   /** The public URLs of the two instances. */
   urls: readonly string[];
-  /** Where they listen. */
+  /** The addresses where they listen. */
   listens: readonly string[];
-  /** The logins of those who may change settings. */
+  /** The logins of people who may change settings. */
   admins: readonly string[];
 }
 
 const HEADER = `# Twinhook's configuration. twinhook.example.yml has every key with comments; npm run check finds what is wrong.
 `;
 
-/** The text of a first twinhook.yml, in which there is no target yet. */
+/** The text of a first twinhook.yml, without targets. */
 export function firstConfig({ urls, listens, admins }: FirstConfig): string {
   const names = ["primary", "backup"];
   const instances = urls.map((url, index) => ({
@@ -27,13 +27,17 @@ export function firstConfig({ urls, listens, admins }: FirstConfig): string {
   return HEADER + stringify({ instances, public_url: urls[0], admins, targets: [] });
 }
 
-/** @throws {Error} when there is a file of this name already, or none can be made. */
+/**
+ * Writes a new file.
+ * @throws {Error} when the file exists already, or cannot be written.
+ */
 export function writeNew(file: string, text: string): void {
   writeFileSync(file, text, { flag: "wx", mode: 0o644 });
 }
 
 /**
- * Proves that files can be made in the folder of `file`: the App's secrets are told once, and must not be lost.
+ * Checks that files can be created in the folder of `file`. GitHub shows the App's secrets only once, so they
+ * must not be lost.
  * @throws {Error} when not.
  */
 export function assertWritable(file: string): void {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { wrongGitHubHost } from "../config/github-host.ts";
 import { HttpProblem } from "../http/problem.ts";
 
-/** GitHub takes no longer name of an App. */
+/** GitHub's limit on the length of an App's name. */
 export const MAX_NAME = 34;
 
 const url = z
@@ -40,8 +40,8 @@ const form = z.object({
 export type FirstRunForm = z.output<typeof form>;
 
 /**
- * What the person chose.
- * @throws {HttpProblem} 422 that names what is wrong.
+ * Reads the person's choices from the form.
+ * @throws {HttpProblem} 422 that names the wrong fields.
  */
 export function readForm(fields: Record<string, unknown>): FirstRunForm {
   const parsed = form.safeParse(fields);

@@ -5,14 +5,14 @@ import { MAX_NAME } from "./first-run-form.ts";
 
 export interface StartPage {
   csrfToken: string;
-  /** The instances of twinhook.yml; null where there is no such file yet. */
+  /** The instances of twinhook.yml; null when the file does not exist yet. */
   urls: readonly string[] | null;
-  /** Where the new configuration would be written. */
+  /** The path of the new configuration. */
   configFile: string;
   envFile: string;
-  /** The names in it that would be replaced. */
+  /** The variables in the `.env` file that would be replaced. */
   replaced: readonly string[];
-  /** The GitHub that the environment names; null: the person may. */
+  /** The GitHub that the environment names; null when the person may choose. */
   githubUrl: string | null;
   chosen: Record<string, string>;
   problem?: string;
@@ -21,7 +21,7 @@ export interface StartPage {
 const frame = (title: string, body: Markup, scripts: readonly string[] = []) =>
   page({ title, viewer: null, csrfToken: null, body, scripts });
 
-/** The first step: what the App is called, whose it is, and where the instances are reached. */
+/** The first step: the App's name and owner, and the URLs of the instances. */
 export function startPage(o: StartPage): Markup {
   const value = (name: string, otherwise = "") => o.chosen[name] ?? otherwise;
   return frame(
@@ -65,7 +65,7 @@ export function startPage(o: StartPage): Markup {
   );
 }
 
-/** The second step: the button that leads to GitHub, with the manifest. */
+/** The second step: a button that sends the manifest to GitHub. */
 export function submitPage({ address, manifest }: { address: string; manifest: object }): Markup {
   return frame(
     "Set up",

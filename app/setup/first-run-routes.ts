@@ -18,23 +18,23 @@ import { madePage, startPage, submitPage } from "./first-run-pages.ts";
 import { environmentOf, takeApp } from "./new-app.ts";
 import type { SetupSessions, SetupVisit } from "./setup-sessions.ts";
 
-/** Where the instances of a new configuration listen. */
+/** The addresses where the instances of a new configuration listen. */
 export const FIRST_LISTENS = ["127.0.0.1:9100", "127.0.0.1:9101"] as const;
-/** More people are not between here and GitHub at the same time. */
+/** At most so many people may be at GitHub at the same time. */
 const MAX_FLOWS = 20;
 
 export interface FirstRunOptions {
   sessions: SetupSessions;
-  /** The configuration, or null where there is no such file yet. */
+  /** The configuration, or null when the file does not exist yet. */
   config: Config | null;
   configFile: string;
   envFile: string;
   env: NodeJS.ProcessEnv;
-  /** Called when the App was made and everything is written. */
+  /** Called when the App exists and everything is written. */
   onMade: () => void;
 }
 
-/** `/setup` while there is no App: makes one at GitHub, and writes what the instances need. */
+/** `/setup` while no App exists: creates one at GitHub, and writes the files that the instances need. */
 export function firstRunRoutes(o: FirstRunOptions): Hono {
   const { sessions, config, configFile, envFile, env, onMade } = o;
   const routes = new Hono();
@@ -71,7 +71,7 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
         home: homeOf(form),
         here,
       });
-      // This form leads to GitHub, and no other does; there it is to be known where it comes from.
+      // Only this form may lead to GitHub, and GitHub must see its origin.
       c.header("content-security-policy", contentSecurityPolicy({ origins: [], forms: [githubUrl] }));
       c.header("referrer-policy", "strict-origin-when-cross-origin");
       return c.html(submitPage({ address, manifest }));
@@ -101,7 +101,7 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
     if (!config) writeNew(configFile, firstConfig({ urls: urlsOf(form), listens: FIRST_LISTENS, admins }));
     const adminToken = env.TWINHOOK_ADMIN_TOKEN?.trim() || readEnvFile(envFile)?.TWINHOOK_ADMIN_TOKEN || null;
     setInEnvFile(envFile, environmentOf(app, { githubHost: form.github_host, adminToken }));
-    // The instances are to know this visit.
+    // The instances must recognise this visit.
     await sessions.keep(c, here, sessionKey(app.pem.trim()));
     onMade();
     return c.html(madePage({ name: app.name, envFile, configFile, next: "/setup" }));
@@ -122,7 +122,7 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
     });
   }
 
-  /** What the file says of an App already. */
+  /** The App's variables that the file holds already. */
   function replaced(): string[] {
     const written = readEnvFile(envFile) ?? {};
     const names = ["APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRET", "GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"];

@@ -16,12 +16,12 @@ import { FIRST_LISTENS, firstRunRoutes } from "./first-run-routes.ts";
 import { OwnCode } from "./setup-code.ts";
 import { SetupSessions } from "./setup-sessions.ts";
 
-/** The last page asks for its styles and its script after it has come; then the port is given to the instance. */
+/** The last page loads its styles and script after it has come; then the instance takes over the port. */
 const LAST_PAGE_MS = 1_500;
 
 /**
- * Serves `/setup` where the first instance is going to listen, until the App is made and its environment is written.
- * @throws {ConfigError} when there is a configuration, and it cannot be used.
+ * Serves `/setup` at the first instance's address until the App exists and its environment is written.
+ * @throws {ConfigError} when there is an unusable configuration.
  */
 export async function firstRun({
   env,
@@ -67,7 +67,7 @@ export async function firstRun({
     });
     const handle = requestHandler({
       bodies: new BodyReader(),
-      // GitHub has nobody to send anything to yet.
+      // GitHub has no App yet, so it sends nothing.
       webhook: (_request, response) => response.writeHead(503).end(),
       routes: [
         ["/", routes],

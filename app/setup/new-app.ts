@@ -15,12 +15,12 @@ const conversion = z.object({
   owner: z.object({ login: z.string(), type: z.string().optional() }),
 });
 
-/** An App that GitHub has just made, with all its secrets: GitHub tells them once. */
+/** A new App with all its secrets; GitHub shows them only once. */
 export type MadeApp = z.output<typeof conversion>;
 
 /**
- * Exchanges the code that came back with the browser for the App.
- * @throws {Refusal} 403 when GitHub does not know the code (any more), 502 when it cannot be asked.
+ * Exchanges the code in GitHub's redirect for the App.
+ * @throws {Refusal} 403 when GitHub does not know the code (any more); 502 when GitHub is unreachable.
  */
 export async function takeApp(githubApiUrl: string, code: string): Promise<MadeApp> {
   let response: Response;
@@ -55,7 +55,7 @@ export async function takeApp(githubApiUrl: string, code: string): Promise<MadeA
   );
 }
 
-/** The environment of its instances. What is set already and is not the App's is left as it is. */
+/** The environment of the App's instances. Other variables that are already set stay as they are. */
 export function environmentOf(
   app: MadeApp,
   { githubHost, adminToken }: { githubHost: string | null; adminToken: string | null },

@@ -3,28 +3,31 @@ import { sameText } from "../auth/same-text.ts";
 import { keyed } from "../auth/session-key.ts";
 import type { Store } from "../store/store.ts";
 
-/** Without those that are read for one another. */
+/** Without letters and digits that look alike. */
 const LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const LENGTH = 12;
 
-/** A code that whoever started the instance reads in its log, such as `K7QM-2XPD-9RTA`: 60 bits, so past guessing. */
+/**
+ * A one-time code such as `K7QM-2XPD-9RTA`, for whoever reads the instance's log. It has 60 bits, too many to
+ * guess.
+ */
 export function newSetupCode(): string {
   const letters = Array.from({ length: LENGTH }, () => LETTERS[randomInt(LETTERS.length)]);
   return letters.join("").replace(/(.{4})(?=.)/g, "$1-");
 }
 
-/** Where codes are kept until they are used, each once. */
+/** Keeps codes until they are used; each works once. */
 export interface SetupCodes {
-  /** Whether this is a code; from then on it is none. */
+  /** Whether this is a valid code; a valid one is used up. */
   redeem(code: string): Promise<boolean>;
 }
 
-/** The code of a process that is alone, as there is no App yet. */
+/** The code of a process that runs alone, because no App exists yet. */
 export class OwnCode implements SetupCodes {
   #tell: (code: string) => void;
   #current = newSetupCode();
 
-  /** `tell` shows a code to whoever started the process. */
+  /** `tell` shows a code to the person who started the process. */
   constructor(tell: (code: string) => void) {
     this.#tell = tell;
   }
@@ -41,7 +44,7 @@ export class OwnCode implements SetupCodes {
   }
 }
 
-/** Codes that every instance takes, whichever printed them: people may reach any of them. */
+/** Codes in the store: every instance accepts those of all others, since people may reach any of them. */
 export class StoredCodes implements SetupCodes {
   #o: { store: Store; key: Buffer; instance: string; tell: (code: string) => void };
 
@@ -49,7 +52,7 @@ export class StoredCodes implements SetupCodes {
     this.#o = options;
   }
 
-  /** Puts a new code of this instance's in the place of its last one. */
+  /** Replaces this instance's code by a new one. */
   async renew(): Promise<void> {
     const { store, instance, tell } = this.#o;
     const code = newSetupCode();
@@ -87,7 +90,7 @@ export class StoredCodes implements SetupCodes {
   }
 }
 
-/** However it was typed. */
+/** The code in its one form, however it was typed. */
 function normal(code: string): string {
   return code.toUpperCase().replace(/[^A-Z0-9]/g, "");
 }

@@ -16,11 +16,11 @@ export interface SetupRoutesOptions {
   config: Config;
   store: Store;
   app: Promise<Probot>;
-  /** Tests the way from GitHub. */
+  /** Tests the way from GitHub to the active endpoint. */
   testDelivery: () => Promise<Ping>;
 }
 
-/** `/setup` of an instance that has its App: what is left to do. */
+/** `/setup` of an instance that has its App: shows the remaining steps. */
 export function setupRoutes(o: SetupRoutesOptions): Hono {
   const { sessions } = o;
   const routes = new Hono();

@@ -13,14 +13,15 @@ const COOKIE = "twinhook_setup";
 const TYPE = "twinhook-setup";
 const LIFE_MS = 3_600_000;
 /**
- * Wrong codes are counted; the right one is always accepted, so that strangers cannot lock out its owner. That helps
- * nobody to guess: a code is one of 32^12 = 1.2e18, and at 100,000 tries a second half of them take 180,000 years.
+ * The limit on wrong codes. The right one is always accepted, so strangers cannot lock out its owner. That
+ * makes guessing no easier: there are 32^12 = 1.2e18 codes. At 100,000 tries a second, half of them take
+ * 180,000 years.
  */
 const WRONG_CODES = { burst: 20, everyMs: 500 };
 
-/** A visit to the setup pages by someone who had the code. */
+/** A visit to the setup pages by a person who had the code. */
 export interface SetupVisit {
-  /** What forms must carry. */
+  /** The token that forms must carry. */
   csrfToken: string;
 }
 
@@ -28,11 +29,11 @@ export interface SetupSessionsOptions {
   key: Buffer;
   clock: Clock;
   codes: SetupCodes;
-  /** The origins of the configuration; a tunnel to where the instance listens leads to the pages as well. */
+  /** The origins of the configuration. A tunnel to the listening address leads to the pages as well. */
   origins: readonly string[];
 }
 
-/** Lets those into the setup pages who have the one-time code, for an hour and in one browser. */
+/** Admits people with the one-time code to the setup pages, for an hour and in one browser. */
 export class SetupSessions {
   #o: SetupSessionsOptions;
   #wrongCodes: RateLimiter;
@@ -42,7 +43,7 @@ export class SetupSessions {
     this.#wrongCodes = new RateLimiter(options.clock, WRONG_CODES);
   }
 
-  /** The visit that a request belongs to, or null where the code has yet to be typed. */
+  /** The visit of a request, or null when the code is still needed. */
   async visit(c: Context): Promise<SetupVisit | null> {
     const { key, clock } = this.#o;
     const claims = await readSignedText(key, TYPE, getCookie(c, COOKIE) ?? "", clock);
@@ -51,7 +52,8 @@ export class SetupSessions {
 
   /**
    * Begins a visit with the code.
-   * @throws {Refusal} 401 when it is none (any more), 403 from elsewhere, 429 when too many wrong ones were tried.
+   * @throws {Refusal} 401 when the code is not valid (any more); 403 from another site; 429 after too many
+   * wrong codes.
    */
   async enter(c: Context, code: string): Promise<void> {
     this.origin(c);
@@ -68,7 +70,7 @@ export class SetupSessions {
   }
 
   /**
-   * The origin of the page that sent a form, if that is one of these.
+   * The origin of the page that sent a form, if it is allowed.
    * @throws {Refusal} 403
    */
   origin(c: Context): string {
@@ -78,13 +80,15 @@ export class SetupSessions {
     throw new Refusal("forbidden", "the request does not come from one of these pages (Origin)");
   }
 
-  /** Keeps the visit in the browser, which is at this origin; `key` is that of whoever is to know it. */
+  /**
+   * Stores the visit in the browser at this origin; `key` signs it for the process that must recognise it.
+   */
   async keep(c: Context, origin: string, key = this.#o.key): Promise<void> {
     const claims = { jti: randomBytes(18).toString("base64url") };
     const text = await signText(key, TYPE, claims, this.#o.clock.now() + LIFE_MS);
     setCookie(c, COOKIE, text, {
       httpOnly: true,
-      // The way back from GitHub begins at another site.
+      // The redirect from GitHub begins at another site.
       sameSite: "Lax",
       secure: origin.startsWith("https:"),
       path: "/",
@@ -92,7 +96,10 @@ export class SetupSessions {
     });
   }
 
-  /** @throws {Refusal} 403 when the form was not one of this visit's. */
+  /**
+   * Checks that a form belongs to this visit.
+   * @throws {Refusal} 403 when it does not.
+   */
   checkForm(c: Context, { csrfToken }: SetupVisit, sent: unknown): void {
     this.origin(c);
     if (typeof sent !== "string" || !sameText(sent, csrfToken))

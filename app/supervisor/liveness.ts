@@ -4,17 +4,20 @@ import type { Clock } from "../clock.ts";
 
 const INTERVAL_MS = 700;
 const ANSWER_LIMIT_MS = 700;
-/** So many checks in a row without a word, and a process that was up counts as frozen if it is stopped. */
+/** A stopped process that was up counts as frozen after so many silent checks in a row. */
 const SILENT_CHECKS = 3;
-/** One that is not may only have no time, on a machine so busy that starting it anew would make things worse. */
+/**
+ * A process that is not stopped gets more checks. The machine may just be busy, and a restart would make it
+ * worse.
+ */
 const MOST_SILENT_CHECKS = 20;
-/** A process may wait this long for its store, or migrate it, before it listens. */
+/** How long a process may wait for its store, or migrate it, before it listens. */
 const START_LIMIT_MS = 5 * 60_000;
 
 /**
- * Asks the instance at `url` again and again whether it lives, and resolves with the reason once it has stopped to
- * answer. A refused connection alone is none: the instance may be starting, or shutting down. `isStopped` tells
- * whether the operating system has stopped its process; `onUp` is called at its first answer. Rejects when `signal`
+ * Checks repeatedly that the instance at `url` is live, and resolves with the reason once it is frozen. A
+ * refused connection does not count: the instance may be starting or shutting down. `isStopped` tells whether
+ * the operating system has stopped the process. `onUp` is called at the first answer. Rejects when `signal`
  * aborts.
  */
 export async function untilFrozen(
@@ -40,7 +43,7 @@ export async function untilFrozen(
     }
     silent = heard === "silence" && wasUp ? silent + 1 : 0;
     if (silent >= MOST_SILENT_CHECKS || (silent >= SILENT_CHECKS && isStopped()))
-      return `it left ${silent} checks in a row without an answer`;
+      return `it did not answer ${silent} checks in a row`;
     if (now - answeredAt > START_LIMIT_MS)
       return `it has not answered for ${START_LIMIT_MS / 60_000} minutes`;
     await clock.sleep(Math.max(0, INTERVAL_MS - (now - askedAt)), signal);
@@ -50,7 +53,7 @@ export async function untilFrozen(
 function ask(url: string): Promise<"answer" | "silence" | "refusal"> {
   return new Promise((resolve) => {
     const secure = url.startsWith("https:");
-    // The certificate is for the public name.
+    // The certificate names the public host, not this address.
     const options = { agent: false as const };
     const onResponse = (response: IncomingMessage) => {
       response.destroy();
@@ -61,7 +64,7 @@ function ask(url: string): Promise<"answer" | "silence" | "refusal"> {
       : httpRequest(url, options, onResponse);
     request.on("error", () => resolve("refusal"));
     const limit = setTimeout(() => {
-      // An answer may lie here unread, where it was this process that had no time; it is read before this goes on.
+      // If this process was too busy, an answer may lie unread; the event loop reads it first.
       setImmediate(() => {
         resolve("silence");
         request.destroy();

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
+import { formatDuration } from "../../shared/format-duration.ts";
 import { appFile } from "../bundle/entry-points.ts";
 import type { Clock } from "../clock.ts";
 import { compileCache } from "../config/compile-cache.ts";
@@ -12,14 +13,14 @@ import type { InstanceConfig } from "../config/schema.ts";
 import { identify, isStopped } from "../run/process-identity.ts";
 import { untilFrozen } from "./liveness.ts";
 
-/** The pause before an instance that died is started again: doubled each time, up to the limit. */
+/** The pause before a restart: doubled each time, up to the limit. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 15_000;
-/** An instance that lived this long has started well, and its pauses begin anew. */
+/** An instance that lived this long has started well; its next pause is the first one again. */
 const SETTLED_MS = 30_000;
 /**
- * Node's options for an instance. Payloads are large and short-lived: in a small young generation they cost a
- * little more often, and the memory of the process stays as it is however many there were.
+ * Node's options for an instance. Payloads are large and short-lived. A small young generation costs a few
+ * more collections and keeps the memory of the process constant.
  */
 export const INSTANCE_OPTIONS = [
   "--disable-warning=ExperimentalWarning",
@@ -29,20 +30,20 @@ export const INSTANCE_OPTIONS = [
 ] as const;
 /** How long instances have to stop by themselves. */
 const STOP_LIMIT_MS = 25_000;
-/** An instance that does not read what it is told is sent a signal after that. */
+/** An instance that ignores the message to stop gets a signal after this time. */
 const HEARD_LIMIT_MS = 2_000;
 
-/** What the process that starts all instances of a host tells each of them. */
+/** Messages from the supervisor to each instance of its host. */
 export type FromSupervisor =
-  /** All of them are being stopped, so that none takes another's place. */
+  /** All instances are stopping, so none takes another's place. */
   | { type: "stop_all" }
-  /** The process of another one has ended, and why. */
+  /** The process of another instance has ended, and why. */
   | { type: "ended"; instance: string; reason: string };
 
 /**
- * Starts every instance of this host as a process of its own; starts one that dies again, for ever, and ends one
- * that stopped answering. On SIGTERM and SIGINT it has all stop together, and resolves when they have. When an
- * instance ends, the others are told why.
+ * Starts every instance of this host as a process of its own. Restarts one that dies, for ever, and kills one
+ * that is frozen. SIGTERM and SIGINT stop all instances together; the promise resolves when they have ended.
+ * When an instance ends, the others learn the reason.
  */
 export async function startAll({
   config,
@@ -51,7 +52,7 @@ export async function startAll({
   clock,
 }: {
   config: Config;
-  /** The environment of the instances, before what the file of variables adds to it. */
+  /** The environment of the instances, before the `.env` file adds to it. */
   env: NodeJS.ProcessEnv;
   log: Logger;
   clock: Clock;
@@ -69,7 +70,7 @@ export async function startAll({
       abort.abort();
     });
   const cached = {
-    // Here, and not by the instance alone, so that the cache also holds what it loads first.
+    // Set here, so that the cache also covers the modules that an instance loads first.
     NODE_COMPILE_CACHE: compileCache(config.stateDirectory),
     ...env,
   };
@@ -109,14 +110,17 @@ async function keepRunning(
     let child: ChildProcess;
     try {
       child = fork(appFile("main.ts"), ["--instance", name], {
-        // Its own session, so that Ctrl-C reaches it once, through us.
+        // In a session of its own, Ctrl-C reaches it once, through the supervisor.
         detached: true,
         stdio: ["ignore", "inherit", "inherit", "ipc"],
         env,
         execArgv: [...INSTANCE_OPTIONS],
       });
     } catch (error) {
-      log.error({ name, err: error, pauseMs: pause }, "no process can be made; retry after the pause");
+      log.error(
+        { name, err: error, pauseMs: pause },
+        `cannot start a process, retry in ${formatDuration(pause)}`,
+      );
       await rest();
       continue;
     }
@@ -138,12 +142,12 @@ async function keepRunning(
       onUp: () => log.info({ name, pid: child.pid }, "instance is up"),
     }).then(
       (reason) => {
-        log.error({ name, pid: child.pid }, `instance is frozen, and is ended: ${reason}`);
+        log.error({ name, pid: child.pid }, `instance is frozen, killing it: ${reason}`);
         child.kill("SIGKILL");
       },
       () => {},
     );
-    // Where no process can be made, none exits: then the error is the reason.
+    // If no process could be made, "error" comes instead of "exit" and gives the reason.
     const [exitCode, endedBy] = await once(child, "exit").catch((error) => [error.code, null]);
     watch.abort();
     running.delete(name);
@@ -156,8 +160,8 @@ async function keepRunning(
     log.error(
       { name, exitCode, signal: endedBy, pauseMs: pause },
       exitCode === UNUSABLE
-        ? "instance died: it refused its configuration; it is started again after the pause"
-        : "instance died; it is started again after the pause",
+        ? `instance died: it refused its configuration; restart in ${formatDuration(pause)}`
+        : `instance died, restart in ${formatDuration(pause)}`,
     );
     await rest();
   }
@@ -165,11 +169,11 @@ async function keepRunning(
 }
 
 function tell(child: ChildProcess, message: FromSupervisor): void {
-  // One that is gone, or does not listen, is no concern: a signal follows where it matters.
+  // A process that is gone or does not listen needs no message; a signal follows where it matters.
   if (child.connected) child.send(message, () => {});
 }
 
-/** Why a process ended, in words for the others. */
+/** Why a process ended, in words for the other instances. */
 function whyEnded(exitCode: number | string | null, signal: string | null): string {
   if (exitCode === UNUSABLE)
     return `it refused its configuration (exit code ${UNUSABLE}): its log and \`npm run check\` say why`;

@@ -2,7 +2,7 @@ import { nodeId, stableId } from "./stable-values.ts";
 
 export type AccountType = "User" | "Organization" | "Bot";
 
-/** A user, organization or bot as GitHub's answers and events show it ("simple user"). */
+/** A user, organization or bot in GitHub's answers and events ("simple user"). */
 export function accountObject(login: string, type: AccountType = "User", id = stableId(login)) {
   const name = encodeURIComponent(login);
   const api = `https://api.github.com/users/${name}`;

@@ -1,7 +1,7 @@
 import { isoSeconds, stableId, stableSha } from "./stable-values.ts";
 import type { RepositoryRecord, World } from "./world.ts";
 
-/** What may be chosen about a new repository. */
+/** The options of a new repository. */
 export interface NewRepository {
   id?: number;
   /** Default `main`. */
@@ -11,7 +11,7 @@ export interface NewRepository {
   installed?: boolean;
 }
 
-/** Adds a repository in which nothing has happened yet. Repositories of one owner share an installation. */
+/** Adds a repository without any history. Repositories of one owner share an installation. */
 export function addRepository(world: World, fullName: string, given: NewRepository = {}): RepositoryRecord {
   const [owner = "", name = ""] = fullName.split("/");
   const branch = given.defaultBranch ?? "main";

@@ -6,26 +6,26 @@ import type { Answer, Caller, RouteContext, Router } from "./router.ts";
 import { stableSha } from "./stable-values.ts";
 import type { RepositoryRecord, World } from "./world.ts";
 
-/** One request as it is remembered. */
+/** The record of one request. */
 export interface RequestRecord {
   method: string;
   /** Without `/api/v3` and without the query. */
   path: string;
   query: Record<string, string>;
   auth: Caller["kind"] | "refused";
-  /** When it arrived, in milliseconds since 1970, by the simulated clock. */
+  /** The time of its arrival in milliseconds since 1970, by the simulated clock. */
   at: number;
   /** The raw body, or null. */
   body: string | null;
-  /** What was answered; null while there is no answer. */
+  /** The status of the answer; null while there is none. */
   status: number | null;
 }
 
-/** A request that was read, on its way to its route. */
+/** A request that was read and goes to its route. */
 export interface IncomingCall {
   world: World;
   router: Router;
-  /** Null at a server without limits. */
+  /** Null on a server without limits. */
   limits: RateLimits | null;
   record: RequestRecord;
   fields: () => Record<string, unknown>;
@@ -34,14 +34,14 @@ export interface IncomingCall {
   root: string;
 }
 
-/** What GitHub counts as new content, which it limits besides. */
+/** Requests that create content; GitHub limits these separately. */
 const CONTENT = /^POST .*\/(deployments|statuses|issues|comments)$/;
 
 function etagOf({ body }: Answer): string {
   return `W/"${stableSha(stringifyExact(body ?? ""))}"`;
 }
 
-/** Where a repository is found that had this name, until another one takes it. */
+/** The new path of a renamed repository, until another repository takes the old name. */
 function newPlace({ world, record, query, root }: IncomingCall, fullName: string): string | undefined {
   const name = world.repositories.has(fullName.toLowerCase())
     ? undefined
@@ -49,13 +49,16 @@ function newPlace({ world, record, query, root }: IncomingCall, fullName: string
   return name && `${root}${record.path.replace(fullName, name)}${query.size > 0 ? `?${query}` : ""}`;
 }
 
-/** Finds the route, checks who asks and how often, and lets the route answer; errors become GitHub's answers. */
+/**
+ * Finds the route, checks the caller and the limits, and lets the route answer. Errors become GitHub's
+ * answers.
+ */
 export function answerRequest(call: IncomingCall): Answer {
   const { world, router, limits, record, root } = call;
   let headers: Record<string, string> = {};
   try {
     const found = router.find(record.method, record.path);
-    // Outside the API, tokens are none of GitHub's own: a runner's, for one.
+    // Outside the API, a token may not be GitHub's own, for example a runner's.
     const anyone = found?.route.auth === "none";
     record.auth = "refused";
     const caller: Caller = anyone ? { kind: "none" } : identifyCaller(world, call.headers.authorization);
@@ -94,7 +97,7 @@ export function answerRequest(call: IncomingCall): Answer {
     return { ...answer, headers: { ...headers, ...(etag !== null && { etag }), ...answer.headers } };
   } catch (error) {
     if (error instanceof GitHubError) return { status: error.status, body: error.body, headers };
-    // A mistake in the simulator itself: loud, so that no test takes it for GitHub's.
+    // A fault of the simulator itself is reported loudly, so that no test takes it for GitHub's.
     console.error("the simulated GitHub failed", error);
     return { status: 500, body: { message: `the simulated GitHub failed: ${error}` }, headers };
   }

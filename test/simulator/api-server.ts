@@ -12,7 +12,7 @@ import type { Answer, Router } from "./router.ts";
 import { stableSha } from "./stable-values.ts";
 import type { World } from "./world.ts";
 
-/** The HTTP side of the simulated GitHub: sockets, headers, faults. What is answered is decided elsewhere. */
+/** The HTTP side of the simulated GitHub: sockets, headers, faults. The routes decide the answers. */
 export class ApiServer {
   /** Every request that arrived, oldest first. */
   readonly requests: RequestRecord[] = [];
@@ -42,7 +42,7 @@ export class ApiServer {
     this.latencyMs = latencyMs;
   }
 
-  /** Listens; after the first time always on the same port. Returns the URL. */
+  /** Listens, later always on the port of the first time. Returns the URL. */
   async listen(port = this.#port): Promise<string> {
     this.#port = port || (await freePort());
     const server = http.createServer((request, response) => void this.#serve(request, response));
@@ -54,7 +54,7 @@ export class ApiServer {
     return `http://${this.#host}:${this.#port}`;
   }
 
-  /** Stops listening and cuts every connection: from now on, connections are refused. */
+  /** Stops listening and cuts every connection; new connections are refused. */
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
@@ -70,7 +70,7 @@ export class ApiServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // Someone who goes away in the middle is nothing that could be answered.
+    // A client that leaves early needs no answer.
     response.on("error", () => {});
     try {
       await this.#answer(request, response);

@@ -4,7 +4,7 @@ import { changedConfig, configObject, type Hook } from "./hook.ts";
 import { linkTo } from "./paging.ts";
 import type { Answer, Route, RouteContext } from "./router.ts";
 
-/** The App's hook: where it delivers to, and what became of its deliveries. */
+/** The App's hook: its configuration and its deliveries. */
 export const appHookRoutes: Route[] = [
   { method: "GET", path: "/app/hook/config", auth: "app", handle: readConfig },
   { method: "PATCH", path: "/app/hook/config", auth: "app", handle: changeConfig },
@@ -53,7 +53,7 @@ export function readDelivery({ world, params }: RouteContext, hook: Hook): Answe
   return { status: 200, body: deliveryObject(deliveryIn(world, params, hook)) };
 }
 
-/** Accepts a redelivery; it happens after the answer. */
+/** Accepts a redelivery; the delivery follows the answer. */
 export function redeliver({ world, params }: RouteContext, hook: Hook): Answer {
   const record = deliveryIn(world, params, hook);
   void world.deliveries.redeliver(hook, record);

@@ -13,7 +13,7 @@ export interface AppIdentity {
   clientId: string;
   clientSecret: string;
   webhookSecret: string;
-  /** PKCS#1 PEM, as GitHub hands it out. */
+  /** PKCS#1 PEM, the format of GitHub's downloads. */
   privateKey: string;
   publicKey: string;
   owner: string;
@@ -25,7 +25,7 @@ export interface AppIdentity {
 
 let keys: { privateKey: string; publicKey: string } | undefined;
 
-/** An App with the permissions that Twinhook suggests; one key pair serves the whole process. */
+/** An App with the permissions that Twinhook suggests; all Apps of a process share one key pair. */
 export function appIdentity(overrides: Partial<AppIdentity> = {}): AppIdentity {
   keys ??= generateKeyPairSync("rsa", {
     modulusLength: 2048,
@@ -55,7 +55,7 @@ export function appIdentity(overrides: Partial<AppIdentity> = {}): AppIdentity {
   };
 }
 
-/** The App as GitHub's answers show it ("integration"). */
+/** The App in GitHub's answers ("integration"). */
 export function appObject(app: AppIdentity) {
   return {
     id: app.id,
@@ -74,7 +74,7 @@ export function appObject(app: AppIdentity) {
   };
 }
 
-/** GitHub Actions itself, which is what a `GITHUB_TOKEN` acts as. */
+/** GitHub Actions itself, the App behind every `GITHUB_TOKEN`. */
 export const ACTIONS_APP: AppIdentity = {
   id: 15_368,
   slug: "github-actions",

@@ -2,12 +2,12 @@ import { verify } from "node:crypto";
 import type { AppIdentity } from "./app-identity.ts";
 import { GitHubError } from "./github-error.ts";
 
-/** GitHub's limit on an App token's life, and the skew that it forgives. */
+/** GitHub's limit on the life of an App's JWT, and the clock skew that it allows. */
 const MAX_LIFE_S = 600;
 
 /**
- * Checks the JWT with which an App identifies itself: RS256 by its key, its id or client id as `iss`,
- * issued in the past, expiring within 10 minutes. The messages are those by which clients notice a wrong clock.
+ * Checks an App's JWT: RS256 by its key, its id or client id as `iss`, issued in the past, expiring within 10
+ * minutes. The messages are GitHub's, by which clients notice a wrong clock.
  * @throws {GitHubError} 401
  */
 export function checkAppJwt(jwt: string, app: AppIdentity, nowMs: number): void {
@@ -41,7 +41,7 @@ function decode(part: string): Record<string, unknown> {
     const value = JSON.parse(Buffer.from(part, "base64url").toString());
     if (typeof value === "object" && value !== null) return value;
   } catch {
-    // Falls through: text that is no JSON is answered like a wrong signature.
+    // Text that is not JSON gets the same answer as a wrong signature.
   }
   throw undecodable();
 }

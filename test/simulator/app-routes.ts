@@ -67,7 +67,7 @@ function createToken({ world, params, body }: RouteContext): Answer {
     if (!held || (access === "write" && held !== "write"))
       throw new GitHubError(422, "The permissions requested are not granted to this installation.");
   }
-  // Reading metadata goes with every token, whatever was asked for.
+  // Every token may read metadata, whatever it asked for.
   const permissions: Permissions = { metadata: "read", ...(asked ?? world.app.permissions) };
   const limited = names !== undefined || ids !== undefined;
   const token = world.tokens.issue(

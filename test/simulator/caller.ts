@@ -4,7 +4,7 @@ import type { Caller, Route } from "./router.ts";
 import { type RepositoryRecord, repositoriesOf, type World } from "./world.ts";
 
 /**
- * Who the `Authorization` header speaks for.
+ * Identifies the caller by the `Authorization` header.
  * @throws {GitHubError} 401 for anything that GitHub would not accept.
  */
 export function identifyCaller(world: World, authorization: string | undefined): Caller {
@@ -21,7 +21,7 @@ export function identifyCaller(world: World, authorization: string | undefined):
 }
 
 /**
- * Refuses a kind of caller for whom this route is not.
+ * Refuses a kind of caller that may not use this route.
  * @throws {GitHubError} 401 or 403, in GitHub's words.
  */
 export function authorizeKind(route: Route, caller: Caller): void {
@@ -51,8 +51,8 @@ export function authorizePermission(route: Route, caller: Caller): void {
 }
 
 /**
- * The repository of this name, if the caller may know of it.
- * @throws {GitHubError} 404, also where it exists but is not the caller's.
+ * The repository of this name, if the caller may see it.
+ * @throws {GitHubError} 404, also for a repository that the caller may not see.
  */
 export function visibleRepository(world: World, caller: Caller, fullName: string): RepositoryRecord {
   const repository = world.repositories.get(fullName.toLowerCase());
@@ -70,7 +70,7 @@ export function visibleRepository(world: World, caller: Caller, fullName: string
   return repository;
 }
 
-/** The installation's repositories that an installation token reaches. */
+/** The repositories of an installation that an installation token may use. */
 export function repositoriesOfCaller(world: World, caller: Caller): RepositoryRecord[] {
   if (caller.kind !== "installation" || caller.installationId === undefined) return [];
   return repositoriesOf(world, caller.installationId).filter(

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { PATIENCE_MS } from "../helpers/patience.ts";
 
-/** What a change was about; `subject` is the record that changed. */
+/** A change in the simulated GitHub; `subject` is the changed record. */
 export interface Change {
   type:
     | "request"
@@ -16,7 +16,7 @@ export interface Change {
   subject: unknown;
 }
 
-/** Tells of everything that happens at the simulated GitHub, and waits for it. */
+/** Announces every change in the simulated GitHub, and lets tests wait for one. */
 export class Changes {
   readonly emitter = new EventEmitter().setMaxListeners(0);
   readonly #waiting = new Set<(reason: Error) => void>();
@@ -26,8 +26,8 @@ export class Changes {
   }
 
   /**
-   * Resolves with the first truthy value of `predicate`, asked now and again after every change.
-   * Rejects after `timeoutMs`, with `describe` saying how things stand then, and when the server closes.
+   * Resolves with the first truthy value of `predicate`, which is called now and after every change. Rejects
+   * after `timeoutMs`, with the state in the words of `describe`, and when the server closes.
    */
   waitFor<T>(
     predicate: (change?: Change) => T,

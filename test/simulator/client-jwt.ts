@@ -1,7 +1,7 @@
 import { sign } from "node:crypto";
 import type { AppIdentity } from "./app-identity.ts";
 
-/** The JWT by which a client identifies itself as the App; claims may be overridden to make a bad one. */
+/** An App's JWT for a client; a test may override claims to make a bad one. */
 export function appJwt(
   app: Pick<AppIdentity, "id" | "privateKey">,
   claims: Record<string, unknown> = {},

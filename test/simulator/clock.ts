@@ -1,4 +1,4 @@
-/** The time at the simulated GitHub: the real one, moved by whatever a test has advanced it. */
+/** The time at the simulated GitHub: the real time plus the test's advances. */
 export class Clock {
   readonly #real: () => number;
   #ahead = 0;
@@ -12,7 +12,7 @@ export class Clock {
     return this.#real() + this.#ahead;
   }
 
-  /** Lets time pass at once. */
+  /** Advances the time at once. */
   advance(ms: number): void {
     this.#ahead += ms;
   }

@@ -8,7 +8,7 @@ import {
 } from "./workflow-run-payload.ts";
 import type { RepositoryRecord, RunRecord, World } from "./world.ts";
 
-/** Which run completes; everything but the repository has a default. */
+/** Describes the run; everything but the repository has a default. */
 export interface CompleteRunOptions
   extends Omit<WorkflowRunOptions, "repositoryId" | "defaultBranch" | "installationId" | "runNumber"> {
   repository: string;
@@ -20,15 +20,15 @@ export interface CompleteRunOptions
   guid?: string;
 }
 
-/** A run as it was noted, and its event on the way; the GUID is empty when it was never sent. */
+/** A recorded run, and its event on the way; the GUID is empty when no event was sent. */
 export interface SentRun extends SentEvent {
   run: WorkflowRunEvent["workflow_run"];
   event: WorkflowRunEvent;
 }
 
 /**
- * Notes a run and sends its `workflow_run` event. Without `runId` it is a new run. With the id of a known run it
- * is that run's present attempt while that one is not completed, else its next attempt.
+ * Records a run and sends its `workflow_run` event. Without `runId` it is a new run. The id of a known run
+ * continues its current attempt; if that has completed, it begins the next attempt.
  */
 export function completeRun(
   world: World,
@@ -46,7 +46,7 @@ export function completeRun(
   const now = world.clock.now();
 
   const event = workflowRunPayload({
-    // What a run keeps through its steps and attempts.
+    // These values stay the same through all steps and attempts of a run.
     ...(first && {
       branch: first.head_branch,
       sha: first.head_sha,

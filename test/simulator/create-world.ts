@@ -8,7 +8,7 @@ import type { ContentLimits, HourlyLimits } from "./rate-limits.ts";
 import { Tokens } from "./tokens.ts";
 import type { Settings, World } from "./world.ts";
 
-/** How to start the simulated GitHub; everything has a default. */
+/** The options of the simulated GitHub; everything has a default. */
 export interface GitHubOptions extends Partial<Settings> {
   /** The address to listen on. Default 127.0.0.1. */
   host?: string;
@@ -21,14 +21,14 @@ export interface GitHubOptions extends Partial<Settings> {
   /** The real time, in milliseconds since 1970. Default `Date.now`. */
   now?: () => number;
   app?: Partial<AppIdentity>;
-  /** Where the App's hook points at first. Default: a port on which nothing listens. */
+  /** The first URL of the App's hook. Default: a port on which nothing listens. */
   hookUrl?: string;
-  /** Null: none, and no word of any, as at a GitHub Enterprise Server. */
+  /** Null: no limits and no headers about them, as on a GitHub Enterprise Server. */
   rateLimits?: Partial<HourlyLimits> | null;
   contentLimits?: Partial<ContentLimits>;
 }
 
-/** A GitHub in which there is one App and nothing else. */
+/** A GitHub with one App and nothing else. */
 export function createWorld(options: GitHubOptions): World {
   const app = appIdentity(options.app);
   const clock = new Clock(options.now);

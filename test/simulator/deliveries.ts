@@ -10,14 +10,14 @@ import { isoSeconds } from "./stable-values.ts";
 
 type Payload = Record<string, unknown>;
 
-/** An event on its way: one delivery for each hook that is subscribed to it. */
+/** An event on its way: one delivery for each subscribed hook. */
 export interface Sending {
   guid: string;
-  /** One for each hook, in their order; each resolves when it ended, well or not. */
+  /** One for each hook, in their order; each resolves when it has ended, successful or not. */
   deliveries: Promise<DeliveryRecord>[];
 }
 
-/** Delivers events to hooks, as GitHub does: once, at the same time, with 10 s for the answer. */
+/** Delivers events to hooks like GitHub: once, all at the same time, with 10 s for the answer. */
 export class Deliveries {
   readonly log: DeliveryLog;
   readonly #ids = new SnowflakeIds();
@@ -35,7 +35,7 @@ export class Deliveries {
     setMaxListeners(0, this.#closing.signal);
   }
 
-  /** Sends one event to these hooks at once. All get the same GUID, since it is the event's. */
+  /** Sends one event to these hooks at once. All deliveries share the event's GUID. */
   send(hooks: readonly Hook[], event: string, payload: Payload, guid: string = randomUUID()): Sending {
     return { guid, deliveries: hooks.map((hook) => this.#deliver(hook, event, payload, guid, false)) };
   }
@@ -45,12 +45,12 @@ export class Deliveries {
     return this.#deliver(hook, event, request.payload, guid, true);
   }
 
-  /** How many are waiting for their answer. */
+  /** How many deliveries are waiting for their answer. */
   get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  /** Cuts off what is in flight, and waits until it is noted. */
+  /** Cuts all open deliveries, and waits until they are recorded. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#inFlight);

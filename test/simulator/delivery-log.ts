@@ -5,7 +5,7 @@ const DAY_MS = 86_400_000;
 /** How long github.com keeps deliveries. */
 const KEPT_MS = 3 * DAY_MS;
 
-/** One attempt to deliver one event to one hook. The id is a bigint: it does not fit a number. */
+/** One attempt to deliver one event to one hook. The id is a bigint, since it exceeds 2^53. */
 export interface DeliveryRecord {
   id: bigint;
   guid: string;
@@ -30,7 +30,7 @@ export interface DeliveryRecord {
   endedAt: number;
 }
 
-/** The deliveries that were attempted, as long as GitHub keeps them. */
+/** Keeps the attempted deliveries for as long as GitHub does. */
 export class DeliveryLog {
   readonly #records: DeliveryRecord[] = [];
   readonly #now: () => number;
@@ -39,23 +39,23 @@ export class DeliveryLog {
     this.#now = now;
   }
 
-  /** Adds a finished delivery at its place: by id, whatever order they finished in. */
+  /** Inserts a finished delivery by its id, in whatever order deliveries finish. */
   add(record: DeliveryRecord): void {
     const place = this.#records.findLastIndex(({ id }) => id < record.id);
     this.#records.splice(place + 1, 0, record);
   }
 
-  /** Everything still kept, newest first. */
+  /** All deliveries that are still kept, newest first. */
   all(): DeliveryRecord[] {
     const oldest = this.#now() - KEPT_MS;
     return this.#records.filter(({ sentAt }) => sentAt >= oldest).reverse();
   }
 
   /**
-   * One page of a hook's deliveries, newest first. `success` means a code from 200 to 399 and `failure` one
-   * from 400 to 599, so that a delivery without any answer (code 0) is under neither.
-   * A delivery shows so long after it ended (`lagMs`).
-   * @throws {GitHubError} 422 for a status or cursor that GitHub did not hand out.
+   * One page of a hook's deliveries, newest first. `success` means a code from 200 to 399, `failure` one from
+   * 400 to 599. So a delivery without an answer (code 0) has neither. A delivery appears `lagMs` after it has
+   * ended.
+   * @throws {GitHubError} 422 for a status or cursor that GitHub did not give out.
    */
   page(
     hook: Hook,
@@ -88,14 +88,14 @@ export class DeliveryLog {
   }
 }
 
-/** The fields that a listing shows. */
+/** The fields of a delivery in a list. */
 export function deliveryItem(record: DeliveryRecord) {
   const { hook: _hook, request: _request, response: _response, url: _url, ...rest } = record;
   const { sentAt: _sentAt, endedAt: _endedAt, ...item } = rest;
   return item;
 }
 
-/** A single delivery with what was sent and what came back. */
+/** A single delivery with its request and response. */
 export function deliveryObject(record: DeliveryRecord) {
   const { url, request, response } = record;
   return { ...deliveryItem(record), url, request, response };

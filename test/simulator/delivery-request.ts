@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 
-/** How one HTTP request of a delivery ended, in the words and codes of GitHub's log. */
+/** The result of one HTTP request of a delivery, in the words and codes of GitHub's log. */
 export interface DeliveryOutcome {
   status: string;
   status_code: number;
@@ -12,8 +12,8 @@ export interface DeliveryOutcome {
 const MAX_KEPT_ANSWER = 64 * 1024;
 
 /**
- * Sends one delivery: one POST, no redirect followed, no second try, and at most `limitMs` until the whole
- * answer is there. Never rejects. Unreachable is 502, too late 504, a failed TLS handshake 0.
+ * Sends one delivery: one POST, without redirects or retries, and with at most `limitMs` for the whole
+ * answer. Never rejects. Unreachable is 502, too late 504, a failed TLS handshake 0.
  */
 export function sendDelivery(
   url: string,

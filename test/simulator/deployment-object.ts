@@ -37,7 +37,7 @@ export interface DeploymentStatusRecord {
   by: Actor;
 }
 
-/** Who did something through the API. */
+/** The actor of a call to the API. */
 export type Actor = "app" | "github_token" | { login: string };
 
 /** The actor behind a caller. */
@@ -56,7 +56,7 @@ export function actorObjects(by: Actor, app: AppIdentity) {
   };
 }
 
-/** A deployment as GitHub's answers and events show it. */
+/** A deployment in GitHub's answers and events. */
 export function deploymentObject(record: DeploymentRecord, app: AppIdentity) {
   const { repository, by, statuses: _statuses, ...fields } = record;
   const repositoryUrl = `https://api.github.com/repos/${repository}`;
@@ -71,7 +71,7 @@ export function deploymentObject(record: DeploymentRecord, app: AppIdentity) {
   };
 }
 
-/** A status as GitHub's answers show it. */
+/** A status in GitHub's answers. */
 export function deploymentStatusObject(record: DeploymentStatusRecord, app: AppIdentity) {
   const { repository, deployment_id, by, ...fields } = record;
   const repositoryUrl = `https://api.github.com/repos/${repository}`;

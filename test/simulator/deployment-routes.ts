@@ -49,7 +49,7 @@ function create({ world, repository, body, caller }: RouteContext): Answer {
     );
   const sha = commitOf(repository, ref);
   if (!sha) throw new GitHubError(422, `No ref found for: ${ref}`);
-  // What makes the defaults a trap: a merge of the default branch, and every check there is.
+  // The defaults are a trap: they merge the default branch and require every check.
   if (body.auto_merge !== false)
     throw new GitHubError(409, `Conflict merging ${repository.default_branch} into ${ref}`);
   const contexts = body.required_contexts;
@@ -96,7 +96,7 @@ export function deploymentIn(repository: RepositoryRecord, params: Record<string
 }
 
 function commitOf(repository: RepositoryRecord, ref: string): string | undefined {
-  // Git's word for no commit at all.
+  // Git's notation for no commit.
   if (/^0{40}$/.test(ref)) return undefined;
   if (/^[0-9a-f]{40}$/.test(ref)) return ref;
   return repository.branches.get(ref.replace(/^refs\/heads\//, ""));

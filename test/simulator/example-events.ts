@@ -4,8 +4,8 @@ import { createRequire } from "node:module";
 type Json = Record<string, unknown>;
 
 /**
- * The text of one of GitHub's own example payloads, chosen by event name and a test on the payload.
- * The file is read once for all examples and let go again, since it holds 4 MB.
+ * The text of one of GitHub's own example payloads, chosen by event name and a test on the payload. The file
+ * is read once for all examples and then dropped, since it holds 4 MB.
  * @throws {Error} when a newer version of the examples no longer has it.
  */
 export function exampleEventText(event: string, wanted: (payload: Json) => boolean): string {

@@ -3,7 +3,7 @@ import { rateHeaders } from "./rate-limits.ts";
 import type { Answer } from "./router.ts";
 import { isoSeconds } from "./stable-values.ts";
 
-/** The answer that a fault gives in place of the real one. */
+/** The answer of a fault in place of the real one. */
 export function faultAnswer(fault: FaultKind, nowMs: number): Answer | undefined {
   const now = Math.floor(nowMs / 1000);
   if (fault.kind === "status") {

@@ -1,27 +1,30 @@
 import type { Changes } from "./changes.ts";
 
-/** What goes wrong. */
+/** The kinds of faults. */
 export type FaultKind =
   /** The connection is cut before anything happens. */
   | { kind: "reset" }
-  /** No answer comes until the fault is cleared, and then the connection is cut. */
+  /** No answer comes until the fault is cleared; then the connection is cut. */
   | { kind: "hang" }
   /** GitHub answers with this status, and does nothing. */
   | { kind: "status"; status: number; message?: string; headers?: Record<string, string> }
-  /** Something in front of GitHub answers with this status and a page; GitHub hears nothing. */
+  /** A proxy in front of GitHub answers with this status and a page; GitHub gets no request. */
   | { kind: "page"; status: number }
   /** The answer comes this much later. */
   | { kind: "latency"; ms: number }
   /** The hourly limit is used up until `resetInS` seconds from now (default 60). */
   | { kind: "rate-limit"; status?: 403 | 429; resetInS?: number }
-  /** GitHub's limit on bursts; the wait is in `retry-after` (default 60), or left unsaid. */
+  /** GitHub's limit on bursts; `retry-after` gives the wait (default 60), unless it is left unsaid. */
   | { kind: "secondary-rate-limit"; status?: 403 | 429; retryAfterS?: number | "unsaid" }
-  /** The request takes effect and is answered with half a JSON text. */
+  /** The request takes effect; its answer is half a JSON text. */
   | { kind: "corrupt" }
-  /** The request takes effect, and the connection is cut instead of the answer. */
+  /** The request takes effect; then the connection is cut without an answer. */
   | { kind: "lost-answer" };
 
-/** Which requests go wrong, and how often; without these, all of them until cleared. */
+/**
+ * The requests that a fault affects, and how many. Without these, the fault affects all requests until it is
+ * cleared.
+ */
 export interface FaultScope {
   /** `PATCH /app/hook/config`, or `/repos/*` for any method; `*` stands for anything. */
   route?: string;
@@ -29,15 +32,15 @@ export interface FaultScope {
   times?: number;
 }
 
-/** A fault that was set. */
+/** An active fault. */
 export interface Fault {
   readonly fault: FaultKind;
-  /** How many requests it has met. */
+  /** How many requests it has affected. */
   readonly hits: number;
   clear(): void;
 }
 
-/** The faults that tests set. The one set first wins; latency adds to others. */
+/** The faults that tests set. The oldest wins; latency adds to others. */
 export class Faults {
   readonly #active = new Set<ActiveFault>();
   readonly #changes: Changes;
@@ -63,7 +66,7 @@ export class Faults {
     return active;
   }
 
-  /** The faults that this request meets; each counts it. */
+  /** The faults that affect this request; each counts the request. */
   meeting(method: string, path: string): { fault: FaultKind; cleared: Promise<void> }[] {
     const request = `${method} ${path}`;
     const met: ActiveFault[] = [];
@@ -80,7 +83,7 @@ export class Faults {
     return met.map(({ fault, cleared }) => ({ fault, cleared: cleared.promise }));
   }
 
-  /** Everything is well again. */
+  /** Removes all faults. */
   clear(): void {
     for (const active of [...this.#active]) active.clear();
   }

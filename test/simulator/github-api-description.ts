@@ -8,7 +8,7 @@ interface Description {
 }
 type Schema = Record<string, unknown>;
 
-/** GitHub's own description of its API (OpenAPI 3.0), as a judge of answers. */
+/** GitHub's own description of its API (OpenAPI 3.0), which checks the simulator's answers. */
 export class GitHubApiDescription {
   readonly #description: Description;
   readonly #ajv: Ajv;
@@ -18,18 +18,18 @@ export class GitHubApiDescription {
     const file = createRequire(import.meta.url).resolve("@octokit/openapi/generated/api.github.com.json");
     this.#description = withNullAsType(JSON.parse(readFileSync(file, "utf8"))) as Description;
     this.#paths = new Map(Object.keys(this.#description.paths).map((path) => [withoutNames(path), path]));
-    // GitHub uses keywords and formats of its own; what ajv does not know it passes over silently.
+    // GitHub uses keywords and formats of its own, which ajv ignores here.
     this.#ajv = new Ajv({ strict: false, allErrors: true, logger: false });
     addFormats.default(this.#ajv);
     this.#ajv.addSchema(this.#description as unknown as Schema, "github");
   }
 
-  /** Whether GitHub documents this route; the names in braces do not matter. */
+  /** Whether GitHub documents this route; names in braces do not matter. */
   has(method: string, path: string): boolean {
     return this.#operation(method, path) !== undefined;
   }
 
-  /** The check of a route's JSON answers with this status; undefined where the answer has no content. */
+  /** The validator of a route's JSON answers with this status; undefined for an answer without content. */
   validator(method: string, path: string, status: number): ValidateFunction | undefined {
     const operation = this.#operation(method, path);
     if (!operation) throw new Error(`GitHub documents no ${method} ${path}`);
@@ -38,7 +38,8 @@ export class GitHubApiDescription {
     const response = typeof given.$ref === "string" ? this.#resolve(given.$ref) : given;
     const content = response.content as Record<string, { schema: Schema }> | undefined;
     let schema = content?.["application/json"]?.schema;
-    // The list demands that an account be a user and an enterprise at once; a single installation is described rightly.
+    // The description of the list wrongly demands that an account be a user and an enterprise at once. The
+    // description of a single installation is right.
     const items = schema?.items as Schema | undefined;
     if (items?.title === "Installation")
       schema = { type: "array", items: { $ref: "#/components/schemas/installation" } };
@@ -61,7 +62,7 @@ function withoutNames(path: string): string {
   return path.replace(/\{\w+\}/g, "{}");
 }
 
-/** OpenAPI 3.0 marks with `nullable` what JSON Schema says with a type; ajv takes it only beside a `type`. */
+/** Turns OpenAPI's `nullable` into JSON Schema's null type; ajv accepts `nullable` only beside a `type`. */
 function withNullAsType(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withNullAsType);
   if (typeof value !== "object" || value === null) return value;

@@ -1,4 +1,4 @@
-/** An answer in GitHub's error format, thrown by whatever handles a request. */
+/** An error in GitHub's format; request handlers throw it. */
 export class GitHubError extends Error {
   override readonly name = "GitHubError";
   readonly status: number;
@@ -16,7 +16,7 @@ export class GitHubError extends Error {
   }
 }
 
-/** The 422 that names the field at fault. */
+/** The 422 that names the wrong field. */
 export function validationFailed(resource: string, field: string, message: string): GitHubError {
   return new GitHubError(422, "Validation Failed", {
     errors: [{ resource, field, code: "custom", message }],

@@ -1,6 +1,6 @@
 import { validationFailed } from "./github-error.ts";
 
-/** Where and how a hook delivers. */
+/** The URL and the format of a hook's deliveries. */
 export interface HookConfig {
   url: string;
   content_type: "json" | "form";
@@ -17,7 +17,7 @@ export interface Hook {
   /** Full name, for a repository's hook. */
   repository?: string;
   active: boolean;
-  /** `*` for all; the App hook's are those of the App. */
+  /** `*` for all events; the App's hook has the App's events. */
   events: string[];
   config: HookConfig;
   created_at: string;
@@ -25,14 +25,14 @@ export interface Hook {
   last_response: { code: number | null; status: string; message: string | null };
 }
 
-/** The config as it reads back: the secret is only hinted at. */
+/** The config in answers: the secret is masked. */
 export function configObject({ url, content_type, insecure_ssl, secret }: HookConfig) {
   return { content_type, insecure_ssl, ...(secret !== undefined && { secret: "********" }), url };
 }
 
 /**
- * The config that results from what a client sent. Fields left out stay as they are, except the secret,
- * when `forgetSecret` says so.
+ * Applies a client's changes to a config. Fields left out stay as they are. If `forgetSecret` is set, a
+ * missing secret is removed.
  * @throws {GitHubError} 422
  */
 export function changedConfig(

@@ -1,7 +1,7 @@
 import { accountObject } from "./account-object.ts";
 import type { AppIdentity } from "./app-identity.ts";
 
-/** An installation of the App as GitHub's answers show it. */
+/** An installation of the App in GitHub's answers. */
 export function installationObject(app: AppIdentity, id: number, owner: string) {
   const account = accountObject(owner, "Organization");
   return {

@@ -27,7 +27,7 @@ const ONE = `${COLLECTION}/{issue_number}`;
 const read = { auth: "token", permission: ["issues", "read"] } as const;
 const write = { auth: "token", permission: ["issues", "write"] } as const;
 
-/** Issues, as far as an alert needs them. */
+/** Issues, as far as alerts use them. */
 export const issueRoutes: Route[] = [
   { method: "GET", path: COLLECTION, ...read, handle: list },
   { method: "POST", path: COLLECTION, ...write, handle: create },

@@ -1,6 +1,6 @@
 import type { GitHub } from "./simulator.ts";
 
-/** Leaves a GitHub Deployment for the App to find, as the Action does with the job's own token. Returns its id. */
+/** Parks a request in a GitHub Deployment, as the Action does with the job's own token. Returns its id. */
 export async function leaveRequest(
   github: Pick<GitHub, "url" | "githubToken">,
   { sha, environment = "production", payload }: { sha: string; environment?: string; payload: unknown },

@@ -3,14 +3,14 @@ import { GitHubError, validationFailed } from "./github-error.ts";
 import type { Answer, Route, RouteContext } from "./router.ts";
 import { stableSha } from "./stable-values.ts";
 
-/** Creating an App from a manifest: the page that takes it, and the exchange of the code. */
+/** Creates an App from a manifest: the page that receives it, and the exchange of the code. */
 export const manifestRoutes: Route[] = [
   { method: "POST", path: "/settings/apps/new", auth: "none", handle: submit },
   { method: "POST", path: "/organizations/{org}/settings/apps/new", auth: "none", handle: submit },
   { method: "POST", path: "/app-manifests/{code}/conversions", auth: "none", handle: convert },
 ];
 
-/** The person's click on "Create" is taken for granted: the answer sends the browser back with a code. */
+/** Skips the person's click on "Create": the answer sends the browser back with a code. */
 function submit({ world, body, query }: RouteContext): Answer {
   let manifest: Record<string, unknown>;
   try {
@@ -29,7 +29,7 @@ function submit({ world, body, query }: RouteContext): Answer {
   return { status: 302, headers: { Location: back.href } };
 }
 
-/** Every manifest becomes the one App that this GitHub has; a code is good once. */
+/** Every manifest becomes this GitHub's only App; a code works once. */
 function convert({ world, params }: RouteContext): Answer {
   const code = params.code ?? "";
   const manifest = world.manifestCodes.get(code);

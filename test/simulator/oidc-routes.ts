@@ -1,7 +1,10 @@
 import { GitHubError } from "./github-error.ts";
 import type { Answer, Route, RouteContext } from "./router.ts";
 
-/** The issuer's two public documents, also where GitHub Enterprise Server has them, and the runner's endpoint. */
+/**
+ * The issuer's two public documents, also at the paths of GitHub Enterprise Server, and the runner's
+ * endpoint.
+ */
 export const oidcRoutes: Route[] = ["", "/_services/token"].flatMap((below): Route[] => [
   { method: "GET", path: `${below}/.well-known/openid-configuration`, auth: "none", handle: configuration },
   { method: "GET", path: `${below}/.well-known/jwks`, auth: "none", handle: keySet },

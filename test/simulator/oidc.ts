@@ -2,26 +2,26 @@ import { generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:cryp
 import type { Clock } from "./clock.ts";
 import { stableId, stableSha } from "./stable-values.ts";
 
-/** A job's token lives this long. */
+/** The life of a job's token. */
 const LIFE_S = 300;
 
-/** A key that the issuer signs with, under the id that it publishes it by. */
+/** A signing key of the issuer, with its published id. */
 interface SigningKey {
   kid: string;
   privateKey: KeyObject;
   publicKey: KeyObject;
 }
 
-/** Made once: that takes long. */
+/** Made once, since that takes long. */
 let firstKey: SigningKey | undefined;
 
-/** The claims of a job's token that tests choose; the rest is filled in to match. */
+/** The claims that tests choose for a job's token; the other claims are derived from them. */
 export interface OidcClaims {
   repository?: string;
   repository_id?: number | string;
   run_id?: number | string;
   run_attempt?: number | string;
-  /** The workflow file; the claim `workflow_ref` is made of it and `ref`. */
+  /** The workflow file; together with `ref` it gives the claim `workflow_ref`. */
   workflow?: string;
   ref?: string;
   sha?: string;
@@ -32,13 +32,13 @@ export interface OidcClaims {
   [claim: string]: unknown;
 }
 
-/** The issuer of the tokens by which a job proves what it is. */
+/** The issuer of the OIDC tokens of jobs. */
 export class Oidc {
   /** Set when the server knows its own URL. */
   issuer = "";
   readonly #clock: Clock;
   readonly #jobs = new Map<string, OidcClaims>();
-  /** The newest, which signs, comes first. */
+  /** The newest key comes first and signs. */
   #keys: SigningKey[];
   #keysMade = 1;
 
@@ -48,20 +48,22 @@ export class Oidc {
     this.#keys = [firstKey];
   }
 
-  /** Signs with a new key from now on; the ones before stay published, unless they are withdrawn. */
+  /** Signs with a new key from now on; older keys stay published, unless `withdraw` is set. */
   rotate({ withdraw = false } = {}): void {
     this.#keys = [newKey(++this.#keysMade), ...(withdraw ? [] : this.#keys)];
   }
 
-  /** A token for these claims, RS256, good for 5 minutes. Any claim may be overridden, also `iss` or `exp`. */
+  /**
+   * A token with these claims: RS256, valid for 5 minutes. Any claim may be overridden, also `iss` or `exp`.
+   */
   token(claims: OidcClaims = {}): string {
     const now = Math.floor(this.#clock.now() / 1000);
-    // These are inputs, put into their claims' own form below.
+    // These inputs get the form of their claims below.
     const { repository_id: _i, run_id: _r, run_attempt: _a, workflow: _w, ...others } = claims;
     return this.sign({ ...this.#standard(claims), ...times(now), ...others });
   }
 
-  /** A token that says just this, however wrong; a claim that is undefined is left out. */
+  /** A token with exactly this content, however wrong; an undefined claim is left out. */
   sign(payload: Record<string, unknown>, header: Record<string, unknown> = {}): string {
     const [key] = this.#keys as [SigningKey];
     const text = [{ typ: "JWT", alg: "RS256", kid: key.kid, ...header }, payload]
@@ -80,7 +82,7 @@ export class Oidc {
     };
   }
 
-  /** The claims of the job whose request token this is. */
+  /** The claims of the job that holds this request token. */
   claimsOfJob(requestToken: string): OidcClaims | undefined {
     return this.#jobs.get(requestToken);
   }
@@ -110,7 +112,7 @@ export class Oidc {
     return {
       iss: this.issuer,
       aud: `https://github.com/${owner}`,
-      // Its form changed in 2026; nothing may match on it.
+      // The form of `sub` changed in 2026; nothing may match on it.
       sub: `repo:${repository}:${claims.environment ? `environment:${claims.environment}` : `ref:${ref}`}`,
       jti: randomUUID(),
       repository,

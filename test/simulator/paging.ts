@@ -1,6 +1,6 @@
 import type { Answer, RouteContext } from "./router.ts";
 
-/** One page of a list by `per_page` (30, at most 100) and `page`, and the Link header to its neighbours. */
+/** One page of a list by `per_page` (30, at most 100) and `page`, with the Link header to its neighbours. */
 export function pageOf<T>(
   { query, self }: Pick<RouteContext, "query" | "self">,
   items: readonly T[],

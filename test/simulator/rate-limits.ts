@@ -19,7 +19,7 @@ export const GITHUB_LIMITS: HourlyLimits = {
   none: 60,
 };
 
-/** How many requests that make new content one caller may send. */
+/** How many content-creating requests one caller may send. */
 export interface ContentLimits {
   minute: number;
   hour: number;
@@ -27,12 +27,12 @@ export interface ContentLimits {
 
 export const GITHUB_CONTENT_LIMITS: ContentLimits = { minute: 80, hour: 500 };
 
-/** Counts requests as GitHub does: an hour at a time, per App, installation, repository or user. */
+/** Counts requests like GitHub: per hour, and per App, installation, repository or user. */
 export class RateLimits {
   readonly limits: HourlyLimits;
   readonly #content: ContentLimits;
   readonly #used = new Map<string, { used: number; reset: number }>();
-  /** When each caller made new content (ms). */
+  /** When each caller created content (ms). */
   readonly #made = new Map<string, number[]>();
 
   constructor(limits: HourlyLimits, content: ContentLimits) {
@@ -40,7 +40,7 @@ export class RateLimits {
     this.#content = content;
   }
 
-  /** Counts a request that makes new content; says whether it is within the limits of any minute and hour. */
+  /** Counts a content-creating request. Returns whether it is within the limits per minute and per hour. */
   countContent(caller: Caller, nowMs: number): boolean {
     const key = keyOf(caller);
     const made = (this.#made.get(key) ?? []).filter((at) => at > nowMs - HOUR_S * 1000);
@@ -50,7 +50,7 @@ export class RateLimits {
     return lately.length <= this.#content.minute && made.length <= this.#content.hour;
   }
 
-  /** Takes back a request that was counted last: its answer was that nothing has changed. */
+  /** Uncounts the last request: GitHub does not count an answer with 304. */
   takeBack(caller: Caller): Record<string, string> {
     const window = this.#used.get(keyOf(caller));
     if (!window) return {};
@@ -58,7 +58,7 @@ export class RateLimits {
     return rateHeaders(this.limits[caller.kind], window.used, window.reset);
   }
 
-  /** Counts one request; says whether it is within the limit, and the headers that tell. */
+  /** Counts one request. Returns whether it is within the limit, and GitHub's headers about the limit. */
   count(caller: Caller, nowMs: number): { within: boolean; headers: Record<string, string> } {
     const limit = this.limits[caller.kind];
     const now = Math.floor(nowMs / 1000);
@@ -73,7 +73,7 @@ export class RateLimits {
   }
 }
 
-/** The headers by which GitHub tells how much is left, and until when. */
+/** GitHub's headers with the rest of the limit and its end. */
 export function rateHeaders(limit: number, used: number, resetS: number): Record<string, string> {
   return {
     "x-ratelimit-limit": String(limit),

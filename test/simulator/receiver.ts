@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** One request that a receiver got. */
+/** One request to a receiver. */
 export interface Received {
   method: string;
   path: string;
@@ -9,7 +9,7 @@ export interface Received {
   body: string;
 }
 
-/** Something for hooks to point at: keeps what arrives, and answers as a test says (default: 200 `ok`). */
+/** A server for hooks: it records all requests, and answers as a test says (default: 200 `ok`). */
 export async function startReceiver(
   answer: (response: ServerResponse, received: Received) => void = (response) => response.end("ok"),
 ) {

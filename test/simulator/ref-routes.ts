@@ -4,7 +4,7 @@ import type { Answer, Route, RouteContext } from "./router.ts";
 import { nodeId, stableSha } from "./stable-values.ts";
 import type { RepositoryRecord } from "./world.ts";
 
-/** Branches, tags and how commits follow each other. */
+/** Branches, tags and the comparison of commits. */
 export const refRoutes: Route[] = [
   {
     method: "GET",
@@ -39,7 +39,7 @@ function matchingRefs({ repository, params }: RouteContext): Answer {
   return { status: 200, body };
 }
 
-/** A commit of a branch comes after those that were pushed there before; others have nothing in common. */
+/** A commit of a branch follows the earlier commits of that branch; other commits have nothing in common. */
 function compare({ repository, params }: RouteContext): Answer {
   const [base = "", head = ""] = (params.basehead ?? "").split("...");
   const pushed = [...repository.pushed.values()].find((commits) => commits.includes(head));

@@ -92,7 +92,7 @@ function create(context: RouteContext): Answer {
 function change(context: RouteContext): Answer {
   const { world, body } = context;
   const hook = hookIn(context);
-  // Here, unlike below /config, leaving the secret out removes it.
+  // Here, unlike below /config, a missing secret is removed.
   if (body.config) hook.config = changedConfig(hook.config, body.config as Record<string, unknown>, true);
   if (typeof body.active === "boolean") hook.active = body.active;
   const more = (body.add_events as string[] | undefined) ?? [];

@@ -2,7 +2,7 @@ import { accountObject } from "./account-object.ts";
 import { workflowRunPayload } from "./workflow-run-payload.ts";
 import type { RepositoryRecord } from "./world.ts";
 
-/** A repository as `GET /repos/{owner}/{repo}` and the events show it. */
+/** A repository in `GET /repos/{owner}/{repo}` and in events. */
 export function repositoryObject(record: RepositoryRecord) {
   const { repository } = workflowRunPayload({
     repository: record.full_name,
@@ -22,7 +22,7 @@ export function repositoryObject(record: RepositoryRecord) {
   };
 }
 
-/** The same with what only the repository's own page adds. */
+/** The same plus the fields of `GET /repos/{owner}/{repo}` alone. */
 export function fullRepositoryObject(record: RepositoryRecord) {
   return {
     ...repositoryObject(record),

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { GitHubError } from "./github-error.ts";
 
-/** Reads a request to its end: text, and its JSON object or form fields. */
+/** Reads a whole request: its text, and its JSON object or form fields. */
 export async function readBody(
   request: IncomingMessage,
 ): Promise<{ text: string; fields(): Record<string, unknown> }> {
@@ -19,7 +19,7 @@ function parse(text: string, contentType: string): Record<string, unknown> {
     const value = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
   } catch {
-    // Falls through to the same answer.
+    // The error below covers this case.
   }
   throw new GitHubError(400, "Problems parsing JSON");
 }

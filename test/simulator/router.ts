@@ -2,10 +2,10 @@ import type { Access } from "./app-identity.ts";
 import type { Token } from "./tokens.ts";
 import type { RepositoryRecord, World } from "./world.ts";
 
-/** Who sent a request: the App itself, a token, or nobody. */
+/** The sender of a request: the App itself, a token, or nobody. */
 export type Caller = { kind: "app" } | { kind: "none" } | Token;
 
-/** What a handler gets to know of a request. */
+/** The facts of a request for a handler. */
 export interface RouteContext {
   world: World;
   params: Record<string, string>;
@@ -35,7 +35,7 @@ export interface Route {
   path: string;
   /** `app`: only the App's JWT; `token`: only tokens; `none`: anyone. */
   auth: "app" | "token" | "none";
-  /** What a token needs. */
+  /** The permission that a token needs. */
   permission?: readonly [name: string, access: Access];
   handle(context: RouteContext): Answer;
 }

@@ -10,7 +10,7 @@ import type { Caller } from "./router.ts";
 import { sendEvent } from "./send-event.ts";
 import type { RepositoryRecord, World } from "./world.ts";
 
-/** Sends the `deployment` event of a new deployment, with the workflow run when a job made it. */
+/** Sends the `deployment` event of a new deployment, with the workflow run if a job created it. */
 export function sendDeploymentEvent(
   world: World,
   repository: RepositoryRecord,

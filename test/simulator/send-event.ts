@@ -6,14 +6,17 @@ import type { World } from "./world.ts";
 /** An event that was sent. */
 export interface SentEvent {
   guid: string;
-  /** The App's delivery once it ended, else the first of a repository's hook; never settles if there was none. */
+  /**
+   * The App's delivery when it has ended, else the first one of a repository's hook. Without any delivery, it
+   * never settles.
+   */
   delivery: Promise<DeliveryRecord>;
-  /** All deliveries of the event, the App's first, once all ended. */
+  /** All deliveries of the event when all have ended, the App's first. */
   done: Promise<DeliveryRecord[]>;
 }
 
 /**
- * Sends an event to the App's hook, if the App is subscribed to it and installed, and to the repository's hooks.
+ * Sends an event to the App's hook if the App is subscribed and installed, and to the repository's hooks.
  * Only the App's deliveries name the installation.
  */
 export function sendEvent(
@@ -41,7 +44,7 @@ export function sendEvent(
   return sentEvent(first.guid, [...first.deliveries, ...rest.deliveries]);
 }
 
-/** The deliveries of one event, as callers wait for them. */
+/** The deliveries of one event, for callers to wait for. */
 export function sentEvent(guid: string, deliveries: Promise<DeliveryRecord>[]): SentEvent {
   const [delivery = new Promise<DeliveryRecord>(() => {})] = deliveries;
   return { guid, delivery, done: Promise.all(deliveries) };

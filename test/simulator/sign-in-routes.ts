@@ -6,7 +6,7 @@ import { stableSha } from "./stable-values.ts";
 
 const EIGHT_HOURS_MS = 8 * 3_600_000;
 
-/** Signing in with GitHub through the App. The person agrees at once. */
+/** Signs people in with GitHub through the App. The person agrees at once. */
 export const signInRoutes: Route[] = [
   { method: "GET", path: "/login/oauth/authorize", auth: "none", handle: authorize },
   { method: "POST", path: "/login/oauth/access_token", auth: "none", handle: exchange },
@@ -31,7 +31,7 @@ function authorize({ world, query }: RouteContext): Answer {
   return { status: 302, headers: { Location: back.href } };
 }
 
-/** A wrong code or secret is answered with 200 and an `error`, as GitHub does. */
+/** Answers a wrong code or secret with 200 and an `error`, as GitHub does. */
 function exchange({ world, body }: RouteContext): Answer {
   const fail = (error: string, error_description: string) => ({
     status: 200,
@@ -47,7 +47,7 @@ function exchange({ world, body }: RouteContext): Answer {
   const verifier = createHash("sha256").update(String(body.code_verifier)).digest("base64url");
   if (challenge !== null && verifier !== challenge)
     return fail("bad_verification_code", "The code passed is incorrect or expired.");
-  // Good once; it stays, so that no other gets its number.
+  // Each code works once. Its entry stays, so that no other code gets its number.
   world.oauthCodes.set(String(body.code), null);
   const token = world.tokens.issue(
     { kind: "user", login, permissions: {} },
@@ -60,7 +60,7 @@ function exchange({ world, body }: RouteContext): Answer {
   };
 }
 
-/** The App gives a person's token back. */
+/** Revokes a person's token for the App. */
 function revoke({ world, body, headers }: RouteContext): Answer {
   const { clientId, clientSecret } = world.app;
   const basic = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString("base64")}`;

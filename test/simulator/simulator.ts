@@ -29,7 +29,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<GitHub> 
   return github;
 }
 
-/** A running simulated GitHub, as tests and the demo hold it. */
+/** A running simulated GitHub, as tests and the demo use it. */
 export class GitHub {
   /** Answers the API both at its root and below `/api/v3`. */
   url = "";
@@ -80,7 +80,7 @@ export class GitHub {
     this.#server.latencyMs = ms;
   }
 
-  /** The environment of an instance that takes this for its GitHub. */
+  /** The environment of an instance that uses this GitHub. */
   environment(): Record<string, string> {
     return {
       APP_ID: String(this.app.id),
@@ -94,7 +94,7 @@ export class GitHub {
     };
   }
 
-  /** The App's hook: its `config.url` says where GitHub delivers to at this moment. */
+  /** The App's hook: GitHub delivers to its `config.url`. */
   get hook(): Hook {
     return this.#world.appHook;
   }
@@ -104,7 +104,7 @@ export class GitHub {
     return addRepository(this.#world, fullName, given);
   }
 
-  /** Renames a repository, or transfers it within the installation. The old name leads on to the new one. */
+  /** Renames a repository, or transfers it within the installation. The old name redirects to the new one. */
   renameRepository(fullName: string, newName: string): RepositoryRecord {
     const record = this.repository(fullName);
     const [owner = "", name = ""] = newName.split("/");
@@ -117,14 +117,17 @@ export class GitHub {
     return record;
   }
 
-  /** @throws {Error} when it was never added. */
+  /**
+   * The repository of this name.
+   * @throws {Error} when the test has not added it.
+   */
   repository(fullName: string): RepositoryRecord {
     const found = this.#world.repositories.get(fullName.toLowerCase());
     if (!found) throw new Error(`the simulated GitHub has no ${fullName}: call addRepository first`);
     return found;
   }
 
-  /** Notes a workflow run (or a further step or attempt of one) and sends its event, as GitHub would. */
+  /** Records a workflow run (or a further step or attempt of one) and sends its event, as GitHub would. */
   completeRun(options: CompleteRunOptions): SentRun {
     return completeRun(this.#world, this.repository(options.repository), options);
   }
@@ -138,7 +141,7 @@ export class GitHub {
     return sendEvent(this.#world, event, { ...payload }, { ...options, always: true });
   }
 
-  /** What a person does in the App's settings: sends a delivery again, to the URL of now. */
+  /** Sends a delivery again to the present URL, as a person does in the App's settings. */
   redeliver(id: bigint | string): Promise<DeliveryRecord> {
     const record = this.deliveries.find((one) => String(one.id) === String(id));
     if (!record) throw new Error(`GitHub has no delivery ${id} (any more)`);
@@ -176,7 +179,7 @@ export class GitHub {
     return this.#server.requests;
   }
 
-  /** A job's `GITHUB_TOKEN`: it reaches its repository alone, with the permissions that its workflow names. */
+  /** A job's `GITHUB_TOKEN`: for its repository alone, with the permissions of its workflow. */
   githubToken(
     repository: string,
     permissions: Permissions = { contents: "read", metadata: "read" },
@@ -193,7 +196,7 @@ export class GitHub {
     return issued.value;
   }
 
-  /** A token of a person who signed in, without the way through the browser. */
+  /** A token of a signed-in person, without the way through the browser. */
   userToken(login: string): string {
     return this.#world.tokens.issue({ kind: "user", login, permissions: {} }, this.clock.now()).value;
   }
@@ -203,19 +206,19 @@ export class GitHub {
     return this.oidc.jobEnvironment(this.url, claims);
   }
 
-  /** Takes back every token handed out so far. */
+  /** Revokes every token that was issued so far. */
   revokeTokens(): void {
     this.#world.tokens.revokeAll();
   }
 
-  /** Notes a manifest as if a person had submitted it, and returns the code for its conversion. */
+  /** Records a manifest as if a person had submitted it, and returns the code for its conversion. */
   manifestCode(manifest: Record<string, unknown> = {}): string {
     const code = stableSha(`manifest ${this.#world.manifestCodes.size}`);
     this.#world.manifestCodes.set(code, manifest);
     return code;
   }
 
-  /** The API refuses connections, on its port, until `comeBack`. Deliveries go on. */
+  /** The API refuses connections on its port until `comeBack`. Deliveries continue. */
   async goDown(): Promise<void> {
     await this.#server.stop();
   }
@@ -226,8 +229,8 @@ export class GitHub {
   }
 
   /**
-   * Resolves with the first truthy value of the predicate, which is asked now and after everything that happens
-   * here: a request, its answer, a delivery, a deployment, a status, a change of a hook, a run, an issue, a fault.
+   * Resolves with the first truthy value of the predicate. The predicate is called now and after every change
+   * here: of a request, delivery, deployment, status, hook, run, issue or fault.
    */
   waitFor<T>(predicate: (change?: Change) => T, timeoutMs = PATIENCE_MS): Promise<NonNullable<T>> {
     return this.#changes.waitFor(predicate, timeoutMs, () => {

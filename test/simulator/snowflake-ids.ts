@@ -1,6 +1,6 @@
 /**
- * Ids of deliveries as GitHub hands them out since 2026: above 2^53, growing. The steps are smaller than the
- * distance of two doubles there (512), so ids that go through a JavaScript number fall together and are noticed.
+ * Ids of deliveries as GitHub issues them since 2026: above 2^53, growing. Neighbours are closer than two
+ * doubles are there (512). So ids that pass through a JavaScript number become equal, and tests notice.
  */
 export class SnowflakeIds {
   #last = 3_804_004_623_172_239_366n;

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 
-/** A number of eight digits that belongs to a name: the same in every process, so that payloads made apart agree. */
+/** A number of eight digits for a name. It is the same in every process, so that separate payloads agree. */
 export function stableId(name: string): number {
   return 10_000_000 + (createHash("sha256").update(name).digest().readUInt32BE(0) % 89_999_999);
 }
 
-/** A commit's name (40 hexadecimal digits) that belongs to a text. */
+/** A commit id (40 hexadecimal digits) for a text. */
 export function stableSha(text: string): string {
   return createHash("sha1").update(text).digest("hex");
 }

@@ -5,27 +5,27 @@ import type { Permissions } from "./app-identity.ts";
 const TOKEN_LENGTH = 520;
 const HOUR_MS = 3_600_000;
 
-/** What a token stands for. */
+/** The rights and the owner of a token. */
 export interface Token {
   kind: "installation" | "github_token" | "user";
   value: string;
   expiresAt: number;
   permissions: Permissions;
-  /** Of an installation token. */
+  /** Only on an installation token. */
   installationId?: number;
-  /** The repositories that it reaches; undefined: all of the installation, or all that the user sees. */
+  /** The token's repositories; undefined means all of the installation, or all that the user sees. */
   repositories?: string[];
-  /** The workflow run that a `GITHUB_TOKEN` belongs to. */
+  /** The workflow run of a `GITHUB_TOKEN`. */
   runId?: number;
-  /** Of a user token. */
+  /** Only on a user token. */
   login?: string;
 }
 
-/** The tokens that were handed out. */
+/** The tokens that were issued. */
 export class Tokens {
   readonly #known = new Map<string, Token>();
 
-  /** Makes a token, good for an hour unless told otherwise. */
+  /** Issues a token, valid for an hour unless told otherwise. */
   issue(token: Omit<Token, "value" | "expiresAt">, nowMs: number, lifeMs = HOUR_MS): Token {
     const prefix = token.kind === "user" ? "ghu_" : "ghs_";
     const length = token.kind === "user" ? 40 : TOKEN_LENGTH;
@@ -46,7 +46,7 @@ export class Tokens {
     return token && token.expiresAt > nowMs ? token : undefined;
   }
 
-  /** Makes every token handed out so far worthless. */
+  /** Revokes every token that was issued so far. */
   revokeAll(): void {
     for (const token of this.#known.values()) token.expiresAt = 0;
   }

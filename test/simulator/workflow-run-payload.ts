@@ -2,13 +2,13 @@ import type { WorkflowRunEvent } from "@octokit/webhooks-types";
 import { exampleEventText } from "./example-events.ts";
 import { isoSeconds, nodeId, stableId, stableSha } from "./stable-values.ts";
 
-/** The first run id that is handed out; GitHub's ids grow, with gaps. */
+/** The first run id; GitHub's ids grow, with gaps. */
 export const FIRST_RUN_ID = 30_433_642;
 
-/** The workflow file of a run of which nothing else is said. */
+/** The default workflow file of a run. */
 export const DEFAULT_WORKFLOW = ".github/workflows/ci.yml";
 
-/** What may be chosen about a `workflow_run` event; everything has a default. */
+/** The options of a `workflow_run` event; everything has a default. */
 export interface WorkflowRunOptions {
   /** `owner/name`; default `acme/site`. */
   repository?: string;
@@ -26,14 +26,14 @@ export interface WorkflowRunOptions {
   path?: string;
   /** The workflow's name, which anyone may choose; default: from the file's name. */
   name?: string;
-  /** What started the run; default `push`, or `pull_request` for a fork. */
+  /** The event that started the run; default `push`, or `pull_request` for a fork. */
   event?: string;
   /** Only of a completed run; default `success`. */
   conclusion?: string;
   action?: "completed" | "requested" | "in_progress";
   /** The run's commit lies in a fork: true for `stranger/<name>`, or the fork's full name. */
   fork?: boolean | string;
-  /** Login of who started the run. */
+  /** The login of the person who started the run. */
   actor?: string;
   /** When the run was created (the first attempt), when this attempt started, and when it last changed. */
   createdAt?: number | Date;
@@ -44,8 +44,8 @@ export interface WorkflowRunOptions {
 let template: string | undefined;
 
 /**
- * A whole `workflow_run` event: GitHub's own example (about 19 kB), with repository, ids, names, URLs and times
- * put in consistently, and with the installation that App deliveries carry. It needs no server.
+ * A whole `workflow_run` event, made from GitHub's own example (about 19 kB). Repository, ids, names, URLs
+ * and times are replaced consistently, and the installation of App deliveries is added. It needs no server.
  */
 export function workflowRunPayload(options: WorkflowRunOptions = {}): WorkflowRunEvent {
   const { repository = "acme/site", attempt = 1, action = "completed", defaultBranch = "main" } = options;
@@ -76,7 +76,7 @@ export function workflowRunPayload(options: WorkflowRunOptions = {}): WorkflowRu
     "2823525": String(workflowId),
     "1291536064": String(runId + 1_000_000_000),
   };
-  // One pass, so that nothing put in is ever taken for something to replace.
+  // One pass, so that an inserted value is never replaced in turn.
   const text = template.replace(new RegExp(Object.keys(values).join("|"), "g"), (key) => values[key] ?? key);
   const payload = JSON.parse(text);
 
@@ -131,7 +131,7 @@ export function workflowRunPayload(options: WorkflowRunOptions = {}): WorkflowRu
   return payload as WorkflowRunEvent;
 }
 
-/** How an event names the installation through which an App got it. */
+/** The installation in an event that an App receives. */
 export function installationReference(id: number) {
   return { id, node_id: nodeId("IntegrationInstallation", id) };
 }

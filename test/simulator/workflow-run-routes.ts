@@ -6,7 +6,7 @@ import { FIRST_RUN_ID, workflowRunPayload } from "./workflow-run-payload.ts";
 import type { RepositoryRecord, RunRecord } from "./world.ts";
 
 const RUNS = "/repos/{owner}/{repo}/actions/runs";
-/** GitHub finds no more than this many runs once a filter is used. */
+/** GitHub finds at most so many runs once a filter is used. */
 const MOST_FILTERED = 1000;
 
 /** Runs of workflows and their attempts. */
@@ -74,7 +74,10 @@ function attempt({ repository, params }: RouteContext): Answer {
   return { status: 200, body: found.event.workflow_run };
 }
 
-/** The run of which tests run a job without having noted it: it exists, since its job asks for something. */
+/**
+ * The run of a job that a test runs without recording the run. It must exist, since its job sends the
+ * request.
+ */
 function jobsOwnRun({ full_name, id }: RepositoryRecord): Answer {
   const event = workflowRunPayload({ repository: full_name, repositoryId: id, action: "in_progress" });
   return { status: 200, body: event.workflow_run };

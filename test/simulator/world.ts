@@ -13,11 +13,11 @@ import type { Tokens } from "./tokens.ts";
 export interface RunRecord {
   id: number;
   attempts: { attempt: number; event: WorkflowRunEvent }[];
-  /** Everything that it has been, with the time of each change; lists may show it late. */
+  /** Every past state of the run, with the time of each change; lists may show changes late. */
   history: { at: number; run: WorkflowRunEvent["workflow_run"] }[];
 }
 
-/** A repository and all that happened in it. */
+/** A repository and its whole history. */
 export interface RepositoryRecord {
   id: number;
   full_name: string;
@@ -25,7 +25,7 @@ export interface RepositoryRecord {
   name: string;
   default_branch: string;
   private: boolean;
-  /** Null where the App is not installed. */
+  /** Null when the App is not installed. */
   installation_id: number | null;
   created_at: string;
   /** Branch name → commit. */
@@ -42,11 +42,11 @@ export interface RepositoryRecord {
   collaborators: Map<string, "read" | "write" | "admin">;
 }
 
-/** Everything that the simulated GitHub knows. The routes work on it. */
+/** The whole state of the simulated GitHub. The routes work on it. */
 export interface World {
   /**
-   * Tells this GitHub from others in the same process: @octokit/auth-app 8.3.1 knows the requests for tokens that are
-   * under way by the installation's id alone, whichever App and server they are of.
+   * Distinguishes this GitHub from others in the same process. @octokit/auth-app 8.3.1 shares pending token
+   * requests by the installation's id alone, across Apps and servers.
    */
   readonly name: string;
   readonly app: AppIdentity;
@@ -56,10 +56,10 @@ export interface World {
   readonly tokens: Tokens;
   readonly deliveries: Deliveries;
   readonly repositories: Map<string, RepositoryRecord>;
-  /** Old name in lower case → new name, of repositories that were renamed or transferred. */
+  /** Old name in lower case → new name, for renamed or transferred repositories. */
   readonly moved: Map<string, string>;
   readonly manifestCodes: Map<string, Record<string, unknown>>;
-  /** What people agreed to at the authorize page; null once the App has taken it. */
+  /** People's authorizations by code; null once the App has used the code. */
   readonly oauthCodes: Map<string, { login: string; redirectUri: string; challenge: string | null } | null>;
   readonly settings: Settings;
   readonly oidc: Oidc;
@@ -67,15 +67,15 @@ export interface World {
   nextId(): number;
 }
 
-/** Where nobody knows how GitHub behaves, a test says which way it goes. */
+/** Settings for behaviour of GitHub that is not known: a test chooses. */
 export interface Settings {
   /** Whether a PATCH of the App hook's config without `secret` removes the secret. */
   appHookForgetsSecret: boolean;
-  /** Whose deployments send the `deployment` event. */
+  /** The creators whose deployments send the `deployment` event. */
   deploymentEvents: ("app" | "github_token")[];
-  /** Who signs in at the authorize page. */
+  /** The login of the person at the authorize page. */
   signedInAs: string;
-  /** How late a delivery shows in the list of deliveries, and a change of a run in the list of runs (ms). */
+  /** The delay before a delivery, or a change of a run, appears in its list (ms). */
   deliveryListLagMs: number;
   runListLagMs: number;
 }

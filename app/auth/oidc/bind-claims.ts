@@ -2,19 +2,22 @@ import { checkActionRules, type ParsedRequest } from "../../accept/deployment-re
 import type { TargetConfig } from "../../config/schema.ts";
 import type { OidcClaims } from "./claims.ts";
 
-/** What a token leaves to be proven: nothing, or by GitHub that the run which the request names may deploy. */
+/**
+ * The result of a check: the run is proven, or GitHub must confirm that it may deploy, or the request is
+ * refused.
+ */
 export type Binding = { proven: true } | { proven: false } | { refused: string };
 
 /**
- * Holds a request against the token that came with it: it may say nothing of itself that GitHub does not say of the
- * job. Whether the token is of the target's repository was checked before.
+ * Compares a request with its token. The request may claim nothing that contradicts the token. The caller has
+ * already checked that the token belongs to the target's repository.
  */
 export function bindClaims(request: ParsedRequest, claims: OidcClaims, target: TargetConfig): Binding {
   const ownRun = request.run_id === claims.run_id;
   const refused =
     whatDiffers(request, claims, { ownRun, ownCommit: ownRun && !target.action.any_sha }) ??
     checkActionRules({ ...request, ref: claims.ref }, target) ??
-    // What another run may have deployed, GitHub says.
+    // For another run, GitHub says later whether it may deploy.
     (ownRun ? checkActionRules(request, target) : null);
   if (refused) return { refused };
   if (ownRun) return { proven: true };
@@ -24,7 +27,7 @@ export function bindClaims(request: ParsedRequest, claims: OidcClaims, target: T
   };
 }
 
-/** The first thing that the request says otherwise than the token, in words; null where they agree. */
+/** The first difference between request and token, in words; null where they agree. */
 function whatDiffers(
   request: ParsedRequest,
   claims: OidcClaims,
@@ -35,7 +38,7 @@ function whatDiffers(
   const pairs: [name: string, said: unknown, proven: unknown, remedy?: string][] = [
     ["via.run_id", via.run_id, claims.run_id],
     ["via.run_attempt", via.run_attempt, claims.run_attempt],
-    // Compared whole, so that nothing in a name can be taken for a separator.
+    // Compared as a whole, so that nothing in a name can pass for a separator.
     ["workflow", `${claims.repository}/${request.workflow}@${claims.ref}`, claims.workflow_ref],
   ];
   if (ownRun) pairs.push(["run_attempt", request.run_attempt, claims.run_attempt]);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** GitHub writes its numbers as text in tokens. */
+/** GitHub writes numbers as text in tokens. */
 const number = z
   .string()
   .regex(/^[1-9]\d{0,15}$/)
@@ -8,8 +8,8 @@ const number = z
 const text = z.string().min(1);
 
 /**
- * What is read of the token of a job: facts that GitHub itself vouches for. `sub` is left out on purpose: its form
- * differs between repositories, and changes.
+ * The claims that Twinhook reads from a job's token; GitHub vouches for them. `sub` is left out on purpose:
+ * its form differs between repositories, and changes.
  * @see https://docs.github.com/en/actions/reference/security/oidc
  */
 export const oidcClaims = z.object({

@@ -3,17 +3,17 @@ import * as errors from "jose/errors";
 import { createLocalJWKSet } from "jose/jwks/local";
 import type { Clock } from "../../clock.ts";
 
-/** Where an issuer publishes its keys: GitHub and GitHub Enterprise Server alike. */
+/** The path of an issuer's public keys; GitHub and GitHub Enterprise Server use the same. */
 const KEYS_PATH = "/.well-known/jwks";
-/** Whoever sent the token waits meanwhile. */
+/** The sender of the token waits meanwhile. */
 const FETCH_LIMIT_MS = 1_500;
-/** Keys that were withdrawn are forgotten within this time. */
+/** Withdrawn keys are forgotten within this time. */
 const FRESH_MS = 10 * 60_000;
-/** While the issuer is away, the keys that it published last are still believed for this long. */
+/** While the issuer is unreachable, its last keys stay valid for this long. */
 const STALE_MS = 24 * 60 * 60_000;
-/** A key that nobody has heard of makes the issuer be asked, but no more often than this. */
+/** An unknown key id triggers a fetch, but no more often than this. */
 const ASK_AGAIN_MS = 30_000;
-/** After a failure it is asked again sooner. */
+/** The pause after a failed fetch. */
 const AFTER_FAILURE_MS = 2_000;
 
 /** The issuer's keys are needed and cannot be read. */
@@ -24,14 +24,14 @@ export class KeysUnavailableError extends Error {
 type FindKey = ReturnType<typeof createLocalJWKSet>;
 
 /**
- * The public keys of the tokens' issuer, kept between requests. A new key is found when the first token comes that
- * it signed; made-up key ids do not make the issuer be asked all the time.
+ * Keeps the public keys of the tokens' issuer. The first token with a new key id triggers a fetch. Made-up
+ * key ids do not trigger one each time.
  */
 export class IssuerKeys {
   #url: string;
   #clock: Clock;
   #find: FindKey | undefined;
-  /** When the keys were read, when that was tried last, and how that went (monotonic). */
+  /** When the keys were read, when the last fetch ended (both monotonic), and its error. */
   #readAt = Number.NEGATIVE_INFINITY;
   #triedAt = Number.NEGATIVE_INFINITY;
   #failure: unknown;
@@ -43,8 +43,9 @@ export class IssuerKeys {
   }
 
   /**
-   * The key that a token names.
-   * @throws {errors.JWKSNoMatchingKey} when the issuer has no such key, {KeysUnavailableError} when it cannot be asked.
+   * Returns the key that a token names.
+   * @throws {errors.JWKSNoMatchingKey} when the issuer has no such key; {KeysUnavailableError} when the
+   * issuer is unreachable.
    */
   async key(header: JWTHeaderParameters, token: FlattenedJWSInput): ReturnType<FindKey> {
     if (this.#age() > FRESH_MS) await this.#read();
@@ -63,7 +64,7 @@ export class IssuerKeys {
     return this.#clock.monotonic() - this.#readAt;
   }
 
-  /** Reads the keys, unless that was just done. Never throws: what was read before may do. */
+  /** Fetches the keys, unless a recent fetch did. Never throws: older keys may still serve. */
   #read(): Promise<void> {
     const pause = this.#failure === undefined ? ASK_AGAIN_MS : AFTER_FAILURE_MS;
     if (!this.#reading && this.#clock.monotonic() - this.#triedAt < pause) return Promise.resolve();

@@ -13,7 +13,7 @@ import type { OidcClaims } from "./claims.ts";
 /** How long a client should wait for a run to end at GitHub (seconds). */
 const RETRY_AFTER_S = 5;
 
-/** What a job of GitHub Actions may ask for and see. */
+/** Decides which requests and repositories a job of GitHub Actions may use. */
 export class JobRights {
   #github: AskGitHub;
   #ids: RepositoryIds;
@@ -26,8 +26,8 @@ export class JobRights {
   }
 
   /**
-   * Whether the job is of this repository, by name and by id: another one may have taken over the name.
-   * @throws {Refusal} unavailable when GitHub must be asked and is away, 403 when it refuses the App.
+   * Whether the job belongs to this repository, by name and id: another repository may own the name now.
+   * @throws {Refusal} unavailable when GitHub must be asked and is unreachable; 403 when it refuses the App.
    */
   async isOf({ repository_id, repository }: OidcClaims, wanted: string): Promise<boolean> {
     if (this.#names.keyOf(repository) !== repositoryKey(wanted)) return false;
@@ -37,20 +37,22 @@ export class JobRights {
   }
 
   /**
-   * The request of a job for this target, with what GitHub vouches for in place of what it says.
-   * @throws {Refusal} forbidden when the job may not ask for it, 503 when GitHub must be asked and is away.
+   * Turns a job's request for this target into an arrival. Facts that GitHub vouches for replace the
+   * request's own.
+   * @throws {Refusal} forbidden when the job may not ask for the target; 503 when GitHub must be asked and is
+   * unreachable.
    */
   async arrival(request: ParsedRequest, claims: OidcClaims, target: TargetConfig): Promise<Arrival> {
     if (!(await this.isOf(claims, target.repository)))
       throw new Refusal(
         "forbidden",
-        `repository_id: ${target.repository} is another repository by now than the one that the token is of`,
+        `repository_id: ${target.repository} is now another repository than the token's`,
       );
     const binding = bindClaims(request, claims, target);
     if ("refused" in binding) throw new Refusal("forbidden", binding.refused);
     if (binding.proven) {
       const { actor, run_number: number } = claims;
-      // The workflow that the request names is the token's.
+      // The token proves the workflow that the request names.
       const numbered = number === undefined ? {} : { numbered: { workflow: request.workflow ?? "", number } };
       return requestArrival(request, target, { proven: { actor, ...numbered } });
     }

@@ -7,11 +7,11 @@ import { IssuerKeys, KeysUnavailableError } from "./issuer-keys.ts";
 
 /** Clocks may differ by this much (seconds). */
 const CLOCK_SKEW_S = 60;
-/** GitHub signs with nothing else; what a token says of itself must not choose. */
+/** GitHub signs with nothing else, and the token must not choose its own algorithm. */
 const ALGORITHMS = ["RS256"];
 const RETRY_AFTER_S = 2;
 
-/** Checks the tokens by which jobs of GitHub Actions prove what they are. */
+/** Verifies the OIDC tokens of GitHub Actions jobs. */
 export class TokenVerifier {
   #issuer: string;
   #audience: string;
@@ -26,9 +26,11 @@ export class TokenVerifier {
   }
 
   /**
-   * What GitHub says of the job that holds this token.
-   * @param made for whom the token must be made out, and when it must have been good (ms): for this App, and now.
-   * @throws {Refusal} unauthenticated when the token proves nothing, 503 while the issuer's keys cannot be read.
+   * Verifies a token and returns its claims.
+   * @param made the audience that the token must name, and the time at which it must be valid (ms). Default:
+   * this App, now.
+   * @throws {Refusal} unauthenticated when the token is not valid; 503 while the issuer's keys cannot be
+   * read.
    */
   async verify(token: string, made?: { audience: string; at: number }): Promise<OidcClaims> {
     const parsed = oidcClaims.safeParse(await this.#payload(token, made));
@@ -50,7 +52,7 @@ export class TokenVerifier {
         audience,
         algorithms: ALGORITHMS,
         clockTolerance: CLOCK_SKEW_S,
-        // Without it a token would be good for ever.
+        // A token without it would never expire.
         requiredClaims: ["exp"],
         currentDate: new Date(at),
       });
@@ -69,7 +71,7 @@ export class TokenVerifier {
     }
   }
 
-  /** In words, and without anything of the token. */
+  /** The reason in words, without any part of the token. */
   #reason(error: errors.JOSEError): string {
     if (error instanceof errors.JWTExpired)
       return "it has expired; ask GitHub for a new one for every request, and check this machine's clock";

@@ -6,7 +6,7 @@ import { OPERATIONS, type Operation } from "./operations.ts";
 import { ANSWERS, componentSchemas } from "./schemas.ts";
 import { SECURITY_SCHEMES, securityOf } from "./security.ts";
 
-/** Statuses that come with the time after which to try again. */
+/** Statuses that come with a Retry-After header. */
 const TELL_WHEN = [429, 503];
 
 /** The header that every answer of an instance has. */
@@ -21,7 +21,7 @@ const BY_INSTANCE = {
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
 /**
- * The description of the API (OpenAPI 3.1), made of the schemas by which requests are read and answers are written.
+ * Describes the API (OpenAPI 3.1) from the schemas that read requests and write answers.
  * @param servers the instances, in order of preference.
  */
 export function describeApi(servers: readonly { url: string; description: string }[]) {

@@ -5,20 +5,20 @@ import { DELIVERY_OUTCOMES } from "../../store/schema.ts";
 import { DEFAULT_PER_PAGE, MAX_PER_PAGE, MAX_WAIT_S } from "../list-query.ts";
 import type { AnswerName, RequestName } from "./schemas.ts";
 
-/** By what a caller may prove who they are; any one will do, and none means anyone. */
+/** A credential that an operation accepts. Any one of its list is enough; an empty list admits everyone. */
 export type Proof = "admin" | "session" | "oidc" | "signature" | "github" | "metrics";
 
 /** A call of the API. */
 export interface Operation {
   method: "get" | "post" | "delete";
-  /** With `{id}` for what differs. */
+  /** With placeholders such as `{id}`. */
   path: string;
   summary: string;
   proofs: readonly Proof[];
   query?: z.ZodObject;
-  /** The bodies that it takes, any one of them; "json" is any object. */
+  /** The accepted bodies, any one of them; "json" means any object. */
   request?: readonly RequestName[] | "json";
-  /** By status: what is answered, in JSON, or the media type of what is not JSON. */
+  /** By status: the name of the JSON answer, or the media type of another answer. */
   answers: Record<number, AnswerName | "text/plain" | "application/json">;
   /** The statuses that come with a problem document. */
   problems: readonly number[];
@@ -32,7 +32,7 @@ const page = {
 };
 const flag = z.enum(["0", "1", "true", "false"]);
 
-/** Every call of the API. Pages, what they load, and the instances' own socket are none. */
+/** Every operation of the API. Pages, their assets and the instances' own socket do not belong here. */
 export const OPERATIONS: readonly Operation[] = [
   {
     method: "post",

@@ -15,7 +15,7 @@ import { markAnswer } from "../../reads/answers/target.ts";
 import { markRequest } from "../mark-request.ts";
 import { switchoverRequest } from "../switchover-request.ts";
 
-/** What is sent, by the name that the description gives it. */
+/** The schemas of request bodies, by their names in the description. */
 export const REQUESTS = {
   DeploymentRequest: requestByAction.describe("what the Action asks for"),
   DeploymentRequestByAdmin: requestByAdmin.describe("what an admin asks for: a commit, if nothing else"),
@@ -23,7 +23,7 @@ export const REQUESTS = {
   MarkRequest: markRequest,
 };
 
-/** What is answered. */
+/** The schemas of answers. */
 export const ANSWERS = {
   Deployment: deploymentAnswer,
   DryRun: dryRunAnswer,
@@ -43,7 +43,7 @@ export const ANSWERS = {
 export type RequestName = keyof typeof REQUESTS;
 export type AnswerName = keyof typeof ANSWERS;
 
-/** All of them in JSON Schema (draft 2020-12, as OpenAPI 3.1 has it), referring to each other by name. */
+/** All schemas in JSON Schema (draft 2020-12, as in OpenAPI 3.1), with references by name. */
 export function componentSchemas(): Record<string, object> {
   return { ...converted(REQUESTS, "input"), ...converted(ANSWERS, "output") };
 }
@@ -55,7 +55,7 @@ function converted(named: Record<string, z.ZodType>, io: "input" | "output"): Re
     io,
     uri: (id) => `#/components/schemas/${id}`,
     override: ({ jsonSchema }) => {
-      // Later versions may answer more: whoever reads an answer ignores what they do not know.
+      // Later versions may answer with more fields; clients ignore unknown ones.
       delete jsonSchema.additionalProperties;
     },
   });

@@ -3,7 +3,7 @@ import type { Proof } from "./operations.ts";
 
 const header = (name: string, description: string) => ({ type: "apiKey", in: "header", name, description });
 
-/** The ways to prove who one is. */
+/** The ways to prove an identity. */
 export const SECURITY_SCHEMES: Record<string, object> = {
   admin: { type: "http", scheme: "bearer", description: "TWINHOOK_ADMIN_TOKEN" },
   metrics: { type: "http", scheme: "bearer", description: "TWINHOOK_METRICS_TOKEN" },
@@ -28,7 +28,7 @@ export const SECURITY_SCHEMES: Record<string, object> = {
   github: header("X-Hub-Signature-256", "GitHub's signature of the body under the webhook's secret"),
 };
 
-/** In OpenAPI's words: any one of these, or nobody need prove anything. */
+/** In OpenAPI's terms: any one of these, or none at all for an empty list. */
 export function securityOf(proofs: readonly Proof[]): Record<string, string[]>[] {
   return proofs.map(
     (proof): Record<string, string[]> =>

@@ -1,9 +1,12 @@
 import type uPlot from "uplot";
 
-/** What is drawn: times in seconds, and a line for each name with a value (ms) or none for each time. */
+/**
+ * The samples of the chart: times in seconds, and for each endpoint its values (ms), or none where it has
+ * none.
+ */
 interface Samples {
   names: string[];
-  /** Where the drawing begins, in seconds; it ends with the last of the times. */
+  /** The start of the time axis, in seconds; it ends with the last time. */
   from: number;
   times: number[];
   lines: (number | null)[][];
@@ -16,7 +19,7 @@ let plot: uPlot | undefined;
 let drawn = "";
 let from = 0;
 
-/** Draws the samples that the page holds, anew when they or the colours have changed. */
+/** Draws the samples in the page, again whenever they or the colours change. */
 export function drawChart(): void {
   const place = document.getElementById("chart");
   const text = document.querySelector<HTMLElement>("[data-samples]")?.dataset.samples;
@@ -38,8 +41,8 @@ export function drawChart(): void {
 }
 
 /**
- * Keeps the chart as wide as its place, and in the colours of the page. Its library is loaded apart: it throws in a
- * browser whose language it cannot read (a POSIX locale), and nothing else on the page must be lost by that.
+ * Fits the chart to its place and to the page's colours. Its library loads separately: it throws in a browser
+ * with an unknown language (a POSIX locale). The rest of the page must not suffer from that.
  */
 export function keepChart(): void {
   const place = document.getElementById("chart");

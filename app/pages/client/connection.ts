@@ -7,22 +7,22 @@ export interface Message {
 
 export type State =
   | { kind: "connecting" }
-  /** What the page shows is as it is now; `instance` is where it comes from. */
+  /** The page shows the current state; `instance` sends it. */
   | { kind: "live"; instance: string; own: boolean }
-  /** What the page shows was so at `since` (ms), and may be otherwise by now. */
+  /** The page shows the state at `since` (ms), which may have changed. */
   | { kind: "old"; since: number; why?: string }
   | { kind: "signed-out" };
 
-/** Beats come every second: silence for this long means that nobody is there any more. */
+/** Beats come every second, so this much silence means that the instance is gone. */
 const SILENCE_MS = 5_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
-/** How often a page that lives by a twin looks whether its own instance is back. */
+/** How often a page that lives by another instance checks whether its own is back. */
 const HOMECOMING_MS = 10_000;
 
 /**
- * Stays connected: to the instance that the page came from, or else to one of its twins. A session counts on each of
- * them; browsers send its cookie wherever the host's name is the same, whatever the port.
+ * Stays connected: to the page's own instance, or else to another one. A session is valid on each of them.
+ * Browsers send its cookie to every port of the same host name.
  */
 export class Connection {
   #urls: readonly string[];
@@ -32,7 +32,7 @@ export class Connection {
   #at = 0;
   #failures = 0;
   #instance = "";
-  /** Whether the instance is there, and cannot read what is so now. */
+  /** Whether the instance answers but cannot read the current state. */
   #troubled = false;
   #heardAt = Date.now();
   #socket: WebSocket | undefined;
@@ -41,7 +41,7 @@ export class Connection {
   constructor(options: {
     /** The page's own instance comes first. */
     urls: readonly string[];
-    /** What is said first on every new connection. */
+    /** The first message on every new connection. */
     hello: () => unknown;
     onMessage: (message: Message) => void;
     onState: (state: State) => void;
@@ -56,7 +56,7 @@ export class Connection {
     this.#onState({ kind: "connecting" });
     this.#connect();
     setInterval(() => void this.#comeHome(), HOMECOMING_MS);
-    // A machine that slept, or lost its network, need not wait.
+    // After sleep or a network change, it reconnects at once.
     addEventListener("online", () => this.#retryNow());
     document.addEventListener("visibilitychange", () => this.#retryNow());
   }
@@ -78,7 +78,7 @@ export class Connection {
         this.#troubled = true;
       } else {
         this.#heardAt = Date.now();
-        // Of a change one may hear although the page itself cannot be read.
+        // After trouble, only a beat or a page proves that the page can be read again.
         if (message.type === "hello" || (this.#troubled && /^(beat|page)$/.test(message.type))) this.#live();
       }
       this.#onMessage(message);

@@ -1,4 +1,4 @@
-/** Opens a dialog for every button that names one, and does what is confirmed there through the API. */
+/** Opens a dialog for every button that names one, and calls the API after confirmation. */
 export function serveDialogs(csrfToken: string): void {
   document.addEventListener("click", ({ target }) => {
     const button = target instanceof Element ? target.closest<HTMLElement>("[data-dialog]") : null;
@@ -10,7 +10,7 @@ export function serveDialogs(csrfToken: string): void {
     const call = form.dataset.call;
     const dialog = form.closest("dialog");
     if (call === undefined || !dialog) return;
-    // The browser closes it: that is all that "Leave it" does.
+    // "Leave it" only closes the dialog; the browser does that.
     if (event.submitter && "close" in event.submitter.dataset) return;
     event.preventDefault();
     void confirm(form, call, csrfToken).then((problem) => {
@@ -24,7 +24,7 @@ export function serveDialogs(csrfToken: string): void {
   });
 }
 
-/** Makes the call; null when it went well, or what is wrong, in words. */
+/** Calls the API. Returns null on success, else the problem in words. */
 async function confirm(form: HTMLFormElement, call: string, csrfToken: string): Promise<string | null> {
   const [method = "POST", path = "/"] = call.split(" ");
   const fields = Object.fromEntries(

@@ -1,4 +1,4 @@
-/** Keeps a page as it would be if it were loaded now, and serves what one can do on it. */
+/** Keeps a page up to date without reloading, and serves its dialogs, log, chart and times. */
 import { drawChart, keepChart } from "./chart.ts";
 import { Connection, type Message } from "./connection.ts";
 import { serveDialogs } from "./dialogs.ts";
@@ -20,7 +20,7 @@ function receive({ type, data }: Message): void {
   if (type === "log") appendLog(data as unknown as Parameters<typeof appendLog>[0]);
 }
 
-/** The sockets of the page's own instance and of the others, which are reached by other addresses. */
+/** The `/live` URLs of the page's own instance and of the others. */
 function addresses(): string[] {
   const own = new URL("/live", location.href).href;
   const others = instances.filter(({ url }) => new URL(url).origin !== location.origin);

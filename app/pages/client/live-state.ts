@@ -1,6 +1,6 @@
 import type { State } from "./connection.ts";
 
-/** Says at the top of the page whether it shows what is so now, and dims it while it does not. */
+/** Shows at the top of the page whether the page is live, and dims the page when it is not. */
 export function showState(state: State, instances: readonly { name: string; url: string }[]): void {
   const place = document.getElementById("live");
   if (!place) return;

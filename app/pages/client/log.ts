@@ -1,4 +1,4 @@
-/** How near to its end (pixels) a reader of the log counts as following it. */
+/** Readers within this distance from the end (pixels) count as following the log. */
 const NEAR = 40;
 
 interface Piece {
@@ -12,13 +12,13 @@ let follows = true;
 const view = () => document.getElementById("log");
 const output = () => view()?.querySelector<HTMLElement>("section:last-of-type pre") ?? undefined;
 
-/** What the page already shows of the log, to be sent along when it asks for more. */
+/** The end of the log on the page; a new connection sends it to ask for the rest. */
 export function logShown(): { attempt: number; seq: number } | undefined {
   const log = view();
   return log ? { attempt: Number(log.dataset.attempt), seq: Number(log.dataset.seq) } : undefined;
 }
 
-/** Puts the next piece at the end; the server has made it safe. */
+/** Appends the next piece; the server has already escaped it. */
 export function appendLog({ attempt, seq, markup }: Piece): void {
   const log = view();
   if (!log) return;
@@ -48,7 +48,7 @@ function jumpToEnd(): void {
   if (pre) pre.scrollTop = pre.scrollHeight;
 }
 
-/** Follows the log until its reader scrolls up, and again from its end on. */
+/** Follows the log until its reader scrolls up, and again once the reader is back at its end. */
 export function followLog(): void {
   const button = document.querySelector<HTMLElement>("[data-log-end]");
   if (!view() || !button) return;

@@ -1,8 +1,8 @@
 import { Idiomorph } from "idiomorph";
 
 /**
- * Puts what the server sent into the regions of the page. Only what differs is touched, so that the focus, a
- * selection and the place that someone has scrolled to stay.
+ * Updates the regions of the page. It changes only what differs, so that focus, selection and scroll position
+ * stay.
  */
 export function showRegions(regions: Record<string, string>): void {
   for (const [name, markup] of Object.entries(regions)) {

@@ -1,4 +1,7 @@
-/** Shows the question that a button leads to above the page; without it the question is a page of its own. */
+/**
+ * Shows the question of a button in a dialog above the page. Without this script, the question is a page of
+ * its own.
+ */
 document.addEventListener("click", async (event) => {
   const link = (event.target as Element).closest<HTMLAnchorElement>("a[data-ask]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;

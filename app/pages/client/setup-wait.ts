@@ -1,4 +1,4 @@
-/** Goes on by itself as soon as an instance answers in the place of the setup. */
+/** Leaves the last setup page as soon as an instance answers at its address. */
 const place = document.querySelector<HTMLElement>("[data-wait]");
 const next = place?.dataset.wait;
 

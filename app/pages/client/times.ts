@@ -7,7 +7,10 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Says of every time on the page how long ago it was, and in a hint when, by the reader's own clock and zone. */
+/**
+ * Shows for every time on the page how long ago it was. A hint gives the exact time, by the reader's clock
+ * and zone.
+ */
 export function tellTimes(now = Date.now()): void {
   for (const element of document.querySelectorAll<HTMLTimeElement>("time[datetime]")) {
     const at = Date.parse(element.dateTime);

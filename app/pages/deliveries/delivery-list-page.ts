@@ -19,7 +19,7 @@ import { deliveryRow } from "./delivery-row.ts";
 
 const PER_PAGE = 30;
 
-/** `/deliveries`: everything that arrived, by whatever route, to be narrowed and searched. */
+/** `/deliveries`: all deliveries by every route, with filters and search. */
 export async function deliveryListPage(o: PageOptions, viewer: Viewer, url: URL): Promise<LivePage> {
   const query = url.searchParams;
   const repositories = [
@@ -37,7 +37,7 @@ export async function deliveryListPage(o: PageOptions, viewer: Viewer, url: URL)
             outcome: chosen(query, "outcome", DELIVERY_OUTCOMES),
             source: chosen(query, "source", DEPLOYMENT_SOURCES),
             repository: repository && repositoryKey(repository),
-            // Who searches for a delivery finds it.
+            // A search finds echoes as well.
             withoutEchoes: chosen(query, "echoes", ECHOES) !== "shown" && Object.keys(found).length === 0,
           },
           before: decodeCursor<DeliveryPlace>(query.get("before") ?? undefined, ["number", "string"]),
@@ -98,7 +98,7 @@ export async function deliveryListPage(o: PageOptions, viewer: Viewer, url: URL)
   };
 }
 
-/** What a search text can mean; null where it means nothing that deliveries have. */
+/** The meaning of a search text; null when it can match no delivery. */
 function searched(text: string): Pick<DeliveryFilter, "id" | "run" | "guid"> | null {
   if (text === "") return {};
   if (/^dlv_[0-9a-f]+$/.test(text)) return { id: text };

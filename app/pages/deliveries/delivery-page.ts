@@ -16,11 +16,11 @@ import { deliveryState } from "../parts/state.ts";
 import { moment } from "../parts/time.ts";
 import { deliveryRow, whatOf } from "./delivery-row.ts";
 
-/** Everything about one run arrives within the 3 days for which GitHub keeps what it could not deliver. */
+/** All deliveries of a run arrive within the 3 days for which GitHub keeps undelivered events. */
 const WINDOW_MS = 4 * 24 * 3_600_000;
 const SHOWN = 20;
 
-/** `/deliveries/{id}`: where it came from, by which route, and what became of it. */
+/** `/deliveries/{id}`: its origin, its route and its outcome. */
 export async function deliveryPage(o: PageOptions, viewer: Viewer, id: string): Promise<LivePage> {
   const { store, config } = o;
   const row = await store.read.selectFrom("deliveries").selectAll().where("id", "=", id).executeTakeFirst();

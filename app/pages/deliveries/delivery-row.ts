@@ -5,7 +5,7 @@ import { SOURCES } from "../parts/sources.ts";
 import { deliveryState } from "../parts/state.ts";
 import { moment } from "../parts/time.ts";
 
-/** A delivery as one entry of a list. */
+/** A delivery as an entry of a list. */
 export function deliveryRow(row: DeliveryRow): Markup {
   return html`<li class="row" id="row-${row.id}">
     <div class="row-main">

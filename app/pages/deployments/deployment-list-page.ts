@@ -13,7 +13,7 @@ import { deploymentRow } from "./deployment-row.ts";
 const PER_PAGE = 30;
 const SEARCH = "Commit, run id or deployment id";
 
-/** `/deployments`: all of them, to be narrowed and searched. */
+/** `/deployments`: all deployments, with filters and search. */
 export async function deploymentListPage(o: PageOptions, viewer: Viewer, url: URL): Promise<LivePage> {
   const query = url.searchParams;
   const targets = o.config.targets.filter(({ repository }) => maySee(viewer, repository));
@@ -81,7 +81,7 @@ export async function deploymentListPage(o: PageOptions, viewer: Viewer, url: UR
 
 const targetValue = ({ repository, name }: { repository: string; name: string }) => `${repository}/${name}`;
 
-/** What a search text can mean; null where it means nothing that deployments have. */
+/** The meaning of a search text; null when it can match no deployment. */
 function searched(text: string): Pick<DeploymentFilter, "id" | "run" | "sha"> | null {
   if (text === "") return {};
   if (/^dep_[0-9a-f]+$/.test(text)) return { id: text };

@@ -17,11 +17,11 @@ import { deploymentState } from "../parts/state.ts";
 import { elapsed, moment, span } from "../parts/time.ts";
 import { type LogPiece, LogReader } from "./read-log.ts";
 
-/** GitHub keeps what it could not deliver for 3 days; whatever belongs to a run arrives within that time. */
+/** All deliveries of a run arrive within the 3 days for which GitHub keeps undelivered events. */
 const ROUTES_WINDOW_MS = 4 * 24 * 3_600_000;
 const SHOWN_ROUTES = 20;
 
-/** `/deployments/{id}`: what is deployed, where it stands, its log, and how its request came. */
+/** `/deployments/{id}`: the deployment, its status, its log, and the routes of its request. */
 export async function deploymentPage(
   o: PageOptions,
   viewer: Viewer,
@@ -33,7 +33,7 @@ export async function deploymentPage(
     .selectAll()
     .where("id", "=", id)
     .executeTakeFirst();
-  // Whether it exists at all is not for others to know.
+  // Other viewers must not learn whether it exists.
   if (!row || !maySee(viewer, row.repository_key))
     throw new HttpProblem(404, "there is no deployment with this id");
   const github = o.config.environment.githubUrl;
@@ -155,7 +155,7 @@ function pretty(json: string): string {
   }
 }
 
-/** The log so far. It only grows: what comes later is put at its end. Logs are kept from `keptFrom` on (ms). */
+/** The log so far. It only grows: later pieces are appended. Logs since `keptFrom` (ms) are still stored. */
 function logView(id: string, pieces: readonly LogPiece[], row: DeploymentRecord, keptFrom: number): Markup {
   const last = pieces.at(-1);
   const empty = emptyLog(row, keptFrom);

@@ -5,7 +5,7 @@ import { commitLink, refLink, runLink } from "../parts/github-links.ts";
 import { deploymentState } from "../parts/state.ts";
 import { elapsed, moment, span } from "../parts/time.ts";
 
-/** A deployment as one entry of a list. */
+/** A deployment as an entry of a list. */
 export function deploymentRow(
   row: DeploymentRecord,
   { github, now }: { github: string; now: number },

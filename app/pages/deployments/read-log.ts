@@ -1,17 +1,17 @@
 import type { Store } from "../../store/store.ts";
 import { AnsiText } from "../parts/ansi.ts";
 
-/** How many pieces of a log are read at a time. */
+/** How many pieces of a log one read returns. */
 const PAGE = 500;
 
-/** A run of output of one attempt, as markup, and the place in the log where it ends. */
+/** Output of one attempt, as markup, and the place in the log where it ends. */
 export interface LogPiece {
   attempt: number;
   seq: number;
   markup: string;
 }
 
-/** Reads a deployment's log from its beginning on, and goes on from there whenever it is asked. */
+/** Reads a deployment's log from the start; each call continues where the last one ended. */
 export class LogReader {
   readonly deployment: string;
   #store: Store;
@@ -20,14 +20,17 @@ export class LogReader {
   #seq = -1;
   #text = new AnsiText();
 
-  /** Whoever has read up to `shown` is given only what comes after; its colours may have begun before. */
+  /**
+   * A reader that has the log up to `shown` gets only later pieces. A colour may have begun before that
+   * point.
+   */
   constructor(store: Store, deployment: string, shown = { attempt: 0, seq: -1 }) {
     this.#store = store;
     this.deployment = deployment;
     this.#shown = shown;
   }
 
-  /** What has come since the last call, one piece for each attempt; empty where nothing has. */
+  /** The pieces since the last call, one for each attempt; empty when nothing is new. */
   async next(): Promise<LogPiece[]> {
     const pieces = new Map<number, LogPiece>();
     for (;;) {

@@ -5,27 +5,27 @@ import { isInSync, readSwitchboard } from "../../failover/switchboard.ts";
 import { presentDelivery, presentDeployment } from "../../reads/present.ts";
 import type { Store } from "../../store/store.ts";
 
-/** A change of state, as `/live` tells it. */
+/** A change of state, as `/live` sends it. */
 export interface Change {
   type: "controller" | "endpoint" | "switchboard" | "failover" | "deployment" | "delivery" | "catch_up";
   data: unknown;
-  /** The repository (key) that it is about; null where it is everyone's. */
+  /** The repository (key) of the change; null when everyone may see it. */
   repository: string | null;
 }
 
-/** How many of the newest are watched; of the deployments also all that wait or run. */
+/** How many of the newest are watched; for deployments also all that are queued or running. */
 const WATCHED = 50;
 
 /**
- * Finds out what has changed since the last look, whichever instance changed it: all of it is read from the store,
- * which is the same for every one of them.
+ * Finds changes since the last read, whichever instance made them. It reads the store, which all instances
+ * share.
  */
 export class Changes {
   #store: Store;
   #config: WebhookPlaces;
   #pageUrl: (id: string) => string;
   #known: Map<string, string> | undefined;
-  /** What waited or ran at the last look. */
+  /** The deployments that were queued or running at the last read. */
   #active: string[] = [];
 
   constructor(options: { store: Store; config: WebhookPlaces; pageUrl: (id: string) => string }) {
@@ -34,7 +34,7 @@ export class Changes {
     this.#pageUrl = options.pageUrl;
   }
 
-  /** Takes what is so now for known: the next look finds what changes from then on. */
+  /** Reads the current state, so that the next read finds only later changes. */
   async begin(): Promise<void> {
     this.#known = undefined;
     await this.look();
@@ -48,7 +48,7 @@ export class Changes {
     return [...state].filter(([key]) => known.get(key) !== this.#known?.get(key)).map(([, change]) => change);
   }
 
-  /** Everything that is watched, by a key of its own, the oldest first. */
+  /** The whole watched state, each item under its own key, oldest first. */
   async #read(): Promise<Map<string, Change>> {
     const { read } = this.#store;
     const [board, lease, health, failovers, looks, newest, deliveries, ...pending] = await Promise.all([
@@ -65,7 +65,7 @@ export class Changes {
         .orderBy("id", "desc")
         .limit(WATCHED)
         .execute(),
-      // One by one: each status has a small index of its own.
+      // One query for each status, since each has a small index of its own.
       ...["running" as const, "queued" as const].map((status) =>
         read.selectFrom("deployments").selectAll().where("status", "=", status).limit(WATCHED).execute(),
       ),

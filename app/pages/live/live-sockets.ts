@@ -18,15 +18,15 @@ import { LiveWindow } from "./live-window.ts";
 
 export const LIVE_PATH = "/live";
 
-/** Between two looks at the store: people see no difference, and the store has other work. */
+/** The pause between two reads of the store. People notice no delay, and the store has other work. */
 const PAUSE_MS = 250;
-/** How often it is looked at in any case: not every commit is announced by every engine. */
+/** The longest time between two reads: not every engine announces every commit. */
 const TICK_MS = 1_000;
-/** How often rights are asked for anew. */
+/** How often the viewers' rights are read again. */
 const RIGHTS_MS = 30_000;
 const MAX_MESSAGE_BYTES = 8 * 1024;
 const MAX_SOCKETS = 500;
-/** Sent when whoever is there may be there no more; the page then asks to sign in. */
+/** Sent when the viewer has no access any more; the page then asks to sign in. */
 export const SIGNED_OUT = 4401;
 const GOING_AWAY = 1001;
 
@@ -40,8 +40,8 @@ export interface LiveSocketsOptions {
 }
 
 /**
- * `GET /live`: tells every change of state as it happens, and keeps the pages of those who look at one as they would
- * be if they were loaded now. It looks at the store whenever anyone has changed it, and only while someone watches.
+ * `GET /live`: sends every change of state as it happens, and keeps open pages up to date. It reads the store
+ * after each change, and only while someone watches.
  */
 export class LiveSockets {
   #o: LiveSocketsOptions;
@@ -52,7 +52,7 @@ export class LiveSockets {
   #tick: NodeJS.Timeout | undefined;
   #rights: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Resolves once it is known what was so when someone began to watch. */
+  /** Resolves when the state at the start of watching is known. */
   #begun: Promise<void> = Promise.resolve();
   #looking = false;
   #again = false;
@@ -64,7 +64,7 @@ export class LiveSockets {
     this.#changes = new Changes({ store, config, pageUrl: options.pageUrl });
   }
 
-  /** Takes the sockets of this server. */
+  /** Handles the sockets of this server. */
   attach(server: Server): void {
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       const path = request.url?.split("?", 1)[0];
@@ -73,7 +73,7 @@ export class LiveSockets {
     });
   }
 
-  /** Lets everyone go: their pages go on at another instance. */
+  /** Disconnects everyone: their pages reconnect to another instance. */
   close(): void {
     this.#stopLooking();
     for (const { socket } of this.#windows) socket.close(GOING_AWAY);
@@ -95,7 +95,10 @@ export class LiveSockets {
     this.#server.handleUpgrade(request, socket, head, (client) => this.#welcome(client, request, viewer));
   }
 
-  /** Whoever holds the admin token, or someone in a session on a page of ours: browsers send cookies from any page. */
+  /**
+   * The viewer of a socket: by the admin token, or by a session on a page of this App. The page's origin
+   * matters, since browsers send cookies from any page.
+   */
   async #viewerOf({ headers }: IncomingMessage): Promise<Viewer> {
     if (headers.authorization !== undefined) {
       requireAdmin({ authorization: headers.authorization }, this.#o.credentials);
@@ -117,7 +120,7 @@ export class LiveSockets {
       if (this.#windows.size === 0) this.#stopLooking();
     });
     if (this.#windows.size === 1) this.#startLooking();
-    // Whoever has been greeted misses nothing from then on.
+    // A viewer misses no change after the greeting.
     void this.#begun.then(() => {
       window.say("hello", { instance: pages.self.name, version: VERSION });
       this.#soon();
@@ -126,7 +129,7 @@ export class LiveSockets {
 
   #startLooking(): void {
     const { pages, notices } = this.#o;
-    // What cannot be read is told as trouble by the first look.
+    // A failed read is reported as trouble by the next read.
     this.#begun = this.#changes.begin().catch(() => {});
     this.#unwatch = [pages.store.onChange(() => this.#soon()), notices.subscribe(() => this.#soon())];
     this.#tick = setInterval(() => this.#soon(), TICK_MS);
@@ -163,9 +166,9 @@ export class LiveSockets {
         await window.refresh(cache);
       }
     } catch (error) {
-      // What cannot be read now is read at the next look; until then the pages say that they are old.
+      // The next read tries again; until then the pages say that they are old.
       const { message, status } = asProblem(error);
-      if (status === 500) this.#o.log.error({ err: error }, "what has changed could not be told");
+      if (status === 500) this.#o.log.error({ err: error }, "reading changes for the open pages failed");
       for (const window of this.#windows) window.say("trouble", { detail: message });
     } finally {
       this.#looking = false;
@@ -182,7 +185,7 @@ export class LiveSockets {
       try {
         window.viewer = await this.#viewerOf(window.request);
       } catch (error) {
-        // GitHub being away takes nobody's page away.
+        // A viewer stays connected while GitHub is unreachable.
         if (asProblem(error).status !== 503) window.socket.close(SIGNED_OUT, "signed out");
       }
     }
@@ -191,7 +194,7 @@ export class LiveSockets {
 
 function refuse(socket: Duplex, problem: HttpProblem): void {
   const body = JSON.stringify(problem);
-  // Nobody else looks after a socket that asked for an upgrade: whoever does not close it would keep it for ever.
+  // Node closes no socket after an upgrade request, so this code must close it.
   socket.once("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? "Error"}\r\n` +

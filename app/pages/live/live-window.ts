@@ -9,16 +9,16 @@ import type { PageOptions } from "../page-options.ts";
 import type { Change } from "./changes.ts";
 import type { PageCache } from "./page-cache.ts";
 
-/** Who does not keep up with this much is let go, and comes again. */
+/** A client with a larger backlog is disconnected, and reconnects. */
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
-/** How often there is a word at least: silence means that nobody is there. */
+/** The longest pause between two messages: silence means that the instance is gone. */
 const BEAT_MS = 1_000;
 
-/** Paths and queries are read against this. */
+/** A base for parsing paths and queries. */
 const HERE = "http://page.invalid";
 
-/** What a page says of itself: its path and query, and how much of its log it has. */
+/** A page's report: its path and query, and how much of its log it has. */
 const showing = z.object({
   show: z
     .string()
@@ -28,7 +28,7 @@ const showing = z.object({
   log: z.object({ attempt: z.int().min(0), seq: z.int().min(-1) }).optional(),
 });
 
-/** One socket, and the page in whose window it was opened; a program's has none. */
+/** One socket, with the page in its window; a program's socket has no page. */
 export class LiveWindow {
   readonly socket: WebSocket;
   readonly request: IncomingMessage;
@@ -38,7 +38,7 @@ export class LiveWindow {
   #saidAt = Number.NEGATIVE_INFINITY;
   #shown = new Map<string, string>();
   #log: LogReader | undefined;
-  /** Output up to here is on the page already. */
+  /** The page already has the log up to here. */
   #logShown: { attempt: number; seq: number } = { attempt: 0, seq: -1 };
 
   constructor(options: {
@@ -46,7 +46,7 @@ export class LiveWindow {
     request: IncomingMessage;
     viewer: Viewer;
     pages: PageOptions;
-    /** Called when the page has said what it shows. */
+    /** Called when the page has reported its path. */
     onShow: () => void;
   }) {
     this.socket = options.socket;
@@ -74,26 +74,26 @@ export class LiveWindow {
     this.socket.send(JSON.stringify({ type, at: isoTime(this.#pages.now()), data }));
   }
 
-  /** Tells a change, if it is for this viewer to know. */
+  /** Sends a change, if the viewer may see it. */
   tell({ type, data, repository }: Change): void {
     if (repository === null || maySee(this.viewer, repository)) this.say(type, data);
   }
 
-  /** Says that nothing has changed, where nothing was said for a while. */
+  /** Sends a beat after a while without any message. */
   beat(): void {
     if (performance.now() - this.#saidAt >= BEAT_MS) this.say("beat", {});
   }
 
   /**
-   * Sends what of the page has changed since it was sent last, and what has been added to its log. Only where all of
-   * it could be read, a beat may follow.
+   * Sends the regions that have changed, and new pieces of the log. A beat may follow only if everything
+   * could be read.
    */
   async refresh(cache: PageCache): Promise<void> {
     const url = this.#url;
     if (!url) return this.beat();
     try {
       const page = await cache.load(this.viewer, url);
-      // Another page may be shown by now.
+      // The window may show another page by now.
       if (!page || url !== this.#url) return;
       const regions: Record<string, string> = {};
       for (const [name, made] of Object.entries(page.regions)) {
@@ -107,7 +107,7 @@ export class LiveWindow {
       if (Object.keys(regions).length > 0) this.say("page", { title: page.title, regions });
       this.beat();
     } catch (error) {
-      // It is not there any more, or not for this viewer: whoever loads it again is told so.
+      // The page is gone, or hidden from this viewer; a reload says so.
       if (!(error instanceof HttpProblem)) throw error;
       this.say("trouble", { detail: error.message });
     }
@@ -119,7 +119,7 @@ export class LiveWindow {
   }
 }
 
-/** Times are counted in the window: that they go on is no change. */
+/** The page itself counts times, so their progress is no change. */
 function withoutTimes(markup: string): string {
   return markup.replaceAll(/(<time [^>]*>)[^<]*/g, "$1");
 }

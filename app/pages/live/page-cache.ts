@@ -3,7 +3,7 @@ import type { LivePage } from "../live-page.ts";
 import { loadPage } from "../load-page.ts";
 import type { PageOptions } from "../page-options.ts";
 
-/** The pages of one look: whoever sees the same is shown the same, read once. */
+/** The pages of one read of the store. Viewers with the same rights share a page, which is read once. */
 export class PageCache {
   #options: PageOptions;
   #pages = new Map<string, Promise<LivePage | null>>();

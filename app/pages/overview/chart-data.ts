@@ -3,10 +3,10 @@ import { SAMPLE_MS } from "../../failover/health-record.ts";
 import type { Markup } from "../layout.ts";
 import { CHART_MS, type Overview } from "./read-overview.ts";
 
-/** Where so many samples are missing, nobody measured: no line is drawn across. */
+/** A gap of this length means that nobody measured: no line crosses it. */
 const GAP_MS = 3 * SAMPLE_MS;
 
-/** What the chart draws: of every endpoint the average response time (ms), none where there was none, by time (s). */
+/** The data of the chart: by time (s), each endpoint's average response time (ms), or none. */
 export function chartData({ samples, endpoints, now }: Overview): Markup {
   const measured = [...new Set(samples.map(({ at }) => at))];
   const times = measured.flatMap((at, index) => {

@@ -7,7 +7,7 @@ import { endpointState } from "../parts/state.ts";
 import { elapsed } from "../parts/time.ts";
 import type { Overview, OverviewEndpoint } from "./read-overview.ts";
 
-/** The endpoints side by side: how each does, and what it is to the others. */
+/** The endpoints side by side: the health and the role of each. */
 export function endpointCards(overview: Overview): Markup {
   return html`<ul class="cards">${overview.endpoints.map((endpoint) => card(endpoint, overview))}</ul>`;
 }

@@ -17,7 +17,7 @@ import { switchoverDialogs } from "./switchover.ts";
 import { timeline } from "./timeline.ts";
 import { type Verdict, verdictOf } from "./verdict.ts";
 
-/** The first page: whether deployments are safe, and everything that this rests on. */
+/** The first page: whether deployments are safe, and all facts behind that verdict. */
 export async function overviewPage(o: PageOptions, viewer: Viewer): Promise<LivePage> {
   const overview = await readOverview(o, viewer);
   const github = o.config.environment.githubUrl;

@@ -20,27 +20,27 @@ import type { Store } from "../../store/store.ts";
 import { linesOf, whatRenamed } from "../../upkeep/renamed.ts";
 import type { PageOptions } from "../page-options.ts";
 
-/** How far back the chart reaches. */
+/** The time span of the chart. */
 export const CHART_MS = 3_600_000;
 const RECENT = 6;
 const CHANGES = 8;
-/** More of what waits is only counted. */
+/** The page lists so many pending deployments and only counts the rest. */
 const SHOWN_PENDING = 10;
 
 export interface OverviewEndpoint extends Pick<InstanceConfig, "name" | "url"> {
   status: EndpointHealthRow["status"];
   reason: string;
   since: number | null;
-  /** Over the last minute; null where nothing was measured. */
+  /** Over the last minute; null when nothing was measured. */
   averageMs: number | null;
-  /** Percent; null where the checks since its status changed are too few to judge it by. */
+  /** Percent; null when there are too few checks since the status changed. */
   successRate: number | null;
 }
 
-/** Everything that the overview tells of; all of it comes from the store, so that each instance shows the same. */
+/** The facts of the overview. All come from the store, so each instance shows the same. */
 export interface Overview {
   now: number;
-  /** The instance that has made this. */
+  /** The instance that serves this page. */
   instance: string;
   controller: string | null;
   active: string | null;
@@ -51,10 +51,10 @@ export interface Overview {
   endpoints: OverviewEndpoint[];
   webhook: { url: string | null; verifiedAt: number | null; inSync: boolean };
   changes: Selectable<FailoverRow>[];
-  /** The targets that the viewer may see, each with the deployment that ran there last. */
+  /** The targets that the viewer may see, each with its last deployment. */
   targets: { repository: string; name: string; last: DeploymentRecord | null }[];
   pending: { shown: DeploymentRecord[]; queued: number; running: number; oldestQueuedAt: number | null };
-  /** What is wrong with the names of repositories in twinhook.yml. */
+  /** Problems with the names of repositories in twinhook.yml. */
   renamed: string[];
   verification: { requested: number; verified: number };
   looks: LookRow[];
@@ -63,7 +63,10 @@ export interface Overview {
   samples: HealthSampleRow[];
 }
 
-/** Reads it for this viewer: what is deployed, only of their repositories; the redundancy is everyone's. */
+/**
+ * Reads the overview for this viewer. Deployments are limited to visible repositories; the redundancy is for
+ * everyone.
+ */
 export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Overview> {
   const { config, self, store, failover } = o;
   const now = o.now();
@@ -117,7 +120,7 @@ export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Over
     mode: config.webhook.mode,
     hasDoor: config.door !== null,
     endpoints: config.instances.map(({ name, url }) => {
-      // Before any controller has recorded it, this instance's own view has to do.
+      // Until a controller has recorded the health, this instance's own view serves.
       const own = observed.find((endpoint) => endpoint.name === name)?.health;
       const recorded = health.find((row) => row.endpoint === name);
       return {
@@ -150,8 +153,8 @@ export async function readOverview(o: PageOptions, viewer: Viewer): Promise<Over
 }
 
 /**
- * What an endpoint's checks came to. What was measured before its status changed (`since`, ms) does not speak for that
- * status, nor do checks that are too few to be judged by.
+ * The measurements of an endpoint. Checks before its status changed (`since`, ms) do not count for that
+ * status. Too few checks give no figure.
  */
 export function measured(
   recent: readonly HealthSampleRow[],
@@ -167,7 +170,7 @@ export function measured(
   };
 }
 
-/** Status by status, and in an order that no index has: each is then found by its own small index. */
+/** One query for each status, since each has a small index of its own; no index has this order. */
 async function readPending(store: Store, visible: string[] | null): Promise<Overview["pending"]> {
   const of = (status: "running" | "queued") =>
     store.read

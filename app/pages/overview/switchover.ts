@@ -2,7 +2,7 @@ import { html } from "hono/html";
 import type { Markup } from "../layout.ts";
 import { buttons } from "../parts/dialog-buttons.ts";
 
-/** What is asked before a person moves GitHub's deliveries, or lets them go where they belong. */
+/** The dialogs before a switchover, and before its release. */
 export function switchoverDialogs(instances: readonly string[], active: string | null): Markup {
   const other = instances.find((name) => name !== active);
   return html`<dialog id="switch-over" aria-labelledby="switch-over-title">

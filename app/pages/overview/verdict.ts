@@ -2,16 +2,16 @@ import type { Overview } from "./read-overview.ts";
 
 export interface Advice {
   text: string;
-  /** Since when it is so (ms); how long that is, the page counts. */
+  /** Since when this holds (ms); the page counts the time. */
   since?: number;
   link?: { path: string; text: string };
 }
 
-/** Whether deployments are safe, in one sentence, and what to do where they are not. */
+/** Whether deployments are safe, in one sentence, and the remedy when they are not. */
 export interface Verdict {
   level: "good" | "warn" | "bad";
   sentence: string;
-  /** What makes it so, or what follows from it; the most urgent first. */
+  /** Causes and remedies, the most urgent first. */
   advice: Advice[];
 }
 
@@ -32,18 +32,18 @@ export type Facts = Pick<
   | "renamed"
 >;
 
-/** A switch of the webhook URL takes less than that; longer, and someone should look. */
+/** A switch of the webhook URL takes less than this. If it takes longer, a person should look. */
 const SWITCH_LIMIT_MS = 5_000;
-/** What waits longer than that while nothing runs does not merely wait its turn. */
+/** A deployment that waits longer while nothing runs has another reason than its turn. */
 const QUEUE_LIMIT_MS = 2 * 60_000;
 
-/** Instances that have not reached each other after that are not merely starting. */
+/** Instances that have not reached each other after this time are not just starting. */
 const START_LIMIT_MS = 30_000;
 
 const RESTART =
   "It is started again by itself. If it stays away: systemctl status twinhook; why it ended: journalctl -u twinhook.";
 
-/** The verdict on what is known: the first that is wrong makes the sentence, everything that is wrong gives advice. */
+/** Judges the facts: the first problem makes the sentence, and every problem gives advice. */
 export function verdictOf(facts: Facts): Verdict {
   const found = [
     allDown,

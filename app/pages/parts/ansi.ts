@@ -1,6 +1,6 @@
 import { AnsiUp } from "ansi_up";
 
-/** Red, green and blue of the colours that the style sheet knows, as terminals mean them. */
+/** The colours that the style sheet knows, as red, green and blue of a terminal. */
 const COLOURS: Record<string, readonly [number, number, number]> = {
   black: [0, 0, 0],
   red: [187, 0, 0],
@@ -14,15 +14,16 @@ const COLOURS: Record<string, readonly [number, number, number]> = {
 };
 
 /**
- * A command's output as markup: its colours as classes (the pages' policy allows no inline style, and only colours
- * of our own can be read on any background), all else as text. It remembers the colour from one piece to the next.
+ * Turns a command's output into markup: colours become classes, everything else stays text. The pages' policy
+ * allows no inline style, and only the style sheet's colours are readable on any background. The colour
+ * carries over from one piece to the next.
  */
 export class AnsiText {
   #up = new AnsiUp();
 
   constructor() {
     this.#up.use_classes = true;
-    // A link in a log leads where whoever wrote the log wants.
+    // Whoever wrote the log would control a link in it.
     this.#up.url_allowlist = {};
     this.#up.boldStyle = "bold";
     this.#up.faintStyle = "faint";
@@ -30,10 +31,10 @@ export class AnsiText {
     this.#up.underlineStyle = "underline";
   }
 
-  /** Markup of the next piece. It is safe to put into a page. */
+  /** The markup of the next piece, safe to put into a page. */
   markup(text: string): string {
     const lines = text.replaceAll(/\r+(\n|$)/g, "$1").replaceAll("\r", "\n");
-    // Quotes of the text itself are escaped, so that these are the library's own.
+    // The text's own quotes are escaped, so these belong to the library.
     return this.#up
       .ansi_to_html(lines)
       .replaceAll(/<span style="([^"]*)"(?: class="([^"]*)")?>/g, (_, styles: string, classes = "") => {
@@ -43,7 +44,7 @@ export class AnsiText {
   }
 }
 
-/** The class for one style of the library's: `bold`, or `color:rgb(255,0,95)`. */
+/** The class for one of the library's styles: `bold`, or `color:rgb(255,0,95)`. */
 function classOf(style: string): string {
   const rgb = /^(background-)?color:rgb\((\d+), ?(\d+), ?(\d+)\)$/.exec(style);
   if (!rgb) return /^[a-z]+$/.test(style) ? `ansi-${style}` : "";

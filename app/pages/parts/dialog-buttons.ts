@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import type { Markup } from "../layout.ts";
 
-/** How every dialog ends: what went wrong, if so, the way back, and the deed. */
+/** The end of every dialog: a possible problem, the way back, and the button that confirms. */
 export function buttons(deed: string, danger = false): Markup {
   return html`<p class="flash bad" role="alert" hidden></p>
     <div class="actions">

@@ -1,18 +1,18 @@
 import { html } from "hono/html";
 import type { Markup } from "../layout.ts";
 
-/** A choice that narrows a list: the name in the query, and what may be chosen beside everything. */
+/** A filter of a list: its name in the query, and its options. */
 export interface Choice {
   name: string;
   label: string;
-  /** What stands there while nothing is chosen; default: `LABEL: all`. */
+  /** The text while no option is chosen; default: `LABEL: all`. */
   unchosen?: string;
   options: readonly { value: string; text: string }[];
 }
 
 /**
- * What a list is narrowed by, as a form that works without scripts. `action` is the list's address, `query` what
- * was chosen and searched for.
+ * The filters and the search of a list, as a form that works without scripts. `action` is the list's address;
+ * `query` holds the current choice.
  */
 export function filterForm(
   action: string,
@@ -42,7 +42,7 @@ export function filterForm(
   </form>`;
 }
 
-/** The value of a parameter, if it is one of those allowed. */
+/** The value of a parameter, if it is allowed. */
 export function chosen<T extends string>(
   query: URLSearchParams,
   name: string,
@@ -51,7 +51,7 @@ export function chosen<T extends string>(
   return allowed.find((value) => value === query.get(name));
 }
 
-/** Links to the newer and the older entries of a list; `next` is where the older ones begin, null at the end. */
+/** Links to newer and older entries of a list; `next` is the place of the older ones, null at the end. */
 export function pager(path: string, query: URLSearchParams, next: string | null): Markup {
   const to = (before: string | null) => {
     const changed = new URLSearchParams(

@@ -1,12 +1,12 @@
 import { html } from "hono/html";
 import type { Markup } from "../layout.ts";
 
-/** Links to what a deployment came from; `github` is GitHub's own address. */
+/** Links to the origin of a deployment; `github` is GitHub's own URL. */
 export function commitLink(github: string, repository: string, sha: string): Markup {
   return html`<a class="mono" href="${github}/${repository}/commit/${sha}">${sha.slice(0, 7)}</a>`;
 }
 
-/** A branch or tag, by the name that people know it by. */
+/** A branch or tag under its short name. */
 export function refLink(github: string, repository: string, ref: string): Markup {
   const name = ref.replace(/^refs\/(heads|tags)\//, "");
   const path = name.split("/").map(encodeURIComponent).join("/");

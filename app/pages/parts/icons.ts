@@ -1,6 +1,6 @@
 import { html, raw } from "hono/html";
 
-/** Drawn on a field of 16 by 16, in the colour of the text. They only repeat what words say beside them. */
+/** On a grid of 16 by 16, in the colour of the text. Icons only repeat the words beside them. */
 const SHAPES = {
   check: `<circle cx="8" cy="8" r="6.5"/><path d="m5.2 8.3 1.9 1.9 3.8-4.3"/>`,
   cross: `<circle cx="8" cy="8" r="6.5"/><path d="m5.8 5.8 4.4 4.4m0-4.4-4.4 4.4"/>`,

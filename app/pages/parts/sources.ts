@@ -1,6 +1,6 @@
 import type { DeploymentSource } from "../../../shared/deployment.ts";
 
-/** How each route by which a request may arrive is called, and what it is. */
+/** The name and the meaning of each route by which a request can arrive. */
 export const SOURCES: Record<DeploymentSource, { name: string; meaning: string }> = {
   webhook: { name: "webhook", meaning: "GitHub delivered the event" },
   action: { name: "Action", meaning: "the Action delivered the request" },

@@ -4,7 +4,7 @@ import type { DeliveryOutcome, EndpointHealthRow, FailoverRow } from "../../stor
 import type { Markup } from "../layout.ts";
 import { type IconName, icon } from "./icons.ts";
 
-/** How a state looks: the colour repeats what icon and word say. */
+/** The look of a state: its colour repeats icon and word. */
 export type Tone = "good" | "warn" | "bad" | "busy" | "quiet";
 
 function label(tone: Tone, name: IconName, word: string): Markup {

@@ -2,7 +2,7 @@ import { html } from "hono/html";
 import { formatDuration } from "../../../shared/format-duration.ts";
 import type { Markup } from "../layout.ts";
 
-/** A moment (ms), in full; where scripts run, the browser says instead how long ago that is. */
+/** A moment (ms), in full; where scripts run, the browser shows how long ago it was. */
 export function moment(at: number): Markup {
   const iso = new Date(at).toISOString();
   return html`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
@@ -13,7 +13,7 @@ export function span(ms: number): Markup {
   return html`<span class="nowrap">${formatDuration(Math.max(0, ms))}</span>`;
 }
 
-/** The time since `at` (ms), which goes on; the browser counts it where scripts run. */
+/** The time since `at` (ms); where scripts run, the browser counts it on. */
 export function elapsed(at: number, now: number): Markup {
   const iso = new Date(at).toISOString();
   const ms = now - at;

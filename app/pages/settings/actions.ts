@@ -1,29 +1,29 @@
 import type { AuditAction } from "../../http/audit.ts";
 import type { Fields } from "../signed-in.ts";
 
-/** Something that the settings page can do; each asks first. */
+/** A command of the settings page; each asks for confirmation first. */
 export interface SettingsAction {
   /** Its address: `/settings/SLUG`. */
   slug: string;
-  /** How the audit list calls it. */
+  /** Its name in the audit list. */
   audit: AuditAction;
   title: string;
-  /** What will happen, before the person agrees. */
+  /** Explains the effect before the person agrees. */
   explain: (fields: Fields) => string;
-  /** What the button says. */
+  /** The text of the button. */
   deed: string;
-  /** The fields that the question carries on, with what was chosen so far. */
+  /** The fields that the question passes on, with the values chosen so far. */
   carries: readonly string[];
-  /** Whether to ask why. */
+  /** Whether to ask for a reason. */
   asksReason?: boolean;
-  /** Does it, for someone of this name, and answers with what came of it. */
+  /** Runs the command for a person of this name, and returns its outcome in words. */
   perform: (fields: Fields, by: string) => Promise<string>;
 }
 
 export interface Deeds {
   switchOver: (to: string, reason: string | null, force: boolean) => Promise<void>;
   release: () => Promise<void>;
-  /** Sends a test to every receiver of alerts, and answers with what came of it; null where there is none to call. */
+  /** Sends a test to every receiver of alerts, and returns the outcome; null when there is no receiver. */
   sendTestAlert: ((by: string) => Promise<string>) | null;
   ping: () => Promise<string>;
   prepareSecret: () => string;

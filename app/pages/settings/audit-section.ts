@@ -4,7 +4,7 @@ import type { Markup } from "../layout.ts";
 import { emptyState } from "../parts/list.ts";
 import { moment } from "../parts/time.ts";
 
-/** Who did what, and what came of it. */
+/** Who did what, and with which outcome. */
 export function auditSection(entries: readonly AuditEntry[]): Markup {
   return html`<section class="box" id="audit" aria-labelledby="audit-title">
     <header><h2 id="audit-title">What people did</h2></header>

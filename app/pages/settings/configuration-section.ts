@@ -8,7 +8,7 @@ import { icon } from "../parts/icons.ts";
 import { emptyState } from "../parts/list.ts";
 import type { Settings } from "./read-settings.ts";
 
-/** What is deployed from where. The values of a command's variables are not shown. */
+/** The targets. Values of a command's variables are not shown. */
 export function targetsSection(config: Config): Markup {
   return html`<section class="box" id="targets" aria-labelledby="targets-title">
     <header><h2 id="targets-title">Targets</h2><a class="button small" href="/setup">Add one</a></header>
@@ -45,7 +45,7 @@ function targetRow(target: TargetConfig, line: number | undefined): Markup {
     </dl></details></li>`;
 }
 
-/** Every other value in effect, with where it comes from. */
+/** Every other value in effect, with its origin. */
 export function configurationSection({ settings, fileChanged, variables }: Settings, config: Config): Markup {
   return html`<section class="box" id="configuration" aria-labelledby="configuration-title">
       <header><h2 id="configuration-title">Configuration</h2></header>

@@ -6,7 +6,7 @@ import { sentence } from "../parts/sentence.ts";
 import type { Fields } from "../signed-in.ts";
 import type { SettingsAction } from "./actions.ts";
 
-/** Asks before something is done. A page of its own; with scripts it is shown above the settings. */
+/** Asks for confirmation. It is a page of its own; with scripts it appears above the settings. */
 export function confirmPage(action: SettingsAction, fields: Fields, { viewer, csrfToken }: Visit): Markup {
   return page({
     title: action.title,
@@ -33,7 +33,7 @@ export function confirmPage(action: SettingsAction, fields: Fields, { viewer, cs
   });
 }
 
-/** What is said when it could not be done: why, the remedy, and the way back. */
+/** The page after a refusal: the reason, the remedy, and the way back. */
 export function refusedPage(
   action: SettingsAction,
   { message, fields, insist }: { message: string; fields: Fields; insist: boolean },

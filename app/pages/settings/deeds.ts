@@ -11,10 +11,10 @@ import { prepareSecret } from "../../http/webhook-secret.ts";
 import type { Store } from "../../store/store.ts";
 import type { Deeds } from "./actions.ts";
 
-/** GitHub may take this long over a test, with everything. */
+/** How long GitHub may take over a whole test. */
 const PING_LIMIT_MS = 20_000;
 
-/** How the settings page does what it offers. */
+/** The commands behind the buttons of the settings page. */
 export function settingsDeeds(options: {
   config: Config;
   store: Store;
@@ -35,8 +35,8 @@ export function settingsDeeds(options: {
 }
 
 /**
- * Tests the way from GitHub to the active instance.
- * @throws {HttpProblem} 409 when GitHub has nothing to send, 502 when it cannot be asked.
+ * Tests the way from GitHub to the active endpoint.
+ * @throws {HttpProblem} 409 when GitHub has nothing to send; 502 when GitHub is unreachable.
  */
 export async function testDelivery(options: {
   app: Promise<Probot>;

@@ -7,7 +7,7 @@ import type { Markup } from "../layout.ts";
 import { icon } from "../parts/icons.ts";
 import type { Settings } from "./read-settings.ts";
 
-/** What the App may do at GitHub, what it lacks, and where to give it that. */
+/** The App's permissions at GitHub, the missing ones, and links to grant them. */
 export function permissionsSection({ app }: Settings, config: Config): Markup {
   return html`<section class="box" id="permissions" aria-labelledby="permissions-title">
     <header><h2 id="permissions-title">Permissions at GitHub</h2>

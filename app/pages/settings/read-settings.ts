@@ -29,10 +29,10 @@ export interface SettingsOptions {
   now: () => number;
 }
 
-/** What GitHub says, or why it cannot be asked. */
+/** GitHub's answer, or why GitHub cannot be asked. */
 export type FromGitHub<T> = { facts: T } | { problem: string };
 
-/** Everything that the settings page tells of. */
+/** The facts of the settings page. */
 export interface Settings {
   now: number;
   instance: string;
@@ -46,7 +46,7 @@ export interface Settings {
   app: FromGitHub<AppFacts>;
   secret: SecretState;
   settings: Setting[];
-  /** What is wrong with the file by now, or that it says something else than this instance uses; null: neither. */
+  /** Why the file cannot be used any more, or that it has changed; null when neither. */
   fileChanged: string | null;
   variables: VariableState[];
   audit: AuditEntry[];
@@ -89,7 +89,7 @@ export async function readSettings(o: SettingsOptions): Promise<Settings> {
   };
 }
 
-/** Compares the configuration in effect with what the file says by now. */
+/** Compares the configuration in effect with the file as it is now. */
 function changeOf(config: Config, env: NodeJS.ProcessEnv): string | null {
   try {
     const now = loadConfig(env);
@@ -103,7 +103,7 @@ function changeOf(config: Config, env: NodeJS.ProcessEnv): string | null {
   }
 }
 
-/** A page that waits for GitHub tells at last why in vain. */
+/** Waits for GitHub's answer, or turns the error into a text for the page. */
 async function fromGitHub<T>(asked: Promise<T>): Promise<FromGitHub<T>> {
   try {
     return { facts: await asked };

@@ -4,7 +4,7 @@ import { icon } from "../parts/icons.ts";
 import { endpointState } from "../parts/state.ts";
 import type { Settings } from "./read-settings.ts";
 
-/** The instances, which of them is active, and the buttons to change that. */
+/** The instances, the active one, and the buttons for a switchover. */
 export function redundancySection({ endpoints, active, pinned, pinnedReason }: Settings): Markup {
   return html`<section class="box" id="instances" aria-labelledby="instances-title">
     <header><h2 id="instances-title">Instances</h2>

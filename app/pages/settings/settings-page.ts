@@ -15,13 +15,13 @@ import { webhookSection } from "./webhook-section.ts";
 export interface SettingsPage {
   settings: Settings;
   config: Config;
-  /** What was done just now. */
+  /** The command that has just run. */
   done: AuditEntry | undefined;
-  /** Whether there is something that a test alert could be sent by. */
+  /** Whether any channel could send a test alert. */
   canTestAlerts: boolean;
 }
 
-/** `/settings`: everything that is in effect, and what an admin can do about it. */
+/** `/settings`: all values in effect, and the commands of an admin. */
 export function settingsPage({ settings, config, done, canTestAlerts }: SettingsPage, visit: Visit): Markup {
   const types = config.alerts.map(({ type }) => type);
   return page({

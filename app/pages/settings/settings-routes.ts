@@ -15,7 +15,7 @@ export interface SettingsRoutesOptions extends SettingsOptions {
   deeds: Deeds;
 }
 
-/** `/settings`, and what can be done there; for those alone who may change settings. */
+/** `/settings` and its commands; only for people who may change settings. */
 export function settingsRoutes(options: SettingsRoutesOptions): Hono {
   const { signIn, audit, config, deeds } = options;
   const actions = settingsActions(deeds);

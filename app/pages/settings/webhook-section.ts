@@ -4,7 +4,7 @@ import type { Markup } from "../layout.ts";
 import { icon } from "../parts/icons.ts";
 import type { Settings } from "./read-settings.ts";
 
-/** The webhook as GitHub has it at this moment, whether that is as it should be, and its secret. */
+/** The webhook as GitHub has it now, whether it is right, and its secret. */
 export function webhookSection({ webhook, wantedUrl, app, secret }: Settings): Markup {
   return html`<section class="box" id="webhook" aria-labelledby="webhook-title">
     <header><h2 id="webhook-title">Webhook at GitHub</h2>
@@ -41,7 +41,7 @@ function differences(
   ];
 }
 
-/** What differs, or that nothing does. */
+/** A list of the differences, or a sentence that there are none. */
 export function agreement(different: readonly string[], agrees: string): Markup {
   return different.length === 0
     ? html`<p class="flash good">${icon("check")}<span>${agrees}</span></p>`

@@ -3,7 +3,7 @@ import { z } from "zod";
 /** A time in an answer: ISO 8601 in UTC. */
 export const time = z.iso.datetime();
 
-/** A page of a list, and where the next one begins. */
+/** A page of a list, and the place where the next page begins. */
 export function listOf<T extends z.ZodType>(item: T) {
   return z.object({
     items: z.array(item),

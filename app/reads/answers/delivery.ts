@@ -5,7 +5,7 @@ import { listOf, time } from "./common.ts";
 
 const outcome = z.enum(DELIVERY_OUTCOMES);
 
-/** A message that arrived, and what became of it. */
+/** A delivery and its outcome. */
 export const deliveryAnswer = z.object({
   id: z.string(),
   guid: z.string().nullable().describe("GitHub's identifier of the event; null for requests"),
@@ -26,7 +26,7 @@ export type DeliveryAnswer = z.infer<typeof deliveryAnswer>;
 
 export const deliveryListAnswer = listOf(deliveryAnswer);
 
-/** The answer to an event: what became of it. */
+/** The answer to an event: its outcome. */
 export const webhookAnswer = z.object({
   delivery: z.string().nullable(),
   outcome: z.enum([...DELIVERY_OUTCOMES, "counted"]),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { DEPLOYMENT_SOURCES, DEPLOYMENT_STATUSES, type Deployment } from "../../../shared/deployment.ts";
 import { listOf, time } from "./common.ts";
 
-/** A deployment as every instance shows it. */
+/** A deployment, as every instance shows it. */
 export const deploymentAnswer = z.object({
   id: z.string(),
   repository: z.string(),
@@ -29,7 +29,10 @@ export const deploymentAnswer = z.object({
   url: z.string(),
 }) satisfies z.ZodType<Deployment>;
 
-/** What a dry run answers: what would be; without id and url, unless it is on record already. */
+/**
+ * The answer to a dry run: the deployment that the request would make. It has no id and url unless it exists
+ * already.
+ */
 export const dryRunAnswer = deploymentAnswer.extend({
   id: z.string().nullable(),
   url: z.string().nullable(),

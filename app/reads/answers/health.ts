@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Whether an instance lives, or can commit right now. */
+/** Whether an instance is live, and whether it can commit right now. */
 export const healthAnswer = z.object({
   instance: z.string(),
   status: z.enum(["live", "ready", "not ready", "shutting down"]),

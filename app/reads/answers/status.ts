@@ -54,7 +54,7 @@ export const statusAnswer = z.object({
 
 export type StatusAnswer = z.infer<typeof statusAnswer>;
 
-/** Which endpoint someone pinned. */
+/** The endpoint that a person pinned. */
 export const switchoverAnswer = z.object({
   pinned: z.string().nullable(),
   reason: z.string().nullable(),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** The mark of a target: runs below it are superseded. */
+/** The high-water mark of a target: runs below it are superseded. */
 export const markAnswer = z.object({
   repository: z.string(),
   target: z.string(),

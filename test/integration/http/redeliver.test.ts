@@ -139,7 +139,7 @@ it("what deploys nothing whatever the configuration says is refused, and so is w
   const [gone] = (await deliveries("guid=gone")) as [Delivery];
   expect(await redeliver(gone.id)).toMatchObject({
     status: 409,
-    body: { detail: expect.stringMatching(/any more/) },
+    body: { detail: expect.stringMatching(/no longer has/) },
   });
   expect((await redeliver("dlv_none")).status).toBe(404);
 });

@@ -5,7 +5,7 @@ import { startReceiver } from "../receiver.ts";
 import { type GitHub, startGitHub } from "../simulator.ts";
 
 const at = { owner: "acme", repo: "site" };
-// Refusals are what some tests ask for; Octokit would print each.
+// Some tests provoke refusals, and Octokit would print each.
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 let github: GitHub;
 beforeEach(async () => {

@@ -22,7 +22,7 @@ async function start(
   return { github, receiver };
 }
 
-/** A request with the App's JWT; the answer's text is kept as well, since its ids do not fit a number. */
+/** Sends a request with the App's JWT. Keeps the answer's text as well, since its ids exceed 2^53. */
 async function asApp(github: GitHub, method: string, path: string, body?: unknown) {
   const response = await fetch(path.startsWith("http") ? path : github.url + path, {
     method,
@@ -33,7 +33,7 @@ async function asApp(github: GitHub, method: string, path: string, body?: unknow
   return { status: response.status, text, json: JSON.parse(text), link: response.headers.get("link") };
 }
 
-/** Whether Probot would take the body for GitHub's. */
+/** Whether Probot accepts the body as GitHub's. */
 async function verifies(secret: string, body: string, signature: string): Promise<boolean> {
   const probot = new Probot({ secret, githubToken: "none", logLevel: "fatal" });
   await probot.ready();
@@ -111,7 +111,7 @@ describe("a delivery", () => {
   test("does not wait for the one before it", async () => {
     const waiting: ServerResponse[] = [];
     const { github } = await start((response) => {
-      // Only when all three are there does any get its answer.
+      // No request gets its answer before all three have arrived.
       waiting.push(response);
       if (waiting.length === 3) for (const one of waiting) one.end();
     });
@@ -205,7 +205,7 @@ describe("the delivery log", () => {
     const codes = [200, 302, 404, 503];
     const { github, receiver } = await start((response) => response.writeHead(codes.shift() ?? 500).end());
     for (let i = 0; i < 4; i++) await github.completeRun({ repository: "acme/site" }).delivery;
-    // TLS towards a server that speaks none: the handshake fails, which GitHub notes as code 0.
+    // A TLS handshake with a plain HTTP server fails; GitHub records code 0.
     github.hook.config = { ...github.hook.config, url: receiver.url.replace("http:", "https:") };
     expect((await github.completeRun({ repository: "acme/site" }).delivery).status_code).toBe(0);
     const listed = async (status: string) =>

@@ -151,7 +151,7 @@ describe("a job's OIDC token", () => {
   });
 });
 
-/** Verifies a token as a relying party does, by the issuer's published documents alone. */
+/** Verifies a token as a relying party does: with the issuer's published documents alone. */
 async function claimsOf(token: string) {
   const read = async (url: string) => JSON.parse(await (await fetch(url)).text());
   const { jwks_uri } = await read(`${github.oidc.issuer}/.well-known/openid-configuration`);

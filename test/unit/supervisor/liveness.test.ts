@@ -23,6 +23,6 @@ it("an instance that leaves checks unanswered counts as frozen once it is stoppe
     isStopped: () => asked > SILENT_BEFORE_STOPPED,
     onUp: () => ups++,
   });
-  expect(reason).toBe(`it left ${SILENT_BEFORE_STOPPED} checks in a row without an answer`);
+  expect(reason).toBe(`it did not answer ${SILENT_BEFORE_STOPPED} checks in a row`);
   expect(ups).toBe(1);
 }, 60_000);
