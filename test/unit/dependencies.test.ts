@@ -34,3 +34,9 @@ test("every development dependency is used by the Action or the tests", () => {
   const used = (name: string) => TOOLS.test(name) || names(rest, name);
   expect(Object.keys(manifest.devDependencies).filter((name) => !used(name))).toEqual([]);
 });
+
+test("hosts of every architecture get the same version of Node", () => {
+  expect([...new Set(Object.values(manifest.optionalDependencies))]).toEqual([
+    expect.stringMatching(/^24\.\d+\.\d+$/),
+  ]);
+});
