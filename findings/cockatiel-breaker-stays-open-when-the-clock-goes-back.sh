@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# cockatiel 3.2.1 (npm, circuitBreaker with halfOpenAfter): how long an open breaker stays open is measured by the wall
+# cockatiel 4.0.0 (npm, circuitBreaker with halfOpenAfter): how long an open breaker stays open is measured by the wall
 # clock. Guess beforehand: by a monotonic one. Seen: a breaker with halfOpenAfter 1,000 ms lets no call through 10 s after
 # it opened when the clock was set back by an hour meanwhile (NTP, a resumed virtual machine); it lets one through again
 # an hour later. Set forward by an hour, it lets a call through at once.
@@ -9,7 +9,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 npm init -y >/dev/null
-npm install --silent --no-audit --no-fund cockatiel@3.2.1 >/dev/null
+npm install --silent --no-audit --no-fund cockatiel@4.0.0 >/dev/null
 cat >run.cjs <<'JS'
 const { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleAll } = require("cockatiel");
 const HOUR = 3_600_000;

@@ -51,7 +51,7 @@ export async function githubApp(
     privateKey: environment.privateKey as string,
     secret,
     baseUrl: environment.githubApiUrl,
-    Octokit: PlainOctokit.plugin(tellingCalls(onCall)),
+    Octokit: PlainOctokit.plugin(refusingPages, tellingCalls(onCall)),
     log: log.child({ name: "octokit" }, { level: "fatal" }),
   });
   await app.ready();
@@ -66,10 +66,27 @@ interface Hooked {
 }
 interface Answer {
   headers?: Record<string, string | number | undefined>;
+  status?: number;
+  url?: string;
+  data?: unknown;
 }
 interface Asked {
   url: string;
   owner?: string;
+}
+
+/**
+ * An Octokit plugin that makes an error of a page with a status of success: a proxy, or a network that wants a sign-in,
+ * may answer in GitHub's place. GitHub answers JSON, or nothing.
+ */
+function refusingPages(octokit: unknown): Record<string, never> {
+  (octokit as Hooked).hook.after("request", ({ status, url = "", data }) => {
+    if (typeof data !== "string" || data === "") return;
+    throw new Error(
+      `${new URL(url).host} answered ${status} with something else than JSON: see that no proxy answers in GitHub's place`,
+    );
+  });
+  return {};
 }
 
 /** An Octokit plugin that reports the result of each call. */

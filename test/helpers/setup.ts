@@ -1,3 +1,4 @@
+import "./loopback-only.ts";
 import { aroundEach } from "vitest";
 import { runningTest } from "./at-test-end.ts";
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { join } from "node:path";
 import { Ajv, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 
@@ -8,6 +8,9 @@ interface Description {
 }
 type Schema = Record<string, unknown>;
 
+/** The needed part of GitHub's own description of its API (OpenAPI 3.0). `pin-api-description.ts` makes it. */
+export const PINNED = join(import.meta.dirname, "api-description.json");
+
 /** GitHub's own description of its API (OpenAPI 3.0), which checks the simulator's answers. */
 export class GitHubApiDescription {
   readonly #description: Description;
@@ -15,8 +18,7 @@ export class GitHubApiDescription {
   readonly #paths: Map<string, string>;
 
   constructor() {
-    const file = createRequire(import.meta.url).resolve("@octokit/openapi/generated/api.github.com.json");
-    this.#description = withNullAsType(JSON.parse(readFileSync(file, "utf8"))) as Description;
+    this.#description = withNullAsType(JSON.parse(readFileSync(PINNED, "utf8"))) as Description;
     this.#paths = new Map(Object.keys(this.#description.paths).map((path) => [withoutNames(path), path]));
     // GitHub uses keywords and formats of its own, which ajv ignores here.
     this.#ajv = new Ajv({ strict: false, allErrors: true, logger: false });
@@ -58,7 +60,8 @@ export class GitHubApiDescription {
   }
 }
 
-function withoutNames(path: string): string {
+/** `/repos/{owner}/{repo}` and `/repos/{a}/{b}` are one path. */
+export function withoutNames(path: string): string {
   return path.replace(/\{\w+\}/g, "{}");
 }
 
