@@ -49,7 +49,7 @@ export class Attempts {
       wait,
       known
         ? "this browser tried to sign in too often"
-        : "browsers that never signed in here tried too often; use one that did",
+        : "browsers that never signed in here tried too often; use a browser that has signed in here",
     );
   }
 
