@@ -44,13 +44,13 @@ export function verdictSentence({
       return verdict.because === "unreadable"
         ? `${what} is not confirmed: ${by}, but no route lets it be read back.`
         : acceptance && !acceptance.last.onRecord && journal.isProofRefused()
-          ? `${what} is not confirmed: every endpoint refused the proof of who asks (401), and what was left at GitHub was not found there within ${formatDuration(timeoutMs)}.`
+          ? `${what} is not confirmed: every endpoint refused the proof of identity (401), and what was left at GitHub was not found there within ${formatDuration(timeoutMs)}.`
           : `${what} is not confirmed: ${by}, but within ${formatDuration(timeoutMs)} it was not seen to be ${{ accepted: "on record", started: "started", succeeded: "successful" }[waitFor]} (last state: ${acceptance ? lastState(acceptance) : "unknown"}). It goes on without this step.`;
     case "exhausted": {
       const why = {
         rounds: `every endpoint failed in every round (${journal.deliveriesToEndpoints()} requests)`,
         refused: "every endpoint refused it for good",
-        unproven: "every endpoint refused the proof of who asks (401)",
+        unproven: "every endpoint refused the proof of identity (401)",
         "too long to wait": "no endpoint took it, and the next try would come too late",
         "time up": `no route accepted it within ${formatDuration(timeoutMs)}`,
         "refused at GitHub": "no endpoint took it, and the App refused what was left at GitHub",

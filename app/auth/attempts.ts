@@ -35,9 +35,9 @@ export class Attempts {
   }
 
   /**
-   * Counts an attempt by the browser with this device cookie. Without a valid cookie, it counts for all
-   * unknown browsers of this way. The caller calls the returned function when the attempt succeeds; it
-   * uncounts the attempt.
+   * Counts an attempt by the browser with this device cookie. All browsers without a valid
+   * cookie share one limit for each way. When the attempt succeeds, the caller calls the returned function,
+   * which uncounts it.
    * @throws {Refusal} 429
    */
   async count(way: "token" | "github", device: string | undefined): Promise<() => void> {
@@ -49,7 +49,7 @@ export class Attempts {
       wait,
       known
         ? "this browser tried to sign in too often"
-        : "browsers that never signed in here tried too often; use one that did",
+        : "browsers that never signed in here tried too often; use a browser that has signed in here",
     );
   }
 

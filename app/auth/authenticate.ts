@@ -51,7 +51,7 @@ export async function authenticate(
   if (Object.values(signed).some((value) => value === ""))
     throw new Refusal(
       "unauthenticated",
-      "nothing proves who asks: sign the request (webhook-id, webhook-timestamp, webhook-signature), or send a bearer token",
+      "the request has no credentials: sign it (webhook-id, webhook-timestamp, webhook-signature), or send a bearer token",
     );
   const reasons = new Set<string>();
   const targets = credentials.targets.filter(({ action: { secret_env } }) => {
@@ -81,7 +81,7 @@ export function requireAdmin(
   if (bearer === undefined)
     throw new Refusal(
       "unauthenticated",
-      "nothing proves who asks: send TWINHOOK_ADMIN_TOKEN as a bearer token, or sign in",
+      "the request has no credentials: send TWINHOOK_ADMIN_TOKEN as a bearer token, or sign in",
     );
   if (!isAdmin(bearer, credentials))
     throw new Refusal("unauthenticated", "the bearer token is not TWINHOOK_ADMIN_TOKEN");

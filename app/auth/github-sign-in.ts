@@ -78,7 +78,7 @@ export class GitHubSignIn {
     if (!begun || state === undefined || !sameText(state, begun.state))
       throw new Refusal(
         "forbidden",
-        "this sign-in was not begun in this browser, or too long ago; begin it again",
+        "this sign-in began in another browser, or too long ago; begin it again",
       );
     if (error !== undefined || code === undefined)
       throw new Refusal(

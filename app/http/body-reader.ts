@@ -131,11 +131,7 @@ function grown(needed: number, announced: number, maxBytes: number): number {
 const CLOSE = { connection: "close" };
 
 function tooLarge(maxBytes: number): HttpProblem {
-  return new HttpProblem(
-    413,
-    `the body is larger than ${maxBytes} bytes, which is more than is ever sent here`,
-    CLOSE,
-  );
+  return new HttpProblem(413, `the body is larger than ${maxBytes} bytes, the limit here; send less`, CLOSE);
 }
 
 function tooSlow(limitMs: number): HttpProblem {

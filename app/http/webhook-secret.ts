@@ -42,7 +42,7 @@ export function prepareSecret(environment: Secrets, file = resolve(ENV_FILE)): s
   if (state.file === null)
     throw new HttpProblem(
       409,
-      `WEBHOOK_SECRET does not come from ${file}, so that it can only be changed where it is kept: make a new one there (openssl rand -hex 32), keep the present one as WEBHOOK_SECRET_PREVIOUS, and restart one instance after the other`,
+      `WEBHOOK_SECRET does not come from ${file}, so change it where it is kept: make a new one there (openssl rand -hex 32), keep the present one as WEBHOOK_SECRET_PREVIOUS, and restart one instance after the other`,
     );
   setInEnvFile(file, {
     WEBHOOK_SECRET: randomBytes(32).toString("hex"),

@@ -92,7 +92,10 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
     const { code = "", state = "" } = c.req.query();
     const flow = flows.get(state);
     if (!flow || code === "")
-      throw new Refusal("forbidden", "this was not begun here, or has ended already; begin at /setup");
+      throw new Refusal(
+        "forbidden",
+        "this setup did not begin here, or it has ended already; begin at /setup",
+      );
     const { form, here } = flow;
     const { githubApiUrl } = environmentFor(form.github_host);
     const app = await takeApp(githubApiUrl, code);
@@ -133,12 +136,12 @@ export function firstRunRoutes(o: FirstRunOptions): Hono {
     if (replaced().length > 0 && form.overwrite !== "yes")
       throw new HttpProblem(
         422,
-        `${envFile} has an App's values already: agree that they are replaced, or move it away`,
+        `${envFile} has an App's values already: agree that they are replaced, or move the file away`,
       );
     if (!config && (form.url_primary === undefined || form.url_backup === undefined))
       throw new HttpProblem(422, "the URLs of both instances are needed");
     if (!config && form.url_primary === form.url_backup)
-      throw new HttpProblem(422, "the instances need a URL each, such as two ports of one host");
+      throw new HttpProblem(422, "each instance needs a URL of its own, such as two ports of one host");
     for (const file of [envFile, configFile])
       try {
         assertWritable(file);

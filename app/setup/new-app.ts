@@ -47,7 +47,7 @@ export async function takeApp(githubApiUrl: string, code: string): Promise<MadeA
   if (response.status === 404)
     throw new Refusal(
       "forbidden",
-      "GitHub does not know this code: it is good once and for an hour; begin again, and delete the App that was made, if there is one",
+      "GitHub does not know this code: a code works once, and for an hour. Begin again, and delete the App at GitHub if it was created",
     );
   throw new Refusal(
     "no_answer",

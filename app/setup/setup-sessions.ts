@@ -62,7 +62,7 @@ export class SetupSessions {
     if (wait === null)
       throw new Refusal(
         "unauthenticated",
-        "this is not the code, or it was used already; the newest one counts",
+        "this is not the code, or it was used already; use the newest code that was printed",
       );
     throw new Refusal("too_often", "too many wrong codes were tried; the right one is accepted at any time", {
       retryAfterS: Math.ceil(wait / 1000),

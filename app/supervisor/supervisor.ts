@@ -110,7 +110,7 @@ async function keepRunning(
     let child: ChildProcess;
     try {
       child = fork(appFile("main.ts"), ["--instance", name], {
-        // In a session of its own, Ctrl-C reaches it once, through the supervisor.
+        // A session of its own, so that Ctrl-C reaches the instance once, through the supervisor.
         detached: true,
         stdio: ["ignore", "inherit", "inherit", "ipc"],
         env,

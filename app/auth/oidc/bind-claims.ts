@@ -23,7 +23,7 @@ export function bindClaims(request: ParsedRequest, claims: OidcClaims, target: T
   if (ownRun) return { proven: true };
   if (claims.event_name === "workflow_run") return { proven: false };
   return {
-    refused: `run_id: the token is of the run ${claims.run_id}, and only a workflow that workflow_run started (here: ${claims.event_name}) may ask for the run that started it`,
+    refused: `run_id: the token is of the run ${claims.run_id}; only a workflow started by workflow_run (this one: ${claims.event_name}) may ask for the run that started it`,
   };
 }
 

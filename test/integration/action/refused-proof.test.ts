@@ -7,7 +7,7 @@ import { closeAtEnd } from "../../helpers/close-at-end.ts";
 import { startGitHub } from "../../simulator/simulator.ts";
 
 const keep = closeAtEnd();
-const HEADLINE = "every endpoint refused the proof of who asks (401)";
+const HEADLINE = "every endpoint refused the proof of identity (401)";
 const LOG_URL = "https://deploy.example.com/deployments/dep_7";
 
 /** Two instances that refuse every proof, and a GitHub at which a request could be left. */
@@ -36,7 +36,7 @@ describe("a delivery secret that every instance refuses", () => {
     const step = await runAction(inputs(), env);
     expect(step).toMatchObject({ exitCode: 1, outputs: { attempts: "2", route: "", verified: "false" } });
     expect(step.summary.split("\n")[0]).toContain(HEADLINE);
-    expect(step.stdout).toMatch(/^::error .*every endpoint refused the proof of who asks \(401\)/m);
+    expect(step.stdout).toMatch(/^::error .*every endpoint refused the proof of identity \(401\)/m);
     expect(step.stdout).toContain("`action.secret_env`");
     expect(github.requests).toEqual([]);
   });

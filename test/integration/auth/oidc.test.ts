@@ -255,7 +255,7 @@ describe("a valid token is refused with 403", () => {
       "for another run, which did not start it",
       {},
       { run_id: 8 },
-      /only a workflow that workflow_run started \(here: push\)/,
+      /only a workflow started by workflow_run \(this one: push\)/,
     ],
   ])("%s", async (_what, claims, request, detail) => {
     const { claims: own, body } = job(claims, request);

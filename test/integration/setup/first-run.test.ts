@@ -161,7 +161,7 @@ describe("the setup from nothing", () => {
     ],
     ["a host with a path", { github_host: "github.example.com/x" }, "expected a host name"],
     ["a URL of another kind", { url_primary: "javascript:alert(1)" }, "expected an http:// or https:// URL"],
-    ["one URL for both", { url_backup: URLS.url_primary }, "a URL each"],
+    ["one URL for both", { url_backup: URLS.url_primary }, "a URL of its own"],
   ])("says what is wrong with %s, and keeps what was typed", async (_, change, message) => {
     const { codes, app } = await nothing();
     const browser = new Browser(app);

@@ -26,7 +26,7 @@ test("a proof that every instance refused is the headline when nobody found what
     [github, LEFT],
   ]);
   expect(verdictSentence(stepReport({ verdict: UNCONFIRMED, success: false, journal }))).toBe(
-    "The deployment of production is not confirmed: every endpoint refused the proof of who asks (401), and what was left at GitHub was not found there within 20 min.",
+    "The deployment of production is not confirmed: every endpoint refused the proof of identity (401), and what was left at GitHub was not found there within 20 min.",
   );
 });
 
