@@ -7,7 +7,7 @@ import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { untilAvailable } from "../store/until-available.ts";
 import { type Execution, execute } from "./execute.ts";
-import { endLeftovers } from "./interrupted.ts";
+import { endLeftovers, MAY_NOT_BE_ENDED } from "./interrupted.ts";
 import { keepLease } from "./keep-lease.ts";
 import type { Launcher } from "./launcher.ts";
 import { lockNames } from "./lock-names.ts";
@@ -88,7 +88,10 @@ async function clearAway(
   if (by.repository_key !== request.repositoryKey || by.target !== request.target) return false;
   const local = by.host === host;
   if (!local && (by.lease_until ?? 0) > (await store.write((trx) => store.now(trx)))) return false;
-  if (local) await endLeftovers(registry, by.holder ?? "", clock);
+  if (local)
+    await endLeftovers(registry, by.holder ?? "", clock, () =>
+      tell({ type: "error", message: `the command of ${by.id} has lost its runner: ${MAY_NOT_BE_ENDED}` }),
+    );
   const detail = local ? "its runner process ended" : `host ${by.host} stopped renewing its lease`;
   const status = await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail));
   if (status === "failed" || status === "cancelled")
