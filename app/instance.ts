@@ -29,6 +29,7 @@ import { connectable, reachable } from "./github/reachable.ts";
 import { RepositoryAccess } from "./github/repository-access.ts";
 import { RepositoryHooksClient } from "./github/repository-hooks.ts";
 import { WebhookConfigClient } from "./github/webhook-config.ts";
+import { EndedDeployments } from "./metrics/ended-deployments.ts";
 import { MeasuredStore } from "./metrics/measured-store.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { GITHUB_OUTBOX } from "./queue/claim-announcement.ts";
@@ -92,12 +93,20 @@ export async function startInstance(options: {
   narrow(files, (path, error) => log.warn(`other users may read ${path}: ${error.message}`));
   const host = hostId(stateDirectory);
   const registry = new RunRegistry(stateDirectory);
-  const metrics = new Metrics({ instance: name, targets });
+  const metrics = new Metrics({
+    instance: name,
+    endpoints: config.instances.map((instance) => instance.name),
+    targets,
+    channels: [...new Set(config.alerts.map(({ type }) => type))],
+    clock,
+  });
   const whenAvailable = <T>(act: () => Promise<T>) => onceAvailable(act, { clock, log });
   const opened = await whenAvailable(() =>
     openStore(config.store, { clock, onFrozenLock: (pid) => endFrozenHolder(pid, registry, log) }),
   );
   const store = new MeasuredStore(opened, metrics);
+  const ended = new EndedDeployments(store, (deployment) => metrics.ended(deployment));
+  await whenAvailable(() => ended.read());
 
   const reach = new GitHubReach({
     clock,
@@ -301,6 +310,7 @@ export async function startInstance(options: {
     alerts,
     outbox,
     metrics,
+    ended,
     apps,
     access,
     webhook,

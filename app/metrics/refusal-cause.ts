@@ -14,6 +14,9 @@ const CAUSES: Record<number, string> = {
   503: "unavailable",
 };
 
+/** Every cause, and what stands for those of other answers. */
+export const REFUSAL_CAUSES = [...Object.values(CAUSES), OTHER];
+
 /** Why a request was refused, in a word, by the status of its answer. */
 export function refusalCause(status: number): string {
   return CAUSES[status] ?? OTHER;

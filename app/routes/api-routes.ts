@@ -1,3 +1,4 @@
+import { CertificateExpiry } from "../metrics/certificate-expiry.ts";
 import { StateGauges } from "../metrics/state-gauges.ts";
 import { alertRoutes } from "../web/alert-routes.ts";
 import { deliveryRoutes } from "../web/delivery-routes.ts";
@@ -21,6 +22,9 @@ export function apiRoutes(parts: RouteParts): MountedRoutes[] {
     clock,
     failover,
     breakers: { github_outbox: () => parts.outbox.breakerState },
+    ended: parts.ended,
+    certificates: new CertificateExpiry(config.instances, clock),
+    stateDirectory: config.stateDirectory,
   });
   return [
     ["/", healthRoutes({ store, instance, draining: parts.draining })],

@@ -13,6 +13,7 @@ import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import type { Outbox } from "../github/outbox.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import type { WebhookConfigClient } from "../github/webhook-config.ts";
+import type { EndedDeployments } from "../metrics/ended-deployments.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Dispatcher } from "../run/dispatcher.ts";
 import type { Store } from "../store/store.ts";
@@ -37,6 +38,8 @@ export interface InstanceParts {
   alerts: Alerts;
   outbox: Outbox;
   metrics: Metrics;
+  /** Reads for the metrics which deployments have ended. */
+  ended: EndedDeployments;
   /** The App at GitHub, once for each secret that webhooks may be signed with; the first is the current one. */
   apps: readonly [Promise<Probot>, ...Promise<Probot>[]];
   access: RepositoryAccess;

@@ -14,6 +14,7 @@ import { SignIn } from "../sign-in/sign-in.ts";
 import { Audit } from "../web/audit.ts";
 import type { Credentials } from "../web/authenticate.ts";
 import { BodyReader } from "../web/body-reader.ts";
+import { READINESS_PATH } from "../web/health-routes.ts";
 import { lazyRoutes } from "../web/lazy-routes.ts";
 import { type RequestHandler, requestHandler } from "../web/server.ts";
 import { webhookEntrance } from "../web/webhook-entrance.ts";
@@ -86,7 +87,10 @@ export async function instanceRoutes(
       log,
     }),
     onRefused: ({ method, url }, status) => {
-      const isDeployment = method === "POST" && new URL(url).pathname === DEPLOYMENTS_PATH;
+      const { pathname } = new URL(url);
+      // "Not ready" is the answer to this question, and instances ask each other all the time.
+      if (pathname === READINESS_PATH) return;
+      const isDeployment = method === "POST" && pathname === DEPLOYMENTS_PATH;
       metrics.refused(isDeployment ? "deployments" : "other", status);
     },
     // An instance that nobody looks at has no need of pages, nor of what they load.

@@ -94,13 +94,7 @@ async function clearAway(
     );
   const detail = local ? "its runner process ended" : `host ${by.host} stopped renewing its lease`;
   const status = await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail));
-  if (status === "failed" || status === "cancelled")
-    tell({
-      type: "ended",
-      ...aboutOf(by),
-      status,
-      ranMs: Math.max(0, clock.now() - (by.started_at ?? clock.now())),
-    });
+  if (status === "failed" || status === "cancelled") tell({ type: "ended", ...aboutOf(by), status });
   return true;
 }
 
@@ -121,7 +115,6 @@ async function run(
   const log = new OutputLog({ store, clock, deployment, output: launcher.output });
   const payloadFile = place.registry.payloadFile(holder);
   const about = aboutOf(deployment);
-  const begunAt = clock.monotonic();
   let execution: Execution;
   try {
     execution = execute({ deployment, target, inherited, launcher, payloadFile, clock, log });
@@ -131,12 +124,11 @@ async function run(
     await log.settle();
     const reason = `the command could not be started: ${(error as Error).message}`;
     await record(place, () => finish(store, lease, { status: "failed", exitCode: null, reason }));
-    return tell({ type: "ended", ...about, status: "failed", ranMs: 0 });
+    return tell({ type: "ended", ...about, status: "failed" });
   }
   tell({ type: "started", ...about, waitedMs: clock.now() - deployment.accepted_at });
   const letGo = keepLease({ store, clock, lease, execution });
   const ending = await execution.result;
-  const ranMs = clock.monotonic() - begunAt;
   letGo();
   await log.settle();
   // How the command ended counts, whatever becomes of its log.
@@ -148,7 +140,7 @@ async function run(
       ? interrupt(store, deployment, target.on_interrupt, ending.reason ?? "")
       : finish(store, lease, ending),
   );
-  tell({ type: "ended", ...about, status: ending.status, ranMs });
+  tell({ type: "ended", ...about, status: ending.status });
 }
 
 /** Records a result, however long the store is away. A lease that was lost leaves it to the new holder. */

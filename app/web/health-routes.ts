@@ -5,6 +5,9 @@ import type { HealthAnswer } from "./answers/health.ts";
 /** How long a check of readiness may take: below `failover.health_check_timeout`. */
 export const PROBE_LIMIT_MS = 400;
 
+/** Where an instance is asked whether it is ready. */
+export const READINESS_PATH = "/readyz";
+
 /** `/livez`: this process answers. `/readyz`: it can commit right now; GitHub being away does not matter. */
 export function healthRoutes(options: { store: Store; instance: string; draining: () => boolean }): Hono {
   const { store, instance, draining } = options;
@@ -13,7 +16,7 @@ export function healthRoutes(options: { store: Store; instance: string; draining
 
   routes.get("/livez", (c) => c.json<HealthAnswer>({ instance, status: "live" }));
 
-  routes.get("/readyz", async (c) => {
+  routes.get(READINESS_PATH, async (c) => {
     if (draining()) return c.json<HealthAnswer>({ instance, status: "shutting down" }, 503);
     // Checks that come together share one answer.
     probing ??= store.probe(PROBE_LIMIT_MS).finally(() => {

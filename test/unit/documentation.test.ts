@@ -255,6 +255,7 @@ describe.each([
   "CHANGELOG.md",
   "app/alerts/README.md",
   "app/metrics/README.md",
+  "app/metrics/runbook.md",
   "app/pages/README.md",
   "app/setup/README.md",
   "app/sign-in/README.md",
