@@ -6,12 +6,13 @@ import type { TargetConfig } from "../config/schema.ts";
 import type { CallBudget } from "../github/call-budget.ts";
 import { ifChanged } from "../github/github-error.ts";
 import { ItemReader } from "../github/item-reader.ts";
-import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
+import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import { type Collected, type Look, recordLook, watchedSince } from "./look.ts";
 import { lookAtEach } from "./look-at-each.ts";
+import { explainMissingWorkflow } from "./missing-workflow.ts";
 import { Scan } from "./scan.ts";
 import { type CompletedRun, completedRun, unrecordedRuns } from "./unrecorded-runs.ts";
 
@@ -132,11 +133,16 @@ export class Reconcile implements Look {
     const created = new Date(since.created).toISOString().slice(0, 10);
     const settled = this.#settled.get(list);
     const etag = settled?.created === created ? settled.etag : null;
+    // Another repository may have its old name by now.
+    const repository = this.#o.names?.nameOf(repositoryKey(place.repository)) ?? place.repository;
+    const here = { ...place, repository };
+    const octokit = await this.#o.access.octokit(repository);
     const listed = await this.#successfulRuns(
-      place,
+      octokit,
+      here,
       { created, etag, completed: since.completed },
       signal,
-    ).catch((error) => this.#explain(error, place, signal));
+    ).catch((error) => explainMissingWorkflow(error, octokit, here, signal));
     if (!listed) return [];
     const missing = await unrecordedRuns(this.#o.store, place.repository, listed.runs, watched);
     if (missing.length === 0 && listed.etag !== null) this.#settled.set(list, { created, etag: listed.etag });
@@ -144,28 +150,13 @@ export class Reconcile implements Look {
     return missing;
   }
 
-  /** Throws the error again, or one that says that the repository can be seen and its workflow is gone. */
-  async #explain(error: unknown, { repository, workflow }: Place, signal: AbortSignal): Promise<never> {
-    if ((error as { status?: number }).status !== 404) throw error;
-    const octokit = await this.#o.access.octokit(repository);
-    await octokit.request("GET /repos/{owner}/{repo}", {
-      ...ownerAndName(repository),
-      request: callLimit(signal),
-    });
-    throw Object.assign(new Error(`GitHub has no workflow of the path ${workflow} there`, { cause: error }), {
-      // So that it still counts as GitHub's own refusal.
-      ...(error as { status: number; response?: unknown }),
-      remedy: "correct `workflow` in twinhook.yml, or put the file back on the default branch",
-    });
-  }
-
   /** Null when nothing has changed since GitHub gave the ETag. */
   async #successfulRuns(
+    octokit: Octokit,
     { repository, workflow, branch }: Place,
     since: { created: string; etag: string | null; completed: number },
     signal: AbortSignal,
   ): Promise<{ runs: CompletedRun[]; etag: string | null } | null> {
-    const octokit = await this.#o.access.octokit(repository);
     const runs: CompletedRun[] = [];
     let etag: string | null = null;
     for (let page = 1; page <= MAX_PAGES; page++) {
