@@ -35,7 +35,7 @@ interface Message {
 
 /**
  * A real Prometheus and a real Alertmanager with the rules and the example of `app/metrics`. Of these only times are
- * changed: rules fire at once, and look back for half a minute.
+ * changed: rules fire at once, and look back for 75 s, longer than any of the repeated looks at GitHub takes to come.
  */
 export class Monitoring {
   readonly #prometheus: string;
@@ -59,7 +59,7 @@ export class Monitoring {
     ];
     const rules = readFileSync(join(ROOM, "alert-rules.yml"), "utf8")
       .replaceAll(/^ +for: .*\n/gm, "")
-      .replaceAll(/\[\d+m\]/g, "[30s]");
+      .replaceAll(/\[\d+m\]/g, "[75s]");
     writeFileSync(join(directory, "rules.yml"), rules);
     writeFileSync(
       join(directory, "prometheus.yml"),
