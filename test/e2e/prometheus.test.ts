@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { Monitoring } from "../helpers/monitoring.ts";
 import { holdStore } from "../helpers/hold-store.ts";
+import { Monitoring } from "../helpers/monitoring.ts";
 import { missingPrograms } from "../helpers/prometheus-programs.ts";
 import { setFailoverScene } from "./failover-scene.ts";
 import { deliverRun, pointHookTo, REPOSITORY, setScene } from "./twins.ts";

@@ -151,9 +151,7 @@ export class Monitoring {
   /** Resolves once Alertmanager has sent a message about this alert. */
   untilTold(alertname: string, labels: Labels): Promise<unknown> {
     return this.#receiver.posts.first(({ text }) =>
-      (JSON.parse(text) as Message).alerts.some((alert) =>
-        hasLabels(alert.labels, { alertname, ...labels }),
-      ),
+      (JSON.parse(text) as Message).alerts.some((alert) => hasLabels(alert.labels, { alertname, ...labels })),
     );
   }
 }

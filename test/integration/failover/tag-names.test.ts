@@ -110,7 +110,9 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
     // Who names the commit alone proves nothing of the ref.
     expect(await asks(sha, "manual")).toMatchObject([{ queued: false, conflict: null }]);
     expect(await claim()).toMatchObject({ kind: "held" });
-    expect(await asks("refs/heads/main", "action")).toMatchObject([{ queued: true, deployments: [{ id: deployments[0]?.id, duplicate: true }] }]);
+    expect(await asks("refs/heads/main", "action")).toMatchObject([
+      { queued: true, deployments: [{ id: deployments[0]?.id, duplicate: true }] },
+    ]);
     expect(await claim()).toMatchObject({ kind: "claimed", deployment: { sha, reason: null } });
   });
 
