@@ -99,6 +99,7 @@ class Batch {
       result.deployments.push({ id: existing.id, duplicate: true });
       await this.#showWhereLeft(existing, arrival);
       await this.#complete(existing, arrival);
+      result.queued ||= await this.#proveRef(existing, arrival);
       if (result.outcome === "ignored") {
         result.outcome = "duplicate";
         result.reason = "the run attempt is already on record";
@@ -167,6 +168,17 @@ class Batch {
     const added = { commit_title, via_run_attempt, payload, run_number: number, run_workflow };
     Object.assign(existing, added);
     await this.#trx.updateTable("deployments").set(added).where("id", "=", existing.id).execute();
+  }
+
+  /** Releases a deployment that waits to know what its ref is of, where this arrival proves it. Returns whether it did. */
+  async #proveRef(existing: ExistingDeployment, { facts }: { facts: RunFacts }): Promise<boolean> {
+    const isHeld = existing.status === "queued" && existing.ref_unproven != null;
+    if (!isHeld || facts.refUnproven || facts.ref !== existing.ref) return false;
+    const proven = { ref_unproven: null, reason: null };
+    Object.assign(existing, proven);
+    await this.#trx.updateTable("deployments").set(proven).where("id", "=", existing.id).execute();
+    await this.#store.notify(this.#trx);
+    return true;
   }
 
   async write(): Promise<void> {

@@ -7,10 +7,11 @@ import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { CallBudget } from "../github/call-budget.ts";
 import { ifChanged } from "../github/github-error.ts";
 import { ItemReader } from "../github/item-reader.ts";
-import { callLimit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
+import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { PlaceScan } from "../upkeep/place-scan.ts";
+import { explainMissingWorkflow } from "./missing-workflow.ts";
 import { type Collected, recordLook, type Scan, watchedSince } from "./scan.ts";
 import { scanEach } from "./scan-each.ts";
 import { type CompletedRun, completedRun, unrecordedRuns } from "./unrecorded-runs.ts";
@@ -132,11 +133,16 @@ export class CompletedRuns implements Scan {
     const created = new Date(since.created).toISOString().slice(0, 10);
     const settled = this.#settled.get(list);
     const etag = settled?.created === created ? settled.etag : null;
+    // Another repository may have its old name by now.
+    const repository = this.#o.names?.nameOf(repositoryKey(place.repository)) ?? place.repository;
+    const here = { ...place, repository };
+    const octokit = await this.#o.access.octokit(repository);
     const listed = await this.#successfulRuns(
-      place,
+      octokit,
+      here,
       { created, etag, completed: since.completed },
       signal,
-    ).catch((error) => this.#explain(error, place, signal));
+    ).catch((error) => explainMissingWorkflow(error, octokit, here, signal));
     if (!listed) return [];
     const missing = await unrecordedRuns(this.#o.store, place.repository, listed.runs, watched);
     if (missing.length === 0 && listed.etag !== null) this.#settled.set(list, { created, etag: listed.etag });
@@ -144,28 +150,13 @@ export class CompletedRuns implements Scan {
     return missing;
   }
 
-  /** Rethrows the error; if the repository can be read, throws one that says that its workflow is gone. */
-  async #explain(error: unknown, { repository, workflow }: Place, signal: AbortSignal): Promise<never> {
-    if ((error as { status?: number }).status !== 404) throw error;
-    const octokit = await this.#o.access.octokit(repository);
-    await octokit.request("GET /repos/{owner}/{repo}", {
-      ...ownerAndName(repository),
-      request: callLimit(signal),
-    });
-    throw Object.assign(new Error(`GitHub has no workflow of the path ${workflow} there`, { cause: error }), {
-      // It must still count as GitHub's own refusal.
-      ...(error as { status: number; response?: unknown }),
-      remedy: "correct `workflow` in twinhook.yml, or put the file back on the default branch",
-    });
-  }
-
-  /** The successful runs; null if nothing has changed since GitHub gave the ETag. */
+  /** Null when nothing has changed since GitHub gave the ETag. */
   async #successfulRuns(
+    octokit: Octokit,
     { repository, workflow, branch }: Place,
     since: { created: string; etag: string | null; completed: number },
     signal: AbortSignal,
   ): Promise<{ runs: CompletedRun[]; etag: string | null } | null> {
-    const octokit = await this.#o.access.octokit(repository);
     const runs: CompletedRun[] = [];
     let etag: string | null = null;
     for (let page = 1; page <= MAX_PAGES; page++) {

@@ -16,6 +16,7 @@ import type { Store } from "../store/store.ts";
 import { WakeLoop } from "../wake-loop.ts";
 import { acceptInOrder } from "./accept-in-order.ts";
 import { listRuns } from "./list-runs.ts";
+import { explainMissingWorkflow } from "./missing-workflow.ts";
 import { watchedSince } from "./scan.ts";
 import { type CompletedRun, unrecordedRuns } from "./unrecorded-runs.ts";
 
@@ -219,7 +220,9 @@ export class RunGaps {
       this.#loop.signal,
       AbortSignal.timeout(Math.min(limit, Math.max(left, LAST_ASK_MS))),
     ]);
-    const { repository, workflow } = (waiting[0] as WaitingTarget).config;
+    const { workflow, ...config } = (waiting[0] as WaitingTarget).config;
+    // Another repository may have its old name by now.
+    const repository = this.#o.names?.nameOf(repositoryKey(config.repository)) ?? config.repository;
     const [branch = null, ...others] = new Set(waiting.flatMap(({ config }) => config.branches));
     try {
       const octokit = await orAbort(access.octokit(repository), signal);
@@ -233,7 +236,7 @@ export class RunGaps {
           isWanted: (run) => waiting.some((target) => wants(target, run)),
         },
         { targets, names: this.#o.names, items: this.#items, signal },
-      );
+      ).catch((error) => explainMissingWorkflow(error, octokit, { repository, workflow }, signal));
       return { ...NOTHING_MISSING, completed, isResolved: isShown };
     } catch (error) {
       const failure = classifyGitHubError(error, clock.now());
@@ -345,7 +348,12 @@ function lowest({ missing, sure, number }: FoundGap): number {
 }
 
 function causeOf(error: unknown, failure: ClassifiedError): string {
-  const { status, response } = error as { status?: number; response?: unknown };
+  const { status, response, remedy, message } = error as Error & {
+    status?: number;
+    response?: unknown;
+    remedy?: string;
+  };
+  if (remedy !== undefined) return `${message}; ${remedy}`;
   if (failure.kind === "rate_limited") return "GitHub allows no more calls for now";
   if (failure.kind === "refused")
     return `GitHub refuses to show the runs (${status}${failure.suspended ? `: ${failure.remedy}` : ""})`;

@@ -5,6 +5,9 @@ import type { Store } from "../store/store.ts";
 /** How long a readiness check may take: less than `failover.health_check_timeout`. */
 export const PROBE_LIMIT_MS = 400;
 
+/** Where an instance is asked whether it is ready. */
+export const READINESS_PATH = "/readyz";
+
 /**
  * `/livez`: this process answers. `/readyz`: this instance can commit right now, whether or not GitHub is
  * reachable.
@@ -16,7 +19,7 @@ export function healthRoutes(options: { store: Store; instance: string; draining
 
   routes.get("/livez", (c) => c.json<HealthAnswer>({ instance, status: "live" }));
 
-  routes.get("/readyz", async (c) => {
+  routes.get(READINESS_PATH, async (c) => {
     if (draining()) return c.json<HealthAnswer>({ instance, status: "shutting down" }, 503);
     // Checks at the same time share one answer.
     probing ??= store.probe(PROBE_LIMIT_MS).finally(() => {

@@ -7,6 +7,7 @@ import { openApiRoutes } from "../http/openapi-routes.ts";
 import type { MountedRoutes } from "../http/server.ts";
 import { statusRoutes } from "../http/status-routes.ts";
 import { targetRoutes } from "../http/target-routes.ts";
+import { CertificateExpiry } from "../metrics/certificate-expiry.ts";
 import { StateGauges } from "../metrics/state-gauges.ts";
 import type { RouteParts } from "./instance-parts.ts";
 
@@ -22,6 +23,9 @@ export function apiRoutes(parts: RouteParts): MountedRoutes[] {
     config,
     failover,
     breakers: { github_outbox: () => parts.outbox.breakerState },
+    ended: parts.ended,
+    certificates: new CertificateExpiry(config.instances, clock),
+    stateDirectory: config.stateDirectory,
   });
   return [
     ["/", healthRoutes({ store, instance, draining: parts.draining })],

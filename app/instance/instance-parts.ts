@@ -19,6 +19,7 @@ import type { Outbox } from "../github/outbox.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import type { WebhookConfigClient } from "../github/webhook-config.ts";
 import type { Audit } from "../http/audit.ts";
+import type { EndedDeployments } from "../metrics/ended-deployments.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { PageOptions } from "../pages/page-options.ts";
 import type { Dispatcher } from "../run/dispatcher.ts";
@@ -42,6 +43,8 @@ export interface InstanceParts {
   alerts: Alerts;
   outbox: Outbox;
   metrics: Metrics;
+  /** Reads for the metrics which deployments have ended. */
+  ended: EndedDeployments;
   /** The App at GitHub, once for each valid webhook secret; the first is the current one. */
   apps: readonly [Promise<Probot>, ...Promise<Probot>[]];
   access: RepositoryAccess;

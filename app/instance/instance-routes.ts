@@ -9,6 +9,7 @@ import { parkedLookup } from "../catch-up/parked-requests/parked-requests.ts";
 import { signatureCheck } from "../github/signature.ts";
 import { Audit } from "../http/audit.ts";
 import { BodyReader } from "../http/body-reader.ts";
+import { READINESS_PATH } from "../http/health-routes.ts";
 import { lazyRoutes } from "../http/lazy-routes.ts";
 import { type RequestHandler, requestHandler } from "../http/server.ts";
 import { webhookEntrance } from "../http/webhook-entrance.ts";
@@ -75,7 +76,10 @@ export async function instanceRoutes(
       log,
     }),
     onRefused: ({ method, url }, status) => {
-      const isDeployment = method === "POST" && new URL(url).pathname === DEPLOYMENTS_PATH;
+      const { pathname } = new URL(url);
+      // "Not ready" is the answer to this question, and instances ask each other all the time.
+      if (pathname === READINESS_PATH) return;
+      const isDeployment = method === "POST" && pathname === DEPLOYMENTS_PATH;
       metrics.refused(isDeployment ? "deployments" : "other", status);
     },
     // Pages and their modules load at the first request for one.

@@ -26,6 +26,7 @@ import { RepositoryAccess } from "../github/repository-access.ts";
 import { WebhookConfigClient } from "../github/webhook-config.ts";
 import { listen, stopListening } from "../http/listen.ts";
 import { createWebServer, type RequestHandler } from "../http/server.ts";
+import { EndedDeployments } from "../metrics/ended-deployments.ts";
 import { MeasuredStore } from "../metrics/measured-store.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { releaseOutbox } from "../outbox/outbox-lease.ts";
@@ -84,12 +85,20 @@ export async function startInstance(options: {
   narrow(files, (path, error) => log.warn(`other users may read ${path}: ${error.message}`));
   const host = hostId(stateDirectory);
   const registry = new RunRegistry(stateDirectory);
-  const metrics = new Metrics({ instance: name, targets });
+  const metrics = new Metrics({
+    instance: name,
+    endpoints: config.instances.map((instance) => instance.name),
+    targets,
+    channels: [...new Set(config.alerts.map(({ type }) => type))],
+    clock,
+  });
   const whenAvailable = <T>(act: () => Promise<T>) => onceAvailable(act, { clock, log });
   const opened = await whenAvailable(() =>
     openStore(config.store, { clock, onFrozenLock: (pid) => endFrozenHolder(pid, registry, log) }),
   );
   const store = new MeasuredStore(opened, metrics);
+  const ended = new EndedDeployments(store, (deployment) => metrics.ended(deployment));
+  await whenAvailable(() => ended.read());
 
   const reach = new GitHubReach({
     clock,
@@ -245,6 +254,7 @@ export async function startInstance(options: {
     alerts,
     outbox,
     metrics,
+    ended,
     apps,
     access,
     webhook,

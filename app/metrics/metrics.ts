@@ -1,14 +1,19 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { DEPLOYMENT_SOURCES } from "../../shared/deployment.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { Arrival } from "../accept/arrival.ts";
+import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { Notice } from "../failover/notices.ts";
 import type { GitHubCall } from "../github/app.ts";
 import type { RunProgress } from "../run/messages.ts";
+import { UNAVAILABLE_CAUSES } from "../store/errors.ts";
 import { repositoryKey } from "../store/repository-key.ts";
+import { DELIVERY_OUTCOMES } from "../store/schema.ts";
 import { VERSION } from "../version.ts";
 import { boundedLabel, OTHER } from "./bounded-label.ts";
-import { refusalCause } from "./refusal-cause.ts";
+import type { EndedDeployment } from "./ended-deployments.ts";
+import { REFUSAL_CAUSES, refusalCause } from "./refusal-cause.ts";
 
 /** Bounds of the histograms, in seconds: for checks and commits, and for deployments. */
 const FAST = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -20,6 +25,30 @@ const RATE_LIMIT_RESOURCES = ["core", "search", "graphql", "integration_manifest
 /** The events that GitHub sends to every App, and `ping`, the first one of a new webhook. */
 const KNOWN_EVENTS = ["ping", "installation", "installation_repositories", "github_app_authorization"];
 
+/** Every value of the labels that are fixed words. */
+const ENTRANCES = ["webhook", "deployments", "other"] as const;
+const CHANGES = ["failover", "switchover", "recovery"] as const;
+const RETRIED = ["github_outbox", "webhook_url", "look", "alert"] as const;
+const CALL_RESULTS = ["ok", "refused", "rate_limited", "failed"] as const;
+const CHECK_RESULTS = ["ok", "failed"] as const;
+const ENDS = ["succeeded", "failed", "cancelled"] as const;
+
+/** Gauges of the library whose names say that they count, which `promtool check metrics` refuses. */
+const MISNAMED = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
+
+type RateLimitLabels = { credential: string; resource: string };
+
+export interface MetricsOptions {
+  /** The name of this instance. */
+  instance: string;
+  /** The names of all endpoints. */
+  endpoints: readonly string[];
+  targets: readonly TargetConfig[];
+  /** The types of the channels that alerts are sent by. */
+  channels: readonly string[];
+  clock: Pick<Clock, "monotonic">;
+}
+
 /**
  * The counters and histograms of this process, by Prometheus' conventions. Every label has few values: names from the
  * configuration, and fixed words. Prometheus adds up the counts of several instances.
@@ -27,6 +56,10 @@ const KNOWN_EVENTS = ["ping", "installation", "installation_repositories", "gith
 export class Metrics {
   readonly registry = new Registry();
   #targets: ReadonlySet<string>;
+  #endpoints: readonly string[];
+  #clock: Pick<Clock, "monotonic">;
+  /** When the hour of each rate limit is over (monotonic), by its labels. */
+  #rateLimitEnds = new Map<string, { labels: RateLimitLabels; at: number }>();
 
   readonly #info = this.#gauge("twinhook_info", "Always 1; its labels say what runs here.", [
     "name",
@@ -59,7 +92,7 @@ export class Metrics {
   );
   readonly #duration = this.#histogram(
     "twinhook_deployment_duration_seconds",
-    "How long commands ran, by how they ended.",
+    "How long commands ran, by how they ended; on all instances, since this one began.",
     SLOW,
     ["repository", "target", "status"],
   );
@@ -76,13 +109,13 @@ export class Metrics {
   );
   readonly #failovers = this.#counter(
     "twinhook_failovers_total",
-    "Changes of the active endpoint that this instance decided, by kind (failover, switchover, recovery).",
-    ["kind"],
+    "Changes of the active endpoint that this instance decided, by kind (failover, switchover, recovery) and by the endpoint that was left.",
+    ["kind", "from"],
   );
   readonly #failoverTime = this.#histogram(
     "twinhook_failover_duration_seconds",
     "From the detection of the cause until GitHub had taken the new URL.",
-    [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300],
+    [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 900, 3600, 10_800, 43_200],
     ["kind"],
   );
   readonly #deviations = this.#counter(
@@ -114,13 +147,15 @@ export class Metrics {
   );
   readonly #rateLimit = this.#gauge(
     "twinhook_github_rate_limit",
-    "How many calls GitHub allows in the present hour, as last seen.",
+    "How many calls GitHub allows in the present hour, as last seen; none once that hour is over.",
     ["credential", "resource"],
+    () => this.#forgetRateLimits(),
   );
   readonly #rateLimitLeft = this.#gauge(
     "twinhook_github_rate_limit_remaining",
-    "How many of these are left, as last seen.",
+    "How many of these are left, as last seen; none once that hour is over.",
     ["credential", "resource"],
+    () => this.#forgetRateLimits(),
   );
   readonly #commits = this.#histogram(
     "twinhook_store_commit_duration_seconds",
@@ -133,15 +168,30 @@ export class Metrics {
     ["cause"],
   );
 
-  constructor({ instance, targets }: { instance: string; targets: readonly TargetConfig[] }) {
+  constructor({ instance, endpoints, targets, channels, clock }: MetricsOptions) {
     this.#targets = new Set(targets.map(({ repository, name }) => `${repositoryKey(repository)} ${name}`));
+    this.#endpoints = endpoints;
+    this.#clock = clock;
     collectDefaultMetrics({ register: this.registry });
+    for (const name of MISNAMED) this.registry.removeSingleMetric(name);
     this.#info.set({ name: instance, version: VERSION }, 1);
-    // A series starts at 0, so that rules see its first event as a change.
-    for (const kind of ["failover", "switchover", "recovery"]) this.#failovers.inc({ kind }, 0);
-    for (const { repository, name: target } of targets)
-      for (const status of ["succeeded", "failed", "cancelled"])
-        this.#duration.zero({ repository: repositoryKey(repository), target, status });
+    // What has not happened yet shows as 0, so that its first time is a change that rules can see.
+    startAtZero(this.#deliveries, { source: DEPLOYMENT_SOURCES, outcome: DELIVERY_OUTCOMES });
+    startAtZero(this.#others, { event: [...KNOWN_EVENTS, OTHER] });
+    startAtZero(this.#refused, { entrance: ENTRANCES, cause: REFUSAL_CAUSES });
+    startAtZero(this.#checks, { endpoint: endpoints, result: CHECK_RESULTS });
+    startAtZero(this.#checkTime, { endpoint: endpoints });
+    startAtZero(this.#failovers, { kind: CHANGES, from: endpoints });
+    startAtZero(this.#failoverTime, { kind: CHANGES });
+    startAtZero(this.#retries, { operation: RETRIED });
+    startAtZero(this.#told, { channel: channels });
+    startAtZero(this.#githubCalls, { result: CALL_RESULTS });
+    startAtZero(this.#storeFailures, { cause: UNAVAILABLE_CAUSES });
+    for (const { repository, name } of targets) {
+      const labels = { repository: [repositoryKey(repository)], target: [name] };
+      startAtZero(this.#trigger, labels);
+      startAtZero(this.#duration, { ...labels, status: ENDS });
+    }
   }
 
   accepted({ source }: Arrival, { outcome, conflict }: Accepted): void {
@@ -154,7 +204,7 @@ export class Metrics {
     this.#others.inc({ event: boundedLabel(event, KNOWN_EVENTS) });
   }
 
-  refused(entrance: "webhook" | "deployments" | "other", status: number): void {
+  refused(entrance: (typeof ENTRANCES)[number], status: number): void {
     this.#refused.inc({ entrance, cause: refusalCause(status) });
   }
 
@@ -162,16 +212,18 @@ export class Metrics {
     this.#verified.inc();
   }
 
-  /** A runner of this instance has started a command, or a command has ended. */
+  /** A runner of this instance has started a command. */
   progress(progress: RunProgress): void {
-    const key = repositoryKey(progress.repository);
-    const known = this.#targets.has(`${key} ${progress.target}`);
-    const labels = known
-      ? { repository: key, target: progress.target }
-      : { repository: OTHER, target: OTHER };
-    if (progress.type === "ended")
-      this.#duration.observe({ ...labels, status: progress.status }, progress.ranMs / 1000);
-    else if (progress.attempt === 1) this.#trigger.observe(labels, Math.max(0, progress.waitedMs) / 1000);
+    if (progress.type === "started" && progress.attempt === 1)
+      this.#trigger.observe(
+        this.#labelsOf(progress.repository, progress.target),
+        Math.max(0, progress.waitedMs) / 1000,
+      );
+  }
+
+  /** The command of a deployment has ended, on any instance. */
+  ended({ repository, target, status, ranMs }: EndedDeployment): void {
+    this.#duration.observe({ ...this.#labelsOf(repository, target), status }, ranMs / 1000);
   }
 
   checked(endpoint: string, ok: boolean, ms: number): void {
@@ -180,8 +232,10 @@ export class Metrics {
   }
 
   noticed(notice: Notice): void {
-    if (notice.type === "failover") this.#failovers.inc({ kind: notice.kind });
-    else if (notice.type === "webhook_switched")
+    if (notice.type === "failover") {
+      const from = boundedLabel(notice.from, this.#endpoints);
+      this.#failovers.inc({ kind: notice.kind, from });
+    } else if (notice.type === "webhook_switched")
       this.#failoverTime.observe({ kind: notice.kind }, notice.durationMs / 1000);
     else if (notice.type === "webhook_deviated") this.#deviations.inc();
     else if (notice.type === "catch_up") {
@@ -190,7 +244,7 @@ export class Metrics {
     } else if (notice.type === "retry") this.retried(notice.operation);
   }
 
-  retried(operation: "github_outbox" | "webhook_url" | "look" | "alert"): void {
+  retried(operation: (typeof RETRIED)[number]): void {
     this.#retries.inc({ operation });
   }
 
@@ -204,6 +258,8 @@ export class Metrics {
     const labels = { credential, resource: boundedLabel(rateLimit.resource, RATE_LIMIT_RESOURCES) };
     this.#rateLimit.set(labels, rateLimit.limit);
     this.#rateLimitLeft.set(labels, rateLimit.remaining);
+    const at = this.#clock.monotonic() + rateLimit.resetInMs;
+    this.#rateLimitEnds.set(`${labels.credential} ${labels.resource}`, { labels, at });
   }
 
   committed(ms: number): void {
@@ -214,12 +270,34 @@ export class Metrics {
     this.#storeFailures.inc({ cause });
   }
 
+  #labelsOf(repository: string, target: string): { repository: string; target: string } {
+    const key = repositoryKey(repository);
+    return this.#targets.has(`${key} ${target}`)
+      ? { repository: key, target }
+      : { repository: OTHER, target: OTHER };
+  }
+
+  /** An instance that makes no calls any more would show the last hour's number for ever. */
+  #forgetRateLimits(): void {
+    for (const [key, { labels, at }] of this.#rateLimitEnds) {
+      if (this.#clock.monotonic() < at) continue;
+      this.#rateLimit.remove(labels);
+      this.#rateLimitLeft.remove(labels);
+      this.#rateLimitEnds.delete(key);
+    }
+  }
+
   #counter<L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 
-  #gauge<L extends string = never>(name: string, help: string, labelNames: L[] = []): Gauge<L> {
-    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  #gauge<L extends string = never>(
+    name: string,
+    help: string,
+    labelNames: L[] = [],
+    collect: () => void = () => {},
+  ): Gauge<L> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry], collect });
   }
 
   #histogram<L extends string = never>(
@@ -230,4 +308,18 @@ export class Metrics {
   ): Histogram<L> {
     return new Histogram({ name, help, buckets, labelNames, registers: [this.registry] });
   }
+}
+
+/** Shows every combination of these values of a metric's labels, at 0. */
+function startAtZero<L extends string>(
+  metric: Counter<L> | Histogram<L>,
+  values: Record<L, readonly string[]>,
+): void {
+  const combinations = Object.entries<readonly string[]>(values).reduce<Record<string, string>[]>(
+    (all, [label, those]) => all.flatMap((one) => those.map((value) => ({ ...one, [label]: value }))),
+    [{}],
+  ) as Record<L, string>[];
+  for (const labels of combinations)
+    if (metric instanceof Counter) metric.inc(labels, 0);
+    else metric.zero(labels);
 }

@@ -14,6 +14,9 @@ const CAUSES: Record<number, string> = {
   503: "unavailable",
 };
 
+/** Every cause, and what stands for those of other answers. */
+export const REFUSAL_CAUSES = [...Object.values(CAUSES), OTHER];
+
 /** The cause of a refusal in one word, by the HTTP status of the answer. */
 export function refusalCause(status: number): string {
   return CAUSES[status] ?? OTHER;

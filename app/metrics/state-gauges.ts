@@ -1,3 +1,4 @@
+import { statfs } from "node:fs/promises";
 import { Gauge, type Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import type { WebhookPlaces } from "../config/webhook-url.ts";
@@ -5,6 +6,8 @@ import type { Failover } from "../failover/failover.ts";
 import { isInSync, readSwitchboard } from "../failover/switchboard.ts";
 import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
+import type { CertificateExpiry } from "./certificate-expiry.ts";
+import type { EndedDeployments } from "./ended-deployments.ts";
 
 /** The time limit for reading the store: without it, the other metrics are still worth reading. */
 const READ_LIMIT_MS = 1_000;
@@ -20,6 +23,10 @@ export interface StateGaugesOptions {
   /** The breakers of this instance, by name. */
   config: WebhookPlaces;
   breakers: Record<string, () => BreakerState>;
+  ended: EndedDeployments;
+  certificates: CertificateExpiry;
+  /** Where this instance keeps its files. */
+  stateDirectory: string;
 }
 
 /** The gauges, set when the metrics are read: from the store, and from what this instance sees of the endpoints. */
@@ -39,6 +46,11 @@ export class StateGauges {
   #outbox = this.#gauge("twinhook_outbox_pending", "What is yet to be sent, by receiver (github, alerts).", [
     "outbox",
   ]);
+  #outboxAge = this.#gauge(
+    "twinhook_outbox_oldest_age_seconds",
+    "For how long the oldest of these has been waiting, by receiver (github, alerts); 0 when none waits.",
+    ["outbox"],
+  );
   #endpoints = this.#gauge(
     "twinhook_endpoint_status",
     "1 for the status that an endpoint has, as this instance sees it, else 0.",
@@ -65,6 +77,16 @@ export class StateGauges {
     "1 for the state that a circuit breaker of this instance is in (closed, open, half_open), else 0.",
     ["breaker", "state"],
   );
+  #diskFree = this.#gauge(
+    "twinhook_state_directory_free_bytes",
+    "Room that is left on the disk of this instance's state directory.",
+  );
+  #diskSize = this.#gauge("twinhook_state_directory_size_bytes", "The size of that disk.");
+  #certificates = this.#gauge(
+    "twinhook_endpoint_certificate_expiry_timestamp_seconds",
+    "When the certificate expires that an endpoint serves, as read within the last hour.",
+    ["endpoint"],
+  );
 
   constructor(options: StateGaugesOptions) {
     this.#o = options;
@@ -82,12 +104,24 @@ export class StateGauges {
       const now = state();
       for (const one of BREAKER_STATES) this.#breakers.set({ breaker, state: one }, Number(now === one));
     }
-    const [probed] = await Promise.allSettled([store.probe(READ_LIMIT_MS), this.#readStore()]);
+    this.#certificates.reset();
+    for (const { endpoint, at } of this.#o.certificates.read()) this.#certificates.set({ endpoint }, at);
+    const [probed] = await Promise.allSettled([
+      store.probe(READ_LIMIT_MS),
+      this.#readStore(),
+      this.#readDisk(),
+    ]);
     this.#storeUp.set(Number(probed.status === "fulfilled"));
   }
 
+  async #readDisk(): Promise<void> {
+    const { bavail, blocks, bsize } = await statfs(this.#o.stateDirectory);
+    this.#diskFree.set(bavail * bsize);
+    this.#diskSize.set(blocks * bsize);
+  }
+
   async #readStore(): Promise<void> {
-    const { store, clock, failover } = this.#o;
+    const { store, clock, failover, ended } = this.#o;
     try {
       const [states, outbox, alerts, board, looks] = await withLimit(
         Promise.all([
@@ -103,24 +137,28 @@ export class StateGauges {
             .execute(),
           store.read
             .selectFrom("outbox")
-            .select((e) => e.fn.countAll<number>().as("count"))
+            .select((e) => [e.fn.countAll<number>().as("count"), e.fn.min("created_at").as("oldest")])
             .executeTakeFirstOrThrow(),
           store.read
             .selectFrom("alert_outbox")
-            .select((e) => e.fn.countAll<number>().as("count"))
+            .select((e) => [e.fn.countAll<number>().as("count"), e.fn.min("created_at").as("oldest")])
             .executeTakeFirstOrThrow(),
           readSwitchboard(store),
           store.read.selectFrom("looks").select(["name", "completed_at"]).execute(),
+          ended.read(),
         ]),
         READ_LIMIT_MS,
         "slow",
       );
       const of = (status: string) => states.find((row) => row.status === status);
       for (const state of ["queued", "running"]) this.#queue.set({ state }, Number(of(state)?.count ?? 0));
-      const oldest = of("queued")?.oldest;
-      this.#oldest.set(oldest == null ? 0 : Math.max(0, clock.now() - oldest) / 1000);
-      this.#outbox.set({ outbox: "github" }, Number(outbox.count));
-      this.#outbox.set({ outbox: "alerts" }, Number(alerts.count));
+      const age = (since: number | null | undefined) =>
+        since == null ? 0 : Math.max(0, clock.now() - since) / 1000;
+      this.#oldest.set(age(of("queued")?.oldest));
+      for (const [name, { count, oldest }] of Object.entries({ github: outbox, alerts })) {
+        this.#outbox.set({ outbox: name }, Number(count));
+        this.#outboxAge.set({ outbox: name }, age(oldest));
+      }
       for (const { name } of failover.checker.observe())
         this.#active.set({ endpoint: name }, Number(board?.active === name));
       this.#pinned.set(Number(board?.pinned != null));
@@ -133,6 +171,7 @@ export class StateGauges {
         this.#queue,
         this.#oldest,
         this.#outbox,
+        this.#outboxAge,
         this.#active,
         this.#pinned,
         this.#inSync,

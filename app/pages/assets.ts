@@ -47,7 +47,11 @@ export function assetRoutes(): Hono {
 }
 
 async function readAssets(): Promise<Map<string, Asset>> {
-  const thread = new Worker(appFile("pages/read-assets.ts"), { workerData: ASSETS_PATH });
+  const thread = new Worker(appFile("pages/read-assets.ts"), {
+    workerData: ASSETS_PATH,
+    // Node's word about taking types out is nothing that an operator can act on.
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+  });
   const [assets] = await once(thread, "message");
   return assets;
 }

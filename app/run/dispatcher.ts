@@ -155,7 +155,7 @@ export class Dispatcher {
     for (const orphan of found) {
       if (now - (this.#orphans.get(orphan.id) ?? now) < ORPHAN_MS) continue;
       this.#orphans.set(orphan.id, now);
-      const place = { store: this.#store, clock: this.#clock, registry: this.#registry };
+      const place = { store: this.#store, clock: this.#clock, registry: this.#registry, log: this.#log };
       void giveUpOrphan({ ...place, lockDirectory: this.#lockDirectory }, orphan).catch((error) =>
         this.#log.warn(
           { err: error, deployment: orphan.id },

@@ -7,7 +7,7 @@ import { scriptFault } from "../config/script-fault.ts";
 import type { Ending } from "../queue/finish.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import { commandEnvironment } from "./command-environment.ts";
-import { endGroup } from "./interrupted.ts";
+import { endGroup, MAY_NOT_BE_ENDED } from "./interrupted.ts";
 import type { Launcher, ProcessEnd } from "./launcher.ts";
 import type { OutputLog } from "./output-log.ts";
 import { commandUmask } from "./private-files.ts";
@@ -61,9 +61,7 @@ export function execute(options: {
     if (ending) return;
     endedBy = by;
     log.note(`${DESCRIPTIONS[by](target)}; ending the command`);
-    ending = endGroup(launcher.identity, clock, () =>
-      log.note("the command runs as another user and cannot be signalled; waiting for its own end"),
-    );
+    ending = endGroup(launcher.identity, clock, () => log.note(MAY_NOT_BE_ENDED));
   };
   const limit = setTimeout(() => end("time_limit"), target.timeout);
 

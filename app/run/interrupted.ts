@@ -7,8 +7,8 @@ const TERM_GRACE_MS = 10_000;
 const LOOK_MS = 25;
 
 /**
- * Ends a whole process group: SIGTERM, 10 s, SIGKILL. Resolves when no member is left. Where the signal is
- * not permitted, calls `onRefused` and waits for the group's own end.
+ * Ends a whole process group: SIGTERM, 10 s, SIGKILL. Resolves when no member is left. Calls `onRefused` once when a
+ * signal reaches no member, since the rest belong to another user. It waits for these to end by themselves.
  */
 export async function endGroup(
   leader: ProcessIdentity,
@@ -16,22 +16,37 @@ export async function endGroup(
   onRefused: () => void = () => {},
 ): Promise<void> {
   if (groupMembers(leader).length === 0) return;
-  if (!signalGroup(leader, "SIGTERM")) onRefused();
+  let refused = false;
+  const signal = (name: NodeJS.Signals) => {
+    if (signalGroup(leader, name) || refused) return;
+    refused = true;
+    onRefused();
+  };
+  signal("SIGTERM");
   // A stopped process does not receive SIGTERM before it continues.
   signalGroup(leader, "SIGCONT");
   const until = clock.monotonic() + TERM_GRACE_MS;
   while (groupMembers(leader).length > 0) {
-    if (clock.monotonic() > until) signalGroup(leader, "SIGKILL");
+    // It ends sudo, but not the command that sudo began: only the next one is refused.
+    if (clock.monotonic() > until) signal("SIGKILL");
     await clock.sleep(LOOK_MS);
   }
 }
 
+/** What is said where a command may not be ended. */
+export const MAY_NOT_BE_ENDED = "it belongs to another user, and may not be ended; waiting for its own end";
+
 /**
  * Ends the remaining processes of a dead runner's command. The caller holds the target's lock, which proves
- * that the runner is dead.
+ * that the runner is dead. `onRefused` is as for `endGroup`.
  */
-export async function endLeftovers(registry: RunRegistry, holder: string, clock: Clock): Promise<void> {
+export async function endLeftovers(
+  registry: RunRegistry,
+  holder: string,
+  clock: Clock,
+  onRefused: () => void,
+): Promise<void> {
   const command = registry.read(holder)?.command;
-  if (command) await endGroup(command, clock);
+  if (command) await endGroup(command, clock, onRefused);
   registry.remove(holder);
 }

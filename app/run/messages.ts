@@ -32,7 +32,7 @@ export type RunProgress = { deploymentId: string; repository: string; target: st
       /** The time since the deployment was accepted. */
       waitedMs: number;
     }
-  | { type: "ended"; status: string; ranMs: number }
+  | { type: "ended"; status: string }
 );
 
 export type FromRunner =

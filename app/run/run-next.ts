@@ -8,7 +8,7 @@ import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { untilAvailable } from "../store/until-available.ts";
 import { type Execution, execute } from "./execute.ts";
-import { endLeftovers } from "./interrupted.ts";
+import { endLeftovers, MAY_NOT_BE_ENDED } from "./interrupted.ts";
 import { keepLease } from "./keep-lease.ts";
 import type { Launcher } from "./launcher.ts";
 import { lockNames } from "./lock-names.ts";
@@ -92,16 +92,13 @@ async function clearAway(
   if (by.repository_key !== request.repositoryKey || by.target !== request.target) return false;
   const local = by.host === host;
   if (!local && (by.lease_until ?? 0) > (await store.write((trx) => store.now(trx)))) return false;
-  if (local) await endLeftovers(registry, by.holder ?? "", clock);
+  if (local)
+    await endLeftovers(registry, by.holder ?? "", clock, () =>
+      tell({ type: "error", message: `the command of ${by.id} has lost its runner: ${MAY_NOT_BE_ENDED}` }),
+    );
   const detail = local ? "its runner process ended" : `host ${by.host} stopped renewing its lease`;
   const status = await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail));
-  if (status === "failed" || status === "cancelled")
-    tell({
-      type: "ended",
-      ...aboutOf(by),
-      status,
-      ranMs: Math.max(0, clock.now() - (by.started_at ?? clock.now())),
-    });
+  if (status === "failed" || status === "cancelled") tell({ type: "ended", ...aboutOf(by), status });
   return true;
 }
 
@@ -122,7 +119,6 @@ async function run(
   const log = new OutputLog({ store, clock, deployment, output: launcher.output });
   const payloadFile = place.registry.payloadFile(holder);
   const about = aboutOf(deployment);
-  const begunAt = clock.monotonic();
   let execution: Execution;
   try {
     execution = execute({ deployment, target, inherited, launcher, payloadFile, clock, log });
@@ -132,12 +128,11 @@ async function run(
     await log.settle();
     const reason = `the command could not be started: ${(error as Error).message}`;
     await record(place, () => finish(store, lease, { status: "failed", exitCode: null, reason }));
-    return tell({ type: "ended", ...about, status: "failed", ranMs: 0 });
+    return tell({ type: "ended", ...about, status: "failed" });
   }
   tell({ type: "started", ...about, waitedMs: clock.now() - deployment.accepted_at });
   const letGo = keepLease({ store, clock, lease, execution });
   const ending = await execution.result;
-  const ranMs = clock.monotonic() - begunAt;
   letGo();
   await log.settle();
   // The result counts, even if its log could not be stored.
@@ -149,7 +144,7 @@ async function run(
       ? interrupt(store, deployment, target.on_interrupt, ending.reason ?? "")
       : finish(store, lease, ending),
   );
-  tell({ type: "ended", ...about, status: ending.status, ranMs });
+  tell({ type: "ended", ...about, status: ending.status });
 }
 
 /** Records a result, however long the store is unavailable. After a lost lease the new holder records it. */

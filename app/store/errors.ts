@@ -14,6 +14,9 @@ const REMEDIES: Record<UnavailableCause, string> = {
   slow: "the commit took too long; check the load of the disk or of the database",
 };
 
+/** Every cause. */
+export const UNAVAILABLE_CAUSES = Object.keys(REMEDIES) as UnavailableCause[];
+
 /** The store cannot commit at this moment. Nothing was half-written; the same call may succeed later. */
 export class StoreUnavailableError extends Error {
   override readonly name = "StoreUnavailableError";

@@ -208,4 +208,14 @@ describe("npm start where there is no App yet", () => {
     await page.getByRole("link", { name: "See what is left to do" }).click();
     await page.getByRole("heading", { name: "Set up", exact: true }).waitFor();
   });
+
+  it("prints no warning of Node's own beside the address and the code", async () => {
+    const { start, url } = await nothing();
+    const supervisor = start();
+    await codeOf(supervisor);
+    expect((await fetch(`${url}/assets/style.css`)).status).toBe(200);
+    await supervisor.kill("SIGTERM");
+    expect(supervisor.output).toContain("one-time code");
+    expect(supervisor.output).not.toContain("Warning");
+  });
 });

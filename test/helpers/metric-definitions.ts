@@ -1,3 +1,4 @@
+import { systemClock } from "../../app/clock.ts";
 import { Metrics } from "../../app/metrics/metrics.ts";
 import { StateGauges, type StateGaugesOptions } from "../../app/metrics/state-gauges.ts";
 
@@ -11,7 +12,13 @@ export interface MetricDefinition {
 
 /** Every metric that the App itself defines, in the order of the code. */
 export function metricDefinitions(): MetricDefinition[] {
-  const { registry } = new Metrics({ instance: "primary", targets: [] });
+  const { registry } = new Metrics({
+    instance: "primary",
+    endpoints: [],
+    targets: [],
+    channels: [],
+    clock: systemClock,
+  });
   // Nothing is read here, so that nothing is needed to read it from.
   new StateGauges({ registry } as StateGaugesOptions);
   return (registry.getMetricsAsArray() as unknown as MetricDefinition[])

@@ -38,12 +38,7 @@ export class AppProcess implements StartedInstance {
     through: readonly string[] = [],
   ) {
     mayStartProcesses();
-    const [command, ...rest] = [
-      ...through,
-      process.execPath,
-      "--disable-warning=ExperimentalWarning",
-      ...args,
-    ];
+    const [command, ...rest] = [...through, process.execPath, ...args];
     this.child = spawn(command as string, rest, {
       ...options,
       stdio: ["ignore", "pipe", "pipe"],

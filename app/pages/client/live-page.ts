@@ -1,6 +1,7 @@
 /** Keeps a page up to date without reloading, and serves its dialogs, log, chart and times. */
 import { drawChart, keepChart } from "./chart.ts";
 import { Connection, type Message } from "./connection.ts";
+import { serveCopying } from "./copy.ts";
 import { serveDialogs } from "./dialogs.ts";
 import { showState } from "./live-state.ts";
 import { appendLog, followLog, logShown } from "./log.ts";
@@ -31,6 +32,7 @@ function addresses(): string[] {
 
 document.documentElement.dataset.scripted = "";
 serveDialogs(csrf);
+serveCopying();
 followLog();
 keepChart();
 tellTimes();

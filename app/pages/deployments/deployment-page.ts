@@ -121,7 +121,11 @@ function facts(row: DeploymentRecord, github: string): Markup {
     value !== null && html`<dt>${name}</dt><dd>${value}</dd>`;
   return html`<dl class="facts padded">
     ${fact("Environment", row.environment)}
-    ${fact("Commit", html`<span class="mono">${row.sha}</span>`)}
+    ${fact(
+      "Commit",
+      html`<span class="mono">${row.sha}</span>
+      <button type="button" class="button small needs-script" data-copy="${row.sha}" title="Copy the commit's SHA">Copy</button>`,
+    )}
     ${fact("Branch", refLink(github, row.repository, row.ref))}
     ${fact("Workflow", row.workflow)}
     ${fact("Run", row.run_id === null ? null : runLink(github, row.repository, row.run_id, row.run_attempt))}

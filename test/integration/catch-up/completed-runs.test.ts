@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { RepositoryNames } from "../../../app/accept/repository-names.ts";
 import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { setLooks } from "../../helpers/looks.ts";
 import { ENGINES } from "../../helpers/stores.ts";
@@ -194,6 +195,21 @@ describe.each(ENGINES)("the reconciling on %s", (engine) => {
     await scene.look();
     expect(await scene.deployments()).toHaveLength(230);
     expect(scene.requests(RUNS)).toHaveLength(3);
+  });
+
+  it("asks under a repository's new name once another one has taken the old one", async () => {
+    const targets = [testTarget({ queue: "all" })];
+    const names = new RepositoryNames(targets);
+    const scene = await setLooks(engine, { targets, names });
+    const { github } = scene;
+    const { id } = github.repository("acme/site");
+    github.renameRepository("acme/site", "acme/shop");
+    const { id: taken_by } = github.addRepository("acme/site", { id: 99 });
+    names.set([{ name: "acme/site", id, full_name: "acme/shop", taken_by }]);
+    const { run } = github.completeRun({ repository: "acme/shop", send: false });
+    await scene.look();
+    expect(await scene.deployments()).toMatchObject([{ run_id: run.id, source: "reconcile" }]);
+    expect(scene.requests("GET /repos/acme/site/actions/.*")).toEqual([]);
   });
 
   it("says that a workflow is gone, and not that the App is to be installed", async () => {

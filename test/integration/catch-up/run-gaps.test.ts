@@ -108,6 +108,22 @@ async function scene(
 }
 
 describe.each(ENGINES)("a target that deploys every run, on %s", (engine) => {
+  it("says that the workflow is gone where GitHub has none of this path any more", async () => {
+    const { github, begin, run, arrive, next, row } = await scene(engine);
+    await begin();
+    run();
+    const later = run();
+    github.faults.add({ kind: "status", status: 404 }, { route: "GET */workflows/ci.yml/*" });
+    await arrive(later);
+    expect(await next()).toMatchObject({ kind: "held" });
+    await eventually(async () =>
+      expect((await row(later)).reason).toBe(
+        "waits for run #2 of .github/workflows/ci.yml: GitHub has no workflow of the path " +
+          ".github/workflows/ci.yml there; correct `workflow` in twinhook.yml, or put the file back on the default branch",
+      ),
+    );
+  });
+
   it("deploys a run that was refused, before the one that came after it", async () => {
     const { begin, run, arrive, next, deploy, row, asked } = await scene(engine);
     await begin();

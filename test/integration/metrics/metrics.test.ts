@@ -143,6 +143,7 @@ describe("the dashboard and the alert rules", () => {
   const dashboard = JSON.parse(readFileSync(resolve(ROOM, "grafana-dashboard.json"), "utf8")) as {
     panels: Panel[];
   };
+  const runbook = readFileSync(resolve(ROOM, "runbook.md"), "utf8");
   const rules = (parse(readFileSync(resolve(ROOM, "alert-rules.yml"), "utf8")) as Rules).groups.flatMap(
     ({ rules }) => rules,
   );
@@ -162,7 +163,8 @@ describe("the dashboard and the alert rules", () => {
     expect(queries.length).toBeGreaterThan(20);
     for (const [title, expr] of queries) {
       const names = [...expr.matchAll(/\b(?:twinhook|process|nodejs)_\w+/g)].map(([name]) => name);
-      expect(names.length, title).toBeGreaterThan(0);
+      // `up` is Prometheus' own.
+      expect(names.length > 0 || /\bup\b/.test(expr), title).toBe(true);
       for (const name of names) {
         const base = name.replace(/_(bucket|sum|count)$/, "");
         expect([...types.keys()], `${title}: ${name}`).toContain(types.has(name) ? name : base);
@@ -186,6 +188,8 @@ describe("the dashboard and the alert rules", () => {
       expect(labels, alert).toHaveProperty("severity");
       expect(annotations.summary, alert).toBeTruthy();
       expect(annotations.description?.length, alert).toBeGreaterThan(40);
+      expect(annotations.runbook_url, alert).toMatch(new RegExp(`/runbook.md#${alert.toLowerCase()}$`));
+      expect(runbook, alert).toContain(`\n## ${alert}\n`);
     }
   });
 });

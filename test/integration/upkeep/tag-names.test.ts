@@ -10,7 +10,7 @@ import { CallBudget } from "../../../app/github/call-budget.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
 import { claim } from "../../../app/queue/claim.ts";
 import { TagNames, tagLookup } from "../../../app/upkeep/tag-names.ts";
-import { testTarget } from "../../helpers/arrivals.ts";
+import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { SleepersClock } from "../../helpers/sleepers-clock.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
 import type { CompleteRunOptions } from "../../simulator/complete-run.ts";
@@ -92,6 +92,28 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
     expect((await deployment(deployments[0]?.id)).reason).toContain("waits until GitHub tells");
     await look();
     expect(await claim()).toMatchObject({ kind: "claimed", deployment: { reason: null } });
+  });
+
+  it("begins as soon as a request proves that it is of the branch, though its event came first", async () => {
+    const { accept, claim, store } = await scene(engine);
+    const { deployments } = await accept({});
+    expect(await claim()).toMatchObject({ kind: "held" });
+    const { run_id, sha } = await store.read
+      .selectFrom("deployments")
+      .select(["run_id", "sha"])
+      .executeTakeFirstOrThrow();
+    const by = { instance: "backup", now: 0 };
+    const asks = (ref: string, source: "action" | "manual") => {
+      const arrival = runArrival(run_id ?? 0, [TARGET], { source, sha });
+      return commit(store, [{ ...arrival, facts: arrival.facts && { ...arrival.facts, ref } }], by);
+    };
+    // Who names the commit alone proves nothing of the ref.
+    expect(await asks(sha, "manual")).toMatchObject([{ queued: false, conflict: null }]);
+    expect(await claim()).toMatchObject({ kind: "held" });
+    expect(await asks("refs/heads/main", "action")).toMatchObject([
+      { queued: true, deployments: [{ id: deployments[0]?.id, duplicate: true }] },
+    ]);
+    expect(await claim()).toMatchObject({ kind: "claimed", deployment: { sha, reason: null } });
   });
 
   it("does not deploy where the run is a tag's of the same name", async () => {

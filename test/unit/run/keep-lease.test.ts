@@ -13,7 +13,7 @@ it("a command ends before another host may take over where the database is cut o
   try {
     const never = new Promise<never>(() => {});
     const store = {
-      engine: "postgres",
+      can: { rowLocks: true, severalHosts: true, copies: false },
       write: () => never,
       onChange: () => () => {},
       read: { selectFrom: () => ({ select: () => ({ where: () => ({ executeTakeFirst: () => never }) }) }) },
