@@ -10,6 +10,10 @@ export interface OpenOptions {
   onFrozenLock?: (pid: number) => void;
   /** PostgreSQL: the largest number of connections (default 8). */
   maxConnections?: number;
+  /** SQLite: how soon a commit by another connection is noticed (default 100 ms). PostgreSQL notices it at once. */
+  watchMs?: number;
+  /** SQLite: whether it works in threads of its own (default: unless a runner opens it). */
+  threads?: boolean;
   /**
    * Whether a runner opens it: the schema is its instance's to see to; and since nobody waits for its answers,
    * SQLite needs no thread of its own there, through which every statement would have to pass.

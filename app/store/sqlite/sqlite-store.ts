@@ -21,7 +21,7 @@ const LOCK_LIMIT_MS = 5_000;
 const LOCK_RETRY_MS = 15;
 /** A lock held this long without a break is not held by healthy code. */
 const FROZEN_AFTER_MS = 1_000;
-/** How soon a commit by another process is noticed. */
+/** How soon a commit by another connection is noticed. */
 const WATCH_MS = 100;
 /** After a commit failed for want of space, this much must be free before the store counts as well again. */
 const SPARE_BYTES = 1024 * 1024;
@@ -35,6 +35,8 @@ export interface SqliteStoreOptions {
   threads: boolean;
   /** Whether the file is made where there is none. */
   create: boolean;
+  /** How soon a commit by another connection is noticed (default 100 ms). */
+  watchMs?: number;
   /** Told the pid of a process that has held the write lock for over a second. */
   onFrozenLock?: (pid: number) => void;
 }
@@ -56,7 +58,7 @@ export class SqliteStore implements Store {
 
   private constructor(options: SqliteStoreOptions) {
     this.#options = options;
-    const { path, threads } = options;
+    const { path, threads, watchMs = WATCH_MS } = options;
     const open = (database: DatabaseOptions, onChange: () => void) =>
       new SqliteConnection(
         threads ? new DatabaseThread(database, onChange) : new SqliteDatabase(database, onChange),
@@ -65,7 +67,7 @@ export class SqliteStore implements Store {
     this.#writer = new Kysely({
       dialect: sqliteDialect(this.#connection, { exclusive: true, begin: () => this.#begin() }),
     });
-    this.#reading = open({ path, readOnly: true, create: false, watchMs: WATCH_MS }, () => {
+    this.#reading = open({ path, readOnly: true, create: false, watchMs }, () => {
       for (const listener of this.#listeners) listener();
     });
     this.read = new Kysely({

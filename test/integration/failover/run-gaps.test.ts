@@ -12,14 +12,13 @@ import { githubApp } from "../../../app/github/app.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
 import { claim } from "../../../app/queue/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
-import { openStore } from "../../../app/store/open-store.ts";
 import { manualArrival, runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { eventually } from "../../helpers/eventually.ts";
 import type { SentRun } from "../../helpers/github/complete-run.ts";
 import { startGitHub } from "../../helpers/github/simulator.ts";
 import { stableSha } from "../../helpers/github/stable-values.ts";
 import { noteNoTag } from "../../helpers/no-tag.ts";
-import { ENGINES, type Engine, newStoreAddress } from "../../helpers/stores.ts";
+import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
 
 const LIST = /^\/repos\/[^/]+\/[^/]+\/actions\/workflows\/ci\.yml\/runs$/;
 const HOUR_MS = 60 * 60_000;
@@ -33,8 +32,7 @@ async function scene(
   const github = await startGitHub();
   onTestFinished(() => github.close());
   github.addRepository("acme/site");
-  const store = await openStore(await newStoreAddress(engine), { clock });
-  onTestFinished(() => store.close());
+  const store = await newStore(engine, clock);
   await registerTargets(store, targets, github.clock.now());
   await noteNoTag(store);
   const lines: { msg: string }[] = [];
