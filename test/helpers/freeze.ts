@@ -1,16 +1,27 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { lockHolder } from "../../app/store/sqlite/lock-holder.ts";
+import { eventually } from "./eventually.ts";
 import { workflowRunPayload } from "./github/workflow-run-payload.ts";
 import type { TestHost } from "./test-host.ts";
-
-/** A thread stops when it leaves the kernel. */
-const SETTLE_MS = 20;
 
 /** Stops a process; tells whether it holds the store's write lock, now that nothing in it moves. */
 async function stop(host: TestHost, pid: number): Promise<{ inTransaction: boolean }> {
   process.kill(pid, "SIGSTOP");
-  await sleep(SETTLE_MS);
+  // A thread stops when it leaves the kernel, which may take as long as a write to the disk.
+  await eventually(() => {
+    if (!threadStates(pid).every((state) => "TZ".includes(state)))
+      throw new Error("not all of its threads have stopped");
+  });
   return { inTransaction: (await lockHolder(databasePath(host))) === pid };
+}
+
+/** One letter for each thread (T: stopped), none where the system has no /proc: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function threadStates(pid: number): string[] {
+  if (!existsSync("/proc/self/task")) return [];
+  return readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8");
+    return stat.charAt(stat.lastIndexOf(")") + 2);
+  });
 }
 
 /** Stops an instance outside of any write transaction: nobody waits for it, so that its twin does not end it. */
