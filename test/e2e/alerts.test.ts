@@ -147,18 +147,16 @@ describe.concurrent("people are told", () => {
   it("when the dead man's switch is called no more, which is as long as anyone controls", async ({
     expect,
   }) => {
-    const { receivers, scene, host } = await setup(expect, "sqlite", {
+    const { receivers, scene } = await setup(expect, "sqlite", {
       ...{ inProcess: "all", dead_mans_switch: { url_env: "DEAD_MANS_URL", interval: "200ms" } },
     });
     const calls = () => receivers.taken("ping").length;
     const next = (count: number) => receivers.http.posts.first(() => calls() >= count);
     await next(3);
     const { controller } = await scene.status("primary");
-    const started = (name: string) =>
-      host.started.find(({ lines }) => lines.some(({ instance }) => instance === name));
-    await started(controller as string)?.kill();
+    await scene.instance(controller as string).kill();
     await next(calls() + 3);
-    await started(controller === "primary" ? "backup" : "primary")?.kill();
+    await scene.instance(controller === "primary" ? "backup" : "primary").kill();
     const last = calls();
     await expect(receivers.http.posts.first(() => calls() > last + 1, 1_000)).rejects.toThrow(
       "within 1000 ms",

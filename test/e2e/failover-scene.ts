@@ -1,7 +1,7 @@
 import type { Clock } from "../../app/clock.ts";
 import { eventually } from "../helpers/eventually.ts";
 import type { RequestRecord } from "../helpers/github/answer-request.ts";
-import type { AppProcess } from "../helpers/process.ts";
+import { AppProcess, type StartedInstance } from "../helpers/process.ts";
 import type { Engine } from "../helpers/stores.ts";
 import type { TestHostOptions } from "../helpers/test-host.ts";
 import { UNHURRIED } from "../helpers/thresholds.ts";
@@ -46,7 +46,7 @@ export interface How {
 export class FailoverScene {
   readonly scene: Scene;
   readonly #how: How;
-  readonly #processes = new Map<string, AppProcess>();
+  readonly #instances = new Map<string, StartedInstance>();
 
   constructor(scene: Scene, how: How) {
     this.scene = scene;
@@ -56,8 +56,8 @@ export class FailoverScene {
   async start(name: string): Promise<void> {
     const { inProcess = [], clock } = this.#how;
     const here = inProcess === "all" || inProcess.includes(name);
-    if (here) await this.host.startInProcess(name, {}, clock);
-    else this.#processes.set(name, await this.host.start(name));
+    const started = here ? await this.host.startInProcess(name, {}, clock) : await this.host.start(name);
+    this.#instances.set(name, started);
   }
 
   get github() {
@@ -67,10 +67,18 @@ export class FailoverScene {
     return this.scene.host;
   }
 
-  process(name: string): AppProcess {
-    const found = this.#processes.get(name);
-    if (!found) throw new Error(`no process was started for ${name}`);
+  /** The instance that was started last under this name. */
+  instance(name: string): StartedInstance {
+    const found = this.#instances.get(name);
+    if (!found) throw new Error(`no instance was started for ${name}`);
     return found;
+  }
+
+  /** The same, where it has a process of its own. */
+  process(name: string): AppProcess {
+    const found = this.instance(name);
+    if (found instanceof AppProcess) return found;
+    throw new Error(`${name} has no process of its own`);
   }
 
   async status(instance: string): Promise<Status> {

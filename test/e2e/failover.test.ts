@@ -125,7 +125,7 @@ describe.concurrent("GitHub", () => {
     await github.goDown();
     await scene.process("primary").kill("SIGKILL");
     const wanted = host.url("backup", WEBHOOK_PATH);
-    await scene.process("backup").line(({ msg, url }) => url === wanted && /is not set yet/.test(msg ?? ""));
+    await scene.instance("backup").line(({ msg, url }) => url === wanted && /is not set yet/.test(msg ?? ""));
     const open = await scene.status("backup");
     expect(open).toMatchObject({ active: "backup", webhook: { in_sync: false } });
     expect(open.last_failover).toMatchObject({ switched_at: null, verified_at: null, duration_ms: null });
