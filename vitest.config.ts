@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
+import LongestFirst from "./test/helpers/longest-first.ts";
 
 // Hundreds of instances, runners and threads are started: what Node compiles is kept for the next one, as
 // `npm start` keeps it.
@@ -43,6 +44,7 @@ export default defineConfig({
     pool: "forks",
     globalSetup: ["./test/helpers/global-setup.ts"],
     reporters: ["./test/helpers/progress-reporter.ts"],
+    sequence: { sequencer: LongestFirst },
     projects: [
       project("processes", 0, {
         include: PROCESSES,

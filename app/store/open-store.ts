@@ -10,6 +10,10 @@ export interface OpenOptions {
   onFrozenLock?: (pid: number) => void;
   /** PostgreSQL: the largest number of connections (default 8). */
   maxConnections?: number;
+  /** SQLite: how soon a commit by another connection is noticed (default 100 ms). PostgreSQL notices it at once. */
+  watchMs?: number;
+  /** SQLite: whether it works in threads of its own (default: unless a runner opens it). */
+  threads?: boolean;
   /**
    * Whether a runner opens the store. Its instance migrates the schema. A runner answers no requests, so
    * SQLite needs no thread there, which would slow down every statement.

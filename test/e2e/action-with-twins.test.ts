@@ -2,14 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { eventVariables, RUNNER_ENV, runAction, startAction } from "../helpers/action/run-action.ts";
 import { DELIVERY_SECRET } from "../helpers/test-host.ts";
-import {
-  deploymentIn,
-  REPOSITORY,
-  type Scene,
-  setScene,
-  setTwinScene,
-  setTwinSceneInProcess,
-} from "./twins.ts";
+import { deploymentIn, REPOSITORY, type Scene, setScene, setTwinSceneInProcess } from "./twins.ts";
 
 interface Report {
   deployment: { accepted_by: string; run_by: string };
@@ -76,10 +69,11 @@ describe("the Action against real twins", () => {
   });
 
   it("goes on reading from the backup when the primary dies after it accepted", async () => {
-    const scene = await setTwinScene("sqlite", { targets: [{ action, env: { STEP_SECONDS: "3" } }] });
+    const scene = await setScene("sqlite", { targets: [{ action, env: { STEP_SECONDS: "3" } }] });
+    const [primary] = await Promise.all([scene.host.start("primary"), scene.host.startInProcess("backup")]);
     const running = await startAction(inputs(scene, { "wait-for": "succeeded" }));
     await running.printed("deliver: primary");
-    await scene.primary.kill("SIGKILL");
+    await primary.kill("SIGKILL");
     const step = await running.result;
     expect(step.outputs).toMatchObject({ route: "primary", status: "succeeded", verified: "true" });
     expect(step.exitCode).toBe(0);

@@ -19,7 +19,7 @@ describe.concurrent.each(ENGINES)("in broadcast mode, on %s", (engine) => {
   }) => {
     const scene = await setScene(engine, { config: { webhook: { mode: "broadcast" } } });
     const { github, host } = scene;
-    const [primary] = await Promise.all([host.start("primary"), host.start("backup")]);
+    const [primary] = await Promise.all([host.start("primary"), host.startInProcess("backup")]);
     await bothHaveHooks(scene);
     const appUrl = host.url("primary", WEBHOOK_PATH);
     await github.waitFor(() => github.hook.config.url === appUrl);

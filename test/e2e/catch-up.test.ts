@@ -23,8 +23,8 @@ describe.concurrent.each(ENGINES)("after both instances were down, on %s", (engi
     github.addRepository("acme/other");
     pointHookTo({ github, host }, "primary");
     // Once everything was well: since then the target is watched.
-    const before = [await host.start("primary"), await host.start("backup")];
-    await Promise.all(before.map((instance) => instance.kill("SIGKILL")));
+    const before = [await host.startInProcess("primary"), await host.startInProcess("backup")];
+    await Promise.all(before.map((instance) => instance.stopWithAll()));
 
     const matter: number[] = [];
     const sent: Promise<unknown>[] = [];
@@ -56,7 +56,7 @@ describe.concurrent.each(ENGINES)("after both instances were down, on %s", (engi
     await Promise.all(again.slice(0, 300 - github.deliveries.length).map(({ id }) => github.redeliver(id)));
     expect(github.deliveries).toHaveLength(300);
 
-    const backup = await host.start("backup");
+    const backup = await host.startInProcess("backup");
     await expect
       .poll(() => host.trace().filter(({ what }) => what === "end").length, { interval: 100 })
       .toBe(11);
@@ -101,7 +101,7 @@ describe.concurrent("a fresh installation", () => {
     await Promise.all(Array.from({ length: 20 }, () => github.completeRun({ repository: REPOSITORY }).done));
     // Targets are watched from whole seconds on.
     github.clock.advance(1_000);
-    await host.start("primary");
+    await host.startInProcess("primary");
     await firstLooksAreOver({ github, host }, "primary");
     expect(await host.deployments("primary")).toEqual([]);
     expect(github.requests.filter(({ path }) => ONE_DELIVERY.test(path))).toEqual([]);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, it, vi } from "vitest";
 import { isFinal } from "../../shared/deployment.ts";
 import { ENGINES } from "../helpers/stores.ts";
-import { deploymentIn, firstLooksAreOver, REPOSITORY, setTwinScene, shownAs } from "./twins.ts";
+import { deploymentIn, firstLooksAreOver, REPOSITORY, setTwinSceneInProcess, shownAs } from "./twins.ts";
 
 // Most of the time goes into waiting.
 vi.setConfig({ maxConcurrency: 2 });
@@ -12,7 +12,7 @@ describe.concurrent.each(ENGINES)("from GitHub's event to the end of the deploym
   it("a workflow run that succeeded is deployed once, and GitHub shows that it runs and how it ended", async ({
     expect,
   }) => {
-    const scene = await setTwinScene(engine, {
+    const scene = await setTwinSceneInProcess(engine, {
       targets: [{ environment_url: "https://www.example.com", env: { UNTIL_FILE: "shown" } }],
     });
     const { github, host } = scene;
@@ -62,7 +62,7 @@ describe.concurrent.each(ENGINES)("from GitHub's event to the end of the deploym
   });
 
   it("a command that fails is shown at GitHub as a failure, with its exit code", async ({ expect }) => {
-    const scene = await setTwinScene(engine, { targets: [{ run: ["sh", "-c", "exit 7"] }] });
+    const scene = await setTwinSceneInProcess(engine, { targets: [{ run: ["sh", "-c", "exit 7"] }] });
     const sent = scene.github.completeRun({ repository: REPOSITORY });
     const id = deploymentIn((await sent.delivery).response.payload);
     const ended = await scene.host.deployment("backup", id, ({ status }) => isFinal(status));

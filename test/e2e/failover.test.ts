@@ -107,7 +107,8 @@ describe.concurrent("an instance that is frozen", () => {
   });
 
   it("inside a write transaction is ended and replaced", async ({ expect }) => {
-    const scene = await setFailoverScene("sqlite", { config: { failover: PATIENT } });
+    const how = { inProcess: ["backup"] };
+    const scene = await setFailoverScene("sqlite", { config: { failover: PATIENT } }, how);
     await freezeInTransaction(scene.host, "primary", scene.process("primary").pid);
     const frozenAt = Date.now();
     await scene.patchTo("backup", frozenAt);
@@ -119,12 +120,12 @@ describe.concurrent("an instance that is frozen", () => {
 
 describe.concurrent("GitHub", () => {
   it("that is down while an instance dies takes the new URL as soon as it is back", async ({ expect }) => {
-    const scene = await setFailoverScene("sqlite");
+    const scene = await setFailoverScene("sqlite", {}, { inProcess: ["backup"] });
     const { github, host } = scene;
     await github.goDown();
     await scene.process("primary").kill("SIGKILL");
     const wanted = host.url("backup", WEBHOOK_PATH);
-    await scene.process("backup").line(({ msg, url }) => url === wanted && /is not set yet/.test(msg ?? ""));
+    await scene.instance("backup").line(({ msg, url }) => url === wanted && /is not set yet/.test(msg ?? ""));
     const open = await scene.status("backup");
     expect(open).toMatchObject({ active: "backup", webhook: { in_sync: false } });
     expect(open.last_failover).toMatchObject({ switched_at: null, verified_at: null, duration_ms: null });
@@ -142,10 +143,11 @@ describe.concurrent("three instances", () => {
     expect,
   }) => {
     const failover = { recovery_threshold: 2 };
-    const scene = await setFailoverScene("sqlite", {
-      instances: ["primary", "backup", "third"],
-      config: { failover },
-    });
+    const scene = await setFailoverScene(
+      "sqlite",
+      { instances: ["primary", "backup", "third"], config: { failover } },
+      { inProcess: ["third"] },
+    );
     const { host } = scene;
     const switchTo = (to: string, more: object = {}) =>
       host.admin("third", "POST", "/api/switchover", { to, ...more });

@@ -10,7 +10,7 @@ afterEach(() => host.close());
 it("a twin accepts again when an instance is frozen inside a write transaction, which it ends", async () => {
   host = await TestHost.create({ github: awayGitHub() });
   const primary = await host.start("primary");
-  const backup = await host.start("backup");
+  const backup = await host.startInProcess("backup");
   await freezeInTransaction(host, "primary", primary.pid);
   const answer = await host.sendEvent("backup", workflowRunPayload({ runId: 60_000_000 }));
   expect(answer.status).toBe(202);
@@ -21,7 +21,7 @@ it("a twin accepts again when an instance is frozen inside a write transaction, 
 it("an instance that is frozen elsewhere, and holds no lock, is left alone by the store", async () => {
   host = await TestHost.create({ github: awayGitHub() });
   const primary = await host.start("primary");
-  await host.start("backup");
+  await host.startInProcess("backup");
   await freezeOutsideTransaction(host, primary.pid);
   const answer = await host.sendEvent("backup", workflowRunPayload({ runId: 60_000_001 }));
   expect(answer.status).toBe(202);

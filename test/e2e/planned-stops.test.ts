@@ -10,7 +10,7 @@ async function setup() {
   const scene = await setFailoverScene(
     "sqlite",
     { config: { alerts: receivers.alerts }, env: receivers.env },
-    { inProcess: true },
+    { inProcess: "all" },
   );
   const instances = scene.host.started as InProcessInstance[];
   const { active } = await scene.status("primary");

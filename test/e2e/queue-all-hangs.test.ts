@@ -3,17 +3,25 @@ import { eventually } from "../helpers/eventually.ts";
 import { freezeOutsideTransaction } from "../helpers/freeze.ts";
 import { ENGINES, type Engine } from "../helpers/stores.ts";
 import { PATIENT } from "../helpers/thresholds.ts";
-import { type FailoverScene, setFailoverScene } from "./failover-scene.ts";
+import { type FailoverScene, type How, setFailoverScene } from "./failover-scene.ts";
 import { REPOSITORY } from "./twins.ts";
 
 // Most of the time goes into waiting.
 vi.setConfig({ maxConcurrency: 3 });
 
-/** Both instances, and run #1 deployed, so that every later one that is missing is seen. */
-async function setQueueScene(engine: Engine, failover: object = {}): Promise<FailoverScene> {
-  const scene = await setFailoverScene(engine, {
-    config: { failover: { ...PATIENT, lease_ttl: "5s", ...failover } },
-  });
+/** Both instances, of which the primary may hang or die, and run #1 deployed, so that every later one that is missing is seen. */
+async function setQueueScene(
+  engine: Engine,
+  {
+    inProcess = ["backup"],
+    ...failover
+  }: How & { failover_threshold?: number; recovery_threshold?: number } = {},
+): Promise<FailoverScene> {
+  const scene = await setFailoverScene(
+    engine,
+    { config: { failover: { ...PATIENT, lease_ttl: "5s", ...failover } } },
+    { inProcess },
+  );
   const { run } = await complete(scene).arrived();
   await expectDeployed(scene, [run.id]);
   return scene;
@@ -58,7 +66,11 @@ describe.concurrent.each(ENGINES)("a target that deploys every run, on %s", (eng
 
   it("deploys what hung at an endpoint that GitHub left for the preferred one", async () => {
     // So many failed checks that the frozen one is not found to be down before.
-    const scene = await setQueueScene(engine, { failover_threshold: 60, recovery_threshold: 2 });
+    const scene = await setQueueScene(engine, {
+      inProcess: [],
+      failover_threshold: 60,
+      recovery_threshold: 2,
+    });
     const { host } = scene;
     const first = host.trace()[0]?.runId ?? 0;
     await scene.process("primary").kill("SIGKILL");

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { lockHolder } from "../../app/store/sqlite/lock-holder.ts";
 import { workflowRunPayload } from "../simulator/workflow-run-payload.ts";
 import { eventually } from "./eventually.ts";
@@ -7,18 +7,21 @@ import type { TestHost } from "./test-host.ts";
 /** Stops a process; tells whether it holds the store's write lock, now that nothing in it moves. */
 async function stop(host: TestHost, pid: number): Promise<{ inTransaction: boolean }> {
   process.kill(pid, "SIGSTOP");
+  // A thread stops when it leaves the kernel, which may take as long as a write to the disk.
   await eventually(() => {
-    if (!threadStates(pid).every((state) => state === "T")) throw new Error(`${pid} still moves`);
+    if (!threadStates(pid).every((state) => "TZ".includes(state)))
+      throw new Error("not all of its threads have stopped");
   });
   return { inTransaction: (await lockHolder(databasePath(host))) === pid };
 }
 
-/** A thread stops only when it leaves the kernel, where it may just be taking the lock. */
-function threadStates(pid: number): (string | undefined)[] {
-  return readdirSync(`/proc/${pid}/task`).map(
-    // The name before it may hold anything, also brackets.
-    (thread) => /\) (\w) [^)]*$/.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8"))?.[1],
-  );
+/** One letter for each thread (T: stopped), none where the system has no /proc: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function threadStates(pid: number): string[] {
+  if (!existsSync("/proc/self/task")) return [];
+  return readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8");
+    return stat.charAt(stat.lastIndexOf(")") + 2);
+  });
 }
 
 /** Stops an instance outside of any write transaction: nobody waits for it, so that its twin does not end it. */

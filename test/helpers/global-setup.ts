@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { buildApp } from "../../app/bundle/build.ts";
 import { systemClock } from "../../app/clock.ts";
@@ -10,6 +13,8 @@ declare module "vitest" {
     postgresUrl: string;
     /** The name of a database there that has the present schema and no rows, to be copied. */
     postgresTemplate: string;
+    /** A SQLite file that has the present schema and no rows, to be copied. */
+    sqliteTemplate: string;
   }
 }
 
@@ -18,9 +23,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await buildApp();
   const postgres = await startPostgres({ durable: false });
   const template = await postgres.createDatabase();
-  const store = await openStore({ engine: "postgres", url: template }, { clock: systemClock });
-  await store.close();
+  const directory = mkdtempSync(join(tmpdir(), "twinhook-"));
+  const path = join(directory, "template.db");
+  const addresses = [
+    { engine: "postgres", url: template },
+    { engine: "sqlite", path },
+  ] as const;
+  for (const address of addresses) await (await openStore(address, { clock: systemClock })).close();
   project.provide("postgresUrl", postgres.url);
   project.provide("postgresTemplate", new URL(template).pathname.slice(1));
-  return () => postgres.stop();
+  project.provide("sqliteTemplate", path);
+  return async () => {
+    rmSync(directory, { recursive: true });
+    await postgres.stop();
+  };
 }

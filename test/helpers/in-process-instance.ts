@@ -1,4 +1,4 @@
-import { systemClock } from "../../app/clock.ts";
+import { type Clock, systemClock } from "../../app/clock.ts";
 import { loadConfig } from "../../app/config/load.ts";
 import { type Instance, startInstance } from "../../app/instance/instance.ts";
 import { createLog } from "../../app/log.ts";
@@ -25,11 +25,15 @@ export class InProcessInstance implements StartedInstance {
   }
 
   /** Starts the instance `name` of the configuration that `env` names. Resolves when it listens. */
-  static async start(name: string, env: NodeJS.ProcessEnv): Promise<InProcessInstance> {
+  static async start(
+    name: string,
+    env: NodeJS.ProcessEnv,
+    clock: Clock = systemClock,
+  ): Promise<InProcessInstance> {
     const lines = new LogLines();
     const config = loadConfig(env);
     const log = createLog(config.environment.logLevel, name, { write: (text) => lines.add(text.trimEnd()) });
-    const instance = await startInstance({ config, name, clock: systemClock, log, env });
+    const instance = await startInstance({ config, name, clock, log, env });
     return new InProcessInstance(lines, instance);
   }
 

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
-import { systemClock } from "../../app/clock.ts";
+import { type Clock, systemClock } from "../../app/clock.ts";
 import type { StoreAddress } from "../../app/config/store-address.ts";
-import { openStore } from "../../app/store/open-store.ts";
+import { type OpenOptions, openStore } from "../../app/store/open-store.ts";
 import type { Store } from "../../app/store/store.ts";
 import { atTestEnd } from "./at-test-end.ts";
 import { createDatabase } from "./postgres.ts";
@@ -34,15 +34,28 @@ export async function newDatabaseUrl(engine: Engine): Promise<string | undefined
     : undefined;
 }
 
-/** A store with the present schema, closed when the test has ended. */
-export async function newStore(engine: Engine): Promise<Store> {
-  const url = await newDatabaseUrl(engine);
-  return reopen(url === undefined ? await newStoreAddress("sqlite") : { engine: "postgres", url });
+/**
+ * A store with the present schema, closed when the test has ended. SQLite works in the test's own thread, as it does
+ * in a runner: threads cost more than most tests.
+ */
+export async function newStore(engine: Engine, clock?: Clock): Promise<Store> {
+  if (engine === "postgres")
+    return open({ engine, url: (await newDatabaseUrl(engine)) as string }, { ...(clock && { clock }) });
+  const path = join(temporaryDirectory(), "twinhook.db");
+  copyFileSync(inject("sqliteTemplate"), path);
+  return open({ engine, path }, { threads: false, ...(clock && { clock }) });
 }
 
-/** Opens a store as another process would, closed when the test has ended. */
-export async function reopen(address: StoreAddress): Promise<Store> {
-  const store = await openStore(address, { clock: systemClock });
+/** Opens a store as an instance would, closed when the test has ended. */
+export function reopen(address: StoreAddress): Promise<Store> {
+  return open(address);
+}
+
+/** So that tests wait for no commit to be noticed. */
+const WATCH_MS = 5;
+
+async function open(address: StoreAddress, options: Partial<OpenOptions> = {}): Promise<Store> {
+  const store = await openStore(address, { clock: systemClock, watchMs: WATCH_MS, ...options });
   atTestEnd(() => store.close());
   return store;
 }

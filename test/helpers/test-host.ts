@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { stringify } from "yaml";
+import type { Clock } from "../../app/clock.ts";
 import { hostId } from "../../app/run/host-id.ts";
 import { isAlive, signalGroup } from "../../app/run/process-identity.ts";
 import { RunRegistry } from "../../app/run/run-registry.ts";
@@ -140,11 +141,14 @@ export class TestHost {
     return started;
   }
 
-  /** Starts an instance in the test's own process, for a fraction of the cost. Resolves when it listens. */
-  async startInProcess(name: string, env: NodeJS.ProcessEnv = {}): Promise<InProcessInstance> {
+  /**
+   * Starts an instance in the test's own process, for a fraction of the cost. Resolves when it listens. A clock of the
+   * test's is for instances on SQLite: PostgreSQL has one of its own.
+   */
+  async startInProcess(name: string, env: NodeJS.ProcessEnv = {}, clock?: Clock): Promise<InProcessInstance> {
     // Loaded by those alone who need it: it is all of the App.
     const { InProcessInstance } = await import("./in-process-instance.ts");
-    const started = await InProcessInstance.start(name, { ...this.env, ...env });
+    const started = await InProcessInstance.start(name, { ...this.env, ...env }, clock);
     this.started.push(started);
     return started;
   }

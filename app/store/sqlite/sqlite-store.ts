@@ -39,6 +39,8 @@ export interface SqliteStoreOptions {
   threads: boolean;
   /** Whether to create a missing file. */
   create: boolean;
+  /** How soon a commit of another connection is noticed (default 100 ms). */
+  watchMs?: number;
   /** Called with the pid of a process that has held the write lock for over a second. */
   onFrozenLock?: (pid: number) => void;
 }
@@ -61,7 +63,7 @@ export class SqliteStore implements Store {
 
   private constructor(options: SqliteStoreOptions) {
     this.#options = options;
-    const { path, threads } = options;
+    const { path, threads, watchMs = WATCH_MS } = options;
     const open = (database: DatabaseOptions, onChange: () => void) =>
       new SqliteConnection(
         threads ? new DatabaseThread(database, onChange) : new SqliteDatabase(database, onChange),
@@ -70,7 +72,7 @@ export class SqliteStore implements Store {
     this.#writer = new Kysely({
       dialect: sqliteDialect(this.#connection, { exclusive: true, begin: () => this.#begin() }),
     });
-    this.#reading = open({ path, readOnly: true, create: false, watchMs: WATCH_MS }, () => {
+    this.#reading = open({ path, readOnly: true, create: false, watchMs }, () => {
       for (const listener of this.#listeners) listener();
     });
     this.read = new Kysely({

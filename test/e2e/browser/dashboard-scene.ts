@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { openWindow, type VisitorOptions } from "../../helpers/browser.ts";
 import type { Engine } from "../../helpers/stores.ts";
 import { ADMIN_TOKEN, type TestHostOptions } from "../../helpers/test-host.ts";
-import { type FailoverScene, setFailoverScene } from "../failover-scene.ts";
+import { type FailoverScene, type How, setFailoverScene } from "../failover-scene.ts";
 
 /** Prints what the test has it say, until the test tells it how to end. */
 const SCRIPT = `#!/bin/sh
@@ -20,7 +20,7 @@ done
 export async function setDashboardScene(
   engine: Engine,
   options: Omit<TestHostOptions, "github" | "store" | "script"> = {},
-  how: { inProcess?: boolean } = {},
+  how: How = {},
 ): Promise<DashboardScene> {
   const scene = await setFailoverScene(
     engine,

@@ -7,7 +7,7 @@ afterAll(closeBrowser);
 
 /** A failed deployment, and how to open its page. */
 async function failedDeployment() {
-  const scene = await setDashboardScene("sqlite", {}, { inProcess: true });
+  const scene = await setDashboardScene("sqlite", {}, { inProcess: "all" });
   const id = await deliverRun(scene.failover.scene, "primary");
   scene.end(1);
   const { sha } = await scene.host.deployment("primary", id, ({ status }) => status === "failed");

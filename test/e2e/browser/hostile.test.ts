@@ -37,7 +37,7 @@ describe.each(ENGINES)("hostile text, with the store on %s", (engine) => {
     const scene = await setDashboardScene(
       engine,
       { targets: [{ branches: ["main", HOSTILE.branch] }] },
-      { inProcess: true },
+      { inProcess: "all" },
     );
     const { host } = scene;
     const answer = await host.request("primary", {

@@ -18,7 +18,7 @@ describe("the pages", () => {
     const scene = await setDashboardScene(
       "sqlite",
       { targets: [{}, { name: "staging", environment: "staging", branches: ["next"] }] },
-      { inProcess: true },
+      { inProcess: "all" },
     );
     const { host } = scene;
     const staging = scene.failover.github.completeRun({
@@ -74,7 +74,7 @@ describe("the pages", () => {
   });
 
   it("ask who one is, can be used with the keyboard alone, and say what is not there, with the way back", async () => {
-    const scene = await setDashboardScene("sqlite", {}, { inProcess: true });
+    const scene = await setDashboardScene("sqlite", {}, { inProcess: "all" });
     const stranger = await openWindow(Object.values(scene.host.urls));
     await stranger.page.goto(scene.host.url("primary", "/deliveries?outcome=deployed"));
     expect(new URL(stranger.page.url()).pathname).toBe("/sign-in");

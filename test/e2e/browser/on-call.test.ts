@@ -8,7 +8,7 @@ afterAll(closeBrowser);
 
 describe.concurrent.each(ENGINES)("a person on call, with the store on %s", (engine) => {
   it("follows, cancels and retries a deployment, switches over and back, and sees a failover without loading a page again", async () => {
-    const scene = await setDashboardScene(engine);
+    const scene = await setDashboardScene(engine, {}, { inProcess: ["backup"] });
     const { page, trouble } = await scene.open("primary");
     await page.getByText("Deployments are safe.").waitFor();
 

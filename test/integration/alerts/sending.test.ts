@@ -11,6 +11,7 @@ import { RepositoryAccess } from "../../../app/github/repository-access.ts";
 import { claimOutbox, completeOutbox } from "../../../app/outbox/outbox-lease.ts";
 import { closeCondition, openCondition, raiseAlert } from "../../../app/queue/raise-alert.ts";
 import type { Store } from "../../../app/store/store.ts";
+import { alertsAreDueAtOnce } from "../../helpers/alerts/due-at-once.ts";
 import { Receivers } from "../../helpers/alerts/receivers.ts";
 import { atTestEnd } from "../../helpers/at-test-end.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
@@ -77,6 +78,7 @@ describe.concurrent("a message that its receiver calls wrong", () => {
   it("is given up after five tries, and said so", async ({ expect }) => {
     const { receivers, store, start, log } = await setup("sqlite");
     receivers.http.answer = { status: 400, body: () => "invalid_blocks" };
+    alertsAreDueAtOnce(store);
     await start("primary");
     await lose(store, "one");
     await expect
@@ -118,6 +120,7 @@ describe.concurrent.each(ENGINES)("alerts, on %s", (engine) => {
   it("are told once on every channel, although both twins send", async ({ expect }) => {
     const { github, repository, receivers, store, start, waiting } = await setup(engine);
     await Promise.all([start("primary"), start("backup")]);
+    alertsAreDueAtOnce(store);
     await lose(store, "one");
     await receivers.mailWith("Instance lost: one");
     await github.waitFor(() => repository.issues.length === 1);
@@ -140,6 +143,7 @@ describe.concurrent.each(ENGINES)("alerts, on %s", (engine) => {
     const mail = await receivers.mailWith("Instance lost: three");
     expect(mail.source).toContain("and_2_more");
     await github.waitFor(() => repository.issues.length === 3);
+    alertsAreDueAtOnce(store);
     await regain(store, "two");
     await github.waitFor(() => repository.issues[1]?.state === "closed");
     expect(repository.issues.map(({ state }) => state)).toEqual(["open", "closed", "open"]);
@@ -152,6 +156,7 @@ describe.concurrent.each(ENGINES)("alerts, on %s", (engine) => {
     github.faults.add({ kind: "status", status: 502 }, { route: "* /repos/*", times: 2 });
     receivers.http.answer = { status: 503, body: () => "down for a while" };
     await start("primary");
+    alertsAreDueAtOnce(store);
     await lose(store, "one");
     await receivers.http.posts.first(({ path }) => path.startsWith("/hook/"));
     await github.waitFor(() => repository.issues.length === 1);
@@ -195,6 +200,7 @@ describe.concurrent.each(ENGINES)("alerts, on %s", (engine) => {
       discord: ["instance_lost"],
     });
     await start("primary");
+    alertsAreDueAtOnce(store);
     await lose(store, "one");
     await receivers.mailWith("Instance lost: one");
     await expect.poll(waiting).toEqual([]);
@@ -239,6 +245,7 @@ describe.concurrent.each(ENGINES)("alerts, on %s", (engine) => {
       ...receivers.env,
       SMTP_URL: receivers.mail.url.replace("mail-password", "wrong-password"),
     });
+    alertsAreDueAtOnce(store);
     await lose(store, "one");
     await expect
       .poll(() => log.filter((line) => line.includes("sending an alert failed, retry in")).length)
