@@ -17,10 +17,10 @@ const LONGEST = [
   "test/e2e/failover.test.ts",
   "test/e2e/settings.test.ts",
   "test/e2e/several-hosts.test.ts",
-  "test/integration/failover/call-budget.test.ts",
+  "test/integration/catch-up/call-budget.test.ts",
   "test/integration/alerts/sending.test.ts",
-  "test/integration/app/content-limits.test.ts",
-  "test/integration/failover/action-deployments.test.ts",
+  "test/integration/github/content-limits.test.ts",
+  "test/integration/catch-up/parked-requests.test.ts",
 ];
 
 /** Within a project, begins with the files that take longest. */
