@@ -1,4 +1,4 @@
-import { lookup } from "node:dns";
+import dns from "node:dns";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { LookupFunction } from "node:net";
@@ -111,7 +111,7 @@ function get(url: URL, signal: AbortSignal): Promise<Answer> {
 
 /** Looks up a name, and refuses it where one of its addresses is link-local. */
 const lookupSite: LookupFunction = (host, options, callback) => {
-  lookup(host, options, (error, found, family) => {
+  dns.lookup(host, options, (error, found, family) => {
     const addresses = [found ?? []].flat().map((one) => (typeof one === "string" ? one : one.address));
     const refused = addresses.find(isLinkLocal);
     const fault = refused === undefined ? error : new Error(`${host} has the link-local address ${refused}`);

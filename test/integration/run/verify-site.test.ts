@@ -1,3 +1,4 @@
+import dns from "node:dns";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,15 +10,6 @@ import type { Store } from "../../../app/store/store.ts";
 import { runCommand } from "../../helpers/run-command.ts";
 import { SleepersClock } from "../../helpers/sleepers-clock.ts";
 import { stableSha } from "../../simulator/stable-values.ts";
-
-vi.mock(import("node:dns"), async (load) => {
-  const dns = await load();
-  const lookup = (host: string, options: object, callback: (...answer: unknown[]) => void) =>
-    host === "metadata.example"
-      ? callback(null, [{ address: "169.254.169.254", family: 4 }])
-      : dns.lookup(host, options, callback);
-  return { ...dns, lookup: lookup as typeof dns.lookup };
-});
 
 const SHA = "0123456789abcdef0123456789abcdef01234567";
 
@@ -86,6 +78,11 @@ it("follows redirects on the same host and port alone", async () => {
 });
 
 it("does not ask a name that has a link-local address", async () => {
+  const found = [{ address: "169.254.169.254", family: 4 }];
+  const lookup = vi.spyOn(dns, "lookup");
+  onTestFinished(() => lookup.mockRestore());
+  lookup.mockImplementation(((_host: string, _options: object, callback: (...answer: unknown[]) => void) =>
+    callback(null, found)) as unknown as typeof dns.lookup);
   expect(await askOnce({ url: "http://metadata.example/" })).toBe(
     "nothing (metadata.example has the link-local address 169.254.169.254)",
   );
