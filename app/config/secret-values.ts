@@ -68,11 +68,11 @@ function linesOf(value: string): string[] {
   return value.split(/[\r\n]+/).flatMap((line) => line.trim() || []);
 }
 
-/** The password in a URL, or its user name where that is the token. */
+/** The password in a URL. In a web address, a user name alone is a token. */
 function credentialOf(text: string): string[] {
   if (!text.includes("@") || !URL.canParse(text)) return [];
-  const { username, password } = new URL(text);
-  const secret = password || username;
+  const { protocol, username, password } = new URL(text);
+  const secret = password || (/^https?:$/.test(protocol) ? username : "");
   try {
     return [secret, decodeURIComponent(secret)];
   } catch {

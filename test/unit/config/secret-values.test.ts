@@ -36,9 +36,13 @@ it("masks each line of a value that has 6 characters or more", () => {
   expect(secretValues({ ...NONE, mask: ["A"] }, { A: value })).toEqual(["first line", "indented", "123456"]);
 });
 
-it("masks the password of a URL alone, too", () => {
-  const url = "postgres://user:p%40ssword@host/db";
-  expect(secretValues({ ...NONE, mask: ["A"] }, { A: url })).toEqual([url, "p%40ssword", "p@ssword"]);
+test.each([
+  ["postgres://user:p%40ssword@host/db", ["p%40ssword", "p@ssword"]],
+  ["https://a-token@example.com/", ["a-token"]],
+  ["postgres://postgres@host/db", []],
+  ["mailto:somebody@example.com", []],
+])("masks what is secret in the URL %s also alone", (url, secrets) => {
+  expect(secretValues({ ...NONE, mask: ["A"] }, { A: url })).toEqual([url, ...secrets]);
 });
 
 describe("--check", () => {
