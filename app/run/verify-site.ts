@@ -72,7 +72,7 @@ async function ask(
           ? null
           : `${status} without ${JSON.stringify(wanted.text)}`;
       if (status < 300 || status > 399 || location === undefined) return String(status);
-      const next = URL.parse(location, at);
+      const next = URL.parse(location, at.href);
       if (next?.origin !== url.origin)
         return `${status}, a redirect to another host or port, which is not followed`;
       if (redirects === MAX_REDIRECTS) return `with more than ${MAX_REDIRECTS} redirects`;
