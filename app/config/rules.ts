@@ -1,8 +1,9 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { readCertificate } from "./certificate.ts";
-import { checkAlerts } from "./check-alerts.ts";
-import { checkStateFolder } from "./check-state-folder.ts";
+import { checkAlerts } from "./checks/alerts.ts";
+import { checkStateFolder } from "./checks/state-folder.ts";
+import { wrongSecret } from "./checks/wrong-secret.ts";
 import { APP_SECRETS } from "./environment.ts";
 import { listenClash } from "./listen-address.ts";
 import type { ConfigProblem } from "./problem.ts";
@@ -10,7 +11,6 @@ import type { AlertConfig, FileConfig, InstanceConfig, TargetConfig } from "./sc
 import { checkMask } from "./secret-values.ts";
 import type { StoreAddress } from "./store-address.ts";
 import { isNamed } from "./target-name.ts";
-import { wrongSecret } from "./wrong-secret.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
 /**

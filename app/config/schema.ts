@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { DURATION_SYNTAX, parseDuration } from "../../shared/duration.ts";
 import { ALERT_KINDS } from "./alert-kinds.ts";
+import { siteUrlFault } from "./checks/site-url.ts";
 import { gitHubAddresses } from "./github-host.ts";
 import { parseListen } from "./listen-address.ts";
-import { siteUrlFault } from "./site-url.ts";
 import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
 
 /** The longest delay of Node's timers is 2^31 - 1 ms. Longer ones would fire at once. */

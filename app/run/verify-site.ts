@@ -3,8 +3,8 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { LookupFunction } from "node:net";
 import type { Clock } from "../clock.ts";
+import { isLinkLocal } from "../config/checks/site-url.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import { isLinkLocal } from "../config/site-url.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 
 /** The limit for one request, with its redirects. */
