@@ -8,6 +8,7 @@ import { APP_SECRETS } from "./environment.ts";
 import { listenClash } from "./listen-address.ts";
 import type { ConfigProblem } from "./problem.ts";
 import type { AlertConfig, FileConfig, InstanceConfig, TargetConfig } from "./schema.ts";
+import { checkMask } from "./secret-values.ts";
 import type { StoreAddress } from "./store-address.ts";
 import { isNamed } from "./target-name.ts";
 import type { YamlFile } from "./yaml-file.ts";
@@ -249,7 +250,7 @@ function targetCanRun(
   const { secret_env } = target.action;
   const wrong = secret_env === undefined ? undefined : wrongSecret(secret_env, env);
   if (wrong) add(["action", "secret_env"], wrong);
-  return problems;
+  return [...problems, ...checkMask(target, index, file, env)];
 }
 
 /**
