@@ -3,7 +3,9 @@ import { EXIT } from "./cli/failure.ts";
 import { runCommand } from "./cli/program.ts";
 import { systemTerminal } from "./cli/terminal.ts";
 import { UNUSABLE } from "./config/problem.ts";
+import { keepFilesPrivate } from "./run/private-files.ts";
 
+keepFilesPrivate(process.env);
 const args = process.argv.slice(2);
 // The supervisor and unit files name no command.
 const isService = args.length === 0 || /^--(instance|check)/.test(args[0] ?? "");

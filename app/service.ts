@@ -8,7 +8,6 @@ import { configWarnings, loadConfig } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import type { Instance } from "./instance/instance.ts";
 import { createLog } from "./log.ts";
-import { keepFilesPrivate } from "./run/private-files.ts";
 import type { FromSupervisor } from "./supervisor/supervisor.ts";
 
 /**
@@ -18,7 +17,6 @@ import type { FromSupervisor } from "./supervisor/supervisor.ts";
  * @throws {ConfigError} when a restart would not help.
  */
 export async function startService(instanceName: string | undefined): Promise<void> {
-  keepFilesPrivate(process.env);
   // Instances read the file themselves, so that one that is started again has what it says by then.
   const handedOn = { ...process.env };
   addEnvFile(process.env, ENV_FILE);

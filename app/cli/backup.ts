@@ -2,7 +2,6 @@ import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSy
 import { dirname, resolve } from "node:path";
 import { sql } from "kysely";
 import { systemClock } from "../clock.ts";
-import { keepFilesPrivate } from "../run/private-files.ts";
 import { openStore } from "../store/open-store.ts";
 import { storeIn } from "../store/sqlite/store-file.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
@@ -36,7 +35,6 @@ export async function backup(
     );
   if (!existsSync(dirname(file)))
     throw new CommandFailure(EXIT.failed, `there is no folder ${dirname(file)}; make it first`);
-  keepFilesPrivate(terminal.env);
   const signal = terminal.interrupted();
   const began = performance.now();
   const unfinished = `${file}.unfinished-${process.pid}`;

@@ -1,6 +1,5 @@
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
-import { keepFilesPrivate } from "../run/private-files.ts";
 import { openStore } from "../store/open-store.ts";
 import { SCHEMA_VERSION } from "../store/schema-version.ts";
 import { EXIT } from "./failure.ts";
@@ -10,7 +9,6 @@ import { printJson, type Terminal } from "./terminal.ts";
 
 /** `twinhook migrate`: brings the store to this release's schema. Instances may run: old code can live with it. */
 export async function migrateStore(terminal: Terminal, { json }: CommonOptions): Promise<number> {
-  keepFilesPrivate(terminal.env);
   const config = await configOf(terminal);
   const from = await versionOf(config);
   terminal.progress("migrating the store …");

@@ -4,7 +4,6 @@ import { DatabaseSync } from "node:sqlite";
 import { isoTime } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import { lockDirectory, OsLock } from "../run/os-lock.ts";
-import { keepFilesPrivate } from "../run/private-files.ts";
 import { holdersOf } from "../store/sqlite/open-files.ts";
 import { namesOf } from "../store/sqlite/put-back.ts";
 import { storeIn } from "../store/sqlite/store-file.ts";
@@ -34,7 +33,6 @@ export async function restore(terminal: Terminal, name: string, { json }: Common
   // The name may be a link to the store's disk.
   const path = existsSync(address.path) ? realpathSync(address.path) : address.path;
   if (realpathSync(file) === path) throw new CommandFailure(EXIT.failed, `${file} is the store itself`);
-  keepFilesPrivate(terminal.env);
   const { newest } = storeIn(file);
   // No instance can start until this process has ended.
   const locks = keepInstancesOut(config, path);
