@@ -21,8 +21,8 @@ interface Waiting {
 }
 
 /**
- * Accepts arrivals durably. Those that arrive during a commit share the next one: a single wait for the disk
- * serves them all.
+ * Accepts arrivals durably. Arrivals during a commit share the next one: a single wait for the disk serves
+ * them all.
  */
 export class Acceptor {
   #store: Store;

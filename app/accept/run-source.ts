@@ -12,7 +12,7 @@ export function isEvent(source: DeploymentSource): boolean {
 
 /**
  * Returns why an arrival deploys nothing, although its run attempt is new; null where it may deploy.
- * An attempt belongs to the run, not to the deploy job: a re-run of any other job ends in such an event.
+ * An attempt belongs to the run, not to the deploy job. A re-run of any other job ends in such an event.
  * `first` is the source of the run's first deployment to the target; undefined where there is none.
  */
 export function whySetAside(

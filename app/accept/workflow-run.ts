@@ -136,8 +136,8 @@ function rulesFor(run: WorkflowRunEvent["workflow_run"]): [string, (target: Targ
  */
 function refOf({ path, head_branch }: WorkflowRunEvent["workflow_run"]) {
   const [branch, tag] = [`refs/heads/${head_branch ?? ""}`, `refs/tags/${head_branch ?? ""}`];
-  const told = [branch, tag].find((ref) => path?.endsWith(`@${ref}`));
-  return { ref: told ?? branch, refUnproven: told === undefined };
+  const named = [branch, tag].find((ref) => path?.endsWith(`@${ref}`));
+  return { ref: named ?? branch, refUnproven: named === undefined };
 }
 
 /** GitHub appends `@ref` to the path of a workflow in some events. */

@@ -41,9 +41,9 @@ export async function reevaluate(
 ): Promise<Arrival | null> {
   const { repository, source, guid, event } = delivery;
   if (source === "github_deployment") {
-    const left = await readLeft(octokit, delivery, signal);
+    const parked = await readParked(octokit, delivery, signal);
     const watched = new Map(targets.map((target) => [target, 0]));
-    return left && judgeParkedRequest(octokit, left, { targets, names, watched, verifyProof, signal });
+    return parked && judgeParkedRequest(octokit, parked, { targets, names, watched, verifyProof, signal });
   }
   const run = await readRun(
     octokit,
@@ -58,7 +58,7 @@ export async function reevaluate(
   return { ...common, action, repository, facts: null, targets: [], ignored: judged.unreadable };
 }
 
-async function readLeft(octokit: Octokit, { guid, repository }: DeliveryRow, signal: AbortSignal) {
+async function readParked(octokit: Octokit, { guid, repository }: DeliveryRow, signal: AbortSignal) {
   const id = guid?.startsWith(parkedGuid("")) ? guid.slice(parkedGuid("").length) : null;
   if (id === null) return null;
   try {

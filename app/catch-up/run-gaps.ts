@@ -9,9 +9,9 @@ import { type ClassifiedError, classifyGitHubError } from "../github/github-erro
 import { ItemReader } from "../github/item-reader.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { describeGap, describeWait, firstUnresolved } from "../queue/barrier.ts";
-import { type FoundGap, findGap } from "../queue/earlier-runs.ts";
+import type { FoundGap } from "../queue/earlier-runs.ts";
 import { repositoryKey } from "../store/repository-key.ts";
-import type { DeploymentRecord, TargetRow } from "../store/schema.ts";
+import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { WakeLoop } from "../wake-loop.ts";
 import { acceptInOrder } from "./accept-in-order.ts";
@@ -19,6 +19,7 @@ import { listRuns } from "./list-runs.ts";
 import { explainMissingWorkflow } from "./missing-workflow.ts";
 import { watchedSince } from "./scan.ts";
 import { type CompletedRun, unrecordedRuns } from "./unrecorded-runs.ts";
+import { heldDeployments, type WaitingTarget, waitingOn, wants } from "./waiting-targets.ts";
 
 /** How long to wait before GitHub is asked: the missing event may be on its way to another instance. */
 const SETTLE_MS = 200;
@@ -43,21 +44,6 @@ export interface RunGapsOptions {
   lease: ControllerLease;
   /** How long a deployment waits for runs that GitHub does not show (ms). */
   waitMs: number;
-}
-
-/** A deployment that waits for earlier runs. */
-interface Wait {
-  deployment: DeploymentRecord;
-  gap: FoundGap;
-}
-
-/** The deployments that wait on a target. */
-interface WaitingTarget {
-  config: TargetConfig;
-  row: TargetRow;
-  waits: Wait[];
-  /** The ids of deployments that have waited and miss no run any more. */
-  free: string[];
 }
 
 /** GitHub's answer: the run numbers that it shows, and why it does not show the others. */
@@ -173,7 +159,7 @@ export class RunGaps {
 
   async #ask(place: Place, here: readonly TargetConfig[]): Promise<void> {
     const { store, clock, targets, acceptor } = this.#o;
-    let waiting = await Promise.all(here.map((target) => whatWaits(store, target)));
+    let waiting = await Promise.all(here.map((target) => waitingOn(store, target)));
     const missing = waiting.some(({ waits }) => waits.length > 0);
     const facts = missing ? await this.#lookUp(waiting) : NOTHING_MISSING;
     this.#loop.signal.throwIfAborted();
@@ -188,7 +174,7 @@ export class RunGaps {
         ...waiting.flatMap(({ waits }) => waits.map(({ deployment }) => deployment.id)),
         ...[...accepted.values()].flatMap(({ deployments }) => deployments.map(({ id }) => id)),
       ]);
-      waiting = (await Promise.all(here.map((target) => whatWaits(store, target)))).map((target) => ({
+      waiting = (await Promise.all(here.map((target) => waitingOn(store, target)))).map((target) => ({
         ...target,
         waits: target.waits.filter(({ deployment }) => known.has(deployment.id)),
       }));
@@ -285,61 +271,6 @@ export class RunGaps {
       for (const { id, reason } of reasons) await update([id], { reason });
     });
   }
-}
-
-/** The queued deployments that no runner may claim yet, because earlier runs are missing. */
-function heldDeployments(store: Store) {
-  return store.read
-    .selectFrom("deployments")
-    .select(["id", "repository_key", "target"])
-    .where("status", "=", "queued")
-    .where("order_gap", "is not", null)
-    .where("order_cleared_at", "is", null)
-    .execute();
-}
-
-/** The deployments queued on a target, each with the gap before it. */
-async function whatWaits(store: Store, config: TargetConfig): Promise<WaitingTarget> {
-  const place = { repository: repositoryKey(config.repository), target: config.name };
-  const row = await store.read
-    .selectFrom("targets")
-    .selectAll()
-    .where("repository", "=", place.repository)
-    .where("target", "=", place.target)
-    .executeTakeFirstOrThrow();
-  const queued = await store.read
-    .selectFrom("deployments")
-    .selectAll()
-    .where("repository_key", "=", place.repository)
-    .where("target", "=", place.target)
-    .where("status", "=", "queued")
-    .orderBy("order_run_id")
-    .limit(MOST_AT_ONCE)
-    .execute();
-  const waits: Wait[] = [];
-  const free: string[] = [];
-  for (const deployment of queued) {
-    const gap = await findGap(store.read, config.workflow, row, deployment);
-    if (gap) waits.push({ deployment, gap });
-    else if (deployment.order_gap !== null) free.push(deployment.id);
-  }
-  return { config, row, waits, free };
-}
-
-/** Of a long queue, this many are reviewed at a time. */
-const MOST_AT_ONCE = 20;
-
-/** Whether a run lies in the gap of a deployment that waits here. */
-function wants(
-  { row, waits }: WaitingTarget,
-  { run_number, id }: { run_number: number; id: number },
-): boolean {
-  return waits.some(
-    ({ deployment, gap }) =>
-      id < deployment.order_run_id &&
-      (gap.sure || id > row.mark_run_id) &&
-      gap.missing.some(([from, to]) => run_number >= from && run_number <= to),
-  );
 }
 
 /** The run number down to which the list is read. For an unsure gap one page is enough. */

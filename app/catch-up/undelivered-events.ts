@@ -69,8 +69,8 @@ function isWanted({ event, action, deliveredAt, guid }: LoggedDelivery, progress
 }
 
 /**
- * Finds the events that GitHub could not deliver. It reads GitHub's delivery log, asks the store which events are not
- * on record, and fetches the payloads of those alone. It needs neither a public URL nor a redelivery. A scan that was
+ * Finds the events that GitHub could not deliver. It reads GitHub's delivery log, and fetches the payloads of those
+ * events that have no record in the store. It needs neither a public URL nor a redelivery. A scan that was
  * interrupted continues where it stopped. The next scan starts where the last complete one began. `listAnew` makes an
  * interrupted scan start at the newest row again.
  */
@@ -210,7 +210,7 @@ export class UndeliveredEvents implements Scan {
     };
     try {
       const payload = await deliveries.payload(row.id, signal);
-      if (row.event === "deployment") return await this.#lookAtParked(payload, row.guid);
+      if (row.event === "deployment") return await this.#askForScan(payload, row.guid);
       const judged = judgeWorkflowRun(parseWorkflowRun(payload), targets, names);
       // Events from before a target was watched do not deploy it: a new installation deploys no old runs.
       const due = judged.targets.filter(
@@ -228,7 +228,7 @@ export class UndeliveredEvents implements Scan {
   }
 
   /** Asks for a scan of the repository if the event announces a parked request. */
-  async #lookAtParked(payload: unknown, guid: string): Promise<Arrival> {
+  async #askForScan(payload: unknown, guid: string): Promise<Arrival> {
     const { arrival, parked } = readDeploymentEvent(payload);
     if (parked) await this.#o.onParked(arrival.repository);
     return { source: "catch_up", guid, ...arrival };

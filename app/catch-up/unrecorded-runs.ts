@@ -60,7 +60,7 @@ export async function unrecordedRuns(
     .filter(({ targets }) => targets.length > 0);
 }
 
-/** Tells whether a run has an event on record, whatever its outcome, or whether a target has a deployment of it. */
+/** Tells whether a run is known for a target: by a recorded event of any outcome, or by a deployment. */
 async function onRecord(store: Store, repository: string, runIds: number[]) {
   if (runIds.length === 0) return () => false;
   const key = repositoryKey(repository);

@@ -3,7 +3,10 @@ import { dirname } from "node:path";
 import type { ConfigProblem } from "./problem.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
-/** Checks that the folder of the store, or of the locks, exists or can be made, and can be written to. */
+/**
+ * Checks that the folder of the store or of the locks can be written to. A missing folder must be possible to
+ * make.
+ */
 export function checkStateFolder(folder: string | undefined, file: YamlFile): ConfigProblem[] {
   if (folder === undefined) return [];
   for (let at = folder; ; at = dirname(at)) {

@@ -96,8 +96,8 @@ export class HealthWindow {
   }
 
   /**
-   * A check failed. With `storeFails` the endpoint answered that it cannot commit. All endpoints may share that store,
-   * so this failure counts in the row of failures, but not in the success rate.
+   * A check failed. With `storeFails` the endpoint answered that it cannot commit. All endpoints may share that store.
+   * So this failure counts in the row of failures, but not in the success rate.
    */
   failed(at: number, ms: number, reason: string, { storeFails = false } = {}): void {
     if (!storeFails) this.#add({ at, ok: false, ms, delivery: false });

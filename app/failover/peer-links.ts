@@ -43,6 +43,8 @@ export interface Beat {
   stopping?: readonly string[];
   /** Whether the sender cannot write to the store; older releases do not send it. */
   storeFails?: boolean;
+  /** Marks of the webhook secrets that the sender accepts; older releases do not send them. */
+  secrets?: readonly string[];
   /** Every endpoint's status, as the sender sees it. */
   sees: Record<string, HealthStatus>;
   /** Whether the sender reaches GitHub. */
@@ -163,8 +165,8 @@ export class PeerLinks {
       if (proven) this.#events.onLost(peer.name);
       if (refused && wasConnected) this.#events.onDied(peer.name);
       const failing = opened && !proven && this.#failsHandshakes(peer);
-      // Right after a loss, call at once: a refusal proves that the process is dead. A kernel that has closed the
-      // socket but not yet the port resets the call instead, so that a second one follows soon.
+      // Right after a loss, call at once: a refusal proves that the process is dead. If the kernel has closed the
+      // socket but not yet the port, it resets the call. So a second call follows soon.
       const pause = proven ? 0 : failing ? FAILING_REDIAL_MS : justLost ? JUST_LOST_REDIAL_MS : REDIAL_MS;
       this.#later(pause, () => this.#call(peer, proven || (wasConnected && !refused), proven));
     });

@@ -6,19 +6,19 @@ const STRAGGLERS_MS = 11_000;
  * the deliveries that hung at the old endpoint.
  */
 export class MissedDeliveries {
-  #look: () => void;
+  #catchUp: () => void;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `look` starts a catch-up: it accepts the events that GitHub could not deliver. */
-  constructor(look: () => void) {
-    this.#look = look;
+  /** `catchUp` starts a catch-up: it accepts the events that GitHub could not deliver. */
+  constructor(catchUp: () => void) {
+    this.#catchUp = catchUp;
   }
 
   /** GitHub has taken the URL of another endpoint. */
   switched(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#look, STRAGGLERS_MS);
-    this.#look();
+    this.#timer = setTimeout(this.#catchUp, STRAGGLERS_MS);
+    this.#catchUp();
   }
 
   close(): void {

@@ -39,9 +39,8 @@ export interface OutboxLoopOptions<I extends OutboxItem<unknown>> {
 }
 
 /**
- * Sends the items of an outbox. Every instance runs this loop. A lease per item and the order of a line make
- * sure that the receiver gets everything once, and in order. A slow or unreachable receiver delays its own
- * items, and nothing else.
+ * Sends the items of an outbox. Every instance runs this loop. A lease per item lets one instance send it,
+ * and each line stays in order. A slow or unreachable receiver delays its own items, and nothing else.
  */
 export class OutboxLoop<I extends OutboxItem<unknown>> {
   #o: OutboxLoopOptions<I>;

@@ -25,8 +25,8 @@ export interface AnnouncementItem extends OutboxItem<Announcement> {
 
 /**
  * Claims the next status to post, of a deployment whose account has calls left.
- * Ended deployments come first, and those whose Deployment the Action created, since it polls them. An
- * intermediate status that a later one has replaced is dropped; a final one never is.
+ * Deployments that have ended come first. So do deployments that the Action created at GitHub, since it polls
+ * them. An intermediate status that a later one has replaced is dropped; a final one never is.
  * Returns how long to wait where nothing may be sent yet, and null where nothing waits. `isLimited` tells
  * whether GitHub limits the account's content-creating calls at all.
  */

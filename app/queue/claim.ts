@@ -149,14 +149,14 @@ export async function claimInTransaction(
     .where("target", "=", request.target)
     .execute();
   await announce(trx, store, [{ id: next.id, status: "running", detail: rollback ? order_note : null }]);
-  if (rollback) await tellRollback(trx, store, next);
+  if (rollback) await raiseRollbackAlert(trx, store, next);
   return { kind: "claimed", deployment: { ...next, ...claimed } };
 }
 
 /**
  * Raises the rollback alert, whoever asked for the rollback. A repetition after an interruption raises none.
  */
-async function tellRollback(trx: Writer, store: StoreContext, next: DeploymentRecord): Promise<void> {
+async function raiseRollbackAlert(trx: Writer, store: StoreContext, next: DeploymentRecord): Promise<void> {
   if (next.interruptions > 0) return;
   await raiseAlert(trx, store, {
     kind: "rollback",

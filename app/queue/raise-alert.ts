@@ -3,7 +3,7 @@ import type { AlertRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import type { AlertFacts } from "./alert-facts.ts";
 
-/** An alert to raise; the facts are those of its kind. */
+/** An alert to raise, with the facts of its kind. */
 export interface NewAlert<K extends keyof AlertFacts = keyof AlertFacts> {
   kind: K;
   state: AlertRow["state"];

@@ -18,8 +18,8 @@ const SWEEP_MS = 1_000;
 const ORPHAN_MS = 60_000;
 
 /**
- * Gives jobs to runners: for a target that has a waiting deployment and no runner, and for a dead runner's
- * deployment. Any instance may do this; the locks and the claim decide which one runs.
+ * Gives jobs to runners: for a target that has a waiting deployment and no runner, and to clear away after a
+ * dead runner. Any instance may do this; the locks and the claim decide which one runs.
  */
 export class Dispatcher {
   #store: Store;
@@ -189,9 +189,8 @@ export class Dispatcher {
     const inherited = inheritedEnvironment(process.env, target.pass_env);
     void this.#pool.run({ type: "job", target, inherited }).then((result) => {
       this.#assigned.delete(target);
-      // After the other results no wake-up is needed: the release of a lock or of a claim changes the store,
-      // which wakes this instance. And runners that die at once (no memory, say) must not be started as fast
-      // as they die.
+      // The other results need no wake-up here: a released lock or claim changes the store, which wakes this
+      // instance. And runners that die at once (no memory, say) must not be started as fast as they die.
       if (result === "ran" || result === "nothing") this.wake();
     });
   }

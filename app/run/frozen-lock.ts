@@ -3,7 +3,7 @@ import { isAlive, isStopped } from "./process-identity.ts";
 import type { RunRegistry } from "./run-registry.ts";
 
 /**
- * Kills a process of ours that is stopped in the middle of a write transaction: it would block every other
+ * Kills a process of ours that is stopped in the middle of a write transaction. It would block every other
  * writer for good. Its transaction is rolled back, and its deployment counts as interrupted.
  * A process that is not stopped, or not ours (someone's SQLite shell), is only reported.
  */

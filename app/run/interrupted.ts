@@ -4,7 +4,7 @@ import type { RunRegistry } from "./run-registry.ts";
 
 /** How long a process group may take to end by itself before it is killed. */
 const TERM_GRACE_MS = 10_000;
-const LOOK_MS = 25;
+const CHECK_MS = 25;
 
 /**
  * Ends a whole process group: SIGTERM, 10 s, SIGKILL. Resolves when no member is left. Calls `onRefused` once when a
@@ -29,7 +29,7 @@ export async function endGroup(
   while (groupMembers(leader).length > 0) {
     // It ends sudo, but not the command that sudo began: only the next one is refused.
     if (clock.monotonic() > until) signal("SIGKILL");
-    await clock.sleep(LOOK_MS);
+    await clock.sleep(CHECK_MS);
   }
 }
 

@@ -67,9 +67,9 @@ export function keepLease(options: {
     if (row?.cancel_requested_at) execution.end("cancel");
   };
   // A failed read is repeated at the next change or renewal.
-  const look = () => void watch().catch(() => {});
-  const unwatch = store.onChange(look);
-  look();
+  const check = () => void watch().catch(() => {});
+  const unwatch = store.onChange(check);
+  check();
 
   return () => {
     stopped = true;

@@ -22,7 +22,7 @@ export interface ProcessEnd {
 }
 
 /**
- * A shell that waits to become a command. It is started before there is a deployment: a runner's fork costs
+ * A shell that waits to become a command. It is started before there is a deployment. A runner's fork costs
  * several milliseconds (0.05 ms for each MiB in memory, as measured).
  * Its pid, session and process group become the command's. So they are recorded before anything is claimed.
  * If its runner dies, its standard input ends, and the shell ends too.
@@ -90,7 +90,7 @@ const OF_SHELLS =
   /^(_|BASH.*|COMP_.*|DIRSTACK|E?UID|ENV|FC.*|FUNCNAME|GLOBIGNORE|GROUPS|HIST.*|HOSTNAME|IFS|LANG|LC_.*|LINENO|MAIL.*|OLDPWD|OPT(ARG|ERR|IND)|PATH|PIPESTATUS|POSIXLY_CORRECT|PPID|PROMPT.*|PS\d|PWD|RANDOM|REPLY|SECONDS|SHELL.*|SHLVL|SRANDOM|TERM|TIMEFORMAT|TMOUT)$/;
 
 /**
- * The script that turns the shell into the command. It exports the variables that may be secret: everybody on
+ * The script that turns the shell into the command. It exports the variables that may be secret. Everybody on
  * the host can read a command line, and auditing may keep it. The program `env` gets the rest, since a shell
  * adds variables of its own, and cannot set some.
  */

@@ -20,8 +20,12 @@ export interface Job {
 export type ToRunner = Preparation | Job;
 
 /**
- * The result of a job: a deployment ran; nothing waited; the target waits for an earlier run or for its ref;
- * another deployment runs; or another runner has the lock.
+ * The result of a job.
+ * - ran: a deployment ran.
+ * - nothing: no deployment waits.
+ * - held: the next deployment waits for an earlier run, or for its ref.
+ * - occupied: another deployment runs.
+ * - locked: another runner has the lock.
  */
 export type JobResult = "ran" | "nothing" | "held" | "occupied" | "locked";
 

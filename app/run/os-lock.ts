@@ -8,7 +8,7 @@ import { holdersOfDeleted } from "../store/sqlite/open-files.ts";
 /**
  * A lock that the operating system holds for this process, and releases when the process ends, in any way.
  *
- * Node offers no file locks, but SQLite does: an exclusive transaction on an otherwise empty file is a POSIX
+ * Node offers no file locks, but SQLite does. An exclusive transaction on an otherwise empty file is a POSIX
  * record lock. Such a lock belongs to the process alone: no child inherits it. So a daemon that a deploy
  * script leaves behind cannot hold it (https://www.sqlite.org/lockingv3.html).
  */

@@ -120,8 +120,8 @@ function processIds(): number[] {
 }
 
 /**
- * Sends `signal` to the whole group; a group that has just ended is no error. Returns false where the group
- * belongs to another user, such as a command under `sudo`: the kernel does not permit the signal.
+ * Sends `signal` to the whole group; a group that has just ended is no error. Returns false where the kernel
+ * does not permit it: the group belongs to another user, such as a command under `sudo`.
  */
 export function signalGroup(leader: ProcessIdentity, signal: NodeJS.Signals): boolean {
   try {

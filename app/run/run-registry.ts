@@ -12,7 +12,7 @@ export interface RunEntry {
   command: ProcessIdentity | null;
 }
 
-/** The first letters of runners' names; those of instances differ. */
+/** The first letters of runners' names. Instances' names in the registry begin differently. */
 const RUNNER_PREFIX = "run_";
 
 /** The files in which a host's runners record themselves and their commands. */

@@ -227,7 +227,10 @@ export interface LookRow {
   name: string;
   /** When the last completed scan began; null before the first. */
   completed_at: number | null;
-  /** Since the store was made: the missing requests that were found, and those that no newer run overtook. */
+  /**
+   * Totals since the store was made: missing requests that were found, and found requests that no newer run
+   * overtook.
+   */
   found: number;
   accepted: number;
 }

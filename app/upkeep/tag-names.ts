@@ -65,8 +65,8 @@ export function tagLookup(
 }
 
 /**
- * Knows which branches of the targets have the name of a tag as well. A run's event has the name alone, so that the run
- * of a tag looks like a run of the branch. Names are scanned at the start, every hour, and after an event about a tag.
+ * Knows which branches of the targets have the name of a tag as well. A run's event has the name alone. So the run of a
+ * tag looks like a run of the branch. Names are scanned at the start, every hour, and after an event about a tag.
  * Only a run whose name is both is looked up at GitHub. It is the branch's if the branch has its commit.
  */
 export class TagNames {

@@ -16,8 +16,8 @@ const LABEL = "twinhook";
 const MAX_PART = 2_000;
 
 /**
- * Escapes foreign text for GitHub's Markdown, so that it formats and links nothing, and mentions no person, team, issue
- * or commit.
+ * Escapes foreign text for GitHub's Markdown, so that it formats and links nothing. Nor does it mention a person, team,
+ * issue or commit.
  */
 export function escapeGitHub(text: string): string {
   return text

@@ -20,12 +20,12 @@ const CLOCKS_DIFFER_MS = 60 * 60_000;
 /** The records of those parked requests that a scan has accepted or refused. */
 export async function leftOnRecord(
   store: Store,
-  left: readonly ParkedRequest[],
+  parked: readonly ParkedRequest[],
 ): Promise<Pick<DeliveryRow, "guid" | "reason" | "deployment_ids">[]> {
-  if (left.length === 0) return [];
+  if (parked.length === 0) return [];
   // A request is accepted or refused after it was made, give or take the difference of the clocks.
-  const since = Math.min(...left.map(({ createdAt }) => createdAt)) - CLOCKS_DIFFER_MS;
-  const guids = left.map(({ guid }) => guid);
+  const since = Math.min(...parked.map(({ createdAt }) => createdAt)) - CLOCKS_DIFFER_MS;
+  const guids = parked.map(({ guid }) => guid);
   return store.read
     .selectFrom("deliveries")
     .select(["guid", "reason", "deployment_ids"])
@@ -41,13 +41,13 @@ export async function leftOnRecord(
  * status that cannot be posted is left to the next call.
  */
 export async function answerParkedRequests(
-  left: readonly ParkedRequest[],
+  parked: readonly ParkedRequest[],
   answered: Set<string>,
   o: { store: Store; access: RepositoryAccess; budget: CallBudget; log: Logger },
   signal: AbortSignal,
 ): Promise<void> {
   const { store, log } = o;
-  const open = left.filter(({ guid }) => !answered.has(guid));
+  const open = parked.filter(({ guid }) => !answered.has(guid));
   const known = new Map((await leftOnRecord(store, open)).map((row) => [row.guid, row]));
   await settleInGroups(open, async ({ id, guid, repository }) => {
     const row = known.get(guid);

@@ -37,7 +37,7 @@ export function parkedGuid(id: string): string {
  */
 export async function judgeParkedRequest(
   octokit: Octokit,
-  left: ParkedRequest,
+  parked: ParkedRequest,
   rules: {
     targets: readonly TargetConfig[];
     names?: RepositoryNames | undefined;
@@ -49,11 +49,11 @@ export async function judgeParkedRequest(
   const { names = NO_NAMES } = rules;
   const common = {
     source: "github_deployment" as const,
-    guid: left.guid,
+    guid: parked.guid,
     event: "deployment",
     action: null,
-    repository: repositoryKey(left.repository),
-    githubDeploymentId: left.id,
+    repository: repositoryKey(parked.repository),
+    githubDeploymentId: parked.id,
   };
   // Keep the facts even when refusing, so that the same run is recognised later.
   let facts: RunFacts | null = null;
@@ -65,24 +65,24 @@ export async function judgeParkedRequest(
     payload: null,
     viaRunAttempt: null,
   });
-  if (jsonOf(left.request) === null) return refuse("the request is nested too deeply");
-  const parsed = parseDeploymentRequest(left.request, { admin: false });
+  if (jsonOf(parked.request) === null) return refuse("the request is nested too deeply");
+  const parsed = parseDeploymentRequest(parked.request, { admin: false });
   if ("problem" in parsed) return refuse(parsed.problem);
   const { request } = parsed;
   facts = requestFacts(request);
   // The size that an endpoint would have received.
   if (Buffer.byteLength(requestBody(request as DeploymentRequest)) > MAX_REQUEST_BYTES)
     return refuse(`the request is larger than ${MAX_REQUEST_BYTES} bytes`);
-  if (names.keyOf(request.repository) !== repositoryKey(left.repository))
+  if (names.keyOf(request.repository) !== repositoryKey(parked.repository))
     return refuse(`the request is for another repository, ${request.repository}`);
   if (request.dry_run) return refuse("a dry run is answered by an endpoint only");
   const wanted = findTarget(request, rules.targets, names);
   if ("problem" in wanted) return refuse(wanted.problem);
   const { target } = wanted;
-  if (left.createdAt < (rules.watched.get(target) ?? Number.POSITIVE_INFINITY))
+  if (parked.createdAt < (rules.watched.get(target) ?? Number.POSITIVE_INFINITY))
     return refuse("it was made before the target was first watched");
 
-  const proven = await rules.verifyProof(left, request, target);
+  const proven = await rules.verifyProof(parked, request, target);
   if (proven) return "refused" in proven ? refuse(proven.refused) : { ...proven, ...common };
 
   const run = await readRequestedRun(octokit, request, target, { names, signal: rules.signal });

@@ -71,7 +71,7 @@ interface Listed {
   etag: string | null;
   /** How far back the list was read (ms). */
   since: number;
-  left: ParkedRequest[];
+  parked: ParkedRequest[];
 }
 
 /**
@@ -123,17 +123,17 @@ export class ParkedRequests implements Scan {
     const due = await this.#scan.next();
     const seen = new Map<{ repository: string }, number | null>();
     const watched = await watchedSince(store, targets);
-    const left: ParkedRequest[] = [];
+    const parked: ParkedRequest[] = [];
     const { found, failure } = await scanEach(
       due,
       async ({ place, seenAt }) => {
         const { repository } = place;
         const octokit = await this.#o.access.octokit(repository);
         const since = (seenAt ?? begun - LOOK_BACK_MS) - OVERLAP_MS;
-        const { left: leftHere, at } = await this.#list(octokit, repository, since, signal);
+        const { parked: parkedHere, at } = await this.#list(octokit, repository, since, signal);
         told = Math.min(told, at ?? told);
-        left.push(...leftHere);
-        const { arrivals, open } = await this.#judgeNew(octokit, leftHere, watched, signal);
+        parked.push(...parkedHere);
+        const { arrivals, open } = await this.#judgeNew(octokit, parkedHere, watched, signal);
         // A repository with a request whose run has not ended is scanned again next time, not in its turn.
         if (open.every(({ createdAt }) => createdAt < (at ?? begun) - GIVE_UP_MS)) seen.set(place, at);
         return arrivals;
@@ -156,13 +156,15 @@ export class ParkedRequests implements Scan {
       done: async (counts) => {
         await this.#scan.done(due, seen, begun);
         if (failure === undefined) await recordLook(lease, PARKED_SCAN, by, counts);
-        const listed = new Set(left.map(({ guid }) => guid));
-        const known = new Set([...this.#lists.values()].flatMap((list) => list.left.map(({ guid }) => guid)));
+        const listed = new Set(parked.map(({ guid }) => guid));
+        const known = new Set(
+          [...this.#lists.values()].flatMap((list) => list.parked.map(({ guid }) => guid)),
+        );
         for (const guid of this.#answered) if (!known.has(guid)) this.#answered.delete(guid);
         const older = this.#open.filter(
           ({ guid, createdAt }) => !listed.has(guid) && createdAt > by - GIVE_UP_MS,
         );
-        const all = [...older, ...left];
+        const all = [...older, ...parked];
         try {
           await answerParkedRequests(all, this.#answered, this.#o, signal);
         } finally {
@@ -176,30 +178,25 @@ export class ParkedRequests implements Scan {
   async #list(octokit: Octokit, repository: string, since: number, signal: AbortSignal) {
     const before = this.#lists.get(repository);
     const etag = before && before.since <= since ? before.etag : null;
-    const { listed, at } = await leftDeployments(
-      octokit,
-      repository,
-      { since, etag, items: this.#items },
-      signal,
-    );
-    const { left } = listed ?? (before as Listed);
-    const recent = left.filter(({ createdAt }) => createdAt >= since);
-    this.#lists.set(repository, { etag, since, ...listed, left: recent });
-    return { left: recent, at };
+    const { listed, at } = await listParked(octokit, repository, { since, etag, items: this.#items }, signal);
+    const { parked } = listed ?? (before as Listed);
+    const recent = parked.filter(({ createdAt }) => createdAt >= since);
+    this.#lists.set(repository, { etag, since, ...listed, parked: recent });
+    return { parked: recent, at };
   }
 
   /** Judges the requests that have no record yet: their arrivals, and those (`open`) whose run has not ended. */
   async #judgeNew(
     octokit: Octokit,
-    left: readonly ParkedRequest[],
+    parked: readonly ParkedRequest[],
     watched: ReadonlyMap<TargetConfig, number>,
     signal: AbortSignal,
   ): Promise<{ arrivals: Arrival[]; open: ParkedRequest[] }> {
     const { store, targets, names, verifyProof } = this.#o;
-    const known = new Set((await leftOnRecord(store, left)).map(({ guid }) => guid));
+    const known = new Set((await leftOnRecord(store, parked)).map(({ guid }) => guid));
     const arrivals: Arrival[] = [];
     const open: ParkedRequest[] = [];
-    for (const deployment of left) {
+    for (const deployment of parked) {
       if (known.has(deployment.guid)) continue;
       const arrival = await judgeParkedRequest(octokit, deployment, {
         targets,
@@ -226,13 +223,13 @@ const shownDeployment = z.object({
  * instead. `listed` is null if nothing has changed since GitHub gave the ETag. `at` is when GitHub gave the first page,
  * by its clock (ms).
  */
-async function leftDeployments(
+async function listParked(
   octokit: Octokit,
   repository: string,
   { since, etag, items }: { since: number; etag: string | null; items: ItemReader },
   signal: AbortSignal,
-): Promise<{ listed: Pick<Listed, "etag" | "left"> | null; at: number | null }> {
-  const left: ParkedRequest[] = [];
+): Promise<{ listed: Pick<Listed, "etag" | "parked"> | null; at: number | null }> {
+  const parked: ParkedRequest[] = [];
   let at: number | null = null;
   for (let page = 1; ; page++) {
     const { answer, at: answeredAt } = await ifChanged(() =>
@@ -255,7 +252,7 @@ async function leftDeployments(
       const createdAt = Date.parse(created_at);
       const request = parkedRequest(payload);
       if (request && createdAt >= since)
-        left.push({
+        parked.push({
           id: String(id),
           guid: parkedGuid(String(id)),
           repository,
@@ -265,6 +262,6 @@ async function leftDeployments(
         });
     }
     if (data.length < PER_PAGE || Date.parse(shown.at(-1)?.created_at ?? "") < since)
-      return { listed: { left, etag: page === 1 ? (headers.etag ?? null) : null }, at };
+      return { listed: { parked, etag: page === 1 ? (headers.etag ?? null) : null }, at };
   }
 }

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 
-/** Sessions that were ended early, and the audit log: who did what, when, and with what result. */
+/** Sessions that were ended early, and the audit log: the person, the action, the time and the result. */
 export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
   const integer = engine === "sqlite" ? ("integer" as const) : ("bigint" as const);
   const serial = engine === "sqlite" ? ("integer" as const) : ("bigserial" as const);

@@ -1,8 +1,8 @@
 import type { Kysely } from "kysely";
 
 /**
- * Which names are tags, and which deployments have a ref that may be a tag: a run's event does not say. The
- * ids of the configured repositories, which survive a rename.
+ * Adds the scan's result for a name, and a mark on deployments whose ref may be a tag. A run's event does not
+ * say which. Also adds the ids of the configured repositories, which survive a rename.
  */
 export async function up(db: Kysely<unknown>, engine: "sqlite" | "postgres"): Promise<void> {
   const integer = engine === "sqlite" ? ("integer" as const) : ("bigint" as const);

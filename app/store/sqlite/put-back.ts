@@ -9,12 +9,12 @@ import { fileAt } from "./open-files.ts";
  * is put back under its name as a copy. Any process may continue these steps where another one was killed:
  *
  * 1. The copy is written beside it. It holds a row of `store_copies` with its id.
- * 2. The original gets the same row, with `replaced` 1. The transaction begins with the original's write lock, and
- *    commits only if no other commit came since the copy was made. From here on the original's contents are final:
- *    every commit checks the file's name under the same lock, and finds that it leads to another file.
+ * 2. The original gets the same row, with `replaced` 1. The transaction begins with the original's write lock. It
+ *    commits only if no other commit came since the copy was made. From here on the original's contents are final.
+ *    Every commit checks the file's name under the same lock, and finds that it leads to another file.
  * 3. The copy takes the name, if no other file has it.
  *
- * Processes that have the original open find the row there, and change over to the file that has the row too.
+ * Processes that have the original open find the row there. They change over to the file that has the row too.
  */
 
 /** An open database, with its path. */

@@ -91,7 +91,7 @@ export class SqliteStore implements Store {
     try {
       if (options.create) mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
       const store = new SqliteStore(options);
-      // Only the writer can create the file. To turn a new file to WAL mode it needs a lock that another
+      // Only the writer can create the file. Turning a new file to WAL mode needs a lock, which another
       // process may hold for the same purpose.
       await store.#onceUnlocked(() => store.#connection.reopen());
       // The reader opens now: later it might find another file beside the log of this one.
