@@ -1,6 +1,7 @@
 import { existsSync, linkSync, mkdirSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isoTime } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import { lockDirectory, OsLock } from "../run/os-lock.ts";
@@ -13,6 +14,9 @@ import type { CommonOptions } from "./options.ts";
 import { withoutPassword } from "./postgres-address.ts";
 import { configOf } from "./settings.ts";
 import { printJson, type Terminal } from "./terminal.ts";
+
+/** How long processes that have the store open may take to end. */
+const HOLDERS_LIMIT_MS = 2_000;
 
 /**
  * `twinhook restore FILE`: puts a backup in the store's place, while no instance runs. The store so far is kept
@@ -35,7 +39,7 @@ export async function restore(terminal: Terminal, name: string, { json }: Common
   if (realpathSync(file) === path) throw new CommandFailure(EXIT.failed, `${file} is the store itself`);
   const { newest } = storeIn(file);
   // No instance can start until this process has ended.
-  const locks = keepInstancesOut(config, path);
+  const locks = await keepInstancesOut(config, path);
   try {
     const kept = putInPlace(file, path);
     const holds_until = isoTime(newest);
@@ -48,7 +52,7 @@ export async function restore(terminal: Terminal, name: string, { json }: Common
 }
 
 /** Takes the names of all instances, so that none runs or starts. @throws {CommandFailure} when one runs. */
-function keepInstancesOut({ instances, stateDirectory }: Config, path: string): OsLock[] {
+async function keepInstancesOut({ instances, stateDirectory }: Config, path: string): Promise<OsLock[]> {
   const locks: OsLock[] = [];
   const refuse = (what: string) => {
     for (const lock of locks) lock.release();
@@ -63,7 +67,12 @@ function keepInstancesOut({ instances, stateDirectory }: Config, path: string): 
     else refuse(`the instance ${name} runs`);
   }
   // Runners outlive their instances, and record what their command does.
-  const holders = holdersOf(path);
+  let holders = holdersOf(path);
+  // Idle runners end a moment after their instance.
+  for (const until = performance.now() + HOLDERS_LIMIT_MS; holders.length > 0 && performance.now() < until; ) {
+    await sleep(100);
+    holders = holdersOf(path);
+  }
   if (holders.length > 0)
     refuse(
       `the store is open in process ${holders.join(", ")} (a deployment may be running: wait for its end)`,

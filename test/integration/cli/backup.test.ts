@@ -127,21 +127,17 @@ describe("restore", () => {
     expect(err).toContain(`open in process ${process.pid}`);
   });
 
-  test.each([
-    ["a text", (file: string) => writeFileSync(file, "not a database")],
-    ["another database", (file: string) => new DatabaseSync(file).exec("CREATE TABLE t (x)")],
+  test.each<[string, (file: string) => void]>([
+    ["a text", (file) => writeFileSync(file, "not a database")],
+    ["another database", (file) => change(file, "DROP TABLE twinhook_version")],
     [
       "a store of a newer release",
-      (file: string) => {
-        const database = new DatabaseSync(file);
-        database.exec("UPDATE twinhook_version SET version = 999, min_code_version = 999");
-        database.close();
-      },
+      (file) => change(file, "UPDATE twinhook_version SET version = 999, min_code_version = 999"),
     ],
-  ])("of %s is refused, and changes nothing", async (_, make) => {
+  ])("of %s is refused, and changes nothing", async (_, spoil) => {
     const { instance, twinhook, file, store, id } = await withBackup();
-    if (make.toString().includes("UPDATE")) await twinhook(["backup", file]);
-    make(file);
+    await twinhook(["backup", file]);
+    spoil(file);
     await instance.kill();
     const { code, err } = await twinhook(["restore", file]);
     expect(code).toBe(1);
@@ -149,6 +145,12 @@ describe("restore", () => {
     expect(idsIn(store)).toEqual([id]);
   });
 });
+
+function change(file: string, sql: string): void {
+  const database = new DatabaseSync(file);
+  database.exec(sql);
+  database.close();
+}
 
 test("migrate makes the store, and finds it made the next time", async () => {
   const { host, json } = await setScene();
