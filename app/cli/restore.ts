@@ -122,7 +122,7 @@ function report(path: string, kept: string | null, holdsUntil: string | null): s
   return [
     `${path} is the backup now${kept === null ? "" : `; what it held is kept as ${kept}`}.`,
     `Its newest delivery is of ${holdsUntil ?? "never"}. When the instances start, they ask GitHub for what came after:`,
-    "  - events that no instance took, of the last 3 days (GitHub's delivery log);",
+    "  - events of the last 3 days that the backup does not have (GitHub's delivery log);",
     "  - completed runs of the last 72 hours, and requests that Actions parked at GitHub.",
     "What was deployed after the backup counts as new: the newest run of each target is deployed again,",
     "and with `queue: all` every run, in order. Requests that instances alone knew are lost: ask again.",
