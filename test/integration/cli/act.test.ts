@@ -7,9 +7,6 @@ import type { Deployment } from "../../../shared/deployment.ts";
 import { eventually } from "../../helpers/eventually.ts";
 import { setScene } from "./scene.ts";
 
-/** A command reads the whole configuration each time: in the test's own process it takes the instances' time. */
-const LOOKS = { interval: 250 };
-
 /** Fails while there is a file `broken`, and goes on while there is a file `busy`. */
 const SCRIPT = `#!/bin/sh
 while [ -e busy ]; do sleep 0.05; done
@@ -81,9 +78,10 @@ test("switchover ends once GitHub delivers to the instance, and --end once none 
   const { github, host, json } = await setScene();
   await Promise.all([host.startInProcess("primary"), host.startInProcess("backup")]);
   await eventually(async () => {
-    const { endpoints, active } = await json<StatusAnswer>("status");
+    const answer = await host.admin("primary", "GET", "/api/status");
+    const { endpoints, active } = (await answer.json()) as StatusAnswer;
     expect([active, ...endpoints.map(({ status }) => status)]).toEqual(["primary", "healthy", "healthy"]);
-  }, LOOKS);
+  });
   expect(await json("switchover", "backup", "--reason", "a new disk")).toMatchObject({
     active: "backup",
     pinned: "backup",
