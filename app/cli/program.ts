@@ -11,7 +11,9 @@ import type { Terminal } from "./terminal.ts";
  */
 export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number | null> {
   let code: number | null = EXIT.done;
-  const run = (work: Promise<number | null>) => work.then((ended) => void (code = ended));
+  const run = async (work: Promise<number | null>) => {
+    code = await work;
+  };
   try {
     await program(terminal, run).parseAsync(args, { from: "user" });
     return code;
