@@ -10,6 +10,7 @@ import { isInSync, lastFailover, readSwitchboard, unpin } from "../failover/swit
 import { pending } from "../queue/pending.ts";
 import type { StatusAnswer, SwitchoverAnswer } from "../reads/answers/status.ts";
 import { countVerifications } from "../reads/count-verifications.ts";
+import { presentFailover } from "../reads/present.ts";
 import type { Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
 import type { Audit } from "./audit.ts";
@@ -78,19 +79,7 @@ export function statusRoutes({
         verified_at: isoTime(board?.webhook_verified_at ?? null),
         in_sync: isInSync(board, config),
       },
-      last_failover: last
-        ? {
-            from: last.from_endpoint,
-            to: last.to_endpoint,
-            kind: last.kind,
-            reason: last.reason,
-            detected_at: isoTime(last.detected_at),
-            decided_at: isoTime(last.decided_at),
-            switched_at: isoTime(last.switched_at),
-            verified_at: isoTime(last.verified_at),
-            duration_ms: last.switched_at === null ? null : last.switched_at - last.detected_at,
-          }
-        : null,
+      last_failover: last ? presentFailover(last) : null,
       // Everyone may see the redundancy; counts of deployments cover only visible repositories.
       queue: {
         queued: waiting

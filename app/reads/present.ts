@@ -1,7 +1,9 @@
+import type { Selectable } from "kysely";
 import type { Deployment } from "../../shared/deployment.ts";
 import { isoTime } from "../clock.ts";
-import type { DeliveryRow, DeploymentRecord } from "../store/schema.ts";
+import type { DeliveryRow, DeploymentRecord, FailoverRow } from "../store/schema.ts";
 import type { DeliveryAnswer } from "./answers/delivery.ts";
+import type { StatusAnswer } from "./answers/status.ts";
 
 /** Converts a row to a deployment of the API. */
 export function presentDeployment(
@@ -39,4 +41,19 @@ export function presentDeployment(
 export function presentDelivery(row: DeliveryRow): DeliveryAnswer {
   const { deployment_ids, received_at, run_number: _n, run_workflow: _w, settles: _s, ...rest } = row;
   return { ...rest, received_at: isoTime(received_at), deployments: JSON.parse(deployment_ids) as string[] };
+}
+
+/** Converts a row to the last failover of the API. */
+export function presentFailover(row: Selectable<FailoverRow>): NonNullable<StatusAnswer["last_failover"]> {
+  return {
+    from: row.from_endpoint,
+    to: row.to_endpoint,
+    kind: row.kind,
+    reason: row.reason,
+    detected_at: isoTime(row.detected_at),
+    decided_at: isoTime(row.decided_at),
+    switched_at: isoTime(row.switched_at),
+    verified_at: isoTime(row.verified_at),
+    duration_ms: row.switched_at === null ? null : row.switched_at - row.detected_at,
+  };
 }

@@ -47,6 +47,13 @@ test("the supervisor loads neither the instance nor the store", () => {
   expect(modules.filter((module) => /^app\/(instance|store)|kysely|probot/.test(module))).toEqual([]);
 });
 
+test("a command loads the parser and its own modules, never the instance", () => {
+  const packagesOf = (file: string) => new Set(modulesOf(file).flatMap((module) => packageOf(module) ?? []));
+  expect([...packagesOf("app/cli/program.ts")]).toEqual(["commander"]);
+  expect([...packagesOf("app/cli/acts.ts")]).toEqual([]);
+  expect(modulesOf("app/cli/stored.ts").filter((module) => module.startsWith("app/instance/"))).toEqual([]);
+});
+
 describe("the folder for compiled code", () => {
   test("is made in a state directory that nobody else may enter", () => {
     const state = join(temporaryDirectory(), "data");

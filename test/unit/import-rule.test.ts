@@ -8,6 +8,8 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const LAYERS = [
   ["app/main.ts"],
   ["app/command-line.ts"],
+  ["app/cli"],
+  ["app/service.ts"],
   ["app/supervisor", "app/instance"],
   ["app/setup"],
   ["app/pages"],

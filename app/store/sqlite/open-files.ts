@@ -27,6 +27,11 @@ export function holdersOfDeleted(file: string, named: readonly string[] = []): n
   });
 }
 
+/** The processes of this user that have this file open. */
+export function holdersOf(file: string): number[] {
+  return processIds().filter((pid) => openFiles(pid).includes(file));
+}
+
 function processIds(): number[] {
   return entries("/proc").map(Number).filter(Number.isInteger);
 }

@@ -1,0 +1,67 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+import { mayStartProcesses } from "../../helpers/may-start-processes.ts";
+import { setScene } from "./scene.ts";
+
+const TWINHOOK = resolve(import.meta.dirname, "../../../app/cli/twinhook");
+
+/** Runs the command as an installed one is run. */
+function twinhook(args: string[], options: { cwd: string; env: NodeJS.ProcessEnv }) {
+  mayStartProcesses();
+  return new Promise<{ code: unknown; out: string; err: string }>((done) => {
+    execFile(TWINHOOK, args, options, (error, out, err) => done({ code: error?.code ?? 0, out, err }));
+  });
+}
+
+test("package.json names the command", () => {
+  const { bin } = JSON.parse(readFileSync(resolve(TWINHOOK, "../../../package.json"), "utf8")) as {
+    bin: Record<string, string>;
+  };
+  expect(resolve(TWINHOOK, "../../..", bin.twinhook ?? "")).toBe(TWINHOOK);
+});
+
+test("the command exits with the codes that scripts rely on", async () => {
+  const { host } = await setScene();
+  const run = async (...args: string[]) =>
+    (await twinhook(args, { cwd: host.directory, env: host.env })).code;
+  expect(await Promise.all([run("check"), run("deliveries"), run("statsu"), run()])).toEqual([0, 69, 2, 0]);
+});
+
+test("the command finds .env and twinhook.yml where it is run, and prints nothing but its answer", async () => {
+  const { host } = await setScene();
+  await host.startInProcess("primary");
+  const { TWINHOOK_CONFIG: _, ...env } = host.env;
+  const { code, out, err } = await twinhook(["status", "--json"], { cwd: host.directory, env });
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  expect(JSON.parse(out)).toMatchObject({ instance: "primary" });
+});
+
+test("a pipe that its reader closed is no error", async () => {
+  const { host, deploy } = await setScene();
+  await host.startInProcess("primary");
+  await deploy();
+  mayStartProcesses();
+  const child = spawn(TWINHOOK, ["status", "--watch"], { cwd: host.directory, env: host.env });
+  let err = "";
+  child.stderr.on("data", (text) => {
+    err += text;
+  });
+  await once(child.stdout, "data");
+  child.stdout.destroy();
+  const [code] = await once(child, "exit");
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+});
+
+test("Ctrl-C while a deployment is followed ends with 130", async () => {
+  const { host, deploy } = await setScene({ script: "#!/bin/sh\necho begun\nsleep 600\n" });
+  await host.startInProcess("primary");
+  const { id } = await deploy();
+  mayStartProcesses();
+  const child = spawn(TWINHOOK, ["log", id, "-f"], { cwd: host.directory, env: host.env });
+  await once(child.stdout, "data");
+  child.kill("SIGINT");
+  expect((await once(child, "exit"))[0]).toBe(130);
+});
