@@ -50,7 +50,7 @@ export function rollBack(
     const before = await currentHold(trx, store, held);
     const live = await liveDeployment(trx, held);
     const goal = await goalOf(trx, held, request, live);
-    if ("reason" in goal) return goal;
+    if ("kind" in goal) return goal;
     if (live?.sha === goal.sha && !request.force && !(await hasBegunSince(trx, held, live)))
       return { kind: "known", deployment: live };
     // A hold without an end stays: its reason is another's.
