@@ -14,7 +14,9 @@ else if (isService) args.unshift("start");
 
 const code = await runCommand(args, systemTerminal());
 if (isService && code === EXIT.usage) {
-  console.error("Usage: node app/main.ts [--instance NAME | --check], or with a command of `twinhook --help`");
+  console.error(
+    "Usage: node app/main.ts [--instance NAME | --check], or with a command of `twinhook --help`",
+  );
   // systemd must not start it again and again.
   process.exit(UNUSABLE);
 }

@@ -48,6 +48,8 @@ export interface Arrival {
    * own.
    */
   githubDeploymentId?: string;
+  /** The note of a rollback by a person. Its deployment begins also while the target is held. */
+  rollback?: string;
 }
 
 /** A deployment of an arrival; `duplicate` when an earlier arrival created it. */

@@ -48,8 +48,14 @@ export function deploymentRow(
       : { runId: facts.runId, runAttempt: facts.runAttempt ?? 1 };
   const runStartedAt = facts.runStartedAt ?? by.now;
   const { order, superseded } = placeInOrder({ run, runStartedAt, succeededBefore }, mark);
-  const place = { source: arrival.source, run_id: facts.runId, order_run_id: order.runId };
-  const note = isRollback(place) ? `rolled back by a re-run of run ${facts.runId}` : null;
+  const place = {
+    source: arrival.source,
+    run_id: facts.runId,
+    order_run_id: order.runId,
+    passes_hold: arrival.rollback ? (1 as const) : null,
+  };
+  const rerun = isRollback(place) ? `rolled back by a re-run of run ${facts.runId}` : null;
+  const note = arrival.rollback ?? rerun;
   return {
     id: newId("dep"),
     repository: facts.repository,

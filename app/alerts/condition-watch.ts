@@ -8,6 +8,7 @@ import type { Health } from "../failover/health-window.ts";
 import type { Notice, Notices } from "../failover/notices.ts";
 import { readSwitchboard } from "../failover/switchboard.ts";
 import type { AlertFacts } from "../queue/alert-facts.ts";
+import { endExpiredHolds } from "../queue/hold.ts";
 import { closeCondition, openCondition } from "../queue/raise-alert.ts";
 import type { AlertConditionRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
@@ -106,10 +107,17 @@ export class ConditionWatch {
       ),
       [...this.#back(conditions), ...webhook.closings],
     ];
-    if (openings.length + closings.length > 0)
+    const expired = await store.read
+      .selectFrom("targets")
+      .select("target")
+      .where("held_until", "<=", await store.now(store.read))
+      .limit(1)
+      .execute();
+    if (openings.length + closings.length + expired.length > 0)
       await failover.controller.lease.write(async (trx) => {
         for (const one of openings) await openCondition(trx, store, one);
         for (const one of closings) await closeCondition(trx, store, one);
+        await endExpiredHolds(trx, store);
       });
     if (this.#deviation === deviation) this.#deviation = undefined;
   }

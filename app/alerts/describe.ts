@@ -162,10 +162,18 @@ const WRITERS: Writers = {
   rollback: async ({ deploymentId, runId, insteadOf }, { subject }, { store, pageUrl }) => {
     const row = await store.read
       .selectFrom("deployments")
-      .select(["repository", "target", "environment", "sha", "run_attempt"])
+      .select(["repository", "target", "environment", "sha", "run_attempt", "order_note"])
       .where("id", "=", deploymentId)
       .executeTakeFirst();
     const what = row ? `${row.target} of ${row.repository}` : subject;
+    if (runId === null)
+      return {
+        title: `Rolled back: ${what}`,
+        cause: row?.order_note ?? "A person asked for it.",
+        effect: `${row?.environment ?? "The environment"} gets this commit again. If the target is held, newer runs wait.`,
+        remedy: "If nobody meant to roll back, release the target, and deploy the newer commit again.",
+        url: pageUrl(deploymentId),
+      };
     return {
       title: `Rolled back: ${what}`,
       cause: `A re-run of run ${runId}${row ? ` (attempt ${row.run_attempt})` : ""} was deployed after run ${insteadOf}, the newest.`,
@@ -174,6 +182,21 @@ const WRITERS: Writers = {
       url: pageUrl(deploymentId),
     };
   },
+
+  held: ({ repository, target, by, reason, until }, { state }) =>
+    state === "resolved"
+      ? {
+          title: `Released: ${target} of ${repository}`,
+          cause: `${by} ended the hold.`,
+          effect: "Waiting runs are deployed now.",
+          remedy: NOTHING,
+        }
+      : {
+          title: `Held: ${target} of ${repository}`,
+          cause: `${by}: ${reason}`,
+          effect: `New runs wait until ${until === null ? "somebody releases the target" : isoTime(until)}.`,
+          remedy: `When they may go on, release it: DELETE /api/targets/${repository}/${target}/hold`,
+        },
 
   catch_up: ({ look, found, accepted }) => ({
     title: `${found} ${found === 1 ? "request" : "requests"} had not arrived, and ${found === 1 ? "was" : "were"} found at GitHub`,

@@ -69,7 +69,10 @@ async function keepInstancesOut({ instances, stateDirectory }: Config, path: str
   // Runners outlive their instances, and record what their command does.
   let holders = holdersOf(path);
   // Idle runners end a moment after their instance.
-  for (const until = performance.now() + HOLDERS_LIMIT_MS; holders.length > 0 && performance.now() < until; ) {
+  for (
+    const until = performance.now() + HOLDERS_LIMIT_MS;
+    holders.length > 0 && performance.now() < until;
+  ) {
     await sleep(100);
     holders = holdersOf(path);
   }

@@ -6,6 +6,7 @@ export const ALERT_KINDS = [
   "webhook_out_of_sync",
   "deployment_failed",
   "rollback",
+  "held",
   "catch_up",
   "repository_renamed",
   "store_not_writable",

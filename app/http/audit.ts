@@ -16,7 +16,10 @@ export type AuditAction =
   | "cancel"
   | "retry"
   | "redeliver"
-  | "mark";
+  | "mark"
+  | "rollback"
+  | "hold"
+  | "release";
 
 /** An entry of the audit list, as read from the store. */
 export type AuditEntry = Omit<AuditRow, "id"> & { id: number };

@@ -10,6 +10,7 @@ import { isInSync, lastFailover, readSwitchboard, unpin } from "../failover/swit
 import { pending } from "../queue/pending.ts";
 import type { StatusAnswer, SwitchoverAnswer } from "../reads/answers/status.ts";
 import { countVerifications } from "../reads/count-verifications.ts";
+import { listTargets } from "../reads/list-targets.ts";
 import { presentFailover } from "../reads/present.ts";
 import type { Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
@@ -40,12 +41,13 @@ export function statusRoutes({
 
   routes.get("/status", async (c) => {
     const viewer = await viewerOf(c, credentials);
-    const [board, last, { waiting, running }, scans, verification] = await Promise.all([
+    const [board, last, { waiting, running }, scans, verification, targets] = await Promise.all([
       readSwitchboard(store),
       lastFailover(store),
       pending(store),
       store.read.selectFrom("looks").selectAll().execute(),
       countVerifications(store, visibleRepositories(viewer)),
+      listTargets(store, config, (repository) => maySee(viewer, repository)),
     ]);
     const observed = failover.checker.observe();
     return c.json<StatusAnswer>({
@@ -94,6 +96,7 @@ export function statusRoutes({
         accepted: scans.reduce((sum, { accepted }) => sum + accepted, 0),
       },
       verification,
+      targets,
     });
   });
 

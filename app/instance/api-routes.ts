@@ -64,7 +64,10 @@ export function apiRoutes(parts: RouteParts): MountedRoutes[] {
       "/api/targets",
       targetRoutes({
         store,
-        targets: config.targets,
+        config,
+        clock,
+        instance,
+        pageUrl: parts.pageUrl,
         credentials,
         audit,
         onMoved: () => parts.dispatcher.wake(),

@@ -1,10 +1,13 @@
 import { statfs } from "node:fs/promises";
 import { Gauge, type Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
+import type { TargetConfig } from "../config/schema.ts";
 import type { WebhookPlaces } from "../config/webhook-url.ts";
 import type { Failover } from "../failover/failover.ts";
 import { isInSync, readSwitchboard } from "../failover/switchboard.ts";
+import { holdOf } from "../queue/hold.ts";
 import { withLimit } from "../store/limit.ts";
+import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { CertificateExpiry } from "./certificate-expiry.ts";
 import type { EndedDeployments } from "./ended-deployments.ts";
@@ -21,7 +24,7 @@ export interface StateGaugesOptions {
   clock: Clock;
   failover: Pick<Failover, "checker" | "controller">;
   /** The breakers of this instance, by name. */
-  config: WebhookPlaces;
+  config: WebhookPlaces & { targets: readonly TargetConfig[] };
   breakers: Record<string, () => BreakerState>;
   ended: EndedDeployments;
   certificates: CertificateExpiry;
@@ -62,6 +65,10 @@ export class StateGauges {
     ["endpoint"],
   );
   #pinned = this.#gauge("twinhook_switchover_pinned", "1 while a person's switchover holds, else 0.");
+  #held = this.#gauge("twinhook_target_held", "1 while a person holds the target, else 0.", [
+    "repository",
+    "target",
+  ]);
   #controller = this.#gauge("twinhook_controller", "1 while this instance decides for all, else 0.");
   #inSync = this.#gauge(
     "twinhook_webhook_in_sync",
@@ -123,7 +130,7 @@ export class StateGauges {
   async #readStore(): Promise<void> {
     const { store, clock, failover, ended } = this.#o;
     try {
-      const [states, outbox, alerts, board, looks] = await withLimit(
+      const [states, outbox, alerts, board, looks, targets, now] = await withLimit(
         Promise.all([
           store.read
             .selectFrom("deployments")
@@ -145,6 +152,8 @@ export class StateGauges {
             .executeTakeFirstOrThrow(),
           readSwitchboard(store),
           store.read.selectFrom("looks").select(["name", "completed_at"]).execute(),
+          store.read.selectFrom("targets").selectAll().execute(),
+          store.now(store.read),
           ended.read(),
         ]),
         READ_LIMIT_MS,
@@ -163,6 +172,11 @@ export class StateGauges {
         this.#active.set({ endpoint: name }, Number(board?.active === name));
       this.#pinned.set(Number(board?.pinned != null));
       this.#inSync.set(Number(isInSync(board, this.#o.config)));
+      for (const { repository, name } of this.#o.config.targets) {
+        const row = targets.find((t) => t.repository === repositoryKey(repository) && t.target === name);
+        const isHeld = row !== undefined && holdOf(row, now) !== null;
+        this.#held.set({ repository, target: name }, Number(isHeld));
+      }
       for (const { name, completed_at } of looks)
         if (completed_at !== null) this.#looked.set({ look: name }, completed_at / 1000);
     } catch {
@@ -174,6 +188,7 @@ export class StateGauges {
         this.#outboxAge,
         this.#active,
         this.#pinned,
+        this.#held,
         this.#inSync,
       ]) {
         gauge.reset();

@@ -12,8 +12,9 @@ export interface AlertFacts {
     cause: "changed" | "not_taken";
   };
   deployment_failed: { deploymentId: string; attempt: number; reason: string | null };
-  /** `insteadOf` is the newest run that was deployed to the target. */
-  rollback: { deploymentId: string; runId: number; insteadOf: number };
+  /** `runId` is null where a person asked; `insteadOf` is the newest run that was deployed to the target. */
+  rollback: { deploymentId: string; runId: number | null; insteadOf: number };
+  held: { repository: string; target: string; by: string; reason: string; until: number | null };
   /**
    * `takenBy` is the id of the repository that has the name now; null where GitHub redirects the name to
    * `now`.

@@ -5,6 +5,7 @@ import { announce } from "./announce.ts";
 import { describeGap, describeWait } from "./barrier.ts";
 import { findGap, numberOf } from "./earlier-runs.ts";
 import { askForRef, findRef } from "./find-ref.ts";
+import { holdOf, passesHold } from "./hold.ts";
 import { DEPLOYMENT_LEASE_MS } from "./lease.ts";
 import { compareOrder, isRollback, type Order } from "./order.ts";
 import { raiseAlert } from "./raise-alert.ts";
@@ -28,7 +29,7 @@ export interface ClaimRequest {
 export type Claim =
   /** The caller runs this deployment. */
   | { kind: "claimed"; deployment: DeploymentRecord }
-  /** Earlier runs are missing, or its ref may be a tag. The store changes when that is settled. */
+  /** Its target is held, earlier runs are missing, or its ref may be a tag. The store changes when that ends. */
   | { kind: "held"; deploymentId: string }
   /** Another deployment is `running`. It must end, or be found interrupted, first. */
   | { kind: "occupied"; by: DeploymentRecord }
@@ -59,6 +60,7 @@ export const CLEARED_FOR_MS = 10_000;
  * claimed one raises the mark.
  * Under `all` the claim waits while an earlier run is missing. It also waits while the ref may be a tag. The
  * controller asks GitHub about both.
+ * On a held target only a rollback, and what the hold found begun, may begin. Nothing else is superseded.
  */
 export async function claimInTransaction(
   trx: Writer,
@@ -87,14 +89,17 @@ export async function claimInTransaction(
     .orderBy("seq")
     .execute();
   const markOrder = { runId: mark.mark_run_id, runAttempt: mark.mark_run_attempt };
-  const late = waiting.filter((row) => compareOrder(orderOf(row), markOrder) < 0);
-  const current = waiting.slice(late.length);
+  const now = await store.now(trx);
+  const isHeld = holdOf(mark, now) !== null;
+  const below = waiting.filter((row) => compareOrder(orderOf(row), markOrder) < 0);
+  const late = isHeld ? [] : below;
+  const current = waiting.slice(below.length).filter((row) => !isHeld || passesHold(row));
   const next = request.queue === "latest" ? current.at(-1) : current[0];
   if (!next) {
     await supersede(trx, store, late, mark.mark_deployment_id);
-    return { kind: "nothing" };
+    const [stopped] = isHeld ? waiting : [];
+    return stopped ? { kind: "held", deploymentId: stopped.id } : { kind: "nothing" };
   }
-  const now = await store.now(trx);
   const gap = request.queue === "all" ? await findGap(trx, request.workflow, mark, next) : null;
   if (gap && !isCleared(next, now)) {
     await supersede(trx, store, late, mark.mark_deployment_id);
@@ -162,7 +167,7 @@ async function raiseRollbackAlert(trx: Writer, store: StoreContext, next: Deploy
     kind: "rollback",
     state: "event",
     subject: `${next.target} of ${next.repository_key}`,
-    facts: { deploymentId: next.id, runId: next.run_id as number, insteadOf: next.order_run_id },
+    facts: { deploymentId: next.id, runId: next.run_id, insteadOf: next.order_run_id },
   });
 }
 

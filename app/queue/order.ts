@@ -28,14 +28,16 @@ export function compareOrder(a: Order, b: Order): number {
 }
 
 /**
- * Whether a deployment of an older run takes the place of the newest. Such a rollback is placed at the mark.
+ * Whether a deployment goes back: a person asked for that, or an older run takes the place of the newest. A
+ * rollback is placed at the mark.
  */
 export function isRollback({
   source,
   run_id,
   order_run_id,
-}: Pick<DeploymentRow, "source" | "run_id" | "order_run_id">): boolean {
-  return source !== "manual" && run_id !== null && run_id < order_run_id;
+  passes_hold,
+}: Pick<DeploymentRow, "source" | "run_id" | "order_run_id" | "passes_hold">): boolean {
+  return passes_hold !== null || (source !== "manual" && run_id !== null && run_id < order_run_id);
 }
 
 /** A request for a target: a run attempt, or (null) a commit that an admin chose. */

@@ -1,5 +1,6 @@
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
+import { holdOf } from "./hold.ts";
 
 /** A deployment with status `running`. */
 export type RunningDeployment = Pick<
@@ -9,18 +10,31 @@ export type RunningDeployment = Pick<
 
 /** Waiting and running deployments, over all targets. */
 export interface Pending {
-  waiting: { repositoryKey: string; target: string; count: number }[];
+  /** `isHeld` says that a person holds the target, and that no waiting deployment may begin all the same. */
+  waiting: { repositoryKey: string; target: string; count: number; isHeld: boolean }[];
   running: RunningDeployment[];
 }
 
 /** Reads every target that has a queued deployment, and every running deployment. */
 export async function pending(store: Store): Promise<Pending> {
-  const [waiting, running] = await Promise.all([
+  const [rows, running] = await Promise.all([
     store.read
-      .selectFrom("deployments")
-      .select((e) => ["repository_key as repositoryKey", "target", e.fn.countAll<number>().as("count")])
-      .where("status", "=", "queued")
-      .groupBy(["repository_key", "target"])
+      .selectFrom("deployments as d")
+      .leftJoin("targets as t", (j) =>
+        j.onRef("t.repository", "=", "d.repository_key").onRef("t.target", "=", "d.target"),
+      )
+      .select((e) => [
+        "d.repository_key as repositoryKey",
+        "d.target",
+        "t.held_since",
+        "t.held_until",
+        e.fn.countAll<number>().as("count"),
+        // See passesHold.
+        e.fn.max("d.passes_hold").as("passing"),
+        e.fn.max("d.interruptions").as("interruptions"),
+      ])
+      .where("d.status", "=", "queued")
+      .groupBy(["d.repository_key", "d.target", "t.held_since", "t.held_until"])
       .execute(),
     store.read
       .selectFrom("deployments")
@@ -28,5 +42,10 @@ export async function pending(store: Store): Promise<Pending> {
       .where("status", "=", "running")
       .execute(),
   ]);
+  const now = rows.some(({ held_until }) => held_until !== null) ? await store.now(store.read) : 0;
+  const waiting = rows.map(({ held_since, held_until, passing, interruptions, ...target }) => {
+    const isHeld = holdOf({ held_since, held_until }, now) !== null;
+    return { ...target, isHeld: isHeld && passing === null && !(Number(interruptions) > 0) };
+  });
   return { waiting, running };
 }

@@ -39,6 +39,8 @@ export async function requeue(
             ...via,
             status: "queued",
             attempt: row.attempt + 1,
+            // A retry begins anew, so a hold on the target stops it.
+            interruptions: 0,
             exit_code: null,
             reason: isRollback(row) ? row.order_note : null,
             run_by: null,

@@ -137,7 +137,7 @@ export class Dispatcher {
     this.#giveUpOrphans(gone.filter((d) => d.host === this.#host && !this.#find(d.repository_key, d.target)));
     for (const { repositoryKey: key, target: name } of [
       ...gone.map((d) => ({ repositoryKey: d.repository_key, target: d.target })),
-      ...waiting,
+      ...waiting.filter(({ isHeld }) => !isHeld),
     ]) {
       const target = this.#find(key, name);
       if (!target) this.#warnUnconfigured(key, name);

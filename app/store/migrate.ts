@@ -14,6 +14,7 @@ import * as runNumbers from "./migrations/0012-run-numbers.ts";
 import * as storeCopies from "./migrations/0013-store-copies.ts";
 import * as callBudgets from "./migrations/0014-call-budgets.ts";
 import * as refsAndRepositories from "./migrations/0015-refs-and-repositories.ts";
+import * as heldTargets from "./migrations/0016-held-targets.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 
@@ -36,6 +37,7 @@ const MIGRATIONS = [
   storeCopies.up,
   callBudgets.up,
   refsAndRepositories.up,
+  heldTargets.up,
 ] as unknown as EngineMigration[];
 
 /**

@@ -55,6 +55,11 @@ export interface TargetRow {
   /** The number of the newest run that began on the target, and the workflow of that number. */
   mark_run_number?: number | null;
   mark_workflow?: string | null;
+  /** The hold on the target: who set it, why, when, and until when. See queue/hold.ts. */
+  held_by?: string | null;
+  held_reason?: string | null;
+  held_since?: number | null;
+  held_until?: number | null;
 }
 
 /** The result of a delivery. */
@@ -149,6 +154,8 @@ export interface DeploymentRow {
   ref_unproven: 1 | null;
   /** A note that the ref was taken for a branch, because GitHub could not be asked. */
   ref_note: string | null;
+  /** 1 for a rollback by a person: it begins although its target is held. */
+  passes_hold: 1 | null;
 }
 
 /** A deployment as a query returns it. */

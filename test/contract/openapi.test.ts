@@ -195,6 +195,30 @@ describe("every answer is as the description says", () => {
       expect((await call(operation)).status).toBe(200);
       expect((await call(operation, { headers: {} })).status).toBe(401);
     }
+    const [BACK, HOLD, RELEASE] = ["POST …/rollback", "POST …/hold", "DELETE …/hold"].map((operation) =>
+      operation.replace("…", "/api/targets/{owner}/{repo}/{name}"),
+    ) as [string, string, string];
+    const good = await ended((await ask()).id);
+    const cases: [number, string, Call][] = [
+      [200, BACK, { id: "production", body: { to: good.sha } }],
+      [202, BACK, { id: "production", body: { to: "f".repeat(40), force: true } }],
+      [401, BACK, { id: "production", body: {}, headers: {} }],
+      [404, BACK, { id: "moon", body: {} }],
+      [409, BACK, { id: "web", body: {} }],
+      [422, BACK, { id: "web", body: { to: "main" } }],
+      [202, HOLD, { id: "web", body: { reason: "a test" } }],
+      [401, HOLD, { id: "web", body: {}, headers: {} }],
+      [404, HOLD, { id: "moon", body: {} }],
+      [422, HOLD, { id: "web", body: {} }],
+      [200, "GET /api/targets", {}],
+      [401, "GET /api/targets", { headers: {} }],
+      [202, RELEASE, { id: "web" }],
+      [202, RELEASE, { id: "production" }],
+      [401, RELEASE, { id: "web", headers: {} }],
+      [404, RELEASE, { id: "moon" }],
+    ];
+    for (const [status, operation, given] of cases)
+      expect((await call(operation, given)).status).toBe(status);
     const MARK = "POST /api/targets/{owner}/{repo}/{name}/mark";
     const mark = { run_id: 1, reason: "a test" };
     expect((await call(MARK, { id: "staging-none", body: mark })).status).toBe(404);

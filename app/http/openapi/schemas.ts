@@ -11,8 +11,10 @@ import {
 } from "../../reads/answers/deployment.ts";
 import { healthAnswer } from "../../reads/answers/health.ts";
 import { statusAnswer, switchoverAnswer } from "../../reads/answers/status.ts";
-import { markAnswer } from "../../reads/answers/target.ts";
+import { markAnswer, targetHoldAnswer, targetListAnswer } from "../../reads/answers/target.ts";
+import { holdRequest } from "../hold-request.ts";
 import { markRequest } from "../mark-request.ts";
+import { rollbackRequest } from "../rollback-request.ts";
 import { switchoverRequest } from "../switchover-request.ts";
 
 /** The schemas of request bodies, by their names in the description. */
@@ -21,6 +23,8 @@ export const REQUESTS = {
   DeploymentRequestByAdmin: requestByAdmin.describe("what an admin asks for: a commit, if nothing else"),
   SwitchoverRequest: switchoverRequest,
   MarkRequest: markRequest,
+  HoldRequest: holdRequest,
+  RollbackRequest: rollbackRequest,
 };
 
 /** The schemas of answers. */
@@ -35,6 +39,8 @@ export const ANSWERS = {
   Status: statusAnswer,
   Switchover: switchoverAnswer,
   TargetMark: markAnswer,
+  TargetHold: targetHoldAnswer,
+  TargetList: targetListAnswer,
   TestAlert: testAlertAnswer,
   Health: healthAnswer,
   Problem: problemAnswer,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { time } from "./common.ts";
+import { targetAnswer } from "./target.ts";
 
 const count = z.int().min(0);
 const health = z.enum(["healthy", "degraded", "unhealthy"]);
@@ -50,6 +51,7 @@ export const statusAnswer = z.object({
   queue: z.object({ queued: count, running: count }),
   catch_up: z.object({ last_run_at: time.nullable(), found: count, accepted: count }),
   verification: z.object({ requested: count, verified: count }),
+  targets: z.array(targetAnswer),
 });
 
 export type StatusAnswer = z.infer<typeof statusAnswer>;

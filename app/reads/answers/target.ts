@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { listOf, time } from "./common.ts";
 
 /** The high-water mark of a target: runs below it are superseded. */
 export const markAnswer = z.object({
@@ -10,3 +11,50 @@ export const markAnswer = z.object({
 });
 
 export type MarkAnswer = z.infer<typeof markAnswer>;
+
+/** A person's order that a target begins no run. */
+export const holdAnswer = z.object({
+  by: z.string(),
+  reason: z.string(),
+  since: time,
+  until: time.nullable().describe("when it ends by itself; null where somebody has to release it"),
+});
+
+export type HoldAnswer = z.infer<typeof holdAnswer>;
+
+/** The hold of a target after a change; null where none applies. */
+export const targetHoldAnswer = z.object({
+  repository: z.string(),
+  target: z.string(),
+  held: holdAnswer.nullable(),
+});
+
+export type TargetHoldAnswer = z.infer<typeof targetHoldAnswer>;
+
+const hosts = z.union([z.enum(["any", "all"]), z.array(z.string())]);
+
+/** A target: what is live there, what waits, and whether it is held. */
+export const targetAnswer = z.object({
+  repository: z.string(),
+  name: z.string(),
+  environment: z.string(),
+  live: z
+    .object({
+      deployment: z.string(),
+      sha: z.string(),
+      ref: z.string(),
+      since: time,
+      hosts: z.array(z.string()).describe("the hosts that run it, where the configuration names hosts"),
+    })
+    .nullable()
+    .describe("the last deployment that succeeded"),
+  held: holdAnswer.nullable(),
+  queued: z.int().min(0),
+  running: z.int().min(0),
+  approval: z.enum(["required", "none"]),
+  hosts: hosts.describe("where its command may run"),
+});
+
+export type TargetAnswer = z.infer<typeof targetAnswer>;
+
+export const targetListAnswer = listOf(targetAnswer);

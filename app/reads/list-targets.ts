@@ -1,0 +1,55 @@
+import { isoTime } from "../clock.ts";
+import type { InstanceConfig, TargetConfig } from "../config/schema.ts";
+import { type Hold, holdOf } from "../queue/hold.ts";
+import { liveDeployment } from "../queue/last-success.ts";
+import { pending } from "../queue/pending.ts";
+import { repositoryKey } from "../store/repository-key.ts";
+import type { Store } from "../store/store.ts";
+import type { HoldAnswer, TargetAnswer } from "./answers/target.ts";
+
+/** The configured targets of the repositories that may be seen, in the order of twinhook.yml. */
+export async function listTargets(
+  store: Store,
+  { targets, instances }: { targets: readonly TargetConfig[]; instances: readonly InstanceConfig[] },
+  maySee: (repositoryKey: string) => boolean,
+): Promise<TargetAnswer[]> {
+  const visible = targets.filter(({ repository }) => maySee(repositoryKey(repository)));
+  const [{ waiting, running }, rows, now] = await Promise.all([
+    pending(store),
+    store.read.selectFrom("targets").selectAll().execute(),
+    store.now(store.read),
+  ]);
+  return Promise.all(
+    visible.map(async ({ repository, name, environment }): Promise<TargetAnswer> => {
+      const key = repositoryKey(repository);
+      const row = rows.find((one) => one.repository === key && one.target === name);
+      const live = await liveDeployment(store.read, { repositoryKey: key, target: name });
+      const host = instances.find((instance) => instance.name === live?.run_by)?.host;
+      const held = row ? holdOf(row, now) : null;
+      return {
+        repository,
+        name,
+        environment,
+        live: live
+          ? {
+              deployment: live.id,
+              sha: live.sha,
+              ref: live.ref,
+              since: isoTime(live.finished_at as number),
+              hosts: host === undefined ? [] : [host],
+            }
+          : null,
+        held: held && presentHold(held),
+        queued: Number(waiting.find((one) => one.repositoryKey === key && one.target === name)?.count ?? 0),
+        running: running.filter((one) => one.repository_key === key && one.target === name).length,
+        approval: "none",
+        hosts: "any",
+      };
+    }),
+  );
+}
+
+/** Converts a hold to the JSON of the API. */
+export function presentHold({ by, reason, since, until }: Hold): HoldAnswer {
+  return { by, reason, since: isoTime(since), until: isoTime(until) };
+}
