@@ -13,6 +13,8 @@ export interface PlaceScanOptions<P> {
   name: string;
   /** Each place by its key in the store. */
   places: ReadonlyMap<string, P>;
+  /** The place with another key that an event asked for. */
+  otherPlace?: (key: string) => P | undefined;
   /** How often each place is scanned while there are few places (ms). */
   everyMs: number;
   /** The part of an account's hourly calls that the scan may spend. */
@@ -128,7 +130,7 @@ export class PlaceScan<P extends { repository: string }> {
 
   /** The places to scan now. */
   async next(): Promise<DuePlace<P>[]> {
-    const { name, places, store } = this.#o;
+    const { name, places, otherPlace, store } = this.#o;
     const rows = await store.read.selectFrom("scans").selectAll().where("scan", "=", name).execute();
     const known = new Map(rows.map((row) => [row.place, row]));
     const asked = rows.filter((row) => row.asked > row.served).map(({ place }) => place);
@@ -137,7 +139,7 @@ export class PlaceScan<P extends { repository: string }> {
     );
     this.#all = false;
     return [...new Set([...asked, ...planned])].flatMap((key) => {
-      const place = places.get(key);
+      const place = places.get(key) ?? otherPlace?.(key);
       const row = known.get(key);
       return place ? [{ key, place, seenAt: row?.seen_at ?? null, asked: row?.asked ?? 0 }] : [];
     });
