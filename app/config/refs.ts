@@ -55,6 +55,8 @@ export function canMatchRun(pattern: string): boolean {
 function regExpOf(pattern: string): RegExp {
   const parts = pattern
     .split(/(\*+)/)
-    .map((part) => (part === "*" ? "[^/]*" : part === "**" ? ".*" : part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")));
+    .map((part) =>
+      part === "*" ? "[^/]*" : part === "**" ? ".*" : part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"),
+    );
   return new RegExp(`^${parts.join("")}$`, "su");
 }

@@ -1,12 +1,12 @@
 import type { WorkflowRunEvent } from "@octokit/webhooks-types";
 import { type SentEvent, sendEvent, sentEvent } from "./send-event.ts";
+import { stableSha } from "./stable-values.ts";
 import {
   DEFAULT_WORKFLOW,
   FIRST_RUN_ID,
   type WorkflowRunOptions,
   workflowRunPayload,
 } from "./workflow-run-payload.ts";
-import { stableSha } from "./stable-values.ts";
 import type { RepositoryRecord, RunRecord, World } from "./world.ts";
 
 /** Describes the run; everything but the repository has a default. */

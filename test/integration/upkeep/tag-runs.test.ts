@@ -12,16 +12,19 @@ const V1 = { branch: "v1.2.3", sha: A };
 const HOUR_MS = 60 * 60_000;
 
 describe.each(ENGINES)("the run of a tag, on %s", (engine) => {
-  it.each(EVENTS)("that was started by %s begins once GitHub shows the tag with its commit", async (event) => {
-    const { accept, claim, look } = await tagScene(engine, TAGS);
-    expect(await accept({ ...V1, tag: true, event })).toMatchObject({ outcome: "deployed" });
-    expect(await claim()).toMatchObject({ kind: "held" });
-    await look();
-    expect(await claim()).toMatchObject({
-      kind: "claimed",
-      deployment: { sha: A, ref: "refs/tags/v1.2.3", reason: null },
-    });
-  });
+  it.each(EVENTS)(
+    "that was started by %s begins once GitHub shows the tag with its commit",
+    async (event) => {
+      const { accept, claim, look } = await tagScene(engine, TAGS);
+      expect(await accept({ ...V1, tag: true, event })).toMatchObject({ outcome: "deployed" });
+      expect(await claim()).toMatchObject({ kind: "held" });
+      await look();
+      expect(await claim()).toMatchObject({
+        kind: "claimed",
+        deployment: { sha: A, ref: "refs/tags/v1.2.3", reason: null },
+      });
+    },
+  );
 
   it("begins where the tag is annotated", async () => {
     const { accept, claim, look } = await tagScene(engine, TAGS);
@@ -56,7 +59,11 @@ describe.each(ENGINES)("the run of a tag, on %s", (engine) => {
     const staging = testTarget({ environment: "staging", refs: ["refs/heads/v1.2.3"] });
     const { accept, store } = await tagScene(engine, TAGS, staging);
     await accept({ ...V1, tag: true });
-    const rows = await store.read.selectFrom("deployments").select(["target", "ref"]).orderBy("seq").execute();
+    const rows = await store.read
+      .selectFrom("deployments")
+      .select(["target", "ref"])
+      .orderBy("seq")
+      .execute();
     expect(rows).toEqual([
       { target: "production", ref: "refs/tags/v1.2.3" },
       { target: "staging", ref: "refs/heads/v1.2.3" },
