@@ -171,10 +171,15 @@ const target = z
       })
       .prefault({}),
   })
-  .refine(({ refs, branches }) => refs === undefined || branches === undefined, {
-    path: ["branches"],
-    error: "either refs or branches, which is its short form",
-    params: { remedy: "remove branches, and add each of them to refs as refs/heads/NAME" },
+  .superRefine(({ refs, branches }, context) => {
+    if (refs === undefined || branches === undefined) return;
+    context.addIssue({
+      code: "custom",
+      path: ["branches"],
+      message: "either refs or branches, which is its short form",
+      input: branches,
+      params: { remedy: "remove branches, and add each of them to refs as refs/heads/NAME" },
+    });
   })
   .transform(({ branches = ["main"], ...value }) => {
     const refs = value.refs ?? branches.map(branchRef);

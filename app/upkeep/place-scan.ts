@@ -54,7 +54,7 @@ export class AskedPlaces {
   #unwatch: () => void;
   /** Whether the store is being read, and must be read again. */
   #asking: "no" | "once" | "again" = "no";
-  /** The last event of each place that was reported. */
+  /** The last reported event of each place that waits for its scan. */
   #told = new Map<string, number>();
 
   constructor(options: { store: Store; scan: string; canRun: () => boolean; onAsked: () => void }) {
@@ -66,6 +66,11 @@ export class AskedPlaces {
     this.#unwatch();
   }
 
+  /** Reports the next event of these places, whose count begins anew. */
+  forget(places: readonly string[]): void {
+    for (const place of places) this.#told.delete(place);
+  }
+
   async #look(): Promise<void> {
     const { canRun, onAsked } = this.#o;
     if (!canRun()) return;
@@ -75,7 +80,7 @@ export class AskedPlaces {
     try {
       const places = await this.#asked();
       const fresh = places.filter(({ place, asked }) => this.#told.get(place) !== asked);
-      for (const { place, asked } of fresh) this.#told.set(place, asked);
+      this.#told = new Map(places.map(({ place, asked }) => [place, asked]));
       if (fresh.length > 0) onAsked();
     } catch {
       // The next scan reads it from the store.

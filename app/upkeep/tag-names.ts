@@ -208,6 +208,7 @@ export class TagNames {
       .execute();
     const places = old.map(({ place }) => place).filter((place) => !this.#places.has(place));
     if (places.length === 0) return;
+    this.#asked.forget(places);
     await lease.write(async (trx) => {
       await inSlices(places, (slice) =>
         trx
