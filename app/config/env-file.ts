@@ -10,7 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { parseEnv } from "node:util";
-import { checkEnvFile } from "./check-env-file.ts";
+import { checkEnvFile } from "./checks/env-file.ts";
 import { ConfigError } from "./problem.ts";
 
 /**

@@ -13,6 +13,7 @@ import {
   type TargetConfig,
 } from "./schema.ts";
 import { scriptFault } from "./script-fault.ts";
+import { shortSecrets } from "./secret-values.ts";
 import { isStoreAddress, parseStoreAddress, type StoreAddress } from "./store-address.ts";
 import { WORKFLOW_EVENTS } from "./workflow-events.ts";
 import { YamlFile } from "./yaml-file.ts";
@@ -142,6 +143,17 @@ export function configWarnings(config: Config): string[] {
         : null;
       return fault === null ? [] : `targets[${index}].run: ${command} cannot run: ${fault}`;
     }),
+    ...config.targets.flatMap((target, index) =>
+      shortSecrets(target, process.env).map((warning) => `targets[${index}].${warning}`),
+    ),
+    ...config.targets.flatMap(({ verify }, index) =>
+      verify?.body && !/\{(sha|short_sha|run_id)\}/.test(verify.body)
+        ? [
+            `targets[${index}].verify.body: an older version may show this text, too; ` +
+              "write {sha}, {short_sha} or {run_id} where the site names its version",
+          ]
+        : [],
+    ),
     ...config.targets.flatMap(({ events }, index) =>
       events
         .filter((event) => !WORKFLOW_EVENTS.includes(event))

@@ -1,15 +1,16 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { readCertificate } from "./certificate.ts";
-import { checkAlerts } from "./check-alerts.ts";
-import { checkStateFolder } from "./check-state-folder.ts";
+import { checkAlerts } from "./checks/alerts.ts";
+import { checkStateFolder } from "./checks/state-folder.ts";
+import { wrongSecret } from "./checks/wrong-secret.ts";
 import { APP_SECRETS } from "./environment.ts";
 import { listenClash } from "./listen-address.ts";
 import type { ConfigProblem } from "./problem.ts";
 import type { AlertConfig, FileConfig, InstanceConfig, TargetConfig } from "./schema.ts";
+import { checkMask } from "./secret-values.ts";
 import type { StoreAddress } from "./store-address.ts";
 import { isNamed } from "./target-name.ts";
-import { wrongSecret } from "./wrong-secret.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
 /**
@@ -249,7 +250,7 @@ function targetCanRun(
   const { secret_env } = target.action;
   const wrong = secret_env === undefined ? undefined : wrongSecret(secret_env, env);
   if (wrong) add(["action", "secret_env"], wrong);
-  return problems;
+  return [...problems, ...checkMask(target, index, file, env)];
 }
 
 /**

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DURATION_SYNTAX, parseDuration } from "../../shared/duration.ts";
 import { ALERT_KINDS } from "./alert-kinds.ts";
+import { siteUrlFault } from "./checks/site-url.ts";
 import { gitHubAddresses } from "./github-host.ts";
 import { parseListen } from "./listen-address.ts";
 import { branchRef, canMatchRun, isRefPattern } from "./refs.ts";
@@ -139,6 +140,25 @@ const retention = z.strictObject({
   deployments: keptFor("365d", "35d"),
 });
 
+const siteUrl = z.string().superRefine((value, context) => {
+  const fault = siteUrlFault(value);
+  if (fault)
+    context.addIssue({
+      code: "custom",
+      message: fault.expected,
+      input: value,
+      params: { remedy: fault.remedy },
+    });
+});
+const STATUS = "an HTTP status from 200 to 599";
+const verify = z.strictObject({
+  url: siteUrl,
+  status: z.int({ error: STATUS }).min(200, { error: STATUS }).max(599, { error: STATUS }).default(200),
+  body: text.nullable().default(null),
+  within: durationOf("60s"),
+  interval: durationAbove("100ms", "2s"),
+});
+
 const target = z
   .strictObject({
     name: name.optional(),
@@ -157,7 +177,9 @@ const target = z
     directory: text,
     env: z.record(variableName, z.string()).default({}),
     pass_env: z.array(variableName).default([]),
+    mask: z.array(variableName).default([]),
     timeout: durationOf("15m"),
+    verify: verify.nullable().default(null),
     queue: z.enum(["latest", "all"]).default("latest"),
     on_interrupt: z.enum(["retry", "fail"]).default("retry"),
     lock: name.nullable().default(null),

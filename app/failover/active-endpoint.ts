@@ -10,6 +10,7 @@ import { type Decision, decide, type ObservedEndpoint } from "./decide.ts";
 import type { Health, Thresholds } from "./health-window.ts";
 import type { Notices } from "./notices.ts";
 import { MissedDeliveries } from "./queue-hold.ts";
+import type { SecretChange } from "./secret-change.ts";
 import {
   dropPin,
   holdNormally,
@@ -38,8 +39,7 @@ export interface ActiveEndpointOptions {
   door: { url: string } | null;
   observe: () => readonly ObservedEndpoint[];
   github: Pick<WebhookConfigClient, "read" | "write">;
-  /** Whether the webhook secret is being changed: the previous secret is still accepted. */
-  secretChanges: boolean;
+  secretChange: Pick<SecretChange, "isUnderWay" | "isAgreed">;
   notices: Notices;
   /** Called when this instance has become the controller. */
   onTakeOver: () => void;
@@ -86,7 +86,7 @@ export class ActiveEndpoint {
   tookOver(): void {
     this.#tookOverAt = this.#o.clock.monotonic();
     this.#repairDueAt = 0;
-    this.#secretDue = this.#o.secretChanges;
+    this.#secretDue = this.#o.secretChange.isUnderWay;
     this.#o.onTakeOver();
   }
 
@@ -142,12 +142,14 @@ export class ActiveEndpoint {
     }
     this.#saidAllDown = decision.allDown;
     if (decision.dropPin) await this.#o.lease.write((trx) => dropPin(store, trx));
-    if (clock.monotonic() < this.#repairDueAt) return;
+    const giveSecret = this.#secretDue && this.#o.secretChange.isAgreed;
+    if (clock.monotonic() < this.#repairDueAt && !giveSecret) return;
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
     const wish = this.#wish(active);
     if (!wish) return;
-    if (this.#secretDue) this.#sync.want(wish, { newSecret: true });
-    else this.#sync.repair(wish);
+    if (!giveSecret) return this.#sync.repair(wish);
+    this.#secretDue = false;
+    this.#sync.want(wish, { newSecret: true });
   }
 
   async #move(decision: Exclude<Decision, { kind: "stay" }>, from: string): Promise<void> {
@@ -218,7 +220,6 @@ export class ActiveEndpoint {
 
   async #onVerified(wish: Wish): Promise<void> {
     const { clock, log } = this.#o;
-    this.#secretDue = false;
     const at = clock.now();
     const done = await this.#o.lease.write((trx) => recordStep(trx, "verified_at", { ...wish, at }));
     if (!done) return;

@@ -12,10 +12,11 @@ import { Controller } from "./controller.ts";
 import type { GitHubReach } from "./github-reach.ts";
 import { HealthChecker } from "./health-checker.ts";
 import { HealthRecord } from "./health-record.ts";
-import type { HealthStatus } from "./health-window.ts";
+import type { Health, HealthStatus } from "./health-window.ts";
 import type { Notices } from "./notices.ts";
 import { peerKey } from "./peer-handshake.ts";
 import { PeerLinks } from "./peer-links.ts";
+import { SecretChange } from "./secret-change.ts";
 import { isInSync, LINGER_MS, readSwitchboard } from "./switchboard.ts";
 
 /** How long an instance that shuts down waits for another to take its place. */
@@ -37,6 +38,8 @@ export interface FailoverOptions {
   /** Called when this instance has become the controller, and when GitHub has taken another URL. */
   onTakeOver: () => void;
   onSwitched: () => void;
+  /** Called when every instance that GitHub may reach has come to accept the new webhook secret. */
+  onSecretAgreed: () => void;
   /** Whether this instance cannot write to the store; its heartbeats tell the others. */
   storeFails: () => boolean;
   /** Called with the result of every check of an endpoint. */
@@ -53,6 +56,7 @@ function holderName(instance: string, { pid, startTime }: ProcessIdentity): stri
 export class Failover {
   readonly controller: Controller;
   readonly checker: HealthChecker;
+  readonly secretChange: SecretChange;
   readonly #record: HealthRecord;
   #o: FailoverOptions;
   #links: PeerLinks;
@@ -60,6 +64,7 @@ export class Failover {
   #views = new Map<string, Record<string, HealthStatus>>();
   /** The peers whose heartbeats say that they cannot write to the store. */
   #failing = new Set<string>();
+  #wasAgreed = false;
   /** The instances that are shutting down: none, this one, or all of this host. */
   #leaving: readonly string[] = [];
 
@@ -71,7 +76,10 @@ export class Failover {
       endpoints,
       thresholds: config.failover,
       clock,
-      onChange: () => this.controller.wake(),
+      onChange: () => {
+        this.#checkSecret();
+        this.controller.wake();
+      },
       onChecked: (name, ok, ms) => {
         this.#record.checked(name, ok, ms);
         options.onChecked(name, ok, ms);
@@ -84,6 +92,14 @@ export class Failover {
         this.#record.changed();
       },
     });
+    const key = peerKey(config.environment.privateKey as string);
+    this.secretChange = new SecretChange({
+      secret: config.environment.webhookSecret as string,
+      previous: config.environment.webhookSecretPrevious,
+      key,
+      others: endpoints.map(({ name }) => name).filter((name) => name !== self.name),
+      isDown: (name) => this.#healthOf(name)?.status === "unhealthy",
+    });
     this.controller = new Controller({
       store,
       clock,
@@ -95,7 +111,7 @@ export class Failover {
       isGone: (holder) => isGone(holder, host, registry),
       isCutOff: () => options.reach.onlyElsewhere,
       github,
-      secretChanges: config.environment.webhookSecretPrevious !== null,
+      secretChange: this.secretChange,
       notices,
       onTakeOver: () => {
         this.#record.changed();
@@ -113,19 +129,22 @@ export class Failover {
     });
     this.#links = new PeerLinks({
       name: self.name,
-      key: peerKey(config.environment.privateKey as string),
+      key,
       peers: config.instances.filter(({ name }) => name !== self.name).map((other) => peerOf(self, other)),
       beat: () => ({
         leaving: this.#leaving.length > 0,
         stopping: this.#leaving,
         storeFails: options.storeFails(),
+        secrets: this.secretChange.marks,
         sees: Object.fromEntries(this.checker.observe().map(({ name, health }) => [name, health.status])),
         github: options.reach.own,
       }),
       events: {
         onDied: (name) => this.checker.died(name, "its process is gone"),
-        onBeat: (name, { leaving, stopping = [], sees, storeFails = false, github }) => {
+        onBeat: (name, { leaving, stopping = [], sees, storeFails = false, secrets, github }) => {
           options.reach.heard(name, github);
+          this.secretChange.heard(name, secrets);
+          this.#checkSecret();
           this.#views.set(name, sees);
           if (storeFails) this.#failing.add(name);
           else this.#failing.delete(name);
@@ -141,6 +160,7 @@ export class Failover {
           this.#views.delete(name);
           this.#failing.delete(name);
           options.reach.heard(name, undefined);
+          this.secretChange.lost(name);
           this.checker.lost(name);
         },
       },
@@ -150,7 +170,7 @@ export class Failover {
 
   /** The status of this endpoint as each instance sees it, by the instance's name. Unconnected peers are left out. */
   seenBy(endpoint: string): Record<string, HealthStatus> {
-    const own = this.checker.observe().find(({ name }) => name === endpoint)?.health.status;
+    const own = this.#healthOf(endpoint)?.status;
     const views = [...this.#views].map(([name, sees]) => [name, sees[endpoint]]);
     return Object.fromEntries([[this.#o.self.name, own], ...views]);
   }
@@ -165,6 +185,20 @@ export class Failover {
     this.checker.died(name, reason);
     // Record the new reason even if the status is the same as before.
     this.#record.changed();
+  }
+
+  #healthOf(endpoint: string): Health | undefined {
+    return this.checker.observe().find(({ name }) => name === endpoint)?.health;
+  }
+
+  /** Acts at once when the instances have come to agree on the new webhook secret. */
+  #checkSecret(): void {
+    const { isUnderWay, isAgreed } = this.secretChange;
+    if (!isUnderWay || isAgreed === this.#wasAgreed) return;
+    this.#wasAgreed = isAgreed;
+    if (!isAgreed) return;
+    this.controller.wake();
+    this.#o.onSecretAgreed();
   }
 
   start(server: Server): void {

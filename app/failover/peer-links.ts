@@ -43,6 +43,8 @@ export interface Beat {
   stopping?: readonly string[];
   /** Whether the sender cannot write to the store; older releases do not send it. */
   storeFails?: boolean;
+  /** Marks of the webhook secrets that the sender accepts; older releases do not send them. */
+  secrets?: readonly string[];
   /** Every endpoint's status, as the sender sees it. */
   sees: Record<string, HealthStatus>;
   /** Whether the sender reaches GitHub. */

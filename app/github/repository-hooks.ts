@@ -14,9 +14,10 @@ export interface RepositoryHook {
 /** Reads and writes the webhooks of repositories. Needs the permission `repository_hooks: write`. */
 export class RepositoryHooksClient {
   #access: RepositoryAccess;
-  #secret: string;
+  #secret: () => string;
 
-  constructor(access: RepositoryAccess, secret: string) {
+  /** `secret` returns the secret that GitHub is to sign with. */
+  constructor(access: RepositoryAccess, secret: () => string) {
     this.#access = access;
     this.#secret = secret;
   }
@@ -84,7 +85,7 @@ export class RepositoryHooksClient {
     return {
       active: true,
       events: EVENTS,
-      config: { url, content_type: "json", insecure_ssl: "0", secret: this.#secret },
+      config: { url, content_type: "json", insecure_ssl: "0", secret: this.#secret() },
     };
   }
 }

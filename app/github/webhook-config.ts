@@ -13,9 +13,10 @@ export interface WebhookConfig {
 /** Reads and writes the App's webhook at GitHub. */
 export class WebhookConfigClient {
   #app: Promise<Probot>;
-  #secret: string;
+  #secret: () => string;
 
-  constructor(app: Promise<Probot>, secret: string) {
+  /** `secret` returns the secret that GitHub is to sign with. */
+  constructor(app: Promise<Probot>, secret: () => string) {
     this.#app = app;
     this.#secret = secret;
   }
@@ -34,7 +35,7 @@ export class WebhookConfigClient {
   async write(url: string, signal?: AbortSignal, beforeSending = () => {}): Promise<void> {
     const octokit = await (await this.#app).auth();
     await octokit.request("PATCH /app/hook/config", {
-      data: { url, content_type: "json", secret: this.#secret, insecure_ssl: "0" },
+      data: { url, content_type: "json", secret: this.#secret(), insecure_ssl: "0" },
       request: {
         signal: limit(signal),
         fetch: (...request: Parameters<typeof fetch>) => {

@@ -46,7 +46,8 @@ export class ControllerWork {
 
   constructor(options: ControllerWorkOptions) {
     const { config, failover, store, clock, log, access } = options;
-    const { targets, environment } = config;
+    const { targets } = config;
+    const { secretChange } = failover;
     const { lease } = failover.controller;
     this.#scans = new Scans({
       ...options,
@@ -69,10 +70,10 @@ export class ControllerWork {
     });
     this.#webhooks = new RepositoryWebhooks({
       ...{ store, clock, log, lease, targets },
-      hooks: new RepositoryHooksClient(access, environment.webhookSecret as string),
+      hooks: new RepositoryHooksClient(access, () => secretChange.secret),
       enabled: config.webhook.mode === "broadcast",
       endpoints: config.instances,
-      secretChanges: environment.webhookSecretPrevious !== null,
+      secretChange,
     });
     this.#retention = new Retention({ store, clock, log, lease, retention: config.retention });
   }
@@ -87,6 +88,11 @@ export class ControllerWork {
     this.#tags.now();
     this.#repositories.now();
     void this.#scans.everywhere();
+    this.#webhooks.now();
+  }
+
+  /** All instances accept the new webhook secret. */
+  secretAgreed(): void {
     this.#webhooks.now();
   }
 

@@ -117,7 +117,7 @@ export async function startInstance(options: {
   const previous = environment.webhookSecretPrevious;
   const app = newApp(secret);
   const apps = previous ? ([app, newApp(previous)] as const) : ([app] as const);
-  const webhook = new WebhookConfigClient(app, secret);
+  const webhook = new WebhookConfigClient(app, () => failover.secretChange.secret);
   const deliveries = new DeliveryLogClient({ app, clock, budget, log });
   const stopping = new AbortController();
   const { timed } = await whenAvailable(() =>
@@ -193,6 +193,7 @@ export async function startInstance(options: {
     notices,
     onTakeOver: () => controllerWork.tookOver(),
     onSwitched: () => controllerWork.catchUp(),
+    onSecretAgreed: () => controllerWork.secretAgreed(),
     onChecked: (...check) => metrics.checked(...check),
     storeFails: () => alerts.storeFails,
     log,

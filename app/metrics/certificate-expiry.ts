@@ -43,17 +43,16 @@ export class CertificateExpiry {
       rejectUnauthorized: false,
       timeout: LIMIT_MS,
     });
-    const forget = () => {
-      this.#known.delete(name);
-      socket.destroy();
-    };
+    const forget = () => this.#known.delete(name);
+    socket.once("timeout", () => socket.destroy(new Error(`no answer within ${LIMIT_MS} ms`)));
+    socket.on("error", forget);
     socket.once("secureConnect", () => {
       const expires = Date.parse(socket.getPeerCertificate().valid_to);
       if (!Number.isNaN(expires)) this.#known.set(name, expires / 1000);
-      socket.destroy();
+      // What comes of the end says nothing. It is one that the server need not take for a fault.
+      socket.off("error", forget).on("error", () => {});
+      socket.end();
     });
-    socket.once("timeout", forget);
-    socket.once("error", forget);
     socket.unref();
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { secretValues } from "../config/secret-values.ts";
 import { pending, type RunningDeployment } from "../queue/pending.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
@@ -187,7 +188,8 @@ export class Dispatcher {
   #assign(target: TargetConfig): void {
     this.#assigned.add(target);
     const inherited = inheritedEnvironment(process.env, target.pass_env);
-    void this.#pool.run({ type: "job", target, inherited }).then((result) => {
+    const secrets = secretValues(target, process.env);
+    void this.#pool.run({ type: "job", target, inherited, secrets }).then((result) => {
       this.#assigned.delete(target);
       // The other results need no wake-up here: a released lock or claim changes the store, which wakes this
       // instance. And runners that die at once (no memory, say) must not be started as fast as they die.

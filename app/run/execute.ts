@@ -11,6 +11,7 @@ import { endGroup, MAY_NOT_BE_ENDED } from "./interrupted.ts";
 import type { Launcher, ProcessEnd } from "./launcher.ts";
 import type { OutputLog } from "./output-log.ts";
 import { commandUmask } from "./private-files.ts";
+import { type Verify, verifySite } from "./verify-site.ts";
 
 /** A shell's exit code for a command that it cannot find. */
 const NOT_FOUND = 127;
@@ -20,11 +21,11 @@ export type EndedBy = "time_limit" | "cancel" | "lease_lost";
 
 export interface Execution {
   /**
-   * Resolves when the command's main process has ended. If the runner ended it, its whole group has ended
-   * too.
+   * Resolves when the command's main process has ended, and `verify` is done. If the runner ended the command, its
+   * whole group has ended too.
    */
   result: Promise<Ending & { endedBy: EndedBy | null }>;
-  /** Ends the command and everything in its process group. */
+  /** Ends the command and everything in its process group; after the command, it ends the verification. */
   end(by: EndedBy): void;
 }
 
@@ -56,10 +57,15 @@ export function execute(options: {
   launcher.launch({ argv, directory: target.directory, environment, secret, umask });
 
   let endedBy: EndedBy | null = null;
+  let commandEnded = false;
+  const verification = new AbortController();
   let ending: Promise<void> | undefined;
   const end = (by: EndedBy) => {
-    if (ending) return;
+    if (endedBy) return;
     endedBy = by;
+    verification.abort();
+    // Processes that it left behind run on.
+    if (commandEnded) return;
     log.note(`${DESCRIPTIONS[by](target)}; ending the command`);
     ending = endGroup(launcher.identity, clock, () => log.note(MAY_NOT_BE_ENDED));
   };
@@ -71,12 +77,15 @@ export function execute(options: {
     const result = await launcher.ended;
     clearTimeout(limit);
     await ending;
+    commandEnded = true;
     rmSync(payloadFile, { force: true });
     const { exitCode } = result;
+    const fault = exitCode === 0 && !endedBy && target.verify ? await verify(target.verify) : null;
     if (endedBy) {
       const status = endedBy === "cancel" ? "cancelled" : "failed";
       return { status, exitCode, reason: DESCRIPTIONS[endedBy](target), endedBy };
     }
+    if (fault !== null) return { status: "failed", exitCode, reason: fault, endedBy };
     if (exitCode === 0) return { status: "succeeded", exitCode, reason: null, endedBy };
     return {
       status: "failed",
@@ -87,6 +96,21 @@ export function execute(options: {
       ),
       endedBy,
     };
+  }
+
+  /** Why the deployment fails although its command succeeded; null where the site shows it. */
+  async function verify(site: Verify): Promise<string | null> {
+    await log.settle();
+    const say = (text: string) => {
+      log.note(text);
+      void log.store().catch(() => {});
+    };
+    say(`the command ended with 0; asking ${site.url} for up to ${site.within / 1000} s`);
+    const { signal } = verification;
+    const answer = await verifySite({ verify: site, deployment, clock, signal, say });
+    const fault = answer === null ? null : `the command ended with 0, but ${site.url} answered ${answer}`;
+    if (!endedBy) say(fault ?? `verified: ${site.url} answered as expected`);
+    return fault;
   }
 }
 

@@ -15,6 +15,8 @@ export interface Job {
   target: TargetConfig;
   /** The part of the instance's environment that the command may see. */
   inherited: Record<string, string>;
+  /** The texts that are masked in the command's output. */
+  secrets: readonly string[];
 }
 
 export type ToRunner = Preparation | Job;

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import { inSlices } from "../store/in-slices.ts";
 import { storableText } from "../store/storable-text.ts";
 import type { Store } from "../store/store.ts";
+import { Masker } from "./masker.ts";
 
 /** How soon a line of the command's output is in the store. */
 const FLUSH_MS = 200;
@@ -15,7 +16,7 @@ const READ_BYTES = 64 * 1024;
 /** How many bytes of a UTF-8 character can follow its first. */
 const CHARACTER_REST = 3;
 
-/** Writes a command's output into the store, in order and with times. */
+/** Writes a command's output into the store: masked, in order and with times. */
 export class OutputLog {
   #store: Store;
   #clock: Clock;
@@ -27,31 +28,33 @@ export class OutputLog {
   #kept = 0;
   #tail = Buffer.alloc(0);
   #dropped = 0;
+  #masker: Masker;
   #decoder = new TextDecoder();
   #waiting: { at: number; text: string }[] = [];
   #timer: NodeJS.Timeout;
   #writing: Promise<void> = Promise.resolve();
+  #settled: Promise<void> | undefined;
 
-  /** `output` is the reading end of the command's output pipe. */
+  /** `output` is the reading end of the command's output pipe. `secrets` never reach the store. */
   constructor(options: {
     store: Store;
     clock: Clock;
     deployment: { id: string; attempt: number };
     output: number;
+    secrets: readonly string[];
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#deployment = options.deployment;
     this.#output = options.output;
+    this.#masker = new Masker(options.secrets);
     this.#socket = new Socket({ fd: this.#output, readable: true, writable: false });
-    this.#socket.on("data", (bytes: Buffer) => this.#keep(bytes));
+    this.#socket.on("data", (bytes: Buffer) => this.#keep(this.#masker.push(bytes)));
     this.#socket.on("end", () => {
       this.#ended = true;
     });
     this.#socket.on("error", () => {});
-    this.#timer = setInterval(() => {
-      this.#writing = this.#writing.then(() => this.#flush()).catch(() => {});
-    }, FLUSH_MS);
+    this.#timer = setInterval(() => void this.store().catch(() => {}), FLUSH_MS);
   }
 
   /** Adds a line of the runner itself. */
@@ -63,12 +66,18 @@ export class OutputLog {
    * Reads all output that the command wrote before it ended. Later output of processes that it left behind is
    * not kept.
    */
-  async settle(): Promise<void> {
+  settle(): Promise<void> {
+    this.#settled ??= this.#settle();
+    return this.#settled;
+  }
+
+  async #settle(): Promise<void> {
     clearInterval(this.#timer);
     this.#socket.pause();
     const open = !this.#ended && this.#readRest();
     if (open) drain(this.#output);
     this.#socket.destroy();
+    this.#keep(this.#masker.end());
     const at = this.#clock.now();
     const rest = this.#decoder.decode();
     if (rest) this.#waiting.push({ at, text: rest });
@@ -82,8 +91,10 @@ export class OutputLog {
    * Stores the lines that are not stored yet.
    * @throws {StoreUnavailableError} when it cannot; the lines are kept for the next call.
    */
-  async store(): Promise<void> {
-    await this.#flush();
+  store(): Promise<void> {
+    const stored = this.#writing.then(() => this.#flush());
+    this.#writing = stored.catch(() => {});
+    return stored;
   }
 
   /** Reads until the pipe is empty. Returns whether a process still has it open for writing. */
@@ -93,7 +104,7 @@ export class OutputLog {
       try {
         const length = readSync(this.#output, buffer, 0, READ_BYTES, null);
         if (length === 0) return false;
-        this.#keep(Buffer.from(buffer.subarray(0, length)));
+        this.#keep(this.#masker.push(buffer.subarray(0, length)));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "EAGAIN") return true;
         return false;

@@ -114,9 +114,9 @@ async function run(
   { holder, launcher }: Attempt,
 ): Promise<void> {
   const { store, clock, tell } = place;
-  const { target, inherited } = job;
+  const { target, inherited, secrets } = job;
   const lease: Lease = { deploymentId: deployment.id, holder, token: deployment.token };
-  const log = new OutputLog({ store, clock, deployment, output: launcher.output });
+  const log = new OutputLog({ store, clock, deployment, output: launcher.output, secrets });
   const payloadFile = place.registry.payloadFile(holder);
   const about = aboutOf(deployment);
   let execution: Execution;

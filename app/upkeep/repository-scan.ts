@@ -118,7 +118,8 @@ export class RepositoryScan {
     const row: RepositoryRow = isOurs ? { ...found, taken_by: null } : { ...before, taken_by: id };
     const line = this.#o.linesOf(name);
     const said = whatRenamed(row, line);
-    if (before && isDeepStrictEqual(before, row)) return said;
+    // A copy: rows of SQLite have no prototype.
+    if (before && isDeepStrictEqual({ ...before }, row)) return said;
     await trx
       .insertInto("repositories")
       .values(row)

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import type { Clock } from "../clock.ts";
 import { type ControllerLease, NotControllerError } from "../failover/controller-lease.ts";
+import type { SecretChange } from "../failover/secret-change.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
 import type { RepositoryHook, RepositoryHooksClient } from "../github/repository-hooks.ts";
 import { repositoryKey } from "../store/repository-key.ts";
@@ -22,8 +23,8 @@ export interface BroadcastOptions {
   enabled: boolean;
   endpoints: readonly { url: string }[];
   targets: readonly { repository: string }[];
-  /** Whether the webhook secret is being changed: GitHub may hold the previous one, and never shows it. */
-  secretChanges: boolean;
+  /** GitHub may hold the previous secret, and never shows it. */
+  secretChange: Pick<SecretChange, "isUnderWay" | "isAgreed">;
 }
 
 /** The changes to make to the webhooks of one repository. */
@@ -91,9 +92,10 @@ export class RepositoryWebhooks {
 
   /** Creates, repairs and removes webhooks until they match the desired ones. */
   async look(signal: AbortSignal): Promise<void> {
-    const { enabled, targets, store, lease, secretChanges } = this.#o;
+    const { enabled, targets, store, lease, secretChange } = this.#o;
     const { token } = lease;
-    const rewrite = secretChanges && token !== this.#secretWrittenUnder;
+    const { isUnderWay, isAgreed } = secretChange;
+    const rewrite = isUnderWay && isAgreed && token !== this.#secretWrittenUnder;
     const made = await store.read.selectFrom("repository_hooks").selectAll().execute();
     const current = new Set(enabled ? targets.map(({ repository }) => repositoryKey(repository)) : []);
     let failure: unknown;
@@ -107,7 +109,7 @@ export class RepositoryWebhooks {
       }
     }
     if (failure) throw failure;
-    if (this.#refused.size === 0) this.#secretWrittenUnder = token;
+    if (rewrite && this.#refused.size === 0) this.#secretWrittenUnder = token;
   }
 
   async #settle(

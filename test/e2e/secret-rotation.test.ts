@@ -25,8 +25,8 @@ describe.concurrent("a rolling restart of both instances with a new webhook secr
     "gives the secret to GitHub, fails no delivery, and deploys every run once and in order (%s mode)",
     async (mode, { expect }) => {
       const { github, host } = await setScene("sqlite", { config: { webhook: { mode } } });
-      const first = await host.startInProcess("primary");
-      const running = { primary: first, backup: await host.startInProcess("backup") };
+      const first = await host.start("primary");
+      const running = { primary: first, backup: await host.start("backup") };
       const { hooks } = github.repository(REPOSITORY);
       await github.waitFor(() => github.hook.config.url === host.url("primary", WEBHOOK_PATH));
       await github.waitFor(() => hooks.length === (mode === "broadcast" ? 2 : 0));
@@ -40,8 +40,8 @@ describe.concurrent("a rolling restart of both instances with a new webhook secr
         for (const name of ["primary", "backup"] as const) {
           // Whoever restarts both at the same moment leaves nobody to hand over to.
           await expect.poll(() => allUp(host)).toBe(true);
-          await running[name].kill();
-          running[name] = await host.startInProcess(name, env);
+          expect((await running[name].kill("SIGTERM")).code).toBe(0);
+          running[name] = await host.start(name, env);
         }
         const secrets = () => new Set([github.hook, ...hooks].map(({ config }) => config.secret));
         await github.waitFor(() => secrets().size === 1 && secrets().has(NEW_SECRET));

@@ -53,7 +53,7 @@ describe("npm start", () => {
       ({ msg, name }) => msg?.startsWith("instance died") === true && name === "primary",
     );
     expect(died).toMatchObject({ level: "error", signal: "SIGKILL" });
-    expect(died.msg).toContain("started again");
+    expect(died.msg).toContain("restart in");
     const again = await supervisor.line((line) => started("primary")(line) && line.pid !== primary);
     await expect.poll(() => supervisor.lines.filter(listening("primary")).length).toBe(2);
     expect(isRunning(Number(again.pid))).toBe(true);

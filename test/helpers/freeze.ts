@@ -4,15 +4,20 @@ import { workflowRunPayload } from "../simulator/workflow-run-payload.ts";
 import { eventually } from "./eventually.ts";
 import type { TestHost } from "./test-host.ts";
 
-/** Stops a process; tells whether it holds the store's write lock, now that nothing in it moves. */
+/**
+ * Stops a process. Tells whether it holds the store's write lock: as soon as it is seen to, since its twin ends it
+ * for that after a second, and otherwise once nothing in it moves.
+ */
 async function stop(host: TestHost, pid: number): Promise<{ inTransaction: boolean }> {
   process.kill(pid, "SIGSTOP");
+  const holds = async () => (await lockHolder(databasePath(host))) === pid;
   // A thread stops when it leaves the kernel, which may take as long as a write to the disk.
-  await eventually(() => {
-    if (!threadStates(pid).every((state) => "TZ".includes(state)))
-      throw new Error("not all of its threads have stopped");
+  return eventually(async () => {
+    const still = threadStates(pid).every((state) => "TZ".includes(state));
+    const inTransaction = await holds();
+    if (!still && !inTransaction) throw new Error("not all of its threads have stopped");
+    return { inTransaction };
   });
-  return { inTransaction: (await lockHolder(databasePath(host))) === pid };
 }
 
 /** One letter for each thread (T: stopped), none where the system has no /proc: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
@@ -43,8 +48,8 @@ export async function freezeInTransaction(host: TestHost, instance: string, pid:
   });
   while (!frozen) {
     if ((await lockHolder(databasePath(host))) !== pid) continue;
-    // It may have committed in the moment between the look and the signal.
-    frozen = (await stop(host, pid)).inTransaction;
+    // It may have committed in the moment between the look and the signal, or in the one after it.
+    frozen = (await stop(host, pid)).inTransaction && (await stop(host, pid)).inTransaction;
     if (!frozen) process.kill(pid, "SIGCONT");
   }
   void Promise.allSettled(load);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { buildApp } from "../../app/bundle/build.ts";
 import { systemClock } from "../../app/clock.ts";
+import { onceAvailable } from "../../app/store/once-available.ts";
 import { openStore } from "../../app/store/open-store.ts";
 import { startPostgres } from "./postgres.ts";
 
@@ -29,7 +30,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
     { engine: "postgres", url: template },
     { engine: "sqlite", path },
   ] as const;
-  for (const address of addresses) await (await openStore(address, { clock: systemClock })).close();
+  // The server gives a transaction little time, which a busy machine may exceed.
+  const patient = { clock: systemClock, log: { warn: () => {} } };
+  for (const address of addresses)
+    await (await onceAvailable(() => openStore(address, { clock: systemClock }), patient)).close();
   project.provide("postgresUrl", postgres.url);
   project.provide("postgresTemplate", new URL(template).pathname.slice(1));
   project.provide("sqliteTemplate", path);

@@ -47,6 +47,7 @@ const INNER = {
   alerts: [{ type: "slack" }],
   dead_mans_switch: { url_env: "PING_URL" },
   instances: [{ ...MINIMAL.instances[0], tls: { cert: "c", key: "k" } }],
+  targets: [{ ...MINIMAL.targets[0], verify: { url: "https://www.example.com" } }],
 };
 const FULL = { ...MINIMAL, ...INNER };
 

@@ -1,4 +1,4 @@
-import { channelId } from "../../config/check-alerts.ts";
+import { channelId } from "../../config/checks/alerts.ts";
 import type { AlertConfig } from "../../config/schema.ts";
 import type { RepositoryAccess } from "../../github/repository-access.ts";
 import type { Channel } from "./channel.ts";

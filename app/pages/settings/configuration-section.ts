@@ -35,7 +35,9 @@ function targetRow(target: TargetConfig, line: number | undefined): Markup {
       <dt>Command</dt><dd><code>${target.run.map((part) => JSON.stringify(part)).join(" ")}</code></dd>
       <dt>Directory</dt><dd><code>${target.directory}</code></dd>
       <dt>Variables</dt><dd>${variables.length === 0 ? "none of its own" : `${variables.join(", ")} (values not shown)`}</dd>
+      <dt>Masked</dt><dd>the values of ${[...target.pass_env, ...target.mask].join(", ") || "variables that are named like secrets"}</dd>
       <dt>Time limit</dt><dd>${writtenDuration(target.timeout)}</dd>
+      <dt>Verified by</dt><dd>${target.verify === null ? "its exit code alone" : verification(target.verify)}</dd>
       <dt>Queue</dt><dd>${target.queue}${target.lock !== null && `, lock ${target.lock}`}; after a crash: ${target.on_interrupt}</dd>
       <dt>Actions may ask</dt><dd>from ${action.workflows.join(", ")} on ${action.refs.join(", ")}, by ${
         action.secret_env ? `a secret (${action.secret_env}) or ` : ""
@@ -43,6 +45,11 @@ function targetRow(target: TargetConfig, line: number | undefined): Markup {
       <dt>Log</dt><dd>${target.share_log ? "its last lines are shown to the Action" : "not shown to the Action"}</dd>
       ${line !== undefined && html`<dt>Written in</dt><dd>line ${line}</dd>`}
     </dl></details></li>`;
+}
+
+function verification({ url, status, body, within }: NonNullable<TargetConfig["verify"]>): string {
+  const shown = body === null ? "" : ` with ${JSON.stringify(body)}`;
+  return `${url}: ${status}${shown}, within ${writtenDuration(within)}`;
 }
 
 /** Every other value in effect, with its origin. */

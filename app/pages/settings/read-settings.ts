@@ -61,7 +61,11 @@ export async function readSettings(o: SettingsOptions): Promise<Settings> {
     audit.newest(AUDIT_SHOWN),
   ]);
   const named = [
-    ...config.targets.flatMap((target) => [target.action.secret_env, ...target.pass_env]),
+    ...config.targets.flatMap((target) => [
+      target.action.secret_env,
+      ...target.pass_env,
+      ...target.mask.filter((name) => !(name in target.env)),
+    ]),
     ...config.alerts.flatMap((alert) =>
       Object.entries(alert).flatMap(([key, value]) => (key.endsWith("_env") ? [String(value)] : [])),
     ),

@@ -48,6 +48,7 @@ async function scene(store: Store) {
   /** How many looks at the situation each controller has begun. */
   const looks = new Map<Controller, number>();
   const cutOff = new Set<string>();
+  const secretChange = { isUnderWay: false, isAgreed: true };
   /** How often what GitHub could not deliver was looked for. */
   let scanned = 0;
   const start = (instance: string): Controller => {
@@ -59,7 +60,7 @@ async function scene(store: Store) {
       candidate: { holder: `${instance} 1`, instance, host: "host" },
       thresholds,
       endpoints: ENDPOINTS,
-      secretChanges: false,
+      secretChange,
       door: null,
       observe: () =>
         ENDPOINTS.map(({ name }) => ({
@@ -122,6 +123,7 @@ async function scene(store: Store) {
     log,
     notices,
     cutOff,
+    secretChange,
     start,
     stop,
     begin,
@@ -132,6 +134,19 @@ async function scene(store: Store) {
 }
 
 describe.each(ENGINES)("the controller on %s", (engine) => {
+  it("a new webhook secret is written once, as soon as all instances accept it", async () => {
+    const { begin, github, secretChange, pass } = await scene(await newStore(engine));
+    Object.assign(secretChange, { isUnderWay: true, isAgreed: false });
+    await begin();
+    await pass(60_000);
+    expect(github.writes).toEqual([]);
+    secretChange.isAgreed = true;
+    await pass(1_000);
+    await eventually(() => expect(github.writes).toEqual([urlOf("primary")]));
+    await pass(60_000);
+    expect(github.writes).toHaveLength(1);
+  });
+
   it("continues from what GitHub says, if that is one of the endpoints, and changes nothing", async () => {
     const store = await newStore(engine);
     const { github, begin } = await scene(store);

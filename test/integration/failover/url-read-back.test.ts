@@ -21,7 +21,7 @@ async function scene(step: () => void = () => {}) {
   const steps: string[] = [];
   const clock: Clock = { ...systemClock, sleep: async () => {} };
   const sync = new WebhookSync({
-    github: new WebhookConfigClient(githubApp(environment, "a secret", log), "a secret"),
+    github: new WebhookConfigClient(githubApp(environment, "a secret", log), () => "a secret"),
     clock,
     mayWrite: () => true,
     onSwitched: async () => {

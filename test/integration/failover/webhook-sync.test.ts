@@ -22,7 +22,7 @@ async function scene() {
   github.settings.appHookForgetsSecret = true;
   const log = pino({ level: "silent" });
   const { environment } = readEnvironment(github.environment());
-  const client = new WebhookConfigClient(githubApp(environment, SECRET, log), SECRET);
+  const client = new WebhookConfigClient(githubApp(environment, SECRET, log), () => SECRET);
   const steps: string[] = [];
   const sleeps: number[] = [];
   const clock: Clock = {

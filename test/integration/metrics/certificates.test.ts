@@ -26,14 +26,14 @@ it("an endpoint's certificate is read where it is served, and again after an hou
   const at = Date.parse(new X509Certificate(ca.tls.cert).validTo) / 1000;
 
   await eventually(() => expect(expiry.read()).toEqual([{ endpoint: "primary", at }]));
-  expect(connections).toBe(1);
+  await eventually(() => expect(connections).toBe(1));
   clock.ms = HOUR_MS;
   expect(expiry.read()).toEqual([{ endpoint: "primary", at }]);
   await eventually(() => expect(connections).toBe(2));
 });
 
 it("an endpoint without a certificate, or without an answer, has no date", async () => {
-  const silent = createPlainServer((socket) => socket.end());
+  const silent = createPlainServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
   atTestEnd(() => silent.close());
   const { port } = silent.address() as AddressInfo;

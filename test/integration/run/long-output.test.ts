@@ -14,7 +14,8 @@ async function logOf(...pieces: (string | Buffer)[]): Promise<string> {
   execFileSync("mkfifo", [pipe]);
   const output = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
   const input = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
-  const log = new OutputLog({ store, clock: systemClock, deployment: { id: "dep_1", attempt: 1 }, output });
+  const deployment = { id: "dep_1", attempt: 1 };
+  const log = new OutputLog({ store, clock: systemClock, deployment, output, secrets: [] });
   for (const piece of pieces)
     for (let rest = Buffer.from(piece); rest.length > 0; ) rest = rest.subarray(await writeSome(input, rest));
   closeSync(input);

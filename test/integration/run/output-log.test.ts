@@ -15,7 +15,8 @@ describe.concurrent.each(ENGINES)("the output of a command on %s", (engine) => {
     const pipe = join(temporaryDirectory(), "pipe");
     execFileSync("mkfifo", [pipe]);
     const output = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
-    const log = new OutputLog({ store, clock: systemClock, deployment: { id: "dep_1", attempt: 1 }, output });
+    const deployment = { id: "dep_1", attempt: 1 };
+    const log = new OutputLog({ store, clock: systemClock, deployment, output, secrets: [] });
     for (let line = 0; line < LINES; line++) log.note(String(line));
     await log.settle();
     await log.store();

@@ -40,7 +40,7 @@ async function runnerOf(engine: Engine, view: (store: Store) => Store, change: P
   };
   const result = await runNext(
     place,
-    { type: "job", target, inherited: { PATH: process.env.PATH ?? "" } },
+    { type: "job", target, inherited: { PATH: process.env.PATH ?? "" }, secrets: [] },
     { holder, launcher },
   );
   const row = await store.read.selectFrom("deployments").selectAll().executeTakeFirstOrThrow();

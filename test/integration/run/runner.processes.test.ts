@@ -118,6 +118,8 @@ describe.concurrent.each(ENGINES)("a deployment's command on %s", (engine) => {
     expect(log).toContain('{"version":"1.2.3"} mode 600');
     expect(log).toContain(host.siteDirectory);
     expect(log).not.toContain("do-not-show");
+    // What the instance hands on is masked.
+    expect(log).toContain("\nHANDED_ON=***\n");
   });
 
   it("has standard output and standard error kept in their order, /dev/stderr included", async ({

@@ -34,7 +34,7 @@ async function deploy(script: string) {
       host: "host-1",
       tell: () => {},
     },
-    { type: "job", target, inherited: { PATH: process.env.PATH ?? "" } },
+    { type: "job", target, inherited: { PATH: process.env.PATH ?? "" }, secrets: [] },
     { holder, launcher },
   );
   return store.read.selectFrom("deployments").select(["exit_code", "reason"]).executeTakeFirstOrThrow();

@@ -42,11 +42,11 @@ async function setup(engine: Engine, options: GitHubOptions = {}) {
       clock: systemClock,
       log,
       lease,
-      hooks: new RepositoryHooksClient(access, secret),
+      hooks: new RepositoryHooksClient(access, () => secret),
       enabled: true,
       endpoints: [{ url: A }, { url: B }],
       targets: [{ repository: SITE }],
-      secretChanges: false,
+      secretChange: { isUnderWay: false, isAgreed: true },
       ...given,
     });
     const again = () => broadcast.look(AbortSignal.timeout(10_000));
@@ -143,11 +143,24 @@ describe.each(ENGINES)("the webhooks of repositories, on %s", (engine) => {
   it("are written anew once in a reign while the secret is being changed", async () => {
     const { site, look, writes } = await setup(engine);
     await look();
-    const again = await look({ secret: "the new one", secretChanges: true });
+    const again = await look({ secret: "the new one", secretChange: { isUnderWay: true, isAgreed: true } });
     expect(site.hooks).toMatchObject([ours(A, "the new one"), ours(B, "the new one")]);
     expect(writes()).toBe(4);
     await again();
     expect(writes()).toBe(4);
+  });
+
+  it("keep the previous secret while an instance does not accept the new one", async () => {
+    const { github, site, look, writes } = await setup(engine);
+    await look();
+    const secretChange = { isUnderWay: true, isAgreed: false };
+    const again = await look({ secretChange });
+    expect(site.hooks.map(({ config }) => config.secret)).toEqual(Array(2).fill(github.app.webhookSecret));
+    expect(writes()).toBe(2);
+    secretChange.isAgreed = true;
+    await again();
+    expect(writes()).toBe(4);
+    expect(site.hooks.map(({ config }) => config.secret)).toEqual(Array(2).fill(github.app.webhookSecret));
   });
 
   it("are left alone by an instance that is not the controller any more", async () => {

@@ -42,7 +42,7 @@ const HTML = { "content-type": "text/html" };
 test("a page that a proxy answers in GitHub's place is a failed call, although its status is 200", async () => {
   const { app, calls } = client();
   github().get("/app/hook/config").reply(200, PAGE, HTML);
-  const read = new WebhookConfigClient(app, webhookSecret).read();
+  const read = new WebhookConfigClient(app, () => webhookSecret).read();
   await expect(read).rejects.toThrow("api.github.test answered 200 with something else than JSON");
   await expect(read).rejects.not.toThrow("building");
   expect(calls).toMatchObject([{ credential: "app", result: "failed" }]);
@@ -106,7 +106,7 @@ test("the hour that GitHub counts calls in ends by GitHub's clock, and a second 
           ...{ "x-ratelimit-remaining": "12", "x-ratelimit-reset": String(resetsAt / 1000) },
         },
       );
-  const webhook = new WebhookConfigClient(app, webhookSecret);
+  const webhook = new WebhookConfigClient(app, () => webhookSecret);
   answer(now + 90_000);
   await webhook.read();
   answer(now - 5_000);
@@ -121,6 +121,6 @@ test("the hour that GitHub counts calls in ends by GitHub's clock, and a second 
 test("a server that names no limit has none", async () => {
   const { app, calls } = client();
   github().get("/app/hook/config").reply(200, {});
-  await new WebhookConfigClient(app, webhookSecret).read();
+  await new WebhookConfigClient(app, () => webhookSecret).read();
   expect(calls).toEqual([{ credential: "app", account: "app", result: "ok", rateLimit: null }]);
 });

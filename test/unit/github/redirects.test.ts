@@ -34,7 +34,7 @@ test("a redirect to another host is followed without the App's credential", asyn
     webhookSecret,
     pino({ level: "silent" }),
   );
-  await new WebhookConfigClient(app, webhookSecret).read();
+  await new WebhookConfigClient(app, () => webhookSecret).read();
   expect(github.seen).toMatchObject([{ authorization: expect.stringMatching(/^bearer ey/i) }]);
   expect(elsewhere.seen).toHaveLength(1);
   expect(elsewhere.seen[0]).not.toHaveProperty("authorization");

@@ -13,7 +13,7 @@ it("a runner for which no process can be made counts as dead, and is no spare fo
       { type: "prepare", store: { engine: "sqlite", path: "/none" }, stateDirectory: "/none", instance: "a" },
       log,
     );
-    const job = { type: "job", target: testTarget(), inherited: {} } as const;
+    const job = { type: "job", target: testTarget(), inherited: {}, secrets: [] } as const;
     expect(await pool.run(job)).toBe("died");
     expect(pool.hasSpare).toBe(false);
     expect(await pool.run(job)).toBe("died");

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from "./problem.ts";
+import type { ConfigProblem } from "../problem.ts";
 
 /** A variable with its value as written, which may span several lines. */
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*=[ \t]*((?:"[^"]*"|'[^']*'|`[^`]*`)?[^\n]*)$/gm;

@@ -1,7 +1,7 @@
-import type { ConfigProblem } from "./problem.ts";
-import type { AlertConfig, FileConfig } from "./schema.ts";
+import type { ConfigProblem } from "../problem.ts";
+import type { AlertConfig, FileConfig } from "../schema.ts";
+import type { YamlFile } from "../yaml-file.ts";
 import { wrongSecret } from "./wrong-secret.ts";
-import type { YamlFile } from "./yaml-file.ts";
 
 /** The keys that each type of channel needs. Besides these it takes only `type` and `kinds`. */
 const NEEDS = {

@@ -1,5 +1,5 @@
-import { assertDeliverySecret } from "../../shared/delivery-signature.ts";
-import type { ConfigProblem } from "./problem.ts";
+import { assertDeliverySecret } from "../../../shared/delivery-signature.ts";
+import type { ConfigProblem } from "../problem.ts";
 
 /** Checks the signing secret in the variable `name`. Returns the fault, if any. */
 export function wrongSecret(

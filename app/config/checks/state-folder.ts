@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
-import type { ConfigProblem } from "./problem.ts";
-import type { YamlFile } from "./yaml-file.ts";
+import type { ConfigProblem } from "../problem.ts";
+import type { YamlFile } from "../yaml-file.ts";
 
 /**
  * Checks that the folder of the store or of the locks can be written to. A missing folder must be possible to
