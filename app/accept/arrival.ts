@@ -12,7 +12,7 @@ export interface RunFacts {
   runStartedAt: number | null;
   sha: string;
   ref: string;
-  /** Whether the ref was made from a name that may also be a tag's. */
+  /** Whether only the name in the ref is known: a branch and a tag may have it. */
   refUnproven?: boolean;
   workflow: string | null;
   actor: string | null;
@@ -34,7 +34,7 @@ export interface Arrival {
   /** The repository's key: its name in the configuration, even after a rename at GitHub. */
   repository: string;
   /** The targets to deploy to. */
-  targets: Pick<TargetConfig, "name" | "environment">[];
+  targets: Pick<TargetConfig, "name" | "environment" | "refs">[];
   /** Why there are no targets; null where there are some. */
   ignored: string | null;
   /** JSON of the request's own payload. */

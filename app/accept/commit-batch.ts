@@ -7,7 +7,7 @@ import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import type { Accepted } from "./accepted.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
-import { findConflict } from "./fingerprint.ts";
+import { findConflict, isSameRef } from "./fingerprint.ts";
 import { KnownRecords } from "./known-records.ts";
 import { type AcceptedBy, deliveryRow, deploymentRow } from "./new-rows.ts";
 import { whySetAside } from "./run-source.ts";
@@ -173,8 +173,8 @@ class Batch {
   /** Releases a deployment that waits to know what its ref is of, where this arrival proves it. Returns whether it did. */
   async #proveRef(existing: ExistingDeployment, { facts }: { facts: RunFacts }): Promise<boolean> {
     const isHeld = existing.status === "queued" && existing.ref_unproven != null;
-    if (!isHeld || facts.refUnproven || facts.ref !== existing.ref) return false;
-    const proven = { ref_unproven: null, reason: null };
+    if (!isHeld || facts.refUnproven || !isSameRef(existing, facts)) return false;
+    const proven = { ref: facts.ref, ref_unproven: null, reason: null };
     Object.assign(existing, proven);
     await this.#trx.updateTable("deployments").set(proven).where("id", "=", existing.id).execute();
     await this.#store.notify(this.#trx);

@@ -5,10 +5,10 @@ import type { CommitInput } from "./commit-task.ts";
 
 /** Commits a batch of arrivals durably. Returns each arrival's result, in order. */
 export function commit(store: Store, arrivals: Arrival[], by: CommitInput["by"]): Promise<Accepted[]> {
-  // Pass only these two fields to the store's thread: a target's whole configuration is many times larger.
+  // Pass only these fields to the store's thread: a target's whole configuration is many times larger.
   const lean = arrivals.map((arrival) => ({
     ...arrival,
-    targets: arrival.targets.map(({ name, environment }) => ({ name, environment })),
+    targets: arrival.targets.map(({ name, environment, refs }) => ({ name, environment, refs })),
   }));
   return store.perform<Accepted[]>("commit-task", { arrivals: lean, by } satisfies CommitInput);
 }

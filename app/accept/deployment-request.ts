@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { DeploymentRequest } from "../../shared/deployment-request.ts";
 import { memberText, stringifyExact } from "../../shared/json-text.ts";
+import { isBranch, matchesRef, refsOfName } from "../config/refs.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { isNamed, isSameEnvironment } from "../config/target-name.ts";
 import { repositoryKey } from "../store/repository-key.ts";
@@ -123,13 +124,31 @@ export function findTarget(
   return { target };
 }
 
-/** Checks a signed request against the target's rules. Returns the reason for a refusal, or null. */
-export function checkActionRules(request: ParsedRequest, target: TargetConfig): string | null {
+/** Whether the request names a run other than its own. An Action knows only the name in that run's ref. */
+function namesOtherRun({ via, run_id }: ParsedRequest): boolean {
+  return via !== undefined && via.run_id !== run_id;
+}
+
+/** The refs that the request may mean. */
+function refsOf(request: ParsedRequest): string[] {
+  const { ref = "" } = request;
+  return namesOtherRun(request) && isBranch(ref) ? refsOfName(ref) : [ref];
+}
+
+/**
+ * Checks a request against the target's rules. Returns the reason for a refusal, or null.
+ * `possible` holds the refs of which one must be allowed; default: those that the request may mean.
+ */
+export function checkActionRules(
+  request: ParsedRequest,
+  target: TargetConfig,
+  possible: readonly string[] = refsOf(request),
+): string | null {
   const { workflows, refs } = target.action;
   if (!workflows.includes(request.workflow ?? ""))
     return `the workflow ${request.workflow} may not deploy ${target.name}; allowed (action.workflows): ${workflows.join(", ")}`;
-  if (!refs.includes(request.ref ?? ""))
-    return `the ref ${request.ref} may not deploy ${target.name}; allowed (action.refs): ${refs.join(", ")}`;
+  if (!possible.some((ref) => matchesRef(refs, ref)))
+    return `the ref ${possible[0]} may not deploy ${target.name}; allowed (action.refs): ${refs.join(", ")}`;
   return null;
 }
 
@@ -142,8 +161,7 @@ export function requestFacts(request: ParsedRequest): RunFacts {
     runStartedAt: null,
     sha: request.sha,
     ref: request.ref ?? request.sha,
-    // An Action knows only the name of a run other than its own.
-    refUnproven: request.via !== undefined && request.via.run_id !== request.run_id,
+    refUnproven: namesOtherRun(request) && /^refs\/(heads|tags)\//.test(request.ref ?? ""),
     workflow: request.workflow ?? null,
     actor: request.actor ?? null,
     commitTitle: null,
@@ -160,13 +178,15 @@ export function requestArrival(
   target: TargetConfig,
   { admin = false, proven = {} }: { admin?: boolean; proven?: Partial<RunFacts> } = {},
 ): Arrival {
+  const facts = requestFacts(request);
+  const ref = refsOf(request).find((one) => matchesRef(target.action.refs, one)) ?? facts.ref;
   return {
     source: admin ? "manual" : "action",
     guid: null,
     event: "deployment_request",
     action: null,
     // The answer shows the name that the caller used; the store uses the configured one.
-    facts: { ...requestFacts(request), ...proven, repository: request.repository },
+    facts: { ...facts, ref, ...proven, repository: request.repository },
     repository: repositoryKey(target.repository),
     targets: [target],
     ignored: null,

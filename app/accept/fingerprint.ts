@@ -1,5 +1,6 @@
 import type { Insertable } from "kysely";
 import { canonicalJson, parseExact } from "../../shared/json-text.ts";
+import { nameOfRef } from "../config/refs.ts";
 import type { DeploymentRow } from "../store/schema.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
 import { isEvent } from "./run-source.ts";
@@ -30,7 +31,7 @@ export function findConflict(
   if (known.sha !== facts.sha) return conflict("commit", "start a new run", facts.sha, known.sha);
   if (isEvent(source)) return null;
   const anyRef = source === "manual" && facts.ref === facts.sha;
-  if (known.ref !== facts.ref && !anyRef) return conflict("ref", "name two targets", facts.ref, known.ref);
+  if (!isSameRef(known, facts) && !anyRef) return conflict("ref", "name two targets", facts.ref, known.ref);
   const ours = canonicalPayload(payload);
   const theirs = canonicalPayload(known.payload ?? null);
   if (ours === theirs) return null;
@@ -42,6 +43,15 @@ export function findConflict(
     `${known.id} began by the run's event, without this payload; ` +
     "ask in a job of the workflow that the target names, so that the request comes before the event"
   );
+}
+
+/** Whether the refs agree. Where only the name in one of them is known, the names must agree. */
+export function isSameRef(
+  known: Pick<Insertable<DeploymentRow>, "ref" | "ref_unproven">,
+  { ref, refUnproven }: RunFacts,
+): boolean {
+  if (known.ref === ref) return true;
+  return (known.ref_unproven != null || refUnproven === true) && nameOfRef(known.ref) === nameOfRef(ref);
 }
 
 function excerpts(a: string, b: string): [string, string] {

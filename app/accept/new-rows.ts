@@ -1,8 +1,10 @@
 import type { Insertable } from "kysely";
+import { matchesRef, refsOfName } from "../config/refs.ts";
 import { isRollback, type Mark, placeInOrder } from "../queue/order.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { Accepted } from "./accepted.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
+import { isEvent } from "./run-source.ts";
 
 /** The accepting instance, and the time (ms). */
 export interface AcceptedBy {
@@ -63,7 +65,7 @@ export function deploymentRow(
     target: target.name,
     environment: target.environment,
     sha: facts.sha,
-    ref: facts.ref,
+    ref: refFor(arrival, target),
     workflow: facts.workflow,
     actor: facts.actor,
     commit_title: facts.commitTitle,
@@ -100,4 +102,13 @@ export function deploymentRow(
     ref_unproven: facts.refUnproven ? (1 as const) : null,
     ref_note: null,
   } satisfies Insertable<DeploymentRow>;
+}
+
+/** The ref to record. Where an event leaves open whose name it is, each target takes a ref that it allows. */
+function refFor(
+  { source, facts: { ref, refUnproven } }: Arrival & { facts: RunFacts },
+  { refs }: Arrival["targets"][number],
+): string {
+  if (!refUnproven || !isEvent(source)) return ref;
+  return [ref, ...refsOfName(ref)].find((one) => matchesRef(refs, one)) ?? ref;
 }

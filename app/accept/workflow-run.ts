@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { branchRef, isBranch, matchesRef, refsOfName } from "../config/refs.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import { storableText } from "../store/storable-text.ts";
@@ -61,13 +62,15 @@ export function judgeWorkflowRun(
   names: RepositoryNames = NO_NAMES,
 ): JudgedRun {
   const { workflow_run: run, repository } = event;
+  const refs = refsOf(run);
   const facts = {
     repository: repository.full_name,
     runId: run.id,
     runAttempt: run.run_attempt,
     runStartedAt: time(run.run_started_at),
     sha: run.head_sha,
-    ...refOf(run),
+    ref: refs[0],
+    refUnproven: refs.length > 1,
     workflow: run.path ?? null,
     actor: run.actor?.login ?? null,
     commitTitle: run.head_commit ? titleOf(run.head_commit.message) : null,
@@ -81,6 +84,7 @@ export function judgeWorkflowRun(
   const { key } = known;
   const here = configured.filter((t) => repositoryKey(t.repository) === key);
   const { targets, ignored } = choose(event, here);
+  facts.ref = refs.find((ref) => targets.some((target) => matchesRef(target.refs, ref))) ?? facts.ref;
   const settles =
     here.some(({ workflow }) => workflow === pathOf(run.path)) &&
     (event.action === "completed" || whyNever(event, here) !== null);
@@ -99,7 +103,7 @@ function choose(
   const never = whyNever(event, here);
   if (never !== null) return ignore(never);
   return {
-    targets: here.filter((target) => rulesFor(run).every(([, allows]) => allows(target))),
+    targets: here.filter((target) => rulesFor(run, here).every(([, allows]) => allows(target))),
     ignored: null,
   };
 }
@@ -109,7 +113,7 @@ function whyNever({ workflow_run: run, repository }: WorkflowRunEvent, here: Tar
   if (run.head_repository?.id !== repository.id) return "the run's code is another repository's (a fork)";
   if (here.length === 0) return `no target is configured for ${repository.full_name}`;
   let left = here;
-  for (const [reason, allows] of rulesFor(run)) {
+  for (const [reason, allows] of rulesFor(run, here)) {
     left = left.filter(allows);
     if (left.length === 0) return reason;
   }
@@ -117,27 +121,33 @@ function whyNever({ workflow_run: run, repository }: WorkflowRunEvent, here: Tar
 }
 
 /** A target's rules for a run, each with the reason to give when it excludes the last target. */
-function rulesFor(run: WorkflowRunEvent["workflow_run"]): [string, (target: TargetConfig) => boolean][] {
+function rulesFor(
+  run: WorkflowRunEvent["workflow_run"],
+  here: readonly TargetConfig[],
+): [string, (target: TargetConfig) => boolean][] {
   const path = pathOf(run.path);
-  const isTag = refOf(run).ref.startsWith("refs/tags/");
+  const refs = refsOf(run);
+  // Where no target deploys tags, the name is a branch's to people.
+  const mayBeTag = here.some((target) => !target.refs.every(isBranch));
+  const kinds = (mayBeTag ? refs : refs.slice(0, 1)).map((ref) => (isBranch(ref) ? "branch" : "tag"));
   return [
     [`no target names the workflow ${path || "(none)"}`, (t) => t.workflow === path],
     [
-      `no target of it allows the ${isTag ? "tag" : "branch"} ${run.head_branch}`,
-      (t) => !isTag && t.branches.includes(run.head_branch ?? ""),
+      `no target of it allows the ${kinds.join(" or ")} ${run.head_branch}`,
+      (t) => refs.some((ref) => matchesRef(t.refs, ref)),
     ],
     [`no target of it allows runs started by ${run.event}`, (t) => t.events.includes(run.event)],
   ];
 }
 
 /**
- * The ref of a run. `head_branch` may name a branch or a tag. Only the suffix of the path tells which, and
- * many events lack it.
+ * The possible refs of a run. `head_branch` may name a branch or a tag. Only the suffix of the path tells which,
+ * and many events lack it.
  */
-function refOf({ path, head_branch }: WorkflowRunEvent["workflow_run"]) {
-  const [branch, tag] = [`refs/heads/${head_branch ?? ""}`, `refs/tags/${head_branch ?? ""}`];
-  const named = [branch, tag].find((ref) => path?.endsWith(`@${ref}`));
-  return { ref: named ?? branch, refUnproven: named === undefined };
+function refsOf({ path, head_branch }: WorkflowRunEvent["workflow_run"]): [string, ...string[]] {
+  const both = refsOfName(branchRef(head_branch ?? ""));
+  const named = both.find((ref) => path?.endsWith(`@${ref}`));
+  return named === undefined ? both : [named];
 }
 
 /** GitHub appends `@ref` to the path of a workflow in some events. */

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Arrival } from "../accept/arrival.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
+import { onlyBranch } from "../config/refs.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { CallBudget } from "../github/call-budget.ts";
@@ -61,9 +62,9 @@ export class CompletedRuns implements Scan {
       ({ repository, workflow }) => `${repositoryKey(repository)} ${workflow}`,
     );
     const places = [...byWorkflow].flatMap(([key, targets]) => {
-      const [branch = null, ...others] = new Set(targets.flatMap(({ branches }) => branches));
+      const branch = onlyBranch(targets);
       return targets.slice(0, 1).map(({ repository, workflow }): [string, Place] => {
-        return [key, { repository, workflow, branch: others.length > 0 ? null : branch, lateDueAt: null }];
+        return [key, { repository, workflow, branch, lateDueAt: null }];
       });
     });
     this.#scan = new PlaceScan({

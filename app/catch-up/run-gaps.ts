@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
+import { onlyBranch } from "../config/refs.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { writtenDuration } from "../config/settings-of.ts";
 import { type ControllerLease, NotControllerError } from "../failover/controller-lease.ts";
@@ -209,7 +210,6 @@ export class RunGaps {
     const { workflow, ...config } = (waiting[0] as WaitingTarget).config;
     // Another repository may have its old name by now.
     const repository = this.#o.names?.nameOf(repositoryKey(config.repository)) ?? config.repository;
-    const [branch = null, ...others] = new Set(waiting.flatMap(({ config }) => config.branches));
     try {
       const octokit = await orAbort(access.octokit(repository), signal);
       const { completed, isShown } = await listRuns(
@@ -217,7 +217,7 @@ export class RunGaps {
         {
           repository,
           workflow,
-          branch: others.length > 0 ? null : branch,
+          branch: onlyBranch(waiting.map(({ config }) => config)),
           from: Math.min(...all.map(({ gap }) => lowest(gap))),
           isWanted: (run) => waiting.some((target) => wants(target, run)),
         },

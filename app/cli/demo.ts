@@ -6,9 +6,11 @@ import { fileURLToPath } from "node:url";
 import { appFile } from "../bundle/entry-points.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 
+const DEMO = appFile("../test/demo/main.ts");
+
 /** `twinhook demo`: `npm run demo`, from any folder. */
 export async function demo(isOnce: boolean): Promise<number> {
-  const main = fileURLToPath(appFile("../test/demo/main.ts"));
+  const main = fileURLToPath(DEMO);
   if (!existsSync(main))
     throw new CommandFailure(
       EXIT.failed,

@@ -7,6 +7,7 @@ import { decodeCursor, encodeCursor } from "../http/list-query.ts";
 import { pending } from "../queue/pending.ts";
 import { countVerifications } from "../reads/count-verifications.ts";
 import { type DeploymentFilter, listDeployments } from "../reads/list-deployments.ts";
+import { listTargets } from "../reads/list-targets.ts";
 import { presentDeployment, presentFailover } from "../reads/present.ts";
 import { openStore } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
@@ -28,12 +29,13 @@ export async function withStore<T>(config: Config, work: (store: Store) => Promi
 /** What `/api/status` would answer, as far as the store tells. */
 export function storedStatus(config: Config) {
   return withStore(config, async (store) => {
-    const [board, last, { waiting, running }, scans, verification] = await Promise.all([
+    const [board, last, { waiting, running }, scans, verification, targets] = await Promise.all([
       readSwitchboard(store),
       lastFailover(store),
       pending(store),
       store.read.selectFrom("looks").selectAll().execute(),
       countVerifications(store, null),
+      listTargets(store, config, () => true),
     ]);
     return {
       instance: null,
@@ -47,6 +49,7 @@ export function storedStatus(config: Config) {
         ...{ last_health_check: null, consecutive_failures: 0, consecutive_successes: 0 },
         ...{ avg_response_time_ms: null, p95_response_time_ms: null, success_rate: null },
       })),
+      targets,
       webhook: {
         url: board?.webhook_url ?? null,
         verified_at: isoTime(board?.webhook_verified_at ?? null),

@@ -4,6 +4,7 @@ import { ALERT_KINDS } from "./alert-kinds.ts";
 import { siteUrlFault } from "./checks/site-url.ts";
 import { gitHubAddresses } from "./github-host.ts";
 import { parseListen } from "./listen-address.ts";
+import { branchRef, canMatchRun, isRefPattern } from "./refs.ts";
 import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
 
 /** The longest delay of Node's timers is 2^31 - 1 ms. Longer ones would fire at once. */
@@ -82,7 +83,13 @@ const branchName = textLike(
   /^(?!refs\/)[^\s*?[\\^~:]+$/,
   "the exact name of a branch (no pattern, no refs/heads/)",
 );
-const ref = textLike(/^refs\/[^\s*]+$/, "a full ref, such as refs/heads/main");
+const REF_PATTERN =
+  "a full ref, such as refs/heads/main, or a pattern: refs/tags/v* (* within a segment, ** across)";
+const refPattern = z.string({ error: REF_PATTERN }).refine(isRefPattern, { error: REF_PATTERN, abort: true });
+/** A run has the ref of a branch or a tag. */
+const runRef = refPattern.refine(canMatchRun, {
+  error: "a ref or pattern that can match a branch (refs/heads/…) or a tag (refs/tags/…)",
+});
 
 const instance = z.strictObject({
   name,
@@ -159,7 +166,8 @@ const target = z
     environment: text.max(255),
     environment_url: webUrl.nullable().default(null),
     workflow: workflowPath,
-    branches: z.array(branchName).min(1).default(["main"]),
+    refs: z.array(runRef).min(1).optional(),
+    branches: z.array(branchName).min(1).optional(),
     events: z.array(text).min(1).default(["push", "workflow_dispatch"]),
     run: z
       .array(z.string())
@@ -180,20 +188,34 @@ const target = z
       .strictObject({
         secret_env: variableName.optional(),
         workflows: z.array(workflowPath).min(1).optional(),
-        refs: z.array(ref).min(1).optional(),
+        refs: z.array(refPattern).min(1).optional(),
         any_sha: z.boolean().default(false),
       })
       .prefault({}),
   })
-  .transform((value) => ({
-    ...value,
-    name: value.name ?? value.environment,
-    action: {
-      ...value.action,
-      workflows: value.action.workflows ?? [value.workflow],
-      refs: value.action.refs ?? value.branches.map((branch) => `refs/heads/${branch}`),
-    },
-  }));
+  .superRefine(({ refs, branches }, context) => {
+    if (refs === undefined || branches === undefined) return;
+    context.addIssue({
+      code: "custom",
+      path: ["branches"],
+      message: "either refs or branches, which is its short form",
+      input: branches,
+      params: { remedy: "remove branches, and add each of them to refs as refs/heads/NAME" },
+    });
+  })
+  .transform(({ branches = ["main"], ...value }) => {
+    const refs = value.refs ?? branches.map(branchRef);
+    return {
+      ...value,
+      name: value.name ?? value.environment,
+      refs,
+      action: {
+        ...value.action,
+        workflows: value.action.workflows ?? [value.workflow],
+        refs: value.action.refs ?? refs,
+      },
+    };
+  });
 
 const mailAddress = textLike(/^[^\s@<>,]+@[^\s@<>,]+$/, "a mail address, such as ops@example.com");
 

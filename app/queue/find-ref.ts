@@ -1,8 +1,9 @@
+import { branchRef, isBranch, nameOfRef } from "../config/refs.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import { askForScan } from "./ask-for-scan.ts";
 
-/** The scan that asks GitHub which branch names of the targets are tag names too. */
+/** The scan that asks GitHub which names of branches are names of tags too. */
 export const TAG_SCAN = "tags";
 /** The scan's results for a name. */
 export const IS_TAG = "tag";
@@ -10,13 +11,13 @@ export const IS_NO_TAG = "none";
 /** Names are scanned every hour. A result older than this is asked for again. */
 const KNOWN_FOR_MS = 2 * 60 * 60_000;
 
-/** The key of the scan's result for this ref, such as `acme/site refs/heads/main`. */
+/** The key of the scan's result for the name in this ref, such as `acme/site refs/heads/main`. */
 export function tagPlace(repositoryKey: string, ref: string): string {
-  return `${repositoryKey} ${ref}`;
+  return `${repositoryKey} ${branchRef(nameOfRef(ref))}`;
 }
 
 /**
- * Checks that a deployment's ref is a branch: the event of a tag's run has the same name.
+ * Checks that the ref of a deployment is known: the events of a branch's and a tag's run are the same.
  * Returns null where GitHub has to be asked first. `note` says that GitHub could not answer.
  */
 export async function findRef(
@@ -25,6 +26,8 @@ export async function findRef(
   now: number,
 ): Promise<{ note: string | null } | null> {
   if (ref_unproven === null) return { note: null };
+  // Only GitHub can tell that the tag has the commit.
+  if (!isBranch(ref)) return null;
   const known = await trx
     .selectFrom("scans")
     .selectAll()
@@ -57,7 +60,8 @@ export async function askForRef(
   if (!known || (known.asked <= known.served && known.trouble === null))
     await askForScan(trx, store, { scan: TAG_SCAN, place });
   const cause = known?.trouble ? ` (${known.trouble})` : "";
-  const wait = `waits until GitHub tells whether its run belongs to ${ref} or to a tag of that name${cause}`;
+  const other = isBranch(ref) ? "tag" : "branch";
+  const wait = `waits until GitHub tells whether its run belongs to ${ref} or to a ${other} of that name${cause}`;
   if (reason === wait) return;
   await trx.updateTable("deployments").set({ reason: wait }).where("id", "=", id).execute();
 }

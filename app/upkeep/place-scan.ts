@@ -13,6 +13,8 @@ export interface PlaceScanOptions<P> {
   name: string;
   /** Each place by its key in the store. */
   places: ReadonlyMap<string, P>;
+  /** The place with another key that an event asked for. */
+  otherPlace?: (key: string) => P | undefined;
   /** How often each place is scanned while there are few places (ms). */
   everyMs: number;
   /** The part of an account's hourly calls that the scan may spend. */
@@ -52,7 +54,7 @@ export class AskedPlaces {
   #unwatch: () => void;
   /** Whether the store is being read, and must be read again. */
   #asking: "no" | "once" | "again" = "no";
-  /** The last event of each place that was reported. */
+  /** The last reported event of each place that waits for its scan. */
   #told = new Map<string, number>();
 
   constructor(options: { store: Store; scan: string; canRun: () => boolean; onAsked: () => void }) {
@@ -64,6 +66,11 @@ export class AskedPlaces {
     this.#unwatch();
   }
 
+  /** Reports the next event of these places, whose count begins anew. */
+  forget(places: readonly string[]): void {
+    for (const place of places) this.#told.delete(place);
+  }
+
   async #look(): Promise<void> {
     const { canRun, onAsked } = this.#o;
     if (!canRun()) return;
@@ -73,7 +80,7 @@ export class AskedPlaces {
     try {
       const places = await this.#asked();
       const fresh = places.filter(({ place, asked }) => this.#told.get(place) !== asked);
-      for (const { place, asked } of fresh) this.#told.set(place, asked);
+      this.#told = new Map(places.map(({ place, asked }) => [place, asked]));
       if (fresh.length > 0) onAsked();
     } catch {
       // The next scan reads it from the store.
@@ -128,7 +135,7 @@ export class PlaceScan<P extends { repository: string }> {
 
   /** The places to scan now. */
   async next(): Promise<DuePlace<P>[]> {
-    const { name, places, store } = this.#o;
+    const { name, places, otherPlace, store } = this.#o;
     const rows = await store.read.selectFrom("scans").selectAll().where("scan", "=", name).execute();
     const known = new Map(rows.map((row) => [row.place, row]));
     const asked = rows.filter((row) => row.asked > row.served).map(({ place }) => place);
@@ -137,7 +144,7 @@ export class PlaceScan<P extends { repository: string }> {
     );
     this.#all = false;
     return [...new Set([...asked, ...planned])].flatMap((key) => {
-      const place = places.get(key);
+      const place = places.get(key) ?? otherPlace?.(key);
       const row = known.get(key);
       return place ? [{ key, place, seenAt: row?.seen_at ?? null, asked: row?.asked ?? 0 }] : [];
     });

@@ -1,13 +1,15 @@
 import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
+import { branchRef, exactBranches, isBranch, matchesRef, nameOfRef, refsOfName } from "../config/refs.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { classifyGitHubError } from "../github/github-error.ts";
-import { callLimit, type Octokit, ownerAndName } from "../github/repository-access.ts";
 import type { TagEvent } from "../github/tag-event.ts";
 import { announce } from "../queue/announce.ts";
 import { askForScan } from "../queue/ask-for-scan.ts";
 import { IS_NO_TAG, IS_TAG, TAG_SCAN, tagPlace } from "../queue/find-ref.ts";
+import { inSlices } from "../store/in-slices.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
+import { NamedRefs, type Place } from "./named-refs.ts";
 import { AskedPlaces, PlaceScan, type PlaceScanParts } from "./place-scan.ts";
 import { Scheduler, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
@@ -16,17 +18,8 @@ const TASK: Task = { name: "the scan for tags that are named like a branch", eve
 /** The part of an account's hourly calls that this scan may spend: 250 of 5,000. */
 const SHARE = 0.05;
 
-/** A branch that a target deploys. */
-interface Place {
-  repository: string;
-  branch: string;
-}
-
-/** Whether a deployment whose branch has the name of a tag is of the branch. */
-interface Verdict {
-  id: string;
-  ofBranch: boolean;
-}
+/** The ref that a waiting deployment turned out to be of; without one, the reason why it may not begin. */
+type Verdict = { id: string } & ({ ref: string } | { refused: string });
 
 /** The result of the scan of a name. */
 interface Result {
@@ -36,28 +29,37 @@ interface Result {
   verdicts: Verdict[];
 }
 
-/** The branches that targets deploy, by their keys in the store. */
+/** The names of the branches that targets deploy, by their keys in the store. */
 function placesOf(targets: readonly TargetConfig[]): Map<string, Place> {
   return new Map(
-    targets.flatMap(({ repository, branches }) =>
-      branches.map((branch) => [
-        tagPlace(repositoryKey(repository), `refs/heads/${branch}`),
-        { repository, branch },
+    targets.flatMap(({ repository, refs }) =>
+      exactBranches(refs).map((name) => [
+        tagPlace(repositoryKey(repository), branchRef(name)),
+        { repository, name },
       ]),
     ),
   );
 }
 
-/** Records that a tag with the name of a target's branch was made or removed. Resolves when that is on record. */
+/** The name with this key, if a target is of its repository. */
+function placeFrom(key: string, targets: readonly TargetConfig[]): Place | undefined {
+  const [repository, ...rest] = key.split(" ");
+  const ref = rest.join(" ");
+  const target = targets.find((one) => repositoryKey(one.repository) === repository);
+  return target && isBranch(ref) ? { repository: target.repository, name: nameOfRef(ref) } : undefined;
+}
+
+/** Records that a tag was made or removed, if a target deploys branches of its name. Resolves when that is on record. */
 export function tagLookup(
   store: Store,
   targets: readonly TargetConfig[],
   names: RepositoryNames = NO_NAMES,
 ): (event: TagEvent) => Promise<void> {
-  const places = placesOf(targets);
   return async ({ repository, name, made }) => {
-    const place = tagPlace(names.keyOf(repository), `refs/heads/${name}`);
-    if (!places.has(place)) return;
+    const key = names.keyOf(repository);
+    const here = targets.filter((target) => repositoryKey(target.repository) === key);
+    if (!here.some(({ refs }) => matchesRef(refs, branchRef(name)))) return;
+    const place = tagPlace(key, branchRef(name));
     // Events arrive in any order, so that only a scan can tell that a tag is gone.
     const known = made ? { result: IS_TAG } : {};
     await store.write((trx) => askForScan(trx, store, { scan: TAG_SCAN, place, ...known }));
@@ -67,21 +69,24 @@ export function tagLookup(
 /**
  * Knows which branches of the targets have the name of a tag as well. A run's event has the name alone. So the run of a
  * tag looks like a run of the branch. Names are scanned at the start, every hour, and after an event about a tag.
- * Only a run whose name is both is looked up at GitHub. It is the branch's if the branch has its commit.
+ * A run whose name may be a tag's is looked up at GitHub. It is of a branch or tag that has its commit.
  */
 export class TagNames {
   #o: PlaceScanParts;
+  #places: ReadonlyMap<string, Place>;
   #scan: PlaceScan<Place>;
   #asked: AskedPlaces;
   #scheduler: Scheduler<Task>;
 
   constructor(options: PlaceScanParts) {
     this.#o = options;
-    const { store, clock, log, lease } = options;
+    const { store, clock, log, lease, targets } = options;
+    this.#places = placesOf(targets);
     this.#scan = new PlaceScan({
       ...options,
       name: TAG_SCAN,
-      places: placesOf(options.targets),
+      places: this.#places,
+      otherPlace: (key) => placeFrom(key, targets),
       everyMs: TASK.everyMs,
       share: SHARE,
     });
@@ -115,6 +120,7 @@ export class TagNames {
   async look(signal: AbortSignal): Promise<ReadonlyMap<Task, unknown>> {
     const { clock, store, access, log } = this.#o;
     const begun = clock.now();
+    await this.#forget(begun - TASK.everyMs);
     const due = await this.#scan.next();
     if (due.length === 0) return new Map();
     // The store's time, since claims compare it with that.
@@ -139,7 +145,7 @@ export class TagNames {
       seen.set(place, null);
       access.forget(place.repository);
       log.warn(
-        `cannot check whether ${place.branch} of ${place.repository} is a tag as well: ${one.reason.message}; give the App the permission Contents: read`,
+        `cannot check whether ${place.name} of ${place.repository} is a tag as well: ${one.reason.message}; give the App the permission Contents: read`,
       );
     }
     await this.#record(results);
@@ -161,88 +167,95 @@ export class TagNames {
     });
   }
 
-  /** Whether a tag has this name. If so, decides for each waiting deployment whether it is of the branch. */
-  async #see({ repository, branch }: Place, signal: AbortSignal): Promise<Result> {
-    const octokit = await this.#o.access.octokit(repository);
-    const { data } = await octokit.request("GET /repos/{owner}/{repo}/git/matching-refs/{ref}", {
-      ...ownerAndName(repository),
-      ref: `tags/${branch}`,
-      request: callLimit(signal),
-    });
-    if (!data.some(({ ref }) => ref === `refs/tags/${branch}`))
-      return { result: IS_NO_TAG, trouble: null, verdicts: [] };
-    const waiting = await this.#o.store.read
+  /** Whether a tag has this name. Also decides of which ref each waiting deployment is. */
+  async #see(place: Place, signal: AbortSignal): Promise<Result> {
+    const octokit = await this.#o.access.octokit(place.repository);
+    const named = await NamedRefs.read(octokit, place, signal);
+    const verdicts: Verdict[] = [];
+    for (const waiting of await this.#waiting(place)) verdicts.push(await judge(waiting, named));
+    return { result: named.isTag ? IS_TAG : IS_NO_TAG, trouble: null, verdicts };
+  }
+
+  /** The deployments that wait for this name, each with the refs that it may be of. */
+  async #waiting({ repository, name }: Place): Promise<Waiting[]> {
+    const key = repositoryKey(repository);
+    const refs = refsOfName(branchRef(name));
+    const rows = await this.#o.store.read
       .selectFrom("deployments")
-      .select(["id", "sha"])
-      .where("repository_key", "=", repositoryKey(repository))
-      .where("ref", "=", `refs/heads/${branch}`)
+      .select(["id", "sha", "ref", "target"])
+      .where("repository_key", "=", key)
+      .where("ref", "in", refs)
       .where("ref_unproven", "is not", null)
       .where("status", "=", "queued")
       .execute();
-    if (waiting.length === 0) return { result: IS_TAG, trouble: null, verdicts: [] };
-    const head = await headOf(octokit, { repository, branch }, signal);
-    const verdicts: Verdict[] = [];
-    for (const { id, sha } of waiting)
-      verdicts.push({
-        id,
-        ofBranch: head !== null && (await reaches(octokit, repository, head, sha, signal)),
-      });
-    return { result: IS_TAG, trouble: null, verdicts };
+    return rows.map(({ id, sha, ref, target }) => {
+      const rules = this.#o.targets.find((t) => repositoryKey(t.repository) === key && t.name === target);
+      // Its own ref was allowed when it was accepted.
+      const others = refs.filter((other) => other !== ref && matchesRef(rules?.refs ?? [], other));
+      return { id, sha, refs: [ref, ...others] };
+    });
   }
 
-  async #apply(trx: Writer, store: StoreContext, { id, ofBranch }: Verdict): Promise<void> {
-    const ended = {
-      status: "cancelled" as const,
-      reason: "its run is of a tag that has the name of the branch: the branch does not have its commit",
-      finished_at: await store.now(trx),
-    };
+  /** Forgets names that no target names, an hour after their scan. A deployment that still waits for one asks again. */
+  async #forget(before: number): Promise<void> {
+    const { store, lease } = this.#o;
+    const old = await store.read
+      .selectFrom("scans")
+      .select("place")
+      .where("scan", "=", TAG_SCAN)
+      .where("scanned_at", "<=", before)
+      .whereRef("asked", "<=", "served")
+      .execute();
+    const places = old.map(({ place }) => place).filter((place) => !this.#places.has(place));
+    if (places.length === 0) return;
+    this.#asked.forget(places);
+    await lease.write(async (trx) => {
+      await inSlices(places, (slice) =>
+        trx
+          .deleteFrom("scans")
+          .where("scan", "=", TAG_SCAN)
+          .where("place", "in", slice)
+          .whereRef("asked", "<=", "served")
+          .execute(),
+      );
+      await store.notify(trx);
+    });
+  }
+
+  async #apply(trx: Writer, store: StoreContext, verdict: Verdict): Promise<void> {
+    const { id } = verdict;
+    const refused = "refused" in verdict ? verdict.refused : null;
+    const cancelled = { status: "cancelled" as const, reason: refused, finished_at: await store.now(trx) };
     const changed = await trx
       .updateTable("deployments")
-      .set(ofBranch ? { ref_unproven: null, reason: null } : ended)
+      .set("ref" in verdict ? { ref: verdict.ref, ref_unproven: null, reason: null } : cancelled)
       .where("id", "=", id)
       .where("status", "=", "queued")
+      // A request may have proven it in the meantime.
+      .where("ref_unproven", "is not", null)
       .returning("id")
       .executeTakeFirst();
-    if (!changed || ofBranch) return;
-    this.#o.log.warn({ deployment: id }, ended.reason);
-    await announce(trx, store, [{ id, status: "cancelled", detail: ended.reason }]);
+    if (!changed || refused === null) return;
+    this.#o.log.warn({ deployment: id }, refused);
+    await announce(trx, store, [{ id, status: "cancelled", detail: refused }]);
   }
 }
 
-/** The newest commit of a branch; null if there is no such branch. */
-async function headOf(
-  octokit: Octokit,
-  { repository, branch }: Place,
-  signal: AbortSignal,
-): Promise<string | null> {
-  const { data } = await octokit.request("GET /repos/{owner}/{repo}/git/matching-refs/{ref}", {
-    ...ownerAndName(repository),
-    ref: `heads/${branch}`,
-    request: callLimit(signal),
-  });
-  return data.find(({ ref }) => ref === `refs/heads/${branch}`)?.object.sha ?? null;
+/** A deployment whose ref is not known. */
+interface Waiting {
+  id: string;
+  sha: string;
+  /** The refs that it may be of. */
+  refs: string[];
 }
 
-/** Whether `sha` is `head`, or an ancestor of it. */
-async function reaches(
-  octokit: Octokit,
-  repository: string,
-  head: string,
-  sha: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (head === sha) return true;
-  try {
-    const { data } = await octokit.request("GET /repos/{owner}/{repo}/compare/{basehead}", {
-      ...ownerAndName(repository),
-      basehead: `${sha}...${head}`,
-      per_page: 1,
-      request: callLimit(signal),
-    });
-    return data.status === "ahead" || data.status === "identical";
-  } catch (error) {
-    // GitHub has no such commit, or the two have nothing in common.
-    if ((error as { status?: number }).status === 404) return false;
-    throw error;
+/** Decides of which ref a deployment is. The first one that has its commit counts. */
+async function judge({ id, sha, refs }: Waiting, named: NamedRefs): Promise<Verdict> {
+  const reasons: string[] = [];
+  for (const ref of refs) {
+    const reason = await named.whyNot(ref, sha);
+    if (reason === null) return { id, ref };
+    reasons.push(reason);
   }
+  return { id, refused: `its run is not of ${refs.join(" or ")}: ${reasons.join(", and ")}` };
 }

@@ -70,6 +70,15 @@ const calls: Call[] = [
     path: () => "/repos/acme/site/git/matching-refs/heads%2Fmain",
   },
   {
+    route: `GET ${REPOSITORY}/git/tags/{tag_sha}`,
+    path: () => {
+      const [object, commit] = ["e".repeat(40), "f".repeat(40)];
+      repository.tags.set("v1.0.0", object);
+      repository.tagObjects.set(object, commit);
+      return `/repos/acme/site/git/tags/${object}`;
+    },
+  },
+  {
     route: `GET ${REPOSITORY}/compare/{basehead}`,
     path: () => {
       const [base, head] = repository.pushed.get("main") ?? [];

@@ -29,6 +29,7 @@ export function addRepository(world: World, fullName: string, given: NewReposito
     branches: new Map([[branch, first]]),
     pushed: new Map([[branch, [first]]]),
     tags: new Map(),
+    tagObjects: new Map(),
     runs: [],
     deployments: [],
     issues: [],

@@ -1,5 +1,6 @@
 import type { WorkflowRunEvent } from "@octokit/webhooks-types";
 import { type SentEvent, sendEvent, sentEvent } from "./send-event.ts";
+import { stableSha } from "./stable-values.ts";
 import {
   DEFAULT_WORKFLOW,
   FIRST_RUN_ID,
@@ -14,8 +15,8 @@ export interface CompleteRunOptions
   repository: string;
   /** False: GitHub never sends the event. */
   send?: boolean;
-  /** Whether `branch` is the name of a pushed tag. */
-  tag?: boolean;
+  /** Whether `branch` is the name of a tag. */
+  tag?: boolean | "annotated";
   /** The event's GUID; default random. */
   guid?: string;
 }
@@ -74,8 +75,11 @@ export function completeRun(
   run.attempts.sort((a, b) => a.attempt - b.attempt);
   const { workflow_run } = event;
   run.history.push({ at: now, run: workflow_run });
-  if (!known && workflow_run.event === "push" && workflow_run.head_repository.id === repository.id)
-    push(repository, workflow_run.head_branch, workflow_run.head_sha, options.tag ?? false);
+  const { head_branch, head_sha } = workflow_run;
+  if (!known && workflow_run.head_repository.id === repository.id) {
+    if (options.tag) setTag(repository, head_branch, head_sha, options.tag === "annotated");
+    else if (workflow_run.event === "push") push(repository, head_branch, head_sha);
+  }
   world.changes.emit("workflow_run", workflow_run);
 
   const sent = send
@@ -84,8 +88,13 @@ export function completeRun(
   return { ...sent, run: workflow_run, event };
 }
 
-function push({ tags, branches, pushed }: RepositoryRecord, name: string, sha: string, tag: boolean): void {
-  if (tag) return void tags.set(name, sha);
+function setTag(repository: RepositoryRecord, name: string, sha: string, annotated: boolean): void {
+  const object = stableSha(`tag ${name} of ${sha}`);
+  if (annotated) repository.tagObjects.set(object, sha);
+  repository.tags.set(name, annotated ? object : sha);
+}
+
+function push({ branches, pushed }: RepositoryRecord, name: string, sha: string): void {
   branches.set(name, sha);
   pushed.set(name, [...(pushed.get(name) ?? []), sha]);
 }

@@ -15,6 +15,13 @@ export const refRoutes: Route[] = [
   },
   {
     method: "GET",
+    path: "/repos/{owner}/{repo}/git/tags/{tag_sha}",
+    auth: "token",
+    permission: ["contents", "read"],
+    handle: tagObject,
+  },
+  {
+    method: "GET",
     path: "/repos/{owner}/{repo}/compare/{basehead}",
     auth: "token",
     permission: ["contents", "read"],
@@ -25,17 +32,34 @@ export const refRoutes: Route[] = [
 function matchingRefs({ repository, params }: RouteContext): Answer {
   const api = `https://api.github.com/repos/${repository.full_name}/git`;
   const refs = [
-    ...[...repository.branches].map(([name, sha]) => ({ ref: `refs/heads/${name}`, sha })),
-    ...[...repository.tags].map(([name, sha]) => ({ ref: `refs/tags/${name}`, sha })),
+    ...[...repository.branches].map(([name, sha]) => ({ ref: `refs/heads/${name}`, type: "commit", sha })),
+    ...[...repository.tags].map(([name, sha]) => {
+      const type = repository.tagObjects.has(sha) ? "tag" : "commit";
+      return { ref: `refs/tags/${name}`, type, sha };
+    }),
   ];
   const body = refs
     .filter(({ ref }) => ref.startsWith(`refs/${params.ref}`))
-    .map(({ ref, sha }) => ({
+    .map(({ ref, type, sha }) => ({
       ref,
       node_id: nodeId("Ref", 1),
       url: `${api}/${ref}`,
-      object: { type: "commit", sha, url: `${api}/commits/${sha}` },
+      object: { type, sha, url: `${api}/${type}s/${sha}` },
     }));
+  return { status: 200, body };
+}
+
+/** The object of an annotated tag, which points to a commit. */
+function tagObject({ repository, params: { tag_sha: sha = "" } }: RouteContext): Answer {
+  const api = `https://api.github.com/repos/${repository.full_name}/git`;
+  const commit = repository.tagObjects.get(sha);
+  const [name] = [...repository.tags].find(([, one]) => one === sha) ?? [];
+  if (commit === undefined || name === undefined) throw new GitHubError(404, "Not Found");
+  const body = {
+    ...{ node_id: nodeId("Tag", 1), tag: name, sha, url: `${api}/tags/${sha}`, message: `Release ${name}` },
+    tagger: { name: "octocat", email: "octocat@example.com", date: "2026-01-05T08:00:00Z" },
+    object: { type: "commit", sha: commit, url: `${api}/commits/${commit}` },
+  };
   return { status: 200, body };
 }
 

@@ -32,8 +32,10 @@ export interface RepositoryRecord {
   branches: Map<string, string>;
   /** Branch name → the commits that were pushed to it, the oldest first. */
   pushed: Map<string, string[]>;
-  /** Tag name → commit. */
+  /** Tag name → commit, or the object of an annotated tag. */
   tags: Map<string, string>;
+  /** The object of an annotated tag → commit. */
+  tagObjects: Map<string, string>;
   runs: RunRecord[];
   deployments: DeploymentRecord[];
   issues: IssueRecord[];

@@ -16,7 +16,7 @@ export function bindClaims(request: ParsedRequest, claims: OidcClaims, target: T
   const ownRun = request.run_id === claims.run_id;
   const refused =
     whatDiffers(request, claims, { ownRun, ownCommit: ownRun && !target.action.any_sha }) ??
-    checkActionRules({ ...request, ref: claims.ref }, target) ??
+    checkActionRules(request, target, [claims.ref]) ??
     // For another run, GitHub says later whether it may deploy.
     (ownRun ? checkActionRules(request, target) : null);
   if (refused) return { refused };

@@ -28,7 +28,7 @@ function targetRow(target: TargetConfig, line: number | undefined): Markup {
   const { action } = target;
   const variables = [...Object.keys(target.env), ...target.pass_env];
   return html`<li><details><summary><strong>${target.repository}</strong> → ${target.name}
-      <span class="muted">${target.workflow} on ${target.branches.join(", ")}</span></summary>
+      <span class="muted">${target.workflow} on ${target.refs.join(", ")}</span></summary>
     <dl class="facts">
       <dt>Environment</dt><dd>${target.environment}</dd>
       <dt>Started by</dt><dd>${target.events.join(", ")}</dd>

@@ -5,7 +5,17 @@ test("a minimal file is enough", () => {
   const config = new ConfigFile(content()).load();
   expect(config.instances.map(({ name }) => name)).toEqual(["primary", "backup"]);
   expect(config.failover.health_check_interval).toBe(500);
-  expect(config.targets[0]).toMatchObject({ name: "production", timeout: 900_000, branches: ["main"] });
+  expect(config.targets[0]).toMatchObject({
+    name: "production",
+    timeout: 900_000,
+    refs: ["refs/heads/main"],
+  });
+});
+
+test("branches are the short form of refs, and Actions may ask on the same refs", () => {
+  const [target] = new ConfigFile(withTarget({ branches: ["main", "release/1"] })).load().targets;
+  const refs = ["refs/heads/main", "refs/heads/release/1"];
+  expect(target).toMatchObject({ refs, action: { refs } });
 });
 
 test("targets may be missing, so that an App can be set up before anything is deployed", () => {
@@ -181,6 +191,27 @@ describe("values of the wrong shape", () => {
       "a branch for a ref",
       withTarget({ action: { refs: ["main"] } }),
       "targets[0].action.refs[0]: expected a full ref, such as refs/heads/main",
+    ],
+    [
+      "a name for a ref",
+      withTarget({ refs: ["v*"] }),
+      'targets[0].refs[0]: expected a full ref, such as refs/heads/main, or a pattern: refs/tags/v* (* within a segment, ** across), got "v*"',
+    ],
+    [
+      "a pattern of a shell",
+      withTarget({ refs: ["refs/tags/v[0-9]"] }),
+      "targets[0].refs[0]: expected a full ref, such as refs/heads/main, or a pattern",
+    ],
+    [
+      "a ref that no run has",
+      withTarget({ refs: ["refs/tags/v*", "refs/pull/*/merge"] }),
+      'targets[0].refs[1]: expected a ref or pattern that can match a branch (refs/heads/…) or a tag (refs/tags/…), got "refs/pull/*/merge"',
+    ],
+    ["no ref", withTarget({ refs: [] }), "targets[0].refs: expected a list that is not empty"],
+    [
+      "refs beside their short form",
+      withTarget({ refs: ["refs/tags/v*"], branches: ["main"] }),
+      "targets[0].branches: expected either refs or branches, which is its short form, got a list of 1; remove branches, and add each of them to refs as refs/heads/NAME",
     ],
     [
       "a repository's URL",
