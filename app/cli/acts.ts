@@ -44,7 +44,13 @@ async function actOn(
   const client = await connect(terminal, options);
   const asked = await client.ask<Deployment>(`${path}/${act}`, { method: "POST" });
   const ended = await untilEnded(terminal, options, client, asked);
-  if (options.json) printJson(terminal, ended);
+  printDeployment(terminal, options, ended);
+  return ended;
+}
+
+/** Prints a deployment that has ended. */
+export function printDeployment(terminal: Terminal, { json }: CommonOptions, ended: Deployment): void {
+  if (json) printJson(terminal, ended);
   else
     printTable(
       terminal,
@@ -61,11 +67,10 @@ async function actOn(
         ],
       ],
     );
-  return ended;
 }
 
 /** Reads the deployment until it has ended, at whichever instance answers. */
-async function untilEnded(
+export async function untilEnded(
   terminal: Terminal,
   options: CommonOptions,
   first: Client,

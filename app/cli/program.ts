@@ -150,6 +150,33 @@ function program(terminal: Terminal, run: Run): Command {
     command("redeliver <id>", "judge a delivery again that deployed nothing", "redeliver del_0123"),
     async (options, id = "") => (await import("./acts.ts")).redeliver(terminal, id, options),
   );
+  does<CommonOptions & { to: string; reason?: string; hold: boolean; force?: boolean }>(
+    command(
+      "rollback <target>",
+      "deploy an earlier commit again, wait for its end, and hold the target",
+      "rollback site",
+      "rollback acme/site:site --to 3f2a1bc --reason 'the checkout is broken'",
+    )
+      .option("--to <what>", "previous, a deployment (dep_…) or a commit", "previous")
+      .option("--reason <text>", "why, for those who read the dashboard")
+      .option("--no-hold", "let newer runs be deployed after it")
+      .option("--force", "also to a commit that never succeeded there"),
+    async (options, target = "") => (await import("./target-acts.ts")).rollback(terminal, target, options),
+  );
+  does<CommonOptions & { reason: string; until?: string }>(
+    command(
+      "hold <target>",
+      "let no run begin on a target until it is released",
+      "hold site --reason 'the sale'",
+    )
+      .requiredOption("--reason <text>", "why, for those who read the dashboard")
+      .option("--until <time>", "when the hold ends by itself, such as 2030-01-31T18:00:00Z"),
+    async (options, target = "") => (await import("./target-acts.ts")).hold(terminal, target, options),
+  );
+  does(
+    command("release <target>", "let the runs begin that a hold kept waiting", "release site"),
+    async (options, target = "") => (await import("./target-acts.ts")).release(terminal, target, options),
+  );
   does<CommonOptions & { end?: boolean; reason?: string; force?: boolean }>(
     command(
       "switchover [name]",
