@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { appendFileSync, cpSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryDirectory } from "../../helpers/stores.ts";
@@ -38,7 +46,9 @@ test("a bundle may be read by the user that the service runs as", () => {
 
 test("the App is loaded from its sources once they differ from those of the bundle", () => {
   const { folder, version } = checkout();
-  appendFileSync(join(folder, "app/command-line.ts"), '\nconsole.log("edited");\n');
+  const file = join(folder, "app/command-line.ts");
+  // At its beginning: it may end the process at its end.
+  writeFileSync(file, `console.log("edited");\n${readFileSync(file, "utf8")}`);
   expect(version()).toContain("edited");
 });
 
