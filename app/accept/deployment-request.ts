@@ -137,7 +137,7 @@ function refsOf(request: ParsedRequest): string[] {
 
 /**
  * Checks a request against the target's rules. Returns the reason for a refusal, or null.
- * `possible` holds the refs of which one must be allowed; default: those that the request may mean.
+ * The target must allow one of the refs in `possible`. By default these are the refs that the request may mean.
  */
 export function checkActionRules(
   request: ParsedRequest,

@@ -1,6 +1,6 @@
 import type { TargetConfig } from "../config/schema.ts";
 import { currentHold, type HeldTarget, setHold } from "../queue/hold.ts";
-import { liveDeployment, successes, type TargetKey } from "../queue/last-success.ts";
+import { deploymentsOf, liveDeployment, successes } from "../queue/last-success.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Reader, Store } from "../store/store.ts";
@@ -84,14 +84,17 @@ async function goalOf(
     return { kind: "conflict", reason };
   }
   if (to.startsWith("dep_")) {
-    const named = await ofTarget(read, held).where("id", "=", to).executeTakeFirst();
+    const named = await deploymentsOf(read, held).where("id", "=", to).executeTakeFirst();
     if (!named) return { kind: "not_found", reason: `there is no deployment ${to} of ${name}` };
     const earlier = await successes(read, held).where("sha", "=", named.sha).limit(1).executeTakeFirst();
     if (earlier || force) return named;
     return neverSucceeded(named.sha, name);
   }
   const sha = to.toLowerCase();
-  const known = await ofTarget(read, held).where("sha", "like", `${sha}%`).orderBy("seq", "desc").execute();
+  const known = await deploymentsOf(read, held)
+    .where("sha", "like", `${sha}%`)
+    .orderBy("seq", "desc")
+    .execute();
   const good = known.filter(({ status }) => status === "succeeded");
   const [found] = good.length > 0 ? good : known;
   const others = new Set((good.length > 0 ? good : known).map((row) => row.sha));
@@ -117,17 +120,9 @@ function neverSucceeded(sha: string, name: string): Refused {
   return { kind: "conflict", reason };
 }
 
-function ofTarget(read: Reader, { repositoryKey: key, target }: TargetKey) {
-  return read
-    .selectFrom("deployments")
-    .selectAll()
-    .where("repository_key", "=", key)
-    .where("target", "=", target);
-}
-
 /** Whether a later deployment has begun. It may have replaced the live one, in part at least. */
 async function hasBegunSince(read: Reader, held: HeldTarget, live: DeploymentRecord): Promise<boolean> {
-  const later = await ofTarget(read, held)
+  const later = await deploymentsOf(read, held)
     .where("started_at", ">=", live.started_at)
     .where("id", "<>", live.id)
     .where("status", "in", ["running", "failed", "cancelled"])
@@ -138,7 +133,7 @@ async function hasBegunSince(read: Reader, held: HeldTarget, live: DeploymentRec
 
 /** A rollback to this commit that waits or runs. */
 function sameRollback(read: Reader, held: HeldTarget, { sha }: Goal): Promise<DeploymentRecord | undefined> {
-  return ofTarget(read, held)
+  return deploymentsOf(read, held)
     .where("status", "in", ["queued", "running"])
     .where("passes_hold", "is not", null)
     .where("sha", "=", sha)

@@ -155,7 +155,7 @@ export function pathOf(path: string | null | undefined): string {
   return (path ?? "").replace(/@.*$/, "");
 }
 
-/** The longest kept title (characters). A commit message begins with a title line, seldom longer. */
+/** The most characters of a title that are kept. Titles of commits are seldom longer. */
 const TITLE_LENGTH = 200;
 
 function titleOf(message: string): string | null {

@@ -1,9 +1,10 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { sql } from "kysely";
 import { systemClock } from "../clock.ts";
 import { openStore } from "../store/open-store.ts";
 import { storeIn } from "../store/sqlite/store-file.ts";
+import { syncFile } from "../store/sync-file.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 import type { CommonOptions } from "./options.ts";
 import { withoutPassword } from "./postgres-address.ts";
@@ -49,10 +50,10 @@ export async function backup(
     }
     const { version } = storeIn(unfinished);
     chmodSync(unfinished, 0o600);
-    sync(unfinished);
+    syncFile(unfinished);
     if (signal.aborted) throw new CommandFailure(EXIT.interrupted, "interrupted; no copy was made");
     renameSync(unfinished, file);
-    sync(dirname(file));
+    syncFile(dirname(file));
     const took_ms = Math.round(performance.now() - began);
     const bytes = statSync(file).size;
     if (json) printJson(terminal, { file, bytes, schema: version, took_ms });
@@ -61,15 +62,5 @@ export async function backup(
   } finally {
     rmSync(unfinished, { force: true });
     rmSync(`${unfinished}-journal`, { force: true });
-  }
-}
-
-/** Makes a file, or the names in a folder, durable. */
-export function sync(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

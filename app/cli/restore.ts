@@ -8,7 +8,7 @@ import { lockDirectory, OsLock } from "../run/os-lock.ts";
 import { holdersOf } from "../store/sqlite/open-files.ts";
 import { namesOf } from "../store/sqlite/put-back.ts";
 import { storeIn } from "../store/sqlite/store-file.ts";
-import { sync } from "./backup.ts";
+import { syncFile } from "../store/sync-file.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 import type { CommonOptions } from "./options.ts";
 import { withoutPassword } from "./postgres-address.ts";
@@ -90,7 +90,7 @@ function putInPlace(file: string, path: string): string | null {
   const source = new DatabaseSync(file, { readOnly: true });
   try {
     source.prepare("VACUUM INTO ?").run(copy);
-    sync(copy);
+    syncFile(copy);
     const kept = existsSync(path)
       ? `${path}.before-${new Date().toISOString().replaceAll(/[:.]/g, "-")}`
       : null;
@@ -102,7 +102,7 @@ function putInPlace(file: string, path: string): string | null {
     for (const [index, log] of namesOf(path).entries())
       if (index > 0 && existsSync(log)) renameSync(log, namesOf(kept ?? `${path}.before`)[index] as string);
     renameSync(copy, path);
-    sync(dirname(path));
+    syncFile(dirname(path));
     return kept;
   } finally {
     source.close();

@@ -193,8 +193,9 @@ export class Failover {
 
   /** Acts at once when the instances have come to agree on the new webhook secret. */
   #checkSecret(): void {
-    const { isUnderWay, isAgreed } = this.secretChange;
-    if (!isUnderWay || isAgreed === this.#wasAgreed) return;
+    if (!this.secretChange.isUnderWay) return;
+    const { isAgreed } = this.secretChange;
+    if (isAgreed === this.#wasAgreed) return;
     this.#wasAgreed = isAgreed;
     if (!isAgreed) return;
     this.controller.wake();

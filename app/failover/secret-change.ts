@@ -21,20 +21,23 @@ export class SecretChange {
   #o: SecretChangeOptions;
   /** The marks of each connected peer; null for an older release, which sends none. */
   #accepted = new Map<string, readonly string[] | null>();
+  /**
+   * What the heartbeats tell of the secrets that this instance accepts, the new one first. A mark does not reveal its
+   * secret.
+   */
+  readonly marks: readonly [string, ...string[]];
 
   constructor(options: SecretChangeOptions) {
     this.#o = options;
+    const { secret, previous, key } = options;
+    const mark = (one: string) =>
+      createHmac("sha256", key).update(`webhook secret ${one}`).digest("base64url");
+    this.marks = [mark(secret), ...(previous === null ? [] : [mark(previous)])];
   }
 
   /** Whether this instance accepts two secrets, so that GitHub may have the previous one. */
   get isUnderWay(): boolean {
     return this.#o.previous !== null;
-  }
-
-  /** What the heartbeats tell of the secrets that this instance accepts. A mark does not reveal its secret. */
-  get marks(): string[] {
-    const { secret, previous } = this.#o;
-    return [secret, ...(previous === null ? [] : [previous])].map((one) => this.#mark(one));
   }
 
   /** A peer's heartbeat came, with its marks; undefined from an older release. */
@@ -49,8 +52,8 @@ export class SecretChange {
 
   /** Whether every instance that GitHub may reach accepts the new secret, as far as this one knows. */
   get isAgreed(): boolean {
-    const { secret, others, isDown } = this.#o;
-    const mark = this.#mark(secret);
+    const { others, isDown } = this.#o;
+    const [mark] = this.marks;
     return others.every((name) => {
       const marks = this.#accepted.get(name);
       return marks === undefined ? isDown(name) : (marks?.includes(mark) ?? true);
@@ -61,9 +64,5 @@ export class SecretChange {
   get secret(): string {
     const { secret, previous } = this.#o;
     return previous === null || this.isAgreed ? secret : previous;
-  }
-
-  #mark(secret: string): string {
-    return createHmac("sha256", this.#o.key).update(`webhook secret ${secret}`).digest("base64url");
   }
 }

@@ -8,14 +8,19 @@ export interface TargetKey {
   target: string;
 }
 
-/** The deployments of a target that succeeded, as a query: the last to end comes first. */
-export function successes(read: Reader, { repositoryKey, target }: TargetKey) {
+/** The deployments of a target, as a query. */
+export function deploymentsOf(read: Reader, { repositoryKey, target }: TargetKey) {
+  return read
+    .selectFrom("deployments")
+    .selectAll()
+    .where("repository_key", "=", repositoryKey)
+    .where("target", "=", target);
+}
+
+/** Those that succeeded: the last to end comes first. */
+export function successes(read: Reader, target: TargetKey) {
   return (
-    read
-      .selectFrom("deployments")
-      .selectAll()
-      .where("repository_key", "=", repositoryKey)
-      .where("target", "=", target)
+    deploymentsOf(read, target)
       // As a literal: a parameter would keep both engines from using the index of these rows.
       .where(sql<boolean>`status = 'succeeded'`)
       .orderBy("finished_at", "desc")

@@ -19,7 +19,7 @@ export function escapeDiscord(text: string): string {
     .replaceAll("://", ":\u200B//");
 }
 
-/** The body of a message for a Discord webhook. It mentions nobody, whatever the text says. */
+/** The body of a message for a Discord webhook. No text in it can mention a person. */
 export function discordBody(message: Message): object {
   const shown = message.alerts.slice(0, MAX_SHOWN);
   const rest = message.alerts.length - shown.length;

@@ -6,7 +6,7 @@ import { fitting, headline, MAX_SHOWN, partsOf, SIGNS } from "./channel.ts";
 const MAX_PART = 450;
 
 /**
- * Escapes foreign text for Slack's mrkdwn. `&`, `<` and `>` are replaced, so that it mentions nobody and links nothing. An
+ * Escapes foreign text for Slack's mrkdwn. It replaces `&`, `<` and `>`, so that the text makes no mentions and no links. An
  * invisible character before other control characters keeps them from formatting.
  * @see https://docs.slack.dev/messaging/formatting-message-text#escaping
  */

@@ -5,7 +5,7 @@ import type { Clock } from "../../clock.ts";
 
 /** The path of an issuer's public keys; GitHub and GitHub Enterprise Server use the same. */
 const KEYS_PATH = "/.well-known/jwks";
-/** The sender of the token waits meanwhile. */
+/** The time limit for reading the keys. The caller waits for them. */
 const FETCH_LIMIT_MS = 1_500;
 /** Withdrawn keys are forgotten within this time. */
 const FRESH_MS = 10 * 60_000;

@@ -2,7 +2,7 @@ import { isFinal } from "../../../shared/deployment.ts";
 import { isoTime } from "../../clock.ts";
 import type { WebhookPlaces } from "../../config/webhook-url.ts";
 import { isInSync, readSwitchboard } from "../../failover/switchboard.ts";
-import { presentDelivery, presentDeployment } from "../../reads/present.ts";
+import { presentDelivery, presentDeployment, presentFailover } from "../../reads/present.ts";
 import type { Store } from "../../store/store.ts";
 
 /** A change of state, as `/live` sends it. */
@@ -98,16 +98,8 @@ export class Changes {
     for (const row of failovers.toReversed())
       note("failover", row.id, {
         id: row.id,
-        from: row.from_endpoint,
-        to: row.to_endpoint,
-        kind: row.kind,
-        reason: row.reason,
-        detected_at: isoTime(row.detected_at),
-        decided_at: isoTime(row.decided_at),
-        switched_at: isoTime(row.switched_at),
-        verified_at: isoTime(row.verified_at),
+        ...presentFailover(row),
         abandoned_at: isoTime(row.abandoned_at),
-        duration_ms: row.switched_at === null ? null : row.switched_at - row.detected_at,
       });
     for (const { name, found, accepted } of looks) note("catch_up", name, { name, found, accepted });
     for (const row of deliveries.toReversed()) note("delivery", row.id, presentDelivery(row), row.repository);

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { linkSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { syncFile } from "../sync-file.ts";
 import { fileAt } from "./open-files.ts";
 
 /*
@@ -64,7 +65,7 @@ export function makeCopy({ database, path, files }: Opened, now: number): string
     made.exec("PRAGMA journal_mode = WAL");
     made.prepare("INSERT INTO store_copies VALUES (?, ?, 0, NULL)").run(copy, now);
     made.close();
-    sync(file);
+    syncFile(file);
     database.exec("BEGIN IMMEDIATE");
     if (version() === copied) {
       database.prepare("INSERT INTO store_copies VALUES (?, ?, 1, NULL)").run(copy, now);
@@ -102,14 +103,5 @@ export function giveName({ path, files }: Opened, copy: string): void {
     // Another process has just done the same.
     if (!["EEXIST", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
   }
-  sync(dirname(path));
-}
-
-function sync(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  syncFile(dirname(path));
 }

@@ -35,8 +35,6 @@ class HookAtGitHub {
   };
 }
 
-/** What takes no time by the test's clock still takes some on a busy machine. */
-
 /** One store and one GitHub, with as many controllers as a test starts; time passes by `pass` alone. */
 async function scene(store: Store) {
   const clock = new ManualClock();
