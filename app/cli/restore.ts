@@ -7,7 +7,7 @@ import type { Config } from "../config/load.ts";
 import { lockDirectory, OsLock } from "../run/os-lock.ts";
 import { holdersOf } from "../store/sqlite/open-files.ts";
 import { namesOf } from "../store/sqlite/put-back.ts";
-import { storeIn } from "../store/sqlite/store-file.ts";
+import { LOCK_WAIT_MS, storeIn } from "../store/sqlite/store-file.ts";
 import { syncFile } from "../store/sync-file.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 import type { CommonOptions } from "./options.ts";
@@ -87,7 +87,7 @@ async function keepInstancesOut({ instances, stateDirectory }: Config, path: str
 function putInPlace(file: string, path: string): string | null {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const copy = `${path}.restored-${process.pid}`;
-  const source = new DatabaseSync(file, { readOnly: true });
+  const source = new DatabaseSync(file, { readOnly: true, timeout: LOCK_WAIT_MS });
   try {
     source.prepare("VACUUM INTO ?").run(copy);
     syncFile(copy);

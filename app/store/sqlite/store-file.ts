@@ -2,6 +2,9 @@ import { DatabaseSync } from "node:sqlite";
 import { StoreTooNewError } from "../errors.ts";
 import { SCHEMA_VERSION } from "../schema-version.ts";
 
+/** How long a command waits for a store's file that another process has locked (ms). */
+export const LOCK_WAIT_MS = 5_000;
+
 /** What a file is that holds a store. */
 export interface StoreFile {
   /** The version of its schema. */
@@ -18,7 +21,7 @@ export function storeIn(path: string): StoreFile {
   let database: DatabaseSync | undefined;
   let found: { version: number; min_code_version: number } | undefined;
   try {
-    database = new DatabaseSync(path, { readOnly: true });
+    database = new DatabaseSync(path, { readOnly: true, timeout: LOCK_WAIT_MS });
     found = database.prepare("SELECT version, min_code_version FROM twinhook_version").get() as typeof found;
     if (!found) throw new Error("it names no schema");
     const { quick_check: verdict } = database.prepare("PRAGMA quick_check(1)").get() as {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { expect, it, onTestFinished } from "vitest";
 import type { Deployment } from "../../../shared/deployment.ts";
 import { eventually } from "../../helpers/eventually.ts";
+import { openToRead } from "../../helpers/open-to-read.ts";
 import { TestHost } from "../../helpers/test-host.ts";
 import { startGitHub } from "../../simulator/simulator.ts";
 import { workflowRunPayload } from "../../simulator/workflow-run-payload.ts";
@@ -14,7 +14,7 @@ it("events and requests count under a repository's new name, and not those of on
   const host = await TestHost.create({ github, instances: ["primary"] });
   onTestFinished(() => host.close());
   await host.startInProcess("primary");
-  const store = new DatabaseSync(join(host.stateDirectory, "twinhook.db"), { readOnly: true });
+  const store = openToRead(join(host.stateDirectory, "twinhook.db"));
   onTestFinished(() => store.close());
   await eventually(() => expect(store.prepare("select id from repositories").get()).toEqual({ id }));
 

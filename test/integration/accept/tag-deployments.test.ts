@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { isFinal } from "../../../shared/deployment.ts";
-import { pointHookTo, type Scene, setSceneWhileDown } from "../../e2e/twins.ts";
+import { firstLooksAreOver, pointHookTo, type Scene, setSceneWhileDown } from "../../e2e/twins.ts";
 import { eventually } from "../../helpers/eventually.ts";
 import type { SentRun } from "../../simulator/complete-run.ts";
 import { leaveRequest } from "../../simulator/leave-request.ts";
@@ -60,6 +60,7 @@ const WAYS: Record<string, Way> = {
   },
   "an Action with the token of the tag's job": async (scene, start) => {
     await start();
+    await firstLooksAreOver(scene, "primary");
     const sent = tagRun(scene);
     const body = requestFor(sent, true);
     const { run_id, sha } = body;
@@ -75,6 +76,7 @@ const WAYS: Record<string, Way> = {
   },
   "a signed request of a workflow that the tag's run started": async (scene, start) => {
     await start();
+    await firstLooksAreOver(scene, "primary");
     const sent = tagRun(scene);
     const answer = await scene.host.request("primary", requestFor(sent, false));
     expect(answer.status, await answer.text()).toBe(202);

@@ -4,10 +4,11 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { runCommand } from "../../../app/cli/program.ts";
 import { SCHEMA_VERSION } from "../../../app/store/schema-version.ts";
+import { openToRead } from "../../helpers/open-to-read.ts";
 import { setScene } from "./scene.ts";
 
 function idsIn(file: string): unknown[] {
-  const database = new DatabaseSync(file, { readOnly: true });
+  const database = openToRead(file);
   try {
     expect(database.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
     return database

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signDelivery } from "../../../shared/delivery-signature.ts";
 import type { Deployment } from "../../../shared/deployment.ts";
 import { awayGitHub } from "../../helpers/away-github.ts";
+import { openToRead } from "../../helpers/open-to-read.ts";
 import { ADMIN_TOKEN, DELIVERY_SECRET, TestHost } from "../../helpers/test-host.ts";
 
 const OTHER_SECRET = `whsec_${Buffer.from("the delivery secret of another one").toString("base64")}`;
@@ -209,7 +209,7 @@ describe("who may ask", () => {
     expect(response.status).toBe(202);
     const { id, ...deployment } = (await response.json()) as Deployment;
     expect(deployment).toMatchObject({ source: "manual", run_id: null });
-    const audit = new DatabaseSync(join(host.stateDirectory, "twinhook.db"), { readOnly: true });
+    const audit = openToRead(join(host.stateDirectory, "twinhook.db"));
     const deeds = audit.prepare("SELECT * FROM audit WHERE action = 'deploy'").all();
     audit.close();
     expect(deeds).toMatchObject([

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { expect, it, onTestFinished } from "vitest";
 import { parse, stringify } from "yaml";
 import type { DeploymentRequestPayload } from "../../../shared/deployment-request.ts";
+import { openToRead } from "../../helpers/open-to-read.ts";
 import type { StartedInstance } from "../../helpers/process.ts";
 import { TestHost } from "../../helpers/test-host.ts";
 import { leaveRequest } from "../../simulator/leave-request.ts";
@@ -77,7 +77,7 @@ it("an event that deployed nothing is judged again once the configuration is rig
   await host.deployment("primary", id, ({ status, run_id }) => status === "succeeded" && run_id === run.id);
   expect(await deliveries(`guid=${guid}`)).toHaveLength(1);
 
-  const audit = new DatabaseSync(join(host.stateDirectory, "twinhook.db"), { readOnly: true });
+  const audit = openToRead(join(host.stateDirectory, "twinhook.db"));
   onTestFinished(() => audit.close());
   const deeds = audit.prepare("SELECT * FROM audit WHERE action = 'redeliver' ORDER BY id").all();
   expect(deeds).toMatchObject([
