@@ -60,3 +60,11 @@ test("a new bundle takes the place of the old one", () => {
   expect(bundles()).toHaveLength(1);
   expect(bundles()).not.toEqual(before);
 });
+
+test("a stack trace names the line of the source, not of the bundle", () => {
+  const { folder, build, version } = checkout();
+  const file = join(folder, "app/command-line.ts");
+  writeFileSync(file, `throw new Error("planted");\n${readFileSync(file, "utf8")}`);
+  build();
+  expect(version).toThrow(/Error: planted\n +at \S*\/app\/command-line\.ts:1:7\n/);
+});
