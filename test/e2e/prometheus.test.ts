@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { it } from "vitest";
 import { holdStore } from "../helpers/hold-store.ts";
 import { Monitoring } from "../helpers/monitoring.ts";
 import { missingPrograms } from "../helpers/prometheus-programs.ts";
@@ -9,7 +9,8 @@ const TOKEN = "metrics-token-of-the-test";
 const JOB = { job: "twinhook" };
 const missing = missingPrograms("prometheus", "prometheus-alertmanager");
 
-it("Prometheus tells of instances that die one after the other, and of a failed deployment", async ({
+it.concurrent("Prometheus tells of instances that die one after the other, and of a failed deployment", async ({
+  expect,
   skip,
 }) => {
   if (missing) return skip(missing);
@@ -56,7 +57,8 @@ it("Prometheus tells of instances that die one after the other, and of a failed 
   await monitoring.untilClear(["AllInstancesDown", "InstanceDown", "NoController"], JOB);
 });
 
-it("Prometheus tells of another secret and another URL at GitHub, and of a store that fails", async ({
+it.concurrent("Prometheus tells of another secret and another URL at GitHub, and of a store that fails", async ({
+  expect,
   skip,
 }) => {
   if (missing) return skip(missing);
