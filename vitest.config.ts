@@ -49,7 +49,8 @@ export default defineConfig({
       project("processes", 0, {
         include: PROCESSES,
         isolate: true,
-        maxWorkers: cores,
+        // They wait for a third of their time.
+        maxWorkers: cores + 1,
         env: { TEST_MAY_START_PROCESSES: "yes" },
       }),
       // What they import is loaded once for all files of a worker.
