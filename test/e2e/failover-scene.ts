@@ -136,6 +136,7 @@ export async function setFailoverScene(
   const all = new FailoverScene(scene, how);
   // The first alone at first: on a busy machine another one may else find it too late to be the active one.
   await all.start(first);
+  await all.until(first, ({ active }) => active === first);
   await Promise.all(others.map((name) => all.start(name)));
   await all.until(
     first,

@@ -43,6 +43,8 @@ export async function tagScene(engine: Engine, ...given: TargetConfig[]) {
     repository,
     store,
     clock,
+    /** It scans no more by itself as soon as a claim asks, only by `look`. */
+    stopScanning: () => tags.close(),
     /** Scans what is due. */
     look: () => tags.look(new AbortController().signal),
     /** The event of a run, as any entrance accepts it. */

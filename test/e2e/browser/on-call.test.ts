@@ -88,8 +88,8 @@ describe.concurrent.each(ENGINES)("a person on call, with the store on %s", (eng
     await verdict.getByText("Deployments are safe.").waitFor();
     await live.getByText("Live", { exact: true }).waitFor();
     expect(await page.evaluate("globalThis.sameWindow")).toBe(true);
-    // The browser notes every connection that was refused or cut; nothing else went wrong.
-    expect(trouble.filter((what) => !what.includes("net::ERR_CONNECTION_"))).toEqual([]);
+    // The browser notes every connection that was refused or cut, and an instance that had no time to commit.
+    expect(trouble.filter((what) => !/net::ERR_CONNECTION_|status of 503/.test(what))).toEqual([]);
   });
 });
 

@@ -7,9 +7,16 @@ import { tagScene } from "../../helpers/tag-scene.ts";
 const TARGET = testTarget();
 const MAIN = "acme/site refs/heads/main";
 
+/** GitHub is asked by `look` alone. */
+async function quietScene(...given: Parameters<typeof tagScene>) {
+  const scene = await tagScene(...given);
+  await scene.stopScanning();
+  return scene;
+}
+
 describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => {
   it("begins at once where no tag has this name, at no call of its own", async () => {
-    const { look, accept, claim, calls } = await tagScene(engine);
+    const { look, accept, claim, calls } = await quietScene(engine);
     await look();
     await accept({});
     expect(await claim()).toMatchObject({
@@ -20,7 +27,7 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("does not begin before it is known whether a tag has this name", async () => {
-    const { look, accept, claim, asked, deployment } = await tagScene(engine);
+    const { look, accept, claim, asked, deployment } = await quietScene(engine);
     const { deployments } = await accept({});
     expect(await claim()).toMatchObject({ kind: "held" });
     expect(await asked()).toEqual([{ place: MAIN, result: null }]);
@@ -30,7 +37,7 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("begins as soon as a request proves that it is of the branch, though its event came first", async () => {
-    const { accept, claim, store } = await tagScene(engine);
+    const { accept, claim, store } = await quietScene(engine);
     const { deployments } = await accept({});
     expect(await claim()).toMatchObject({ kind: "held" });
     const { run_id, sha } = await store.read
@@ -52,7 +59,7 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("does not deploy where the run is a tag's of the same name", async () => {
-    const { look, accept, claim, deployment } = await tagScene(engine);
+    const { look, accept, claim, deployment } = await quietScene(engine);
     await accept({ sha: "a".repeat(40) });
     const { deployments } = await accept({ tag: true, branch: "main", sha: "b".repeat(40) });
     await look();
@@ -65,7 +72,7 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("deploys where the branch has the commit, although a tag has its name", async () => {
-    const { look, accept, claim, repository } = await tagScene(engine);
+    const { look, accept, claim, repository } = await quietScene(engine);
     repository.tags.set("main", "c".repeat(40));
     await accept({ sha: "a".repeat(40) });
     repository.pushed.get("main")?.push("d".repeat(40));
@@ -75,7 +82,7 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("is held from the event that a tag of this name was made on", async () => {
-    const { look, accept, claim, tellOfTag, repository, deployment } = await tagScene(engine);
+    const { look, accept, claim, tellOfTag, repository, deployment } = await quietScene(engine);
     await look();
     await tellOfTag(true);
     const { deployments } = await accept({ tag: true, branch: "main", sha: "b".repeat(40) });
@@ -86,7 +93,7 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("deploys again without a look-up once the tag is gone", async () => {
-    const { look, accept, claim, tellOfTag, repository } = await tagScene(engine);
+    const { look, accept, claim, tellOfTag, repository } = await quietScene(engine);
     repository.tags.set("main", "c".repeat(40));
     await look();
     repository.tags.delete("main");
@@ -97,7 +104,7 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("begins and says so where GitHub cannot be asked and no tag was seen", async () => {
-    const { look, accept, claim, github } = await tagScene(engine);
+    const { look, accept, claim, github } = await quietScene(engine);
     await github.goDown();
     const { deployments } = await accept({});
     expect(await claim()).toMatchObject({ kind: "held" });
@@ -112,7 +119,7 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("goes on waiting where GitHub cannot be asked and a tag of this name was seen", async () => {
-    const { look, accept, claim, github, tellOfTag, deployment } = await tagScene(engine);
+    const { look, accept, claim, github, tellOfTag, deployment } = await quietScene(engine);
     await tellOfTag(true);
     await github.goDown();
     const { deployments } = await accept({});
