@@ -1,8 +1,9 @@
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { holdOf } from "./hold.ts";
+import { isUnderWay } from "./placement/under-way.ts";
 
-/** A deployment with status `running`. */
+/** A deployment that is `running`, or that a host catches up on. No runner holds it between two hosts. */
 export type RunningDeployment = Pick<
   DeploymentRecord,
   "id" | "repository_key" | "target" | "host" | "holder" | "lock" | "lease_until"
@@ -39,7 +40,7 @@ export async function pending(store: Store): Promise<Pending> {
     store.read
       .selectFrom("deployments")
       .select(["id", "repository_key", "target", "host", "holder", "lock", "lease_until"])
-      .where("status", "=", "running")
+      .where(isUnderWay())
       .execute(),
   ]);
   const now = rows.some(({ held_until }) => held_until !== null) ? await store.now(store.read) : 0;
