@@ -8,8 +8,8 @@ import { askForRef, findRef } from "./find-ref.ts";
 import { holdOf, passesHold } from "./hold.ts";
 import { compareOrder, isRollback, type Order } from "./order.ts";
 import { describeRuns, isBetweenHosts } from "./placement/host-runs.ts";
-import { isUnderWay } from "./placement/under-way.ts";
 import { type HostRunner, isTurnOf, leaseOf, overdueOn, placeOf, takeHost } from "./placement/take-host.ts";
+import { isUnderWay } from "./placement/under-way.ts";
 import { raiseAlert } from "./raise-alert.ts";
 import { noteOnDeliveries } from "./superseded-deliveries.ts";
 

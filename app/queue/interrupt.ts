@@ -30,7 +30,7 @@ export function interrupt(
       .set({
         status: catchesUp ? found.status : status,
         reason,
-        hosts: endedOn(found, { status: again ? "pending" : status, exitCode: null }, now),
+        hosts: endedOn(found, { status: status === "queued" ? "pending" : status, exitCode: null }, now),
         interruptions: found.interruptions + 1,
         attempt: again ? found.attempt + 1 : found.attempt,
         ...(again ? !catchesUp && { started_at: null, finished_at: null } : { finished_at: now }),

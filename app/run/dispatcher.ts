@@ -70,7 +70,9 @@ export class Dispatcher {
     this.#lockDirectory = options.lockDirectory;
     this.#targets = options.targets;
     const placed = options.targets.map((target) => [target, options.placementOf?.(target)] as const);
-    this.#placements = new Map(placed.flatMap(([target, placement]) => (placement ? [[target, placement]] : [])));
+    this.#placements = new Map(
+      placed.flatMap(([target, placement]) => (placement ? [[target, placement]] : [])),
+    );
     this.#log = options.log;
   }
 
@@ -103,7 +105,8 @@ export class Dispatcher {
       const target = this.#find(repository, name);
       const first = target && this.#placements.get(target);
       const here = !first || first.hosts[0]?.name === first.self;
-      const free = here && target && !this.#assigned.has(target) && !this.#occupied.some((d) => blocks(d, target));
+      const free =
+        here && target && !this.#assigned.has(target) && !this.#occupied.some((d) => blocks(d, target));
       if (free && this.#pool.hasSpare && !this.#closed) this.#assign(target);
       else left = true;
     }
@@ -151,7 +154,10 @@ export class Dispatcher {
     for (const { repositoryKey: key, target: name } of [
       ...gone.map(keyOf),
       ...waiting.filter((one) => !one.isHeld && !this.#isPlaced(one)),
-      ...running.filter(isBetween).filter((one) => !this.#isPlaced(keyOf(one))).map(keyOf),
+      ...running
+        .filter(isBetween)
+        .filter((one) => !this.#isPlaced(keyOf(one)))
+        .map(keyOf),
       ...here,
     ]) {
       const target = this.#find(key, name);
@@ -245,7 +251,8 @@ export class Dispatcher {
 function blocks(deployment: RunningDeployment, target: TargetConfig): boolean {
   const { repository_key, target: name, lock } = deployment;
   // Between two hosts it goes on with the next claim.
-  if (repository_key === repositoryKey(target.repository) && name === target.name) return !isBetween(deployment);
+  if (repository_key === repositoryKey(target.repository) && name === target.name)
+    return !isBetween(deployment);
   return target.lock !== null && lock === target.lock;
 }
 

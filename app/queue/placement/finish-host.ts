@@ -27,7 +27,9 @@ export function finishHost(
     const succeeded = status === "succeeded";
     const catchesUp = deployment.status === "succeeded";
     const isOver = !succeeded || catchesUp || !goesOn;
-    const reason = succeeded ? describePassedOver(passedOver) : `on ${placement.self}: ${ending.reason ?? status}`;
+    const reason = succeeded
+      ? describePassedOver(passedOver)
+      : `on ${placement.self}: ${ending.reason ?? status}`;
     const row = await trx
       .updateTable("deployments")
       .set(({ fn }) => ({

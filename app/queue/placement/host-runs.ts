@@ -63,6 +63,13 @@ export function pendingHosts(row: WithHosts): string[] {
     .map(({ host }) => host);
 }
 
+/** The hosts on which a deployment has succeeded. */
+export function doneHosts(row: WithHosts): string[] {
+  return hostRuns(row)
+    .filter(({ status }) => status === "succeeded")
+    .map(({ host }) => host);
+}
+
 /** The column after a run has begun on this host. */
 export function begunOn(runs: readonly HostRun[], host: string, now: number): string | null {
   return changed(runs, (run) =>
@@ -101,7 +108,7 @@ export function afterRun(row: WithHosts, placement: Placement, down: ReadonlySet
 /** How far a deployment has come, in words. */
 export function describeRuns(row: WithHosts): string | null {
   const runs = hostRuns(row);
-  const done = runs.filter(({ status }) => status === "succeeded").map(({ host }) => host);
+  const done = doneHosts(row);
   const now = runs.find(({ status }) => status === "running");
   const parts = [now && `on ${now.host}`, done.length > 0 && `done on ${done.join(", ")}`].filter(Boolean);
   return parts.length === 0 ? null : `${parts.join("; ")} (${done.length} of ${runs.length} hosts)`;
