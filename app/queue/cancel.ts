@@ -1,7 +1,6 @@
 import type { Store } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { cancelBetweenHosts } from "./placement/finish-host.ts";
-import { isUnderWay } from "./placement/under-way.ts";
 
 /**
  * Cancels a deployment: a waiting one at once. A running one is marked; its runner sees the mark and ends it.
@@ -26,7 +25,7 @@ export function cancel(store: Store, id: string): Promise<"cancelled" | "request
       .updateTable("deployments")
       .set((e) => ({ cancel_requested_at: e.fn.coalesce("cancel_requested_at", e.val(now)) }))
       .where("id", "=", id)
-      .where(isUnderWay())
+      .where((e) => e.or([e("status", "=", "running"), e("holder", "is not", null)]))
       .returning("id")
       .executeTakeFirst();
     if (running) {

@@ -9,7 +9,6 @@ import { holdOf, passesHold } from "./hold.ts";
 import { compareOrder, isRollback, type Order } from "./order.ts";
 import { describeRuns, isBetweenHosts } from "./placement/host-runs.ts";
 import { type HostRunner, isTurnOf, leaseOf, overdueOn, placeOf, takeHost } from "./placement/take-host.ts";
-import { isUnderWay } from "./placement/under-way.ts";
 import { raiseAlert } from "./raise-alert.ts";
 import { noteOnDeliveries } from "./superseded-deliveries.ts";
 
@@ -242,18 +241,21 @@ async function serialize(trx: Writer, store: StoreContext, request: ClaimRequest
     .execute();
 }
 
-function occupant(trx: Writer, request: ClaimRequest): Promise<DeploymentRecord | undefined> {
-  return trx
+/** The deployment that occupies the target, or its named lock: `running`, or caught up on by a host. */
+async function occupant(trx: Writer, request: ClaimRequest): Promise<DeploymentRecord | undefined> {
+  const { repositoryKey, target, lock, placement } = request;
+  const inTheWay = trx
     .selectFrom("deployments")
     .selectAll()
-    .where(isUnderWay())
     .where((e) =>
       e.or([
-        e.and([e("repository_key", "=", request.repositoryKey), e("target", "=", request.target)]),
-        ...(request.lock === null ? [] : [e("lock", "=", request.lock)]),
+        e.and([e("repository_key", "=", repositoryKey), e("target", "=", target)]),
+        ...(lock === null ? [] : [e("lock", "=", lock)]),
       ]),
-    )
-    .executeTakeFirst();
+    );
+  const running = await inTheWay.where("status", "=", "running").executeTakeFirst();
+  if (running || (!placement && lock === null)) return running;
+  return inTheWay.where("status", "=", "succeeded").where("holder", "is not", null).executeTakeFirst();
 }
 
 async function supersede(

@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import type { DeploymentRecord } from "../../store/schema.ts";
 import type { Reader } from "../../store/store.ts";
 import { passesHold } from "../hold.ts";
@@ -57,17 +56,20 @@ export async function missingHosts(
 
 /** The deployments that only wait for a host: queued on a target that is not held, or between two hosts. */
 async function readyOf(read: Reader, targets: readonly PlacedTarget[]): Promise<Ready[]> {
-  const rows = await read
-    .selectFrom("deployments as d")
-    .innerJoin("targets as t", (j) =>
-      j.onRef("t.repository", "=", "d.repository_key").onRef("t.target", "=", "d.target"),
-    )
-    .selectAll("d")
-    .select("t.held_since")
-    .where(sql<boolean>`(d.status = 'queued' or (d.status = 'running' and d.holder is null))`)
-    .orderBy("d.seq")
-    .execute();
-  return rows.flatMap(({ held_since, ...row }) => {
+  const deployments = () =>
+    read
+      .selectFrom("deployments as d")
+      .innerJoin("targets as t", (j) =>
+        j.onRef("t.repository", "=", "d.repository_key").onRef("t.target", "=", "d.target"),
+      )
+      .selectAll("d")
+      .select("t.held_since");
+  // Two queries, since each status has a small index of its own.
+  const [between, queued] = await Promise.all([
+    deployments().where("d.status", "=", "running").where("d.holder", "is", null).execute(),
+    deployments().where("d.status", "=", "queued").orderBy("d.seq").execute(),
+  ]);
+  return [...between, ...queued].flatMap(({ held_since, ...row }) => {
     const found = targets.find((one) => isOf(row, one));
     const isHeld = held_since != null && row.status === "queued" && !passesHold(row);
     return found && !isHeld ? [{ row, placement: found.placement }] : [];
