@@ -75,6 +75,8 @@ export async function takeHost(
   const taken = {
     ...leaseOf(runner, row, now),
     ...placeOf(runner, row, now),
+    // A cancellation that came too late is not meant for a host that catches up.
+    ...(row.status === "succeeded" && { cancel_requested_at: null }),
     ...(row.waits_for !== null && { reason: row.order_note ?? row.ref_note }),
   };
   const changed = await trx

@@ -65,6 +65,25 @@ async function threeHosts() {
   };
 }
 
+it("one host on SQLite may be all hosts", async () => {
+  const github = await startGitHub();
+  onTestFinished(() => github.close());
+  github.addRepository("acme/site");
+  const host = await TestHost.create({ github, instances: ["primary"], targets: [{ hosts: "all" }] });
+  onTestFinished(() => host.close());
+  await host.startInProcess("primary");
+  const { event } = github.completeRun({ repository: "acme/site", send: false });
+  const answer = await host.sendEvent("primary", event);
+  const { deployments } = (await answer.json()) as { deployments: { id: string }[] };
+  const done = await host.deployment(
+    "primary",
+    deployments[0]?.id ?? "",
+    ({ status }) => status === "succeeded",
+  );
+  expect(done).toMatchObject({ run_by: null, exit_code: 0, reason: null });
+  expect(done.hosts).toMatchObject([{ host: "localhost", status: "succeeded", exit_code: 0 }]);
+});
+
 const statuses = ({ hosts }: Deployment) => hosts?.map(({ host, status }) => `${host} ${status}`);
 
 describe("three hosts on PostgreSQL", () => {

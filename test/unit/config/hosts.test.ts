@@ -32,7 +32,7 @@ describe("the hosts of a target", () => {
     );
   });
 
-  test.each([["some"], [[]], [{ all: true }], [{ all: true, missing: "wait" }]])(
+  test.each([["some"], [{ all: true }], [{ all: true, missing: "wait" }]])(
     "%j is refused with what is allowed",
     (hosts) => {
       const [message] = new ConfigFile(withTarget({ hosts })).messages();
