@@ -44,7 +44,12 @@ export function checkRules(config: Checkable, file: YamlFile, env: NodeJS.Proces
     ...thresholdsFit(config, file),
     ...targetsDiffer(config, file),
     ...config.targets.flatMap((target, index) =>
-      target && runsHere(target, config.instances) ? targetCanRun(target, index, file, env) : [],
+      !target
+        ? []
+        : [
+            ...(runsHere(target, config.instances) ? targetCanRun(target, index, file, env) : []),
+            ...secretFits(target, index, file, env),
+          ],
     ),
     ...checkAlerts(config, file, env),
     ...checkStateFolder(config.stateDirectory, file),
@@ -226,10 +231,18 @@ function targetCanRun(
         remedy: `set ${name} in the instance's environment`,
       });
   }
-  const { secret_env } = target.action;
-  const wrong = secret_env === undefined ? undefined : wrongSecret(secret_env, env);
-  if (wrong) add(["action", "secret_env"], wrong);
   return [...problems, ...checkMask(target, index, file, env)];
+}
+
+/** Checks the delivery secret. Every host needs it, since each accepts requests for every target. */
+function secretFits(
+  { action: { secret_env } }: TargetConfig,
+  index: number,
+  file: YamlFile,
+  env: NodeJS.ProcessEnv,
+): ConfigProblem[] {
+  const wrong = secret_env === undefined ? undefined : wrongSecret(secret_env, env);
+  return wrong ? [file.problem(["targets", index, "action", "secret_env"], wrong)] : [];
 }
 
 /**

@@ -9,7 +9,8 @@ export const MAX_INTERRUPTIONS = 2;
 
 /**
  * Takes a running deployment from a dead runner. By `onInterrupt` it goes back to the queue (at most twice)
- * or fails. A host that catches up does so again. Does nothing when another holder has decided in the meantime. Returns the new status.
+ * or fails. A host that caught up will do so again. Does nothing when another holder has decided in the
+ * meantime. Returns the new status.
  */
 export function interrupt(
   store: Store,

@@ -155,15 +155,19 @@ async function run(
   tell({ type: "ended", ...about, status: on ? `${ending.status} on ${on.placement.self}` : ending.status });
 }
 
-/** The number of the next piece of an attempt's log. */
-async function nextSeq(store: Store, { id, attempt }: DeploymentRecord): Promise<number> {
-  const { last } = await store.read
-    .selectFrom("log_chunks")
-    .select((s) => s.fn.max("seq").as("last"))
-    .where("deployment_id", "=", id)
-    .where("attempt", "=", attempt)
-    .executeTakeFirstOrThrow();
-  return last === null ? 0 : Number(last) + 1;
+/** The number of the next piece of an attempt's log. A transaction, since its errors say when to try again. */
+function nextSeq(store: Store, { id, attempt }: DeploymentRecord): Promise<number> {
+  return store.write(async (trx) => {
+    const last = await trx
+      .selectFrom("log_chunks")
+      .select("seq")
+      .where("deployment_id", "=", id)
+      .where("attempt", "=", attempt)
+      .orderBy("seq", "desc")
+      .limit(1)
+      .executeTakeFirst();
+    return last === undefined ? 0 : last.seq + 1;
+  });
 }
 
 /** Records a result, however long the store is unavailable. After a lost lease the new holder records it. */

@@ -54,6 +54,8 @@ describe("the hosts of a target", () => {
   it("need no directory and no command on a host that never runs them", () => {
     const target = { directory: "/nowhere", run: ["./none.sh"] };
     expect(twoHosts({ ...target, hosts: ["b"] }, [hostname(), "b"]).messages()).toEqual([]);
+    const secret = { ...target, hosts: ["b"], action: { secret_env: "MISSING" } };
+    expect(twoHosts(secret, [hostname(), "b"]).messages()).toHaveLength(1);
     expect(twoHosts({ ...target, hosts: ["b", hostname()] }, [hostname(), "b"]).messages()).toHaveLength(1);
   });
 });
