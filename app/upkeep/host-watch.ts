@@ -5,9 +5,13 @@ import { announce } from "../queue/announce.ts";
 import { noteOutcome } from "../queue/note-outcome.ts";
 import { describePassedOver } from "../queue/placement/finish-host.ts";
 import { pendingHosts } from "../queue/placement/host-runs.ts";
-import { type MissingHosts, missingHosts, type PlacedTarget } from "../queue/placement/host-work.ts";
+import {
+  type MissingHosts,
+  missingHosts,
+  type PlacedRow,
+  type PlacedTarget,
+} from "../queue/placement/host-work.ts";
 import { closeCondition, openCondition } from "../queue/raise-alert.ts";
-import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
 import { WakeLoop } from "../wake-loop.ts";
 
@@ -84,7 +88,7 @@ export class HostWatch {
   }
 }
 
-function subjectOf({ target, repository_key }: DeploymentRecord): string {
+function subjectOf({ target, repository_key }: PlacedRow): string {
   return `${target} of ${repository_key}`;
 }
 
@@ -96,7 +100,7 @@ function alertOf({ row, hosts }: MissingHosts) {
 async function noteHosts(
   trx: Writer,
   store: StoreContext,
-  { id, status, token, order_note, ref_note }: DeploymentRecord,
+  { id, status, token, order_note, ref_note }: PlacedRow,
   hosts: readonly string[] | null,
 ): Promise<void> {
   const reason = hosts
@@ -114,7 +118,7 @@ async function noteHosts(
 }
 
 /** Ends a deployment whose remaining hosts are all down, and are passed over. */
-async function endWithout(trx: Writer, store: StoreContext, row: DeploymentRecord): Promise<void> {
+async function endWithout(trx: Writer, store: StoreContext, row: PlacedRow): Promise<void> {
   const reason = describePassedOver(pendingHosts(row));
   const ended = await trx
     .updateTable("deployments")
@@ -123,9 +127,9 @@ async function endWithout(trx: Writer, store: StoreContext, row: DeploymentRecor
     .where("status", "=", "running")
     .where("holder", "is", null)
     .where("token", "=", row.token)
-    .returning("id")
+    .returning(["id", "repository_key", "target", "attempt"])
     .executeTakeFirst();
   if (!ended) return;
   await announce(trx, store, [{ id: row.id, status: "succeeded", detail: reason }]);
-  await noteOutcome(trx, store, { ...row, reason }, "succeeded");
+  await noteOutcome(trx, store, { ...ended, reason }, "succeeded");
 }

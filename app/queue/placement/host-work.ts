@@ -10,15 +10,22 @@ export interface PlacedTarget extends TargetKey {
   placement: Placement;
 }
 
+/** What is read of a deployment. Its payload may be large, and many may wait. */
+const COLUMNS = [
+  ...(["id", "repository_key", "target", "status", "holder", "token", "hosts", "waits_for"] as const),
+  ...(["passes_hold", "interruptions", "order_note", "ref_note"] as const),
+] as const;
+export type PlacedRow = Pick<DeploymentRecord, (typeof COLUMNS)[number]>;
+
 /** A deployment that may begin on a host, with the placement of its target. */
 interface Ready {
-  row: DeploymentRecord;
+  row: PlacedRow;
   placement: Placement;
 }
 
 /** A deployment that waits for hosts that are down. */
 export interface MissingHosts {
-  row: DeploymentRecord;
+  row: PlacedRow;
   /** The hosts of which one has to come back; empty where every host that is alive has run it. */
   hosts: string[];
 }
@@ -41,7 +48,7 @@ export async function hostWork(read: Reader, targets: readonly PlacedTarget[]): 
 export async function missingHosts(
   read: Reader,
   targets: readonly PlacedTarget[],
-): Promise<{ waiting: DeploymentRecord[]; missing: MissingHosts[] }> {
+): Promise<{ waiting: PlacedRow[]; missing: MissingHosts[] }> {
   const [ready, down] = await Promise.all([readyOf(read, targets), downInstances(read)]);
   const missing = ready.flatMap(({ row, placement }) => {
     const candidates = candidatesOf(row, placement);
@@ -62,7 +69,7 @@ async function readyOf(read: Reader, targets: readonly PlacedTarget[]): Promise<
       .innerJoin("targets as t", (j) =>
         j.onRef("t.repository", "=", "d.repository_key").onRef("t.target", "=", "d.target"),
       )
-      .selectAll("d")
+      .select(COLUMNS.map((column) => `d.${column}` as const))
       .select("t.held_since");
   // Two queries, since each status has a small index of its own.
   const [between, queued] = await Promise.all([
@@ -77,11 +84,11 @@ async function readyOf(read: Reader, targets: readonly PlacedTarget[]): Promise<
 }
 
 /** The last deployment of each target, where this host was down when the others ran it. */
-async function overdueOf(read: Reader, targets: readonly PlacedTarget[]): Promise<DeploymentRecord[]> {
+async function overdueOf(read: Reader, targets: readonly PlacedTarget[]): Promise<PlacedRow[]> {
   const rows = await read
     .selectFrom("targets as t")
     .innerJoin("deployments as d", "d.id", "t.mark_deployment_id")
-    .selectAll("d")
+    .select(COLUMNS.map((column) => `d.${column}` as const))
     .select("t.held_since")
     .where("d.status", "=", "succeeded")
     .where("d.hosts", "is not", null)
@@ -94,6 +101,9 @@ async function overdueOf(read: Reader, targets: readonly PlacedTarget[]): Promis
   });
 }
 
-function isOf(row: DeploymentRecord, { repositoryKey, target }: TargetKey): boolean {
+function isOf(
+  row: Pick<PlacedRow, "repository_key" | "target">,
+  { repositoryKey, target }: TargetKey,
+): boolean {
   return row.repository_key === repositoryKey && row.target === target;
 }
