@@ -43,7 +43,10 @@ export interface Deployment {
   duplicate: boolean;
   source: DeploymentSource;
   accepted_by: string;
+  /** The instance that runs it; null before it begins, and where it runs on all hosts. */
   run_by: string | null;
+  /** Its run on each host, in order; null before it begins, and where it runs on one host alone. */
+  hosts: DeploymentHost[] | null;
   attempt: number;
   exit_code: number | null;
   /** Why it ended in this status, or the thing that it waits for, in words; else null. */
@@ -55,6 +58,19 @@ export interface Deployment {
   /** The last lines of the command's output; only for targets with `share_log`. */
   log_tail: string | null;
   url: string;
+}
+
+/** The statuses of a deployment's run on one of several hosts. */
+export const HOST_RUN_STATUSES = ["pending", "running", "succeeded", "failed", "cancelled"] as const;
+export type HostRunStatus = (typeof HOST_RUN_STATUSES)[number];
+
+/** The run of a deployment's command on one host, for targets that deploy to all hosts. */
+export interface DeploymentHost {
+  host: string;
+  status: HostRunStatus;
+  exit_code: number | null;
+  started_at: string | null;
+  finished_at: string | null;
 }
 
 /** Whether a deployment in this status has ended (a retry may still requeue it). */

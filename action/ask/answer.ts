@@ -1,4 +1,9 @@
-import { DEPLOYMENT_STATUSES, type Deployment } from "../../shared/deployment.ts";
+import {
+  DEPLOYMENT_STATUSES,
+  type Deployment,
+  type DeploymentHost,
+  HOST_RUN_STATUSES,
+} from "../../shared/deployment.ts";
 import type { ActionRequest } from "./request.ts";
 
 /** The fields of a deployment that the Action reads; unknown fields are ignored. */
@@ -20,6 +25,8 @@ export type KnownDeployment = Pick<
   | "log_tail"
   | "duplicate"
 > & {
+  /** Its run on each host; none where it runs on one host alone. */
+  hosts: Pick<DeploymentHost, "host" | "status" | "exit_code">[];
   url: string | null;
   /** Whether an instance has recorded the deployment; false while the request is only parked at GitHub. */
   onRecord: boolean;
@@ -72,7 +79,8 @@ export function readAnswer(body: string, request: ActionRequest, expectedId?: st
       superseded_by: identifier(found.superseded_by),
       accepted_by: text(found.accepted_by) ?? "",
       run_by: text(found.run_by),
-      exit_code: Number.isSafeInteger(found.exit_code) ? (found.exit_code as number) : null,
+      hosts: hostsIn(found.hosts),
+      exit_code: wholeNumber(found.exit_code),
       reason: text(found.reason),
       log_tail: text(found.log_tail),
       url: webUrl(found.url),
@@ -90,6 +98,19 @@ function expectedFields(request: ActionRequest): Record<string, string | number>
 /** GitHub ignores case in the names of repositories and environments; a sha is the same in either case. */
 function normalized(value: unknown): unknown {
   return typeof value === "string" ? value.toLowerCase() : value;
+}
+
+/** The hosts of a deployment, as far as they are understood. */
+function hostsIn(value: unknown): KnownDeployment["hosts"] {
+  return (Array.isArray(value) ? value : []).flatMap((one: Record<string, unknown> | null) => {
+    const status = HOST_RUN_STATUSES.find((known) => known === one?.status);
+    const host = text(one?.host);
+    return status && host ? { host, status, exit_code: wholeNumber(one?.exit_code) } : [];
+  });
+}
+
+function wholeNumber(value: unknown): number | null {
+  return Number.isSafeInteger(value) ? (value as number) : null;
 }
 
 function text(value: unknown): string | null {

@@ -65,6 +65,7 @@ export function shownByStatus(
       superseded_by: null,
       accepted_by: "",
       run_by: null,
+      hosts: [],
       exit_code: null,
       log_tail: null,
       duplicate: false,

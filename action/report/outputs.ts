@@ -54,6 +54,7 @@ function reportDocument(report: StepReport): object {
           exit_code: last.exit_code,
           accepted_by: last.accepted_by === "" ? null : cleanLine(last.accepted_by, 200),
           run_by: last.run_by && cleanLine(last.run_by, 200),
+          hosts: last.hosts.map((one) => ({ ...one, host: cleanLine(one.host, 200) })),
           reason: last.reason && cleanText(last.reason),
           url: last.url,
         }

@@ -1,4 +1,5 @@
 import { formatDuration } from "../../shared/format-duration.ts";
+import type { KnownDeployment } from "../ask/answer.ts";
 import type { Entry } from "../ask/entry.ts";
 import { cleanLine, cleanText } from "../foreign-text.ts";
 import { called } from "../input/endpoints.ts";
@@ -81,11 +82,23 @@ function deploymentTable({ journal, request }: StepReport): string {
     ["Run", `${request.run_id}, attempt ${request.run_attempt}`],
     ["Accepted by", foreign(last?.accepted_by)],
     ["Run by", foreign(last?.run_by)],
+    ["Hosts", foreign(last && hostsInWords(last))],
   ];
   return table(
     [],
     rows.filter(([, value]) => value !== ""),
   );
+}
+
+/** How the command ended on each host, in words. */
+function hostsInWords({ hosts }: KnownDeployment): string {
+  return hosts
+    .map(({ host, status, exit_code }) =>
+      status === "failed" && exit_code !== null
+        ? `${host}: ${status} (exit code ${exit_code})`
+        : `${host}: ${status}`,
+    )
+    .join(", ");
 }
 
 function todo(report: StepReport): string {

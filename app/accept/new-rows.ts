@@ -101,6 +101,8 @@ export function deploymentRow(
     order_note: note,
     ref_unproven: facts.refUnproven ? (1 as const) : null,
     ref_note: null,
+    hosts: null,
+    waits_for: null,
   } satisfies Insertable<DeploymentRow>;
 }
 

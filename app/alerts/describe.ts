@@ -183,6 +183,24 @@ const WRITERS: Writers = {
     };
   },
 
+  host_missing: ({ deploymentId, hosts }, { state, subject }, { pageUrl }) => {
+    const named = hosts.join(", ");
+    if (state === "resolved")
+      return {
+        title: `No deployment waits for a host any more: ${subject}`,
+        cause: "The host is back, or nothing waits for it.",
+        effect: "Deployments go on.",
+        remedy: NOTHING,
+      };
+    return {
+      title: `A deployment waits for ${hosts.length === 1 ? "the host" : "one of the hosts"} ${named}: ${subject}`,
+      cause: hosts.length === 1 ? `No instance of ${named} is up.` : "No instance of any of them is up.",
+      effect: "It goes on once an instance there is up again. Newer runs of this target wait too.",
+      remedy: `Start the instances on ${named}, or cancel the deployment. For a host that is gone, correct hosts in twinhook.yml.`,
+      ...(deploymentId !== null && { url: pageUrl(deploymentId) }),
+    };
+  },
+
   held: ({ repository, target, by, reason, until }, { state }) =>
     state === "resolved"
       ? {

@@ -30,11 +30,14 @@ export async function deployments(
       }),
   );
   return show(terminal, options, page, {
-    heading: ["ID", "STATUS", "REPOSITORY", "TARGET", "COMMIT", "RUN", "ACCEPTED", "REASON"],
+    heading: ["ID", "STATUS", "REPOSITORY", "TARGET", "COMMIT", "RUN", "ACCEPTED", "HOSTS", "REASON"],
     row: (d) => [
       ...[d.id, d.status, d.repository, d.target, d.sha.slice(0, 12)],
       d.run_id === null ? "" : `${d.run_id}/${d.run_attempt}`,
-      ...[d.accepted_at, d.reason],
+      d.accepted_at,
+      // Instances of an older release tell no hosts.
+      (d.hosts ?? []).map(({ host, status }) => `${host} ${status}`).join(", "),
+      d.reason,
     ],
   });
 }

@@ -1,4 +1,5 @@
 import type { Deployment, DeploymentStatus } from "../../shared/deployment.ts";
+import type { TargetAnswer } from "../reads/answers/target.ts";
 import { type Client, connect, Refusal } from "./client.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 import type { CommonOptions } from "./options.ts";
@@ -10,10 +11,11 @@ interface Target {
   repository: string;
   name: string;
   environment: string;
-  live: { deployment: string; sha: string; ref: string; since: string | null } | null;
+  live: { deployment: string; sha: string; ref: string; since: string | null; hosts?: string[] } | null;
   held?: { by: string; reason: string | null } | null;
   queued: number;
   running: number;
+  hosts?: TargetAnswer["hosts"];
 }
 
 /** `twinhook targets`: what is live on each target, and what waits. */
@@ -27,13 +29,20 @@ export async function targets(terminal: Terminal, options: CommonOptions): Promi
   else
     printTable(
       terminal,
-      ["REPOSITORY", "TARGET", "ENVIRONMENT", "LIVE", "SINCE", "QUEUED", "RUNNING", "HELD"],
-      list.items.map(({ repository, name, environment, live, queued, running, held }) => [
-        ...[repository, name, environment, live?.sha.slice(0, 12), live?.since, queued, running],
+      ["REPOSITORY", "TARGET", "ENVIRONMENT", "LIVE", "SINCE", "ON", "HOSTS", "QUEUED", "RUNNING", "HELD"],
+      list.items.map(({ repository, name, environment, live, hosts, queued, running, held }) => [
+        ...[repository, name, environment, live?.sha.slice(0, 12), live?.since],
+        ...[live?.hosts?.join(", "), hostsInWords(hosts), queued, running],
         held ? `by ${held.by}${held.reason ? `: ${held.reason}` : ""}` : "",
       ]),
     );
   return EXIT.done;
+}
+
+/** Where a command runs, as twinhook.yml says it. */
+function hostsInWords(hosts: Target["hosts"] = "any"): string {
+  if (Array.isArray(hosts)) return hosts.join(", ");
+  return typeof hosts === "string" ? hosts : "all, missing: skip";
 }
 
 /** The same from older instances, which have no list of targets: from the file, and their deployments. */

@@ -7,6 +7,7 @@ export const ALERT_KINDS = [
   "deployment_failed",
   "rollback",
   "held",
+  "host_missing",
   "catch_up",
   "repository_renamed",
   "store_not_writable",

@@ -135,7 +135,6 @@ export function configWarnings(config: Config): string[] {
           `${issuer} (oidc.issuer) is not encrypted: anyone on the network path can forge tokens; use https://`,
         ]
       : []),
-    ...severalHosts(config),
     ...config.targets.flatMap(({ run, directory, env }, index) => {
       const [command] = run as [string];
       const fault = command.includes("/")
@@ -163,21 +162,6 @@ export function configWarnings(config: Config): string[] {
             `did you mean ${closest(event, WORKFLOW_EVENTS)}? Runs that it starts are deployed, others' are not`,
         ),
     ),
-  ];
-}
-
-/**
- * Warns that a command runs on one of several hosts. The command itself may reach the others, so this is no
- * error.
- */
-function severalHosts({ instances, targets }: Config): string[] {
-  const hosts = [...new Set(instances.flatMap(({ host }) => host ?? []))];
-  if (hosts.length < 2 || targets.length === 0) return [];
-  const named = `${hosts.slice(0, -1).join(", ")} and ${hosts.at(-1)}`;
-  const others = hosts.length === 2 ? "the other keeps what it has" : "the others keep what they have";
-  return [
-    `targets: a command runs on one of the hosts ${named}, whichever claims it first, and ${others}: ` +
-      "let the command itself deploy to every server, or run instances on one host alone",
   ];
 }
 

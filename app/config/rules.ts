@@ -2,6 +2,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { readCertificate } from "./certificate.ts";
 import { checkAlerts } from "./checks/alerts.ts";
+import { checkHosts, runsHere } from "./checks/hosts.ts";
 import { checkStateFolder } from "./checks/state-folder.ts";
 import { wrongSecret } from "./checks/wrong-secret.ts";
 import { APP_SECRETS } from "./environment.ts";
@@ -37,12 +38,19 @@ type Rest = Pick<ConfigProblem, "expected" | "got" | "remedy">;
 export function checkRules(config: Checkable, file: YamlFile, env: NodeJS.ProcessEnv): ConfigProblem[] {
   return [
     ...instancesDiffer(config, file),
-    ...hostsFit(config, file),
+    ...checkHosts(config, file),
     ...certificatesExist(config, file),
     ...certificatesFit(config, file),
     ...thresholdsFit(config, file),
     ...targetsDiffer(config, file),
-    ...config.targets.flatMap((target, index) => (target ? targetCanRun(target, index, file, env) : [])),
+    ...config.targets.flatMap((target, index) =>
+      !target
+        ? []
+        : [
+            ...(runsHere(target, config.instances) ? targetCanRun(target, index, file, env) : []),
+            ...secretFits(target, index, file, env),
+          ],
+    ),
     ...checkAlerts(config, file, env),
     ...checkStateFolder(config.stateDirectory, file),
     ...storeIsFile(config, file),
@@ -95,30 +103,6 @@ function instancesDiffer({ instances, door }: Checkable, file: YamlFile): Config
         expected: "a port of its own",
         got: `${door.listen}, where instances[${taken}] listens (${instances[taken]?.listen})`,
         remedy: "the door is a further port, shared by all instances",
-      }),
-    );
-  return problems;
-}
-
-function hostsFit({ instances, store }: Checkable, file: YamlFile): ConfigProblem[] {
-  const hosts = new Set(instances.map((instance) => instance?.host).filter((host) => host !== undefined));
-  if (hosts.size < 2) return [];
-  const problems = instances.flatMap((instance, index) =>
-    !instance || instance.host !== undefined
-      ? []
-      : file.problem(["instances", index, "host"], {
-          expected: "the name of its host, since others have one",
-          got: "nothing",
-          remedy: `add host: ${[...hosts].join(" or ")}`,
-        }),
-  );
-  if (store?.engine === "sqlite")
-    problems.push(
-      file.problem(["store"], {
-        expected: "postgres://…, since the instances are on several hosts",
-        got: "sqlite",
-        remedy:
-          "SQLite serves the instances of one host; name a PostgreSQL database in store or DATABASE_URL",
       }),
     );
   return problems;
@@ -247,10 +231,18 @@ function targetCanRun(
         remedy: `set ${name} in the instance's environment`,
       });
   }
-  const { secret_env } = target.action;
-  const wrong = secret_env === undefined ? undefined : wrongSecret(secret_env, env);
-  if (wrong) add(["action", "secret_env"], wrong);
   return [...problems, ...checkMask(target, index, file, env)];
+}
+
+/** Checks the delivery secret. Every host needs it, since each accepts requests for every target. */
+function secretFits(
+  { action: { secret_env } }: TargetConfig,
+  index: number,
+  file: YamlFile,
+  env: NodeJS.ProcessEnv,
+): ConfigProblem[] {
+  const wrong = secret_env === undefined ? undefined : wrongSecret(secret_env, env);
+  return wrong ? [file.problem(["targets", index, "action", "secret_env"], wrong)] : [];
 }
 
 /**

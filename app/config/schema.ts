@@ -159,6 +159,16 @@ const verify = z.strictObject({
   interval: durationAbove("100ms", "2s"),
 });
 
+const HOSTS = "any, all, a list of hosts, or { all: true, missing: skip }";
+const hosts = z.union(
+  [
+    z.enum(["any", "all"]),
+    z.array(text).min(1),
+    z.strictObject({ all: z.literal(true), missing: z.literal("skip") }),
+  ],
+  { error: HOSTS },
+);
+
 const target = z
   .strictObject({
     name: name.optional(),
@@ -179,6 +189,7 @@ const target = z
     pass_env: z.array(variableName).default([]),
     mask: z.array(variableName).default([]),
     timeout: durationOf("15m"),
+    hosts: hosts.default("any"),
     verify: verify.nullable().default(null),
     queue: z.enum(["latest", "all"]).default("latest"),
     on_interrupt: z.enum(["retry", "fail"]).default("retry"),

@@ -13,7 +13,10 @@ import type { CallBudget } from "../github/call-budget.ts";
 import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { RepositoryHooksClient } from "../github/repository-hooks.ts";
+import { placementOf } from "../queue/placement/placement.ts";
+import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
+import { HostWatch } from "../upkeep/host-watch.ts";
 import { linesOf } from "../upkeep/renamed.ts";
 import { RepositoryScan } from "../upkeep/repository-scan.ts";
 import { RepositoryWebhooks } from "../upkeep/repository-webhooks.ts";
@@ -22,6 +25,8 @@ import { TagNames } from "../upkeep/tag-names.ts";
 
 export interface ControllerWorkOptions {
   config: Config;
+  /** The name of this instance. */
+  instance: string;
   store: Store;
   clock: Clock;
   log: Logger;
@@ -43,6 +48,7 @@ export class ControllerWork {
   #repositories: RepositoryScan;
   #webhooks: RepositoryWebhooks;
   #retention: Retention;
+  #hosts: HostWatch;
 
   constructor(options: ControllerWorkOptions) {
     const { config, failover, store, clock, log, access } = options;
@@ -75,12 +81,21 @@ export class ControllerWork {
       endpoints: config.instances,
       secretChange,
     });
+    this.#hosts = new HostWatch({
+      ...{ store, clock, log, lease },
+      targets: targets.flatMap((target) => {
+        const placement = placementOf(target, config.instances, options.instance);
+        const { repository, name } = target;
+        return placement ? { repositoryKey: repositoryKey(repository), target: name, placement } : [];
+      }),
+    });
     this.#retention = new Retention({ store, clock, log, lease, retention: config.retention });
   }
 
   start(): void {
     this.#gaps.start();
     this.#retention.start();
+    this.#hosts.start();
   }
 
   /** This instance has become the controller: another one may have seen little of what happened before. */
@@ -109,6 +124,7 @@ export class ControllerWork {
       this.#repositories.close(),
       this.#webhooks.close(),
       this.#retention.close(),
+      this.#hosts.close(),
     ]);
   }
 }

@@ -31,6 +31,7 @@ import { MeasuredStore } from "../metrics/measured-store.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { releaseOutbox } from "../outbox/outbox-lease.ts";
 import { GITHUB_OUTBOX } from "../queue/claim-announcement.ts";
+import { placementOf } from "../queue/placement/placement.ts";
 import { Dispatcher } from "../run/dispatcher.ts";
 import { endFrozenHolder } from "../run/frozen-lock.ts";
 import { hostId } from "../run/host-id.ts";
@@ -144,6 +145,7 @@ export async function startInstance(options: {
     host,
     lockDirectory: lockDirectory(stateDirectory),
     targets,
+    placementOf: (target) => placementOf(target, config.instances, name),
     log,
   });
   const access = new RepositoryAccess(() => newApp(secret), clock);
@@ -210,6 +212,7 @@ export async function startInstance(options: {
   });
   const controllerWork = new ControllerWork({
     config,
+    instance: name,
     store,
     clock,
     log,

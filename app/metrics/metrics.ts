@@ -214,7 +214,7 @@ export class Metrics {
 
   /** A runner of this instance has started a command. */
   progress(progress: RunProgress): void {
-    if (progress.type === "started" && progress.attempt === 1)
+    if (progress.type === "started" && progress.attempt === 1 && progress.waitedMs !== null)
       this.#trigger.observe(
         this.#labelsOf(progress.repository, progress.target),
         Math.max(0, progress.waitedMs) / 1000,

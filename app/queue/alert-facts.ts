@@ -14,6 +14,8 @@ export interface AlertFacts {
   deployment_failed: { deploymentId: string; attempt: number; reason: string | null };
   /** `runId` is null where a person asked; `insteadOf` is the newest run that was deployed to the target. */
   rollback: { deploymentId: string; runId: number | null; insteadOf: number };
+  /** `hosts` are those of which one has to come back; `deploymentId` is null once none waits any more. */
+  host_missing: { deploymentId: string | null; hosts: string[] };
   held: { repository: string; target: string; by: string; reason: string; until: number | null };
   /**
    * `takenBy` is the id of the repository that has the name now; null where GitHub redirects the name to

@@ -1,5 +1,6 @@
 import type { Store } from "../store/store.ts";
 import { announce } from "./announce.ts";
+import { cancelBetweenHosts } from "./placement/finish-host.ts";
 
 /**
  * Cancels a deployment: a waiting one at once. A running one is marked; its runner sees the mark and ends it.
@@ -19,11 +20,12 @@ export function cancel(store: Store, id: string): Promise<"cancelled" | "request
       await announce(trx, store, [{ id, status: "cancelled" }]);
       return "cancelled";
     }
+    if (await cancelBetweenHosts(trx, store, id)) return "cancelled";
     const running = await trx
       .updateTable("deployments")
       .set((e) => ({ cancel_requested_at: e.fn.coalesce("cancel_requested_at", e.val(now)) }))
       .where("id", "=", id)
-      .where("status", "=", "running")
+      .where((e) => e.or([e("status", "=", "running"), e("holder", "is not", null)]))
       .returning("id")
       .executeTakeFirst();
     if (running) {

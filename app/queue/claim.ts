@@ -6,13 +6,14 @@ import { describeGap, describeWait } from "./barrier.ts";
 import { findGap, numberOf } from "./earlier-runs.ts";
 import { askForRef, findRef } from "./find-ref.ts";
 import { holdOf, passesHold } from "./hold.ts";
-import { DEPLOYMENT_LEASE_MS } from "./lease.ts";
 import { compareOrder, isRollback, type Order } from "./order.ts";
+import { describeRuns, isBetweenHosts } from "./placement/host-runs.ts";
+import { type HostRunner, isTurnOf, leaseOf, overdueOn, placeOf, takeHost } from "./placement/take-host.ts";
 import { raiseAlert } from "./raise-alert.ts";
 import { noteOnDeliveries } from "./superseded-deliveries.ts";
 
 /** A runner's request: the target with its rules, and the runner's identity and place. */
-export interface ClaimRequest {
+export interface ClaimRequest extends HostRunner {
   repositoryKey: string;
   target: string;
   queue: "latest" | "all";
@@ -20,10 +21,6 @@ export interface ClaimRequest {
   workflow: string;
   /** The named lock that the target shares with others; null for none. */
   lock: string | null;
-  holder: string;
-  /** The instance that the runner works for. */
-  instance: string;
-  host: string;
 }
 
 export type Claim =
@@ -31,6 +28,8 @@ export type Claim =
   | { kind: "claimed"; deployment: DeploymentRecord }
   /** Its target is held, earlier runs are missing, or its ref may be a tag. The store changes when that ends. */
   | { kind: "held"; deploymentId: string }
+  /** It is another host's turn. */
+  | { kind: "elsewhere"; deploymentId: string }
   /** Another deployment is `running`. It must end, or be found interrupted, first. */
   | { kind: "occupied"; by: DeploymentRecord }
   | { kind: "nothing" };
@@ -61,6 +60,7 @@ export const CLEARED_FOR_MS = 10_000;
  * Under `all` the claim waits while an earlier run is missing. It also waits while the ref may be a tag. The
  * controller asks GitHub about both.
  * On a held target only a rollback, and what the hold found begun, may begin. Nothing else is superseded.
+ * Where the command runs on certain hosts, only the host whose turn it is claims. See placement/.
  */
 export async function claimInTransaction(
   trx: Writer,
@@ -69,6 +69,7 @@ export async function claimInTransaction(
 ): Promise<Claim> {
   await serialize(trx, store, request);
   const by = await occupant(trx, request);
+  if (by && isBetweenHosts(by) && isOf(by, request)) return goOn(trx, store, request, by);
   if (by) return { kind: "occupied", by };
 
   const mark = await trx
@@ -97,9 +98,12 @@ export async function claimInTransaction(
   const next = request.queue === "latest" ? current.at(-1) : current[0];
   if (!next) {
     await supersede(trx, store, late, mark.mark_deployment_id);
+    const overdue = await overdueOn(trx, request, mark, isHeld);
+    if (overdue) return goOn(trx, store, request, overdue);
     const [stopped] = isHeld ? waiting : [];
     return stopped ? { kind: "held", deploymentId: stopped.id } : { kind: "nothing" };
   }
+  if (!(await isTurnOf(trx, request, next))) return { kind: "elsewhere", deploymentId: next.id };
   const gap = request.queue === "all" ? await findGap(trx, request.workflow, mark, next) : null;
   if (gap && !isCleared(next, now)) {
     await supersede(trx, store, late, mark.mark_deployment_id);
@@ -116,19 +120,15 @@ export async function claimInTransaction(
   // Missing runs may have arrived since the note was written.
   const order_note = gap || rollback ? next.order_note : null;
   const claimed = {
+    ...leaseOf(request, next, now),
+    ...placeOf(request, next, now),
     status: "running" as const,
-    run_by: request.instance,
-    holder: request.holder,
-    host: request.host,
-    token: next.token + 1,
-    lease_until: now + DEPLOYMENT_LEASE_MS,
-    lock: request.lock,
     started_at: now,
     order_gap: null,
     order_note,
     ref_unproven: null,
     ref_note: ref.note,
-    ...((next.order_gap !== null || next.ref_unproven !== null) && { reason: order_note ?? ref.note }),
+    ...(hasWaited(next) && { reason: order_note ?? ref.note }),
   };
   const taken = await trx
     .updateTable("deployments")
@@ -153,9 +153,31 @@ export async function claimInTransaction(
     .where("repository", "=", request.repositoryKey)
     .where("target", "=", request.target)
     .execute();
-  await announce(trx, store, [{ id: next.id, status: "running", detail: rollback ? order_note : null }]);
+  const detail = (rollback ? order_note : null) ?? describeRuns(claimed);
+  await announce(trx, store, [{ id: next.id, status: "running", detail }]);
   if (rollback) await raiseRollbackAlert(trx, store, next);
   return { kind: "claimed", deployment: { ...next, ...claimed } };
+}
+
+/** Goes on with a deployment on this host, after others have run it. */
+async function goOn(
+  trx: Writer,
+  store: StoreContext,
+  request: ClaimRequest,
+  row: DeploymentRecord,
+): Promise<Claim> {
+  const isTurn = row.status === "succeeded" || (await isTurnOf(trx, request, row));
+  const deployment = isTurn && (await takeHost(trx, store, request, row));
+  return deployment ? { kind: "claimed", deployment } : { kind: "elsewhere", deploymentId: row.id };
+}
+
+/** Whether its reason says for what it waited. */
+function hasWaited({ order_gap, ref_unproven, waits_for }: DeploymentRecord): boolean {
+  return order_gap !== null || ref_unproven !== null || waits_for !== null;
+}
+
+function isOf(row: DeploymentRecord, { repositoryKey, target }: ClaimRequest): boolean {
+  return row.repository_key === repositoryKey && row.target === target;
 }
 
 /**
@@ -219,18 +241,21 @@ async function serialize(trx: Writer, store: StoreContext, request: ClaimRequest
     .execute();
 }
 
-function occupant(trx: Writer, request: ClaimRequest): Promise<DeploymentRecord | undefined> {
-  return trx
+/** The deployment that occupies the target, or its named lock: `running`, or caught up on by a host. */
+async function occupant(trx: Writer, request: ClaimRequest): Promise<DeploymentRecord | undefined> {
+  const { repositoryKey, target, lock, placement } = request;
+  const inTheWay = trx
     .selectFrom("deployments")
     .selectAll()
-    .where("status", "=", "running")
     .where((e) =>
       e.or([
-        e.and([e("repository_key", "=", request.repositoryKey), e("target", "=", request.target)]),
-        ...(request.lock === null ? [] : [e("lock", "=", request.lock)]),
+        e.and([e("repository_key", "=", repositoryKey), e("target", "=", target)]),
+        ...(lock === null ? [] : [e("lock", "=", lock)]),
       ]),
-    )
-    .executeTakeFirst();
+    );
+  const running = await inTheWay.where("status", "=", "running").executeTakeFirst();
+  if (running || (!placement && lock === null)) return running;
+  return inTheWay.where("status", "=", "succeeded").where("holder", "is not", null).executeTakeFirst();
 }
 
 async function supersede(

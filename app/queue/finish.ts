@@ -15,7 +15,8 @@ export interface Ending {
  * Records how a deployment ended, and releases its lease.
  * @throws {LeaseLostError} when the caller no longer holds the lease; nothing is changed then.
  */
-export function finish(store: Store, lease: Lease, { status, exitCode, reason }: Ending): Promise<void> {
+export function finish(store: Store, lease: Lease, ending: Ending): Promise<void> {
+  const { status, exitCode, reason } = ending;
   return store.write(async (trx) => {
     const now = await store.now(trx);
     const row = await trx
@@ -30,7 +31,6 @@ export function finish(store: Store, lease: Lease, { status, exitCode, reason }:
         lock: null,
       }))
       .where("id", "=", lease.deploymentId)
-      .where("status", "=", "running")
       .where("holder", "=", lease.holder)
       .where("token", "=", lease.token)
       .returning(["id", "repository_key", "target", "attempt", "reason"])

@@ -2,13 +2,15 @@ import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { noteOutcome } from "./note-outcome.ts";
+import { endedOn, runningHost } from "./placement/host-runs.ts";
 
 /** How many times an interrupted deployment starts again by itself. */
 export const MAX_INTERRUPTIONS = 2;
 
 /**
  * Takes a running deployment from a dead runner. By `onInterrupt` it goes back to the queue (at most twice)
- * or fails. Does nothing when another holder has decided in the meantime. Returns the new status.
+ * or fails. A host that caught up will do so again. Does nothing when another holder has decided in the
+ * meantime. Returns the new status.
  */
 export function interrupt(
   store: Store,
@@ -20,28 +22,31 @@ export function interrupt(
     const cancelled = found.cancel_requested_at !== null;
     const again = !cancelled && onInterrupt === "retry" && found.interruptions < MAX_INTERRUPTIONS;
     const status = cancelled ? ("cancelled" as const) : again ? ("queued" as const) : ("failed" as const);
-    const reason = `interrupted: ${detail}${again ? "; it is run again" : ""}`;
+    const on = runningHost(found);
+    const reason = `${on === null ? "" : `on ${on}: `}interrupted: ${detail}${again ? "; it is run again" : ""}`;
+    const catchesUp = again && found.status === "succeeded";
+    const now = await store.now(trx);
     const row = await trx
       .updateTable("deployments")
       .set({
-        status,
+        status: catchesUp ? found.status : status,
         reason,
+        hosts: endedOn(found, { status: status === "queued" ? "pending" : status, exitCode: null }, now),
         interruptions: found.interruptions + 1,
         attempt: again ? found.attempt + 1 : found.attempt,
-        started_at: again ? null : found.started_at,
-        finished_at: again ? null : await store.now(trx),
+        ...(again ? !catchesUp && { started_at: null, finished_at: null } : { finished_at: now }),
         holder: null,
         lease_until: null,
         lock: null,
       })
       .where("id", "=", found.id)
-      .where("status", "=", "running")
       .where("holder", "=", found.holder)
       .where("token", "=", found.token)
       .returning("id")
       .executeTakeFirst();
     if (!row) return "unchanged";
-    await announce(trx, store, [{ id: found.id, status, detail: reason }]);
+    if (catchesUp) await store.notify(trx);
+    else await announce(trx, store, [{ id: found.id, status, detail: reason }]);
     await noteOutcome(trx, store, { ...found, reason }, status);
     return status;
   });

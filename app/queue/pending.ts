@@ -2,7 +2,7 @@ import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { holdOf } from "./hold.ts";
 
-/** A deployment with status `running`. */
+/** A deployment that is `running`, or that a host catches up on. No runner holds it between two hosts. */
 export type RunningDeployment = Pick<
   DeploymentRecord,
   "id" | "repository_key" | "target" | "host" | "holder" | "lock" | "lease_until"
@@ -13,6 +13,12 @@ export interface Pending {
   /** `isHeld` says that a person holds the target, and that no waiting deployment may begin all the same. */
   waiting: { repositoryKey: string; target: string; count: number; isHeld: boolean }[];
   running: RunningDeployment[];
+}
+
+function underWay({ read }: Store) {
+  return read
+    .selectFrom("deployments")
+    .select(["id", "repository_key", "target", "host", "holder", "lock", "lease_until"]);
 }
 
 /** Reads every target that has a queued deployment, and every running deployment. */
@@ -36,10 +42,9 @@ export async function pending(store: Store): Promise<Pending> {
       .where("d.status", "=", "queued")
       .groupBy(["d.repository_key", "d.target", "t.held_since", "t.held_until"])
       .execute(),
-    store.read
-      .selectFrom("deployments")
-      .select(["id", "repository_key", "target", "host", "holder", "lock", "lease_until"])
+    underWay(store)
       .where("status", "=", "running")
+      .unionAll(underWay(store).where("status", "=", "succeeded").where("holder", "is not", null))
       .execute(),
   ]);
   const now = rows.some(({ held_until }) => held_until !== null) ? await store.now(store.read) : 0;

@@ -11,7 +11,6 @@ export function renew(store: Store, lease: Lease): Promise<{ cancelRequested: bo
       .updateTable("deployments")
       .set({ lease_until: (await store.now(trx)) + DEPLOYMENT_LEASE_MS })
       .where("id", "=", lease.deploymentId)
-      .where("status", "=", "running")
       .where("holder", "=", lease.holder)
       .where("token", "=", lease.token)
       .returning("cancel_requested_at")

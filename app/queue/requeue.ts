@@ -1,6 +1,7 @@
 import type { StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { compareOrder, isRollback, type Mark } from "./order.ts";
+import { againOn } from "./placement/host-runs.ts";
 import { noteOnDeliveries } from "./superseded-deliveries.ts";
 
 const OVERTAKEN = "a newer run has been deployed already";
@@ -47,6 +48,8 @@ export async function requeue(
             started_at: null,
             finished_at: null,
             cancel_requested_at: null,
+            hosts: againOn(row),
+            waits_for: null,
           },
     )
     .where("id", "=", id)

@@ -3,6 +3,7 @@ import type { InstanceConfig, TargetConfig } from "../config/schema.ts";
 import { type Hold, holdOf } from "../queue/hold.ts";
 import { liveDeployment } from "../queue/last-success.ts";
 import { pending } from "../queue/pending.ts";
+import { doneHosts } from "../queue/placement/host-runs.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { HoldAnswer, TargetAnswer } from "./answers/target.ts";
@@ -20,7 +21,7 @@ export async function listTargets(
     store.now(store.read),
   ]);
   return Promise.all(
-    visible.map(async ({ repository, name, environment }): Promise<TargetAnswer> => {
+    visible.map(async ({ repository, name, environment, hosts }): Promise<TargetAnswer> => {
       const key = repositoryKey(repository);
       const row = rows.find((one) => one.repository === key && one.target === name);
       const live = await liveDeployment(store.read, { repositoryKey: key, target: name });
@@ -36,14 +37,14 @@ export async function listTargets(
               sha: live.sha,
               ref: live.ref,
               since: isoTime(live.finished_at as number),
-              hosts: host === undefined ? [] : [host],
+              hosts: live.hosts === null ? [host ?? []].flat() : doneHosts(live),
             }
           : null,
         held: held && presentHold(held),
         queued: Number(waiting.find((one) => one.repositoryKey === key && one.target === name)?.count ?? 0),
         running: running.filter((one) => one.repository_key === key && one.target === name).length,
         approval: "none",
-        hosts: "any",
+        hosts,
       };
     }),
   );

@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely";
-import type { Deployment } from "../../shared/deployment.ts";
+import type { Deployment, DeploymentHost } from "../../shared/deployment.ts";
 import { isoTime } from "../clock.ts";
+import { hostRuns } from "../queue/placement/host-runs.ts";
 import type { DeliveryRow, DeploymentRecord, FailoverRow } from "../store/schema.ts";
 import type { DeliveryAnswer } from "./answers/delivery.ts";
 import type { StatusAnswer } from "./answers/status.ts";
@@ -25,6 +26,7 @@ export function presentDeployment(
     source: row.source,
     accepted_by: row.accepted_by,
     run_by: row.run_by,
+    hosts: presentHosts(row),
     attempt: row.attempt,
     exit_code: row.exit_code,
     reason: row.reason,
@@ -35,6 +37,16 @@ export function presentDeployment(
     log_tail: logTail,
     url,
   };
+}
+
+/** Converts a deployment's runs on all hosts to those of the API; null where it has none. */
+export function presentHosts(row: Pick<DeploymentRecord, "hosts">): DeploymentHost[] | null {
+  if (row.hosts === null) return null;
+  return hostRuns(row).map(({ started_at, finished_at, ...run }) => ({
+    ...run,
+    started_at: isoTime(started_at),
+    finished_at: isoTime(finished_at),
+  }));
 }
 
 /** Converts a row to a delivery of the API. */

@@ -2,7 +2,10 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { secretValues } from "../config/secret-values.ts";
+import type { TargetKey } from "../queue/last-success.ts";
 import { pending, type RunningDeployment } from "../queue/pending.ts";
+import { hostWork, type PlacedTarget } from "../queue/placement/host-work.ts";
+import type { Placement } from "../queue/placement/placement.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { inheritedEnvironment } from "./command-environment.ts";
@@ -30,6 +33,8 @@ export class Dispatcher {
   #host: string;
   #lockDirectory: string;
   #targets: readonly TargetConfig[];
+  /** The placements of the targets whose command runs on certain hosts. */
+  #placements: Map<TargetConfig, Placement>;
   #log: Logger;
   /** Targets that a runner of this instance is busy with. */
   #assigned = new Set<TargetConfig>();
@@ -53,6 +58,8 @@ export class Dispatcher {
     /** The directory of the host's locks. */
     lockDirectory: string;
     targets: readonly TargetConfig[];
+    /** Where a target's command may run; null where on any host. */
+    placementOf?: (target: TargetConfig) => Placement | null;
     log: Logger;
   }) {
     this.#store = options.store;
@@ -62,6 +69,10 @@ export class Dispatcher {
     this.#host = options.host;
     this.#lockDirectory = options.lockDirectory;
     this.#targets = options.targets;
+    const placed = options.targets.map((target) => [target, options.placementOf?.(target)] as const);
+    this.#placements = new Map(
+      placed.flatMap(([target, placement]) => (placement ? [[target, placement]] : [])),
+    );
     this.#log = options.log;
   }
 
@@ -92,7 +103,10 @@ export class Dispatcher {
     let left = false;
     for (const { repository, target: name } of queued) {
       const target = this.#find(repository, name);
-      const free = target && !this.#assigned.has(target) && !this.#occupied.some((d) => blocks(d, target));
+      const first = target && this.#placements.get(target);
+      const here = !first || first.hosts[0]?.name === first.self;
+      const free =
+        here && target && !this.#assigned.has(target) && !this.#occupied.some((d) => blocks(d, target));
       if (free && this.#pool.hasSpare && !this.#closed) this.#assign(target);
       else left = true;
     }
@@ -132,12 +146,19 @@ export class Dispatcher {
     if (this.#closed) return;
     const elsewhere = running.some(({ host }) => host !== this.#host);
     const now = elsewhere ? await this.#store.now(this.#store.read) : 0;
-    const gone = running.filter((deployment) => this.#isGone(deployment, now));
+    const here = await this.#workHere();
+    if (this.#closed) return;
+    const gone = running.filter((deployment) => !isBetween(deployment) && this.#isGone(deployment, now));
     this.#occupied = running.filter((deployment) => !gone.includes(deployment));
     this.#giveUpOrphans(gone.filter((d) => d.host === this.#host && !this.#find(d.repository_key, d.target)));
     for (const { repositoryKey: key, target: name } of [
-      ...gone.map((d) => ({ repositoryKey: d.repository_key, target: d.target })),
-      ...waiting.filter(({ isHeld }) => !isHeld),
+      ...gone.map(keyOf),
+      ...waiting.filter((one) => !one.isHeld && !this.#isPlaced(one)),
+      ...running
+        .filter(isBetween)
+        .filter((one) => !this.#isPlaced(keyOf(one)))
+        .map(keyOf),
+      ...here,
     ]) {
       const target = this.#find(key, name);
       if (!target) this.#warnUnconfigured(key, name);
@@ -148,6 +169,24 @@ export class Dispatcher {
       )
         this.#assign(target);
     }
+  }
+
+  /** The targets with a certain place of which something may begin on this host now. */
+  async #workHere(): Promise<TargetKey[]> {
+    if (this.#placements.size === 0) return [];
+    const placed = [...this.#placements].map(
+      ([{ repository, name }, placement]): PlacedTarget => ({
+        repositoryKey: repositoryKey(repository),
+        target: name,
+        placement,
+      }),
+    );
+    return hostWork(this.#store.read, placed);
+  }
+
+  #isPlaced({ repositoryKey: key, target: name }: TargetKey): boolean {
+    const target = this.#find(key, name);
+    return target !== undefined && this.#placements.has(target);
   }
 
   #giveUpOrphans(found: readonly RunningDeployment[]): void {
@@ -189,7 +228,8 @@ export class Dispatcher {
     this.#assigned.add(target);
     const inherited = inheritedEnvironment(process.env, target.pass_env);
     const secrets = secretValues(target, process.env);
-    void this.#pool.run({ type: "job", target, inherited, secrets }).then((result) => {
+    const placement = this.#placements.get(target) ?? null;
+    void this.#pool.run({ type: "job", target, placement, inherited, secrets }).then((result) => {
       this.#assigned.delete(target);
       // The other results need no wake-up here: a released lock or claim changes the store, which wakes this
       // instance. And runners that die at once (no memory, say) must not be started as fast as they die.
@@ -209,8 +249,18 @@ export class Dispatcher {
 }
 
 function blocks(deployment: RunningDeployment, target: TargetConfig): boolean {
-  return (
-    (deployment.repository_key === repositoryKey(target.repository) && deployment.target === target.name) ||
-    (target.lock !== null && deployment.lock === target.lock)
-  );
+  const { repository_key, target: name, lock } = deployment;
+  // Between two hosts it goes on with the next claim.
+  if (repository_key === repositoryKey(target.repository) && name === target.name)
+    return !isBetween(deployment);
+  return target.lock !== null && lock === target.lock;
+}
+
+/** Whether it has ended on one host, and has not begun on the next. */
+function isBetween({ holder }: RunningDeployment): boolean {
+  return holder === null;
+}
+
+function keyOf({ repository_key: repositoryKey, target }: RunningDeployment): TargetKey {
+  return { repositoryKey, target };
 }

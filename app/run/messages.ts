@@ -1,5 +1,6 @@
 import type { TargetConfig } from "../config/schema.ts";
 import type { StoreAddress } from "../config/store-address.ts";
+import type { Placement } from "../queue/placement/placement.ts";
 
 /** The first message to a runner process, so that it is warm when a job comes. */
 export interface Preparation {
@@ -13,6 +14,8 @@ export interface Preparation {
 export interface Job {
   type: "job";
   target: TargetConfig;
+  /** Where its command may run, as this host sees it; absent or null: on any host. */
+  placement?: Placement | null;
   /** The part of the instance's environment that the command may see. */
   inherited: Record<string, string>;
   /** The texts that are masked in the command's output. */
@@ -26,17 +29,18 @@ export type ToRunner = Preparation | Job;
  * - ran: a deployment ran.
  * - nothing: no deployment waits.
  * - held: the next deployment waits for an earlier run, or for its ref.
+ * - elsewhere: it is another host's turn.
  * - occupied: another deployment runs.
  * - locked: another runner has the lock.
  */
-export type JobResult = "ran" | "nothing" | "held" | "occupied" | "locked";
+export type JobResult = "ran" | "nothing" | "held" | "elsewhere" | "occupied" | "locked";
 
 /** The progress of a deployment. */
 export type RunProgress = { deploymentId: string; repository: string; target: string; attempt: number } & (
   | {
       type: "started";
-      /** The time since the deployment was accepted. */
-      waitedMs: number;
+      /** The time since the deployment was accepted; null on the second and later hosts. */
+      waitedMs: number | null;
     }
   | { type: "ended"; status: string }
 );

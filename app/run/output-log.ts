@@ -42,11 +42,14 @@ export class OutputLog {
     deployment: { id: string; attempt: number };
     output: number;
     secrets: readonly string[];
+    /** The first number of its pieces: those of other hosts come before. */
+    firstSeq?: number | undefined;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#deployment = options.deployment;
     this.#output = options.output;
+    this.#seq = options.firstSeq ?? 0;
     this.#masker = new Masker(options.secrets);
     this.#socket = new Socket({ fd: this.#output, readable: true, writable: false });
     this.#socket.on("data", (bytes: Buffer) => this.#keep(this.#masker.push(bytes)));

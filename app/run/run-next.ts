@@ -1,8 +1,10 @@
 import type { Clock } from "../clock.ts";
 import { type Claim, type ClaimRequest, claim } from "../queue/claim.ts";
-import { finish } from "../queue/finish.ts";
+import { type Ending, finish } from "../queue/finish.ts";
 import { interrupt } from "../queue/interrupt.ts";
 import { type Lease, LeaseLostError } from "../queue/lease.ts";
+import { finishHost } from "../queue/placement/finish-host.ts";
+import { hostRuns } from "../queue/placement/host-runs.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
@@ -58,6 +60,7 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
       holder: attempt.holder,
       instance: place.instance,
       host: place.host,
+      placement: job.placement,
     };
     let claimed = await claimOnce(store, request);
     if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by)))
@@ -114,9 +117,13 @@ async function run(
   { holder, launcher }: Attempt,
 ): Promise<void> {
   const { store, clock, tell } = place;
-  const { target, inherited, secrets } = job;
+  const { target, inherited, secrets, placement } = job;
   const lease: Lease = { deploymentId: deployment.id, holder, token: deployment.token };
-  const log = new OutputLog({ store, clock, deployment, output: launcher.output, secrets });
+  const on = deployment.hosts !== null && placement ? { deployment, placement } : null;
+  const end = (ending: Ending) => (on ? finishHost(store, lease, ending, on) : finish(store, lease, ending));
+  const firstSeq = on ? await untilAvailable(() => nextSeq(store, deployment)) : 0;
+  const log = new OutputLog({ store, clock, deployment, output: launcher.output, secrets, firstSeq });
+  if (on) log.note(`on the host ${on.placement.self}`);
   const payloadFile = place.registry.payloadFile(holder);
   const about = aboutOf(deployment);
   let execution: Execution;
@@ -127,10 +134,11 @@ async function run(
     await launcher.ended;
     await log.settle();
     const reason = `the command could not be started: ${(error as Error).message}`;
-    await record(place, () => finish(store, lease, { status: "failed", exitCode: null, reason }));
+    await record(place, () => end({ status: "failed", exitCode: null, reason }));
     return tell({ type: "ended", ...about, status: "failed" });
   }
-  tell({ type: "started", ...about, waitedMs: clock.now() - deployment.accepted_at });
+  const isFirst = hostRuns(deployment).filter(({ started_at }) => started_at !== null).length < 2;
+  tell({ type: "started", ...about, waitedMs: isFirst ? clock.now() - deployment.accepted_at : null });
   const letGo = keepLease({ store, clock, lease, execution });
   const ending = await execution.result;
   letGo();
@@ -142,9 +150,24 @@ async function run(
   await record(place, () =>
     ending.endedBy === "lease_lost"
       ? interrupt(store, deployment, target.on_interrupt, ending.reason ?? "")
-      : finish(store, lease, ending),
+      : end(ending),
   );
-  tell({ type: "ended", ...about, status: ending.status });
+  tell({ type: "ended", ...about, status: on ? `${ending.status} on ${on.placement.self}` : ending.status });
+}
+
+/** The number of the next piece of an attempt's log. A transaction, since its errors say when to try again. */
+function nextSeq(store: Store, { id, attempt }: DeploymentRecord): Promise<number> {
+  return store.write(async (trx) => {
+    const last = await trx
+      .selectFrom("log_chunks")
+      .select("seq")
+      .where("deployment_id", "=", id)
+      .where("attempt", "=", attempt)
+      .orderBy("seq", "desc")
+      .limit(1)
+      .executeTakeFirst();
+    return last === undefined ? 0 : last.seq + 1;
+  });
 }
 
 /** Records a result, however long the store is unavailable. After a lost lease the new holder records it. */

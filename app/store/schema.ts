@@ -156,6 +156,10 @@ export interface DeploymentRow {
   ref_note: string | null;
   /** 1 for a rollback by a person: it begins although its target is held. */
   passes_hold: 1 | null;
+  /** JSON: its run on each host, where it runs on all; see queue/placement/host-runs.ts. Null before it begins. */
+  hosts: string | null;
+  /** The hosts that it waits for, since they are down; null where it waits for none. */
+  waits_for: string | null;
 }
 
 /** A deployment as a query returns it. */

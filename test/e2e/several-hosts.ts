@@ -57,6 +57,7 @@ async function main(tag: string, reportFile: string, everyHost: boolean): Promis
         github,
         store,
         config: { instances, failover: {} },
+        targets: [{ hosts: HOSTS }],
         through: network.inside(name),
       });
       for (const one of instances) host.urls[one.name] = one.url;

@@ -3,6 +3,7 @@ import { isFinal } from "../../../shared/deployment.ts";
 import { parseExact, stringifyExact } from "../../../shared/json-text.ts";
 import { mayManage, maySee, type Viewer } from "../../auth/viewer.ts";
 import { HttpProblem } from "../../http/problem.ts";
+import { type HostRun, hostRuns } from "../../queue/placement/host-runs.ts";
 import { listDeliveries } from "../../reads/list-deliveries.ts";
 import type { DeliveryRow, DeploymentRecord } from "../../store/schema.ts";
 import { deliveryRow } from "../deliveries/delivery-row.ts";
@@ -13,7 +14,7 @@ import { buttons } from "../parts/dialog-buttons.ts";
 import { commitLink, refLink, runLink } from "../parts/github-links.ts";
 import { emptyState, list } from "../parts/list.ts";
 import { SOURCES } from "../parts/sources.ts";
-import { deploymentState } from "../parts/state.ts";
+import { deploymentState, hostRunState } from "../parts/state.ts";
 import { elapsed, moment, span } from "../parts/time.ts";
 import { type LogPiece, LogReader } from "./read-log.ts";
 
@@ -134,7 +135,8 @@ function facts(row: DeploymentRecord, github: string): Markup {
     ${fact("Ref", row.ref_note)}
     ${fact("Came by", html`${SOURCES[row.source].name}: ${SOURCES[row.source].meaning}`)}
     ${fact("Accepted", html`${moment(row.accepted_at)} by ${row.accepted_by}`)}
-    ${fact("Started", row.started_at === null ? null : html`${moment(row.started_at)} by ${row.run_by ?? "?"}`)}
+    ${fact("Started", row.started_at === null ? null : html`${moment(row.started_at)} ${row.run_by && `by ${row.run_by}`}`)}
+    ${hostRuns(row).map((run) => fact(`On ${run.host}`, hostRun(run)))}
     ${fact("Ended", row.finished_at === null ? null : moment(row.finished_at))}
     ${fact("Attempt", String(row.attempt))}
     ${fact("Interrupted", row.interruptions === 0 ? null : `${row.interruptions} times: its command may have run more than once`)}
@@ -144,6 +146,17 @@ function facts(row: DeploymentRecord, github: string): Markup {
     ${fact("At GitHub", row.github_deployment_id && html`<a href="${github}/${row.repository}/deployments">Deployment ${row.github_deployment_id}</a>`)}
     ${fact("Id", html`<span class="mono">${row.id}</span>`)}
   </dl>`;
+}
+
+/** How the command ended on one of the hosts, and when. */
+function hostRun({ status, exit_code, started_at, finished_at }: HostRun): Markup {
+  const took = started_at !== null && finished_at !== null && `, took ${span(finished_at - started_at)}`;
+  return html`${hostRunState(status)} ${
+    started_at !== null &&
+    html`<span class="muted">${moment(started_at)}${took}${
+      exit_code !== null && exit_code !== 0 && `, exit code ${exit_code}`
+    }</span>`
+  }`;
 }
 
 function payloadBox(payload: string): Markup {

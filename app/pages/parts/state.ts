@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { DeploymentStatus } from "../../../shared/deployment.ts";
+import type { DeploymentStatus, HostRunStatus } from "../../../shared/deployment.ts";
 import type { DeliveryOutcome, EndpointHealthRow, FailoverRow } from "../../store/schema.ts";
 import type { Markup } from "../layout.ts";
 import { type IconName, icon } from "./icons.ts";
@@ -19,6 +19,11 @@ const DEPLOYMENTS: Record<DeploymentStatus, [Tone, IconName]> = {
   cancelled: ["quiet", "slash"],
   superseded: ["quiet", "skip"],
 };
+
+/** The state of a deployment on one of its hosts. */
+export function hostRunState(status: HostRunStatus): Markup {
+  return status === "pending" ? label("quiet", "clock", status) : deploymentState(status);
+}
 
 export function deploymentState(status: DeploymentStatus): Markup {
   return label(...DEPLOYMENTS[status], status);

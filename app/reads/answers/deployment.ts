@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { DEPLOYMENT_SOURCES, DEPLOYMENT_STATUSES, type Deployment } from "../../../shared/deployment.ts";
+import {
+  DEPLOYMENT_SOURCES,
+  DEPLOYMENT_STATUSES,
+  type Deployment,
+  HOST_RUN_STATUSES,
+} from "../../../shared/deployment.ts";
 import { listOf, time } from "./common.ts";
 
 /** A deployment, as every instance shows it. */
@@ -17,7 +22,19 @@ export const deploymentAnswer = z.object({
   duplicate: z.boolean().describe("whether this request was not the first for its key"),
   source: z.enum(DEPLOYMENT_SOURCES).describe("the first route that brought it"),
   accepted_by: z.string(),
-  run_by: z.string().nullable(),
+  run_by: z.string().nullable().describe("null before it begins, and where it runs on all hosts"),
+  hosts: z
+    .array(
+      z.object({
+        host: z.string(),
+        status: z.enum(HOST_RUN_STATUSES),
+        exit_code: z.int().nullable(),
+        started_at: time.nullable(),
+        finished_at: time.nullable(),
+      }),
+    )
+    .nullable()
+    .describe("its run on each host, where the target has hosts: all; null before it begins"),
   attempt: z.int(),
   exit_code: z.int().nullable(),
   reason: z.string().nullable().describe("why it ended as it did, or what it waits for"),

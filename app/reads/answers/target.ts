@@ -31,7 +31,11 @@ export const targetHoldAnswer = z.object({
 
 export type TargetHoldAnswer = z.infer<typeof targetHoldAnswer>;
 
-const hosts = z.union([z.enum(["any", "all"]), z.array(z.string())]);
+const hosts = z.union([
+  z.enum(["any", "all"]),
+  z.array(z.string()),
+  z.object({ all: z.literal(true), missing: z.literal("skip") }),
+]);
 
 /** A target: what is live there, what waits, and whether it is held. */
 export const targetAnswer = z.object({
@@ -44,7 +48,7 @@ export const targetAnswer = z.object({
       sha: z.string(),
       ref: z.string(),
       since: time,
-      hosts: z.array(z.string()).describe("the hosts that run it, where the configuration names hosts"),
+      hosts: z.array(z.string()).describe("the hosts that have run it, where the configuration names hosts"),
     })
     .nullable()
     .describe("the last deployment that succeeded"),

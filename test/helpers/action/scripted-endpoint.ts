@@ -80,6 +80,7 @@ export function deploymentFor(request: DeploymentRequest, changes: Partial<Deplo
     source: "action",
     accepted_by: "primary",
     run_by: null,
+    hosts: null,
     attempt: 1,
     exit_code: null,
     reason: null,

@@ -32,6 +32,7 @@ export function knownDeployment(changes: Partial<KnownDeployment> = {}): KnownDe
     superseded_by: null,
     accepted_by: "primary",
     run_by: null,
+    hosts: [],
     exit_code: null,
     reason: null,
     log_tail: null,

@@ -67,12 +67,27 @@ test("only a confirmation, a dry run and a permitted supersession are a success"
   expect(green("fail")).toEqual(["confirmed", "dry run"]);
 });
 
+test("a deployment to all hosts is shown host by host", async () => {
+  const deployment = knownDeployment({
+    status: "failed",
+    hosts: [
+      { host: "web-1", status: "succeeded", exit_code: 0 },
+      { host: "web-2", status: "failed", exit_code: 3 },
+      { host: "web-3", status: "pending", exit_code: null },
+    ],
+  });
+  const journal = await journalOf([[primary, { kind: "deployment", status: 202, deployment }]]);
+  const summary = buildSummary(stepReport({ verdict: { kind: "superseded", deployment }, journal }));
+  expect(summary).toContain("web-1: succeeded, web-2: failed (exit code 3), web-3: pending");
+});
+
 test("nothing foreign can become markup", async () => {
   const deployment = knownDeployment({
     status: "failed",
     reason: EVIL,
     log_tail: EVIL,
     run_by: EVIL,
+    hosts: [{ host: EVIL, status: "running", exit_code: null }],
     superseded_by: EVIL,
     target: EVIL,
   });

@@ -48,6 +48,8 @@ export function withInstances(primary: Keys, backup: Keys): Keys {
       { ...PRIMARY, ...primary },
       { ...BACKUP, ...backup },
     ],
+    // With several hosts a target has to say where it runs.
+    targets: [{ ...TARGET, hosts: "all" }],
   });
 }
 

@@ -91,18 +91,6 @@ test("several hosts may share the PostgreSQL database that DATABASE_URL names", 
   expect(file.messages()).toEqual([]);
 });
 
-test("with several hosts it is said that a command runs on one of them, and the others stay old", () => {
-  const warnings = (host: string) =>
-    configWarnings(
-      new ConfigFile(withInstances({ host: "web-1" }, { host }), { DATABASE_URL: "postgres://h/db" }).load(),
-    ).filter((line) => line.startsWith("targets"));
-  expect(warnings("web-1")).toEqual([]);
-  expect(warnings("web-2")).toEqual([
-    "targets: a command runs on one of the hosts web-1 and web-2, whichever claims it first, and the other keeps " +
-      "what it has: let the command itself deploy to every server, or run instances on one host alone",
-  ]);
-});
-
 test("only addresses that others can read along are warned of", () => {
   const urls = (primary: string, backup: string) =>
     configWarnings(new ConfigFile(withInstances({ url: primary }, { url: backup })).load());
