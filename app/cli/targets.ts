@@ -12,6 +12,8 @@ interface Target {
   environment: string;
   live: { deployment: string; sha: string; ref: string; since: string | null } | null;
   held?: { by: string; reason: string | null } | null;
+  /** Older instances do not tell it. */
+  approval?: "required" | "none" | null;
   queued: number;
   running: number;
 }
@@ -27,9 +29,10 @@ export async function targets(terminal: Terminal, options: CommonOptions): Promi
   else
     printTable(
       terminal,
-      ["REPOSITORY", "TARGET", "ENVIRONMENT", "LIVE", "SINCE", "QUEUED", "RUNNING", "HELD"],
-      list.items.map(({ repository, name, environment, live, queued, running, held }) => [
+      ["REPOSITORY", "TARGET", "ENVIRONMENT", "LIVE", "SINCE", "QUEUED", "RUNNING", "APPROVAL", "HELD"],
+      list.items.map(({ repository, name, environment, live, queued, running, approval, held }) => [
         ...[repository, name, environment, live?.sha.slice(0, 12), live?.since, queued, running],
+        approval === null ? "unknown" : approval,
         held ? `by ${held.by}${held.reason ? `: ${held.reason}` : ""}` : "",
       ]),
     );

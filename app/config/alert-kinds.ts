@@ -7,6 +7,7 @@ export const ALERT_KINDS = [
   "deployment_failed",
   "rollback",
   "held",
+  "approval_changed",
   "catch_up",
   "repository_renamed",
   "store_not_writable",

@@ -14,6 +14,7 @@ import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { RepositoryHooksClient } from "../github/repository-hooks.ts";
 import type { Store } from "../store/store.ts";
+import { EnvironmentScan } from "../upkeep/environment-scan.ts";
 import { linesOf } from "../upkeep/renamed.ts";
 import { RepositoryScan } from "../upkeep/repository-scan.ts";
 import { RepositoryWebhooks } from "../upkeep/repository-webhooks.ts";
@@ -21,6 +22,8 @@ import { Retention } from "../upkeep/retention.ts";
 import { TagNames } from "../upkeep/tag-names.ts";
 
 export interface ControllerWorkOptions {
+  /** This instance. */
+  instance: string;
   config: Config;
   store: Store;
   clock: Clock;
@@ -41,6 +44,7 @@ export class ControllerWork {
   #gaps: RunGaps;
   #tags: TagNames;
   #repositories: RepositoryScan;
+  #environments: EnvironmentScan;
   #webhooks: RepositoryWebhooks;
   #retention: Retention;
 
@@ -68,6 +72,7 @@ export class ControllerWork {
       lease,
       linesOf: (key) => linesOf(key, config),
     });
+    this.#environments = new EnvironmentScan({ ...options, targets, lease });
     this.#webhooks = new RepositoryWebhooks({
       ...{ store, clock, log, lease, targets },
       hooks: new RepositoryHooksClient(access, () => secretChange.secret),
@@ -85,6 +90,7 @@ export class ControllerWork {
 
   /** This instance has become the controller: another one may have seen little of what happened before. */
   tookOver(): void {
+    this.#environments.now();
     this.#tags.now();
     this.#repositories.now();
     void this.#scans.everywhere();
@@ -106,6 +112,7 @@ export class ControllerWork {
       this.#scans.close(),
       this.#gaps.close(),
       this.#tags.close(),
+      this.#environments.close(),
       this.#repositories.close(),
       this.#webhooks.close(),
       this.#retention.close(),

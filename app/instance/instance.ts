@@ -209,6 +209,7 @@ export async function startInstance(options: {
     runs,
   });
   const controllerWork = new ControllerWork({
+    instance: name,
     config,
     store,
     clock,

@@ -14,6 +14,16 @@ export interface AlertFacts {
   deployment_failed: { deploymentId: string; attempt: number; reason: string | null };
   /** `runId` is null where a person asked; `insteadOf` is the newest run that was deployed to the target. */
   rollback: { deploymentId: string; runId: number | null; insteadOf: number };
+  /** `rules` are the types of the protection rules at GitHub. */
+  approval_changed: {
+    repository: string;
+    target: string;
+    environment: string;
+    now: "required" | "none";
+    rules: string[];
+    /** Whether twinhook.yml sets the approval, whatever GitHub protects. */
+    byFile: boolean;
+  };
   held: { repository: string; target: string; by: string; reason: string; until: number | null };
   /**
    * `takenBy` is the id of the repository that has the name now; null where GitHub redirects the name to

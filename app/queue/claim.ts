@@ -9,7 +9,7 @@ import { holdOf, passesHold } from "./hold.ts";
 import { DEPLOYMENT_LEASE_MS } from "./lease.ts";
 import { compareOrder, isRollback, type Order } from "./order.ts";
 import { raiseAlert } from "./raise-alert.ts";
-import { noteOnDeliveries } from "./superseded-deliveries.ts";
+import { noteOnDeliveries, supersedeWaiting } from "./superseded-deliveries.ts";
 
 /** A runner's request: the target with its rules, and the runner's identity and place. */
 export interface ClaimRequest {
@@ -153,6 +153,8 @@ export async function claimInTransaction(
     .where("repository", "=", request.repositoryKey)
     .where("target", "=", request.target)
     .execute();
+  if (mark.has_waited)
+    await supersedeWaiting(trx, mark, orderOf(next), "a newer run has been deployed already");
   await announce(trx, store, [{ id: next.id, status: "running", detail: rollback ? order_note : null }]);
   if (rollback) await raiseRollbackAlert(trx, store, next);
   return { kind: "claimed", deployment: { ...next, ...claimed } };
