@@ -1,5 +1,5 @@
-import { isSameEnvironment } from "../config/target-name.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import { isSameEnvironment } from "../config/target-name.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { TargetRow } from "../store/schema.ts";
 import type { Reader } from "../store/store.ts";

@@ -8,12 +8,7 @@ export class HttpProblem extends Error {
   readonly type: string;
 
   /** `type` names a kind of problem that callers can tell from others of its status. */
-  constructor(
-    status: number,
-    detail: string,
-    headers: Record<string, string> = {},
-    type = "about:blank",
-  ) {
+  constructor(status: number, detail: string, headers: Record<string, string> = {}, type = "about:blank") {
     super(detail);
     this.status = status;
     this.headers = headers;

@@ -1,9 +1,4 @@
-import {
-  approvalOf,
-  describeRules,
-  type Protection,
-  protectionOf,
-} from "../accept/approval.ts";
+import { approvalOf, describeRules, type Protection, protectionOf } from "../accept/approval.ts";
 import { releaseWaiting } from "../accept/release-waiting.ts";
 import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
@@ -70,9 +65,14 @@ export class EnvironmentScan {
     });
   }
 
+  /** Makes all environments due. */
+  askAll(): void {
+    this.#scan.askAll();
+  }
+
   /** Scans all environments now, and every hour from then on. */
   now(): void {
-    this.#scan.askAll();
+    this.askAll();
     void this.#scheduler.runNow();
   }
 
@@ -105,8 +105,7 @@ export class EnvironmentScan {
       for (const target of this.#o.targets) await this.#note(trx, store, target, found.get(placeOf(target)));
       return releaseWaiting(trx, store, this.#o.targets, { instance: this.#o.instance, now: clock.now() });
     });
-    if (released > 0)
-      log.info(`judged ${released} runs that waited for GitHub's word on their environments`);
+    if (released > 0) log.info(`judged ${released} runs that waited for GitHub's word on their environments`);
     await this.#scan.done(due, seen, begun);
     return due.every(({ place }) => seen.has(place)) ? new Map() : new Map([[TASK, failureOf(settled)]]);
   }
