@@ -12,8 +12,8 @@ import { Scheduler, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
 const TASK: Task = { name: "the scan for protected environments", everyMs: 60 * 60_000 };
-/** The part of an account's hourly calls that this scan may spend: 250 of 5,000. */
-const SHARE = 0.05;
+/** The part of an account's hourly calls that this scan may spend: 250 of 5,000. An environment takes up to two. */
+const SHARE = 0.05 / 2;
 const ENVIRONMENT = "/repos/{owner}/{repo}/environments/{environment_name}";
 
 export interface EnvironmentScanOptions extends PlaceScanParts {
