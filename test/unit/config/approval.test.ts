@@ -11,7 +11,7 @@ it("both ways in are open, and GitHub says whether an approval is needed, unless
 
 test.each([
   [{ routes: ["push"] }, 'targets[0].routes[0]: expected event or action, got "push"'],
-  [{ routes: [] }, "targets[0].routes: expected a list that is not empty, got []"],
+  [{ routes: [] }, "targets[0].routes: expected a list that is not empty, got an empty list"],
   [{ approval: "yes" }, 'targets[0].approval: expected auto or required or none, got "yes"'],
   [
     { approval: "required", routes: ["event"] },
