@@ -5,7 +5,7 @@ import type { DeploymentRow, WaitingRunRow } from "../store/schema.ts";
 import type { Writer } from "../store/store.ts";
 import type { KnownRecords } from "./known-records.ts";
 
-/** Records runs that wait for an approved job. A run that waits already stays as it is. */
+/** Records runs that wait for an approved job, or for GitHub's word on whether they need one. */
 export async function recordWaiting(
   trx: Writer,
   known: KnownRecords,

@@ -109,14 +109,15 @@ async function requireApproval(
       `GitHub has not told yet whether it protects the environment ${environment}; ask again soon, or with the token of a job that names it`,
       { retryAfterS: RETRY_AFTER_S },
     );
-  const shown =
+  const named = arrival.approvedFor === undefined ? "no environment" : `the environment ${arrival.approvedFor}`;
+  const [shown, more] =
     kind === "signed"
-      ? "a delivery secret proves no approval"
-      : `the job's token names ${arrival.approvedFor === undefined ? "no environment" : `the environment ${arrival.approvedFor}`}`;
+      ? ["a delivery secret proves no approval", ", and remove the input secret"]
+      : [`the job's token names ${named}`, ""];
   throw new Refusal(
     "forbidden",
     `only an approved job of the environment ${environment} may deploy ${name} of ${repository}, and ${shown}; ` +
-      `give the job the lines "environment: ${environment}" and "permissions: { id-token: write }", and no input secret`,
+      `give the job the lines "environment: ${environment}" and "permissions: { id-token: write }"${more}`,
     { lacks: "approval" },
   );
 }

@@ -113,7 +113,7 @@ export class EnvironmentScan {
   async #read({ repository, environment }: Place, signal: AbortSignal): Promise<Protection> {
     const { access, names = NO_NAMES } = this.#o;
     // Another repository may have its old name by now.
-    const name = names.nameOf(repositoryKey(repository)) ?? repository;
+    const name = names.nameOf(repositoryKey(repository));
     const octokit = await access.octokit(name);
     const call = { ...ownerAndName(name), environment_name: environment, request: callLimit(signal) };
     try {

@@ -67,7 +67,7 @@ describe.each(ENGINES)("a protected environment, on %s", (engine) => {
       type: "urn:twinhook:problem:approval",
       detail:
         "only an approved job of the environment production may deploy production of acme/site, and a delivery secret proves no approval; " +
-        'give the job the lines "environment: production" and "permissions: { id-token: write }", and no input secret',
+        'give the job the lines "environment: production" and "permissions: { id-token: write }", and remove the input secret',
     });
     const withoutClaim = await askAsJob(scene, delivered);
     expect(withoutClaim.status).toBe(403);
