@@ -105,7 +105,8 @@ export function judgeReply(
           "permanent",
           status,
           `refused with ${status}`,
-          remedyForProblem(problemType(body), request) ?? remedyForStatus(status, request, credentialKind),
+          remedyForProblem(problemType(body), request, credentialKind) ??
+            remedyForStatus(status, request, credentialKind),
           { detail: problemText(body), byTheApp: true },
         );
       case "transient":

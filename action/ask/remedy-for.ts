@@ -8,10 +8,11 @@ import type { ActionRequest } from "./request.ts";
 export function remedyForProblem(
   type: string | null,
   { environment }: Pick<ActionRequest, "environment">,
+  credentialKind: "secret" | "oidc",
 ): string | undefined {
   switch (type) {
     case PROBLEMS.approval:
-      return `GitHub protects this environment. Add these two lines to the job, beside what it has: \`environment: ${environment}\` and \`permissions: { id-token: write }\`. Remove the input \`secret\`, which proves no approval.`;
+      return `GitHub protects this environment. Add these two lines to the job, beside what it has: \`environment: ${environment}\` and \`permissions: { id-token: write }\`. ${credentialKind === "secret" ? "Remove the input `secret`, which proves no approval." : "Without them its token names no environment."}`;
     case PROBLEMS.route:
       return "Add `action` to the target's `routes` in twinhook.yml, or remove this step: GitHub's event deploys the target.";
     default:
