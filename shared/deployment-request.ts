@@ -61,6 +61,15 @@ export function leftAudience(audience: string, text: string): string {
   return `${audience}/left/${createHash("sha256").update(text).digest("hex")}`;
 }
 
+/**
+ * The `type` of a refusal (RFC 9457) that the Action explains: the job lacks an approval, or the target takes no
+ * requests of Actions.
+ */
+export const PROBLEMS = {
+  approval: "urn:twinhook:problem:approval",
+  route: "urn:twinhook:problem:route",
+} as const;
+
 /** The `task` of Twinhook's GitHub Deployments. */
 export const GITHUB_TASK = "twinhook";
 /** The path of the deployments collection below an endpoint's URL. */

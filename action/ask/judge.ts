@@ -7,6 +7,7 @@ import { classifyStatus } from "./classify.ts";
 import {
   remedyForForeignAnswer,
   remedyForNoAnswer,
+  remedyForProblem,
   remedyForRedirect,
   remedyForStatus,
 } from "./remedy-for.ts";
@@ -104,7 +105,8 @@ export function judgeReply(
           "permanent",
           status,
           `refused with ${status}`,
-          remedyForStatus(status, request, credentialKind),
+          remedyForProblem(problemType(body), request, credentialKind) ??
+            remedyForStatus(status, request, credentialKind),
           { detail: problemText(body), byTheApp: true },
         );
       case "transient":
@@ -179,4 +181,14 @@ function problemText(body: string): string | null {
     // Not JSON: show it as it is.
   }
   return body.trim() === "" ? null : body;
+}
+
+/** The type of a problem document (RFC 9457); null when the body is none. */
+function problemType(body: string): string | null {
+  try {
+    const { type } = JSON.parse(body) as Record<string, unknown>;
+    return typeof type === "string" ? type : null;
+  } catch {
+    return null;
+  }
 }

@@ -1,7 +1,24 @@
+import { PROBLEMS } from "../../shared/deployment-request.ts";
 import { INSTANCE_HEADER } from "../../shared/instance-header.ts";
 import { NO_TOKEN, NOT_CONNECTED, TIMED_OUT, TOO_LONG } from "../http.ts";
 import { whereToLook } from "../network-cause.ts";
 import type { ActionRequest } from "./request.ts";
+
+/** The remedy for a problem of this `type`; undefined where its status tells it. */
+export function remedyForProblem(
+  type: string | null,
+  { environment }: Pick<ActionRequest, "environment">,
+  credentialKind: "secret" | "oidc",
+): string | undefined {
+  switch (type) {
+    case PROBLEMS.approval:
+      return `GitHub protects this environment. Add these two lines to the job, beside what it has: \`environment: ${environment}\` and \`permissions: { id-token: write }\`. ${credentialKind === "secret" ? "Remove the input `secret`, which proves no approval." : "Without them its token names no environment."}`;
+    case PROBLEMS.route:
+      return "Add `action` to the target's `routes` in twinhook.yml, or remove this step: GitHub's event deploys the target.";
+    default:
+      return undefined;
+  }
+}
 
 /** The remedy for an endpoint's answer with this status; it names the setting to change. */
 export function remedyForStatus(

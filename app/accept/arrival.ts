@@ -34,7 +34,7 @@ export interface Arrival {
   /** The repository's key: its name in the configuration, even after a rename at GitHub. */
   repository: string;
   /** The targets to deploy to. */
-  targets: Pick<TargetConfig, "name" | "environment" | "refs">[];
+  targets: Pick<TargetConfig, "name" | "environment" | "refs" | "routes" | "approval">[];
   /** Why there are no targets; null where there are some. */
   ignored: string | null;
   /** JSON of the request's own payload. */
@@ -48,6 +48,8 @@ export interface Arrival {
    * own.
    */
   githubDeploymentId?: string;
+  /** The environment that the token of the asking job names: the job passed its protection rules. */
+  approvedFor?: string | undefined;
   /** The note of a rollback by a person. Its deployment begins also while the target is held. */
   rollback?: string;
 }

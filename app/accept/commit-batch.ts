@@ -3,16 +3,21 @@ import { announce } from "../queue/announce.ts";
 import { requeue } from "../queue/requeue.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
 import { inSlices } from "../store/in-slices.ts";
-import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
+import type { DeliveryOutcome, DeliveryRow, DeploymentRow, WaitingRunRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import type { Accepted } from "./accepted.ts";
+import { describeGate, type Gate, gateFor, protectionOf, whyNotByRoute } from "./approval.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
 import { findConflict, isSameRef } from "./fingerprint.ts";
 import { KnownRecords } from "./known-records.ts";
 import { type AcceptedBy, deliveryRow, deploymentRow } from "./new-rows.ts";
-import { whySetAside } from "./run-source.ts";
+import { isAction, whySetAside } from "./run-source.ts";
+import { endWaitingOf, recordWaiting } from "./waiting-runs.ts";
 
 type NewDeployment = ReturnType<typeof deploymentRow>;
+/** Of the outcomes at several targets, the first of these counts. */
+const OUTCOMES: DeliveryOutcome[] = ["waiting", "deployed", "superseded", "duplicate", "ignored"];
+
 type ExistingDeployment = Insertable<DeploymentRow> & { id: string };
 
 /**
@@ -42,6 +47,8 @@ class Batch {
   #deployments: NewDeployment[] = [];
   /** Superseded deployments that GitHub never showed, and for which an Action now waits there. */
   #shownLate: ExistingDeployment[] = [];
+  /** The runs that wait, each by its target and delivery. */
+  #waiting = new Map<string, WaitingRunRow>();
 
   constructor(trx: Writer, store: StoreContext, by: AcceptedBy, known: KnownRecords) {
     this.#trx = trx;
@@ -61,7 +68,7 @@ class Batch {
       queued: false,
       conflict: null,
     };
-    if (knownIds.length > 0)
+    if (knownIds.length > 0 && known?.outcome !== "waiting")
       return {
         ...result,
         outcome: "duplicate",
@@ -88,7 +95,9 @@ class Batch {
     const { facts } = arrival;
     const target = { repository: arrival.repository, target: named.name };
     const existing = this.#known.deployment(target, facts);
-    const mark = this.#known.mark(target);
+    const row = this.#known.target(target);
+    const { mark } = row;
+    const gate = gateFor(arrival, named, protectionOf(row, named));
     if (existing) {
       const reason = findConflict(existing, arrival);
       if (reason !== null) {
@@ -97,13 +106,12 @@ class Batch {
         return;
       }
       result.deployments.push({ id: existing.id, duplicate: true });
+      settle(result, "duplicate", "the run attempt is already on record");
       await this.#showWhereLeft(existing, arrival);
+      // Without an approval a request neither adds to a deployment nor repeats it.
+      if (gate !== null && isAction(arrival.source)) return;
       await this.#complete(existing, arrival);
       result.queued ||= await this.#proveRef(existing, arrival);
-      if (result.outcome === "ignored") {
-        result.outcome = "duplicate";
-        result.reason = "the run attempt is already on record";
-      }
       const again = arrival.viaRunAttempt;
       if (again !== null && again > (existing.via_run_attempt ?? 1)) {
         existing.via_run_attempt = again;
@@ -116,20 +124,43 @@ class Batch {
       { source, attempt: facts.runAttempt },
       this.#known.firstSource(target, facts),
     );
-    if (setAside !== null) {
-      if (result.outcome === "ignored") result.reason = setAside;
+    const shutOut = setAside ?? whyNotByRoute(arrival, named);
+    if (shutOut !== null) return settle(result, "ignored", shutOut);
+    const succeededBefore = this.#known.hasSucceeded(target, facts);
+    const made = deploymentRow(arrival, named, { mark, succeededBefore }, this.#by);
+    if (gate !== null) {
+      if (made.status === "superseded") settle(result, "superseded", made.reason);
+      else this.#wait(arrival, named, gate, result);
       return;
     }
-    const succeededBefore = this.#known.hasSucceeded(target, facts);
-    const row = deploymentRow(arrival, named, { mark, succeededBefore }, this.#by);
-    this.#deployments.push(row);
-    this.#known.addDeployment(target, facts, row);
-    result.deployments.push({ id: row.id, duplicate: false });
-    result.reason = row.reason;
-    if (row.status === "queued") {
-      result.outcome = "deployed";
-      result.queued = true;
-    } else if (result.outcome !== "deployed") result.outcome = "superseded";
+    this.#deployments.push(made);
+    this.#known.addDeployment(target, facts, made);
+    result.deployments.push({ id: made.id, duplicate: false });
+    result.queued ||= made.status === "queued";
+    settle(result, made.status === "queued" ? "deployed" : "superseded", made.reason);
+  }
+
+  /** Records that the run waits for an approved job, without a deployment. */
+  #wait(
+    arrival: Arrival & { facts: RunFacts },
+    named: Arrival["targets"][number],
+    gate: Gate,
+    result: Accepted,
+  ): void {
+    const { runId, runAttempt } = arrival.facts;
+    const delivery_id = result.deliveryId as string;
+    this.#waiting.set(`${named.name}\n${delivery_id}`, {
+      repository: arrival.repository,
+      target: named.name,
+      run_id: runId ?? 0,
+      run_attempt: runAttempt ?? 1,
+      delivery_id,
+      gate,
+      arrival: JSON.stringify(arrival),
+    });
+    const waits = describeGate(gate, named.environment);
+    const others = result.outcome === "waiting" && result.reason !== waits ? `${result.reason}; ` : "";
+    settle(result, "waiting", others + waits);
   }
 
   /**
@@ -199,9 +230,13 @@ class Batch {
               received_by: ref("excluded.received_by"),
             }))
             // Another instance may have accepted the same event a moment ago; its deployments stay.
-            .where("deliveries.deployment_ids", "=", "[]"),
+            .where((e) =>
+              e.or([e("deliveries.deployment_ids", "=", "[]"), e("deliveries.outcome", "=", "waiting")]),
+            ),
         )
         .execute();
+    await recordWaiting(this.#trx, this.#known, [...this.#waiting.values()]);
+    await endWaitingOf(this.#trx, this.#known, deployments);
     // A deployment that is superseded from the start is posted to GitHub only if an Action waits for it.
     const shown = deployments.filter((row) => row.status === "queued" || row.github_deployment_id);
     await announce(
@@ -210,4 +245,11 @@ class Batch {
       [...shown, ...this.#shownLate].map(({ id, status }) => ({ id, status })),
     );
   }
+}
+
+/** Notes the outcome at one target. The outcome of another target may count more. */
+function settle(result: Accepted, outcome: DeliveryOutcome, reason: string | null): void {
+  if (OUTCOMES.indexOf(outcome) > OUTCOMES.indexOf(result.outcome)) return;
+  result.outcome = outcome;
+  result.reason = reason;
 }

@@ -8,7 +8,9 @@ export function commit(store: Store, arrivals: Arrival[], by: CommitInput["by"])
   // Pass only these fields to the store's thread: a target's whole configuration is many times larger.
   const lean = arrivals.map((arrival) => ({
     ...arrival,
-    targets: arrival.targets.map(({ name, environment, refs }) => ({ name, environment, refs })),
+    targets: arrival.targets.map(({ name, environment, refs, routes, approval }) => ({
+      ...{ name, environment, refs, routes, approval },
+    })),
   }));
   return store.perform<Accepted[]>("commit-task", { arrivals: lean, by } satisfies CommitInput);
 }

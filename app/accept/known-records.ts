@@ -2,7 +2,7 @@ import type { Insertable } from "kysely";
 import type { DeploymentSource } from "../../shared/deployment.ts";
 import { type Mark, markOf } from "../queue/order.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
-import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
+import type { DeliveryRow, DeploymentRow, TargetRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import type { Arrival, RunFacts } from "./arrival.ts";
 
@@ -28,10 +28,10 @@ export class KnownRecords {
   #deployments = new Map<string, KnownDeployment>();
   /** The deployments of each run, in the order in which they were accepted. */
   #runs = new Map<string, Pick<KnownDeployment, "status" | "source">[]>();
-  #marks = new Map<string, Mark>();
+  #targets = new Map<string, TargetRow>();
 
   /**
-   * Reads all records that these arrivals need, in few statements, and locks the targets' high-water marks.
+   * Reads all records that these arrivals need, in few statements, and locks the targets' rows.
    */
   static async read(trx: Writer, store: StoreContext, arrivals: readonly Arrival[]): Promise<KnownRecords> {
     const known = new KnownRecords();
@@ -46,7 +46,7 @@ export class KnownRecords {
       }
     }
     if (targets.size === 0) return known;
-    await known.#readMarks(trx, store, [...targets.values()]);
+    await known.#readTargets(trx, store, [...targets.values()]);
     if (runIds.size > 0) await known.#readDeployments(trx, [...targets.values()], [...runIds]);
     return known;
   }
@@ -96,8 +96,14 @@ export class KnownRecords {
     return this.#runs.get(runKey(target, runId))?.[0]?.source;
   }
 
-  mark(target: TargetName): Mark {
-    return this.#marks.get(targetKey(target)) as Mark;
+  target(target: TargetName): TargetRow & { mark: Mark } {
+    const row = this.#targets.get(targetKey(target)) as TargetRow;
+    return { ...row, mark: markOf(row) };
+  }
+
+  /** Notes that a run has waited on this target. */
+  setWaited(target: TargetName): void {
+    this.#targets.set(targetKey(target), { ...this.target(target), has_waited: 1 });
   }
 
   async #readDeliveries(trx: Writer, arrivals: readonly Arrival[]): Promise<void> {
@@ -131,7 +137,7 @@ export class KnownRecords {
     }
   }
 
-  async #readMarks(trx: Writer, store: StoreContext, wanted: TargetName[]): Promise<void> {
+  async #readTargets(trx: Writer, store: StoreContext, wanted: TargetName[]): Promise<void> {
     const read = async (missing: TargetName[]) => {
       // Lock in one order everywhere, so that two transactions never wait for each other.
       const rows = await trx
@@ -143,10 +149,10 @@ export class KnownRecords {
         .orderBy("target")
         .$if(store.can.rowLocks, (q) => q.forUpdate())
         .execute();
-      for (const row of rows) this.#marks.set(targetKey(row), markOf(row));
+      for (const row of rows) this.#targets.set(targetKey(row), row);
     };
     await read(wanted);
-    const missing = wanted.filter((target) => !this.#marks.has(targetKey(target)));
+    const missing = wanted.filter((target) => !this.#targets.has(targetKey(target)));
     if (missing.length === 0) return;
     const unmarked = {
       mark_run_id: 0,

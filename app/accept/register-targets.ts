@@ -64,7 +64,7 @@ async function followRenamed(trx: Writer, configured: ReadonlySet<string>): Prom
       .executeTakeFirst();
     // Another instance, restarted earlier, has already done so.
     if (there) continue;
-    for (const table of ["targets", "deliveries"] as const)
+    for (const table of ["targets", "deliveries", "waiting_runs"] as const)
       await trx.updateTable(table).set({ repository: renamed }).where("repository", "=", name).execute();
     await trx
       .updateTable("deployments")

@@ -1,3 +1,4 @@
+import { describeRules } from "../accept/approval.ts";
 import { isoTime } from "../clock.ts";
 import type { AlertFacts } from "../queue/alert-facts.ts";
 import type { AlertRow } from "../store/schema.ts";
@@ -215,6 +216,23 @@ const WRITERS: Writers = {
           effect: `New runs wait until ${until === null ? "somebody releases the target" : isoTime(until)}.`,
           remedy: `When they may go on, release it: DELETE /api/targets/${repository}/${target}/hold`,
         },
+
+  approval_changed: ({ repository, target, environment, now, rules, byFile }) => ({
+    title: `${now === "required" ? "Approval is needed" : "Approval is no longer needed"}: ${target} of ${repository}`,
+    cause: byFile
+      ? `twinhook.yml has approval: ${now} for the target.`
+      : now === "required"
+        ? `GitHub protects the environment ${environment} now: ${describeRules(rules)}.`
+        : `GitHub has no protection rules for the environment ${environment} any more.`,
+    effect:
+      now === "required"
+        ? `Only a job that names the environment ${environment} starts a deployment. The events of its runs wait for that job.`
+        : "Events and Actions start deployments without an approval. Runs that waited for one go on waiting.",
+    remedy:
+      now === "required"
+        ? `See that the deploy job has the lines "environment: ${environment}" and "permissions: { id-token: write }".`
+        : `If nobody meant to remove it, protect the environment ${environment} at GitHub again, or set approval: required in twinhook.yml.`,
+  }),
 
   catch_up: ({ look, found, accepted }) => ({
     title: `${found} ${found === 1 ? "request" : "requests"} had not arrived, and ${found === 1 ? "was" : "were"} found at GitHub`,

@@ -1,3 +1,4 @@
+import { gateFor, readProtection, whyNotByRoute } from "../accept/approval.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import {
   checkActionRules,
@@ -8,6 +9,7 @@ import {
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { repositoryKey } from "../store/repository-key.ts";
+import type { Store } from "../store/store.ts";
 import type { Caller } from "./authenticate.ts";
 import type { KnownRuns } from "./known-runs.ts";
 import type { JobRights } from "./oidc/job-rights.ts";
@@ -41,11 +43,13 @@ export async function permittedArrival(
   caller: Caller,
   request: ParsedRequest,
   {
+    store,
     targets,
     names,
     jobs,
     runs,
   }: {
+    store: Pick<Store, "read">;
     targets: readonly TargetConfig[];
     names?: RepositoryNames | undefined;
     jobs: JobRights;
@@ -63,7 +67,7 @@ export async function permittedArrival(
   const { target } = found;
   switch (caller.kind) {
     case "oidc":
-      return jobs.arrival(request, caller.claims, target);
+      return requireApproval(await jobs.arrival(request, caller.claims, target), caller, target, store);
     case "signed": {
       if (!caller.targets.includes(target))
         throw new Refusal(
@@ -73,10 +77,47 @@ export async function permittedArrival(
       const refused = checkActionRules(request, target);
       if (refused) throw new Refusal("forbidden", refused);
       await runs.require({ ...request, repository: target.repository });
-      return requestArrival(request, target);
+      return requireApproval(requestArrival(request, target), caller, target, store);
     }
     default:
       requireManager(caller, target.repository);
       return requestArrival(request, target, { admin: true });
   }
+}
+
+/** How long an Action should wait for GitHub's word on an environment (seconds). */
+const RETRY_AFTER_S = 5;
+
+/**
+ * Lets an Action's arrival through if the target takes requests of Actions, and its job has the needed approval.
+ * @throws {Refusal} forbidden otherwise; unavailable while GitHub has not told whether it protects the environment.
+ */
+async function requireApproval(
+  arrival: Arrival,
+  { kind }: Caller,
+  target: TargetConfig,
+  { read }: Pick<Store, "read">,
+): Promise<Arrival> {
+  const { name, repository, environment } = target;
+  const byRoute = whyNotByRoute(arrival, target);
+  if (byRoute !== null) throw new Refusal("forbidden", byRoute, { lacks: "route" });
+  const gate = gateFor(arrival, target, await readProtection(read, target));
+  if (gate === null) return arrival;
+  if (gate === "protection")
+    throw new Refusal(
+      "unavailable",
+      `GitHub has not told yet whether it protects the environment ${environment}; ask again soon, or with the token of a job that names it`,
+      { retryAfterS: RETRY_AFTER_S },
+    );
+  const named = arrival.approvedFor === undefined ? "no environment" : `the environment ${arrival.approvedFor}`;
+  const [shown, more] =
+    kind === "signed"
+      ? ["a delivery secret proves no approval", ", and remove the input secret"]
+      : [`the job's token names ${named}`, ""];
+  throw new Refusal(
+    "forbidden",
+    `only an approved job of the environment ${environment} may deploy ${name} of ${repository}, and ${shown}; ` +
+      `give the job the lines "environment: ${environment}" and "permissions: { id-token: write }"${more}`,
+    { lacks: "approval" },
+  );
 }

@@ -21,13 +21,14 @@ export interface ParkedProof {
 
 /**
  * Verifies the proof of a parked request. Returns its arrival, or the reason for a refusal. Returns null when
- * the proof is missing or invalid: then GitHub must confirm that the run may deploy.
+ * the proof is missing or invalid: then GitHub must confirm that the run may deploy. It must do so as well where the
+ * proof is an approval alone: that of a job of another run.
  */
 export type VerifyProof = (
   parked: ParkedProof,
   request: ParsedRequest,
   target: TargetConfig,
-) => Promise<Arrival | { refused: string } | null>;
+) => Promise<Arrival | { refused: string } | { approvedFor: string } | null>;
 
 const proofShape = z.record(z.string(), z.string());
 
@@ -60,7 +61,9 @@ export function parkedProofVerifier({
         const made = { audience: leftAudience(audience, text), at: parked.createdAt };
         const claims = await tokens.verify(token, made);
         // A token proves only its own run. For another run, GitHub must confirm that it may deploy.
-        return claims.run_id === request.run_id ? await jobs.arrival(request, claims, target) : null;
+        if (claims.run_id === request.run_id) return await jobs.arrival(request, claims, target);
+        const approvedFor = await jobs.approval(request, claims, target);
+        return approvedFor === undefined ? null : { approvedFor };
       }
       const key = target.action.secret_env && secret(target.action.secret_env);
       if (!key || !wasSigned(key, text, headers, parked.createdAt)) return null;

@@ -36,12 +36,14 @@ export function lastLook(store: Store, name: string): Promise<LookRow | undefine
 }
 
 /**
- * Counts the arrivals that a scan found. Duplicates do not count: they arrived by another route during the scan. `going`
+ * Counts the arrivals that a scan found. Duplicates do not count: they arrived by another route during the scan. Runs
+ * that wait for an approved job, and those that only an Action may deploy, do not count either. `going`
  * holds the ids of deployments that no newer run overtakes.
  */
 export function countResults(results: ReadonlyMap<Arrival, Accepted>, going: ReadonlySet<string>): Found {
   const wanted = [...results].filter(
-    ([{ targets }, { outcome }]) => targets.length > 0 && outcome !== "duplicate",
+    ([{ targets }, { outcome, conflict }]) =>
+      targets.length > 0 && (outcome === "deployed" || outcome === "superseded" || conflict !== null),
   );
   const accepted = wanted.filter(([, { deployments }]) => deployments.some(({ id }) => going.has(id)));
   return { found: wanted.length, accepted: accepted.length };

@@ -13,6 +13,8 @@ interface Target {
   environment: string;
   live: { deployment: string; sha: string; ref: string; since: string | null; hosts?: string[] } | null;
   held?: { by: string; reason: string | null } | null;
+  /** Older instances do not tell it. */
+  approval?: "required" | "none" | null;
   queued: number;
   running: number;
   hosts?: TargetAnswer["hosts"];
@@ -29,10 +31,11 @@ export async function targets(terminal: Terminal, options: CommonOptions): Promi
   else
     printTable(
       terminal,
-      ["REPOSITORY", "TARGET", "ENVIRONMENT", "LIVE", "SINCE", "ON", "HOSTS", "QUEUED", "RUNNING", "HELD"],
-      list.items.map(({ repository, name, environment, live, hosts, queued, running, held }) => [
+      ["REPOSITORY", "TARGET", "ENVIRONMENT", "LIVE", "SINCE", "ON", "HOSTS", "QUEUED", "RUNNING", "APPROVAL", "HELD"],
+      list.items.map(({ repository, name, environment, live, hosts, queued, running, approval, held }) => [
         ...[repository, name, environment, live?.sha.slice(0, 12), live?.since],
         ...[live?.hosts?.join(", "), hostsInWords(hosts), queued, running],
+        approval === null ? "unknown" : approval,
         held ? `by ${held.by}${held.reason ? `: ${held.reason}` : ""}` : "",
       ]),
     );

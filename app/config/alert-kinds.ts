@@ -8,6 +8,7 @@ export const ALERT_KINDS = [
   "rollback",
   "held",
   "host_missing",
+  "approval_changed",
   "catch_up",
   "repository_renamed",
   "store_not_writable",

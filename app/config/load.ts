@@ -153,6 +153,14 @@ export function configWarnings(config: Config): string[] {
           ]
         : [],
     ),
+    ...config.targets.flatMap(({ approval, action, environment }, index) =>
+      approval === "required" && action.secret_env
+        ? [
+            `targets[${index}].action.secret_env: a delivery secret starts nothing here, since approval is ` +
+              `required: only the token of a job with "environment: ${environment}" does`,
+          ]
+        : [],
+    ),
     ...config.targets.flatMap(({ events }, index) =>
       events
         .filter((event) => !WORKFLOW_EVENTS.includes(event))

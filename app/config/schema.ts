@@ -179,6 +179,11 @@ const target = z
     refs: z.array(runRef).min(1).optional(),
     branches: z.array(branchName).min(1).optional(),
     events: z.array(text).min(1).default(["push", "workflow_dispatch"]),
+    routes: z
+      .array(z.enum(["event", "action"]))
+      .min(1)
+      .default(["event", "action"]),
+    approval: z.enum(["auto", "required", "none"]).default("auto"),
     run: z
       .array(z.string())
       .min(1)
@@ -212,6 +217,16 @@ const target = z
       message: "either refs or branches, which is its short form",
       input: branches,
       params: { remedy: "remove branches, and add each of them to refs as refs/heads/NAME" },
+    });
+  })
+  .superRefine(({ approval, routes }, context) => {
+    if (approval !== "required" || routes.includes("action")) return;
+    context.addIssue({
+      code: "custom",
+      path: ["approval"],
+      message: "routes with action in it, since only the job of an Action can prove an approval",
+      input: `required, with routes: [${routes.join(", ")}]`,
+      params: { remedy: "add action to routes, or set approval: none" },
     });
   })
   .transform(({ branches = ["main"], ...value }) => {

@@ -1,3 +1,4 @@
+import { PROBLEMS } from "../../shared/deployment-request.ts";
 import { Refusal, type RefusalReason } from "../auth/refusal.ts";
 import { StoreUnavailableError } from "../store/errors.ts";
 import { asUnavailable } from "../store/postgres/unavailable.ts";
@@ -26,10 +27,16 @@ export function asProblem(error: unknown): HttpProblem {
     });
   if (error instanceof Refusal) {
     const status = STATUS[error.reason];
-    return new HttpProblem(status, error.message, {
+    const headers = {
       ...(status === 401 && { "www-authenticate": 'Bearer realm="twinhook"' }),
       ...(error.retryAfterS !== null && { "retry-after": String(error.retryAfterS) }),
-    });
+    };
+    return new HttpProblem(
+      status,
+      error.message,
+      headers,
+      error.lacks === null ? undefined : PROBLEMS[error.lacks],
+    );
   }
   // Reads go straight to the database, so its own errors arrive here.
   const unavailable = asUnavailable(error);

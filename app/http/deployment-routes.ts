@@ -63,6 +63,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
     const parsed = parseDeploymentRequest(parseBody(body), { admin: isPerson(caller) });
     if ("problem" in parsed) throw new HttpProblem(400, `the request is not understood: ${parsed.problem}`);
     const arrival = await permittedArrival(caller, parsed.request, {
+      store,
       targets: credentials.targets,
       names: options.names,
       jobs,

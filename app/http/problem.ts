@@ -5,17 +5,20 @@ export class HttpProblem extends Error {
   override readonly name = "HttpProblem";
   readonly status: number;
   readonly headers: Record<string, string>;
+  readonly type: string;
 
-  constructor(status: number, detail: string, headers: Record<string, string> = {}) {
+  /** `type` names a kind of problem that callers can tell from others of its status. */
+  constructor(status: number, detail: string, headers: Record<string, string> = {}, type = "about:blank") {
     super(detail);
     this.status = status;
     this.headers = headers;
+    this.type = type;
   }
 
   /** The problem document. @see https://www.rfc-editor.org/rfc/rfc9457 */
   toJSON() {
     return {
-      type: "about:blank",
+      type: this.type,
       title: STATUS_CODES[this.status] ?? "Error",
       status: this.status,
       detail: this.message,

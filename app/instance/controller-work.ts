@@ -17,6 +17,7 @@ import { placementOf } from "../queue/placement/placement.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import { HostWatch } from "../upkeep/host-watch.ts";
+import { EnvironmentScan } from "../upkeep/environment-scan.ts";
 import { linesOf } from "../upkeep/renamed.ts";
 import { RepositoryScan } from "../upkeep/repository-scan.ts";
 import { RepositoryWebhooks } from "../upkeep/repository-webhooks.ts";
@@ -24,9 +25,9 @@ import { Retention } from "../upkeep/retention.ts";
 import { TagNames } from "../upkeep/tag-names.ts";
 
 export interface ControllerWorkOptions {
-  config: Config;
-  /** The name of this instance. */
+  /** This instance. */
   instance: string;
+  config: Config;
   store: Store;
   clock: Clock;
   log: Logger;
@@ -46,6 +47,7 @@ export class ControllerWork {
   #gaps: RunGaps;
   #tags: TagNames;
   #repositories: RepositoryScan;
+  #environments: EnvironmentScan;
   #webhooks: RepositoryWebhooks;
   #retention: Retention;
   #hosts: HostWatch;
@@ -74,6 +76,7 @@ export class ControllerWork {
       lease,
       linesOf: (key) => linesOf(key, config),
     });
+    this.#environments = new EnvironmentScan({ ...options, targets, lease });
     this.#webhooks = new RepositoryWebhooks({
       ...{ store, clock, log, lease, targets },
       hooks: new RepositoryHooksClient(access, () => secretChange.secret),
@@ -100,6 +103,7 @@ export class ControllerWork {
 
   /** This instance has become the controller: another one may have seen little of what happened before. */
   tookOver(): void {
+    this.#environments.now();
     this.#tags.now();
     this.#repositories.now();
     void this.#scans.everywhere();
@@ -121,6 +125,7 @@ export class ControllerWork {
       this.#scans.close(),
       this.#gaps.close(),
       this.#tags.close(),
+      this.#environments.close(),
       this.#repositories.close(),
       this.#webhooks.close(),
       this.#retention.close(),

@@ -67,7 +67,7 @@ export class Metrics {
   ]);
   readonly #deliveries = this.#counter(
     "twinhook_deliveries_total",
-    "Requests and events taken in durably, by the route that brought them and by what became of them (deployed, duplicate, superseded, ignored).",
+    "Requests and events taken in durably, by the route that brought them and by what became of them (deployed, waiting, duplicate, superseded, ignored).",
     ["source", "outcome"],
   );
   readonly #others = this.#counter(

@@ -16,6 +16,16 @@ export interface AlertFacts {
   rollback: { deploymentId: string; runId: number | null; insteadOf: number };
   /** `hosts` are those of which one has to come back; `deploymentId` is null once none waits any more. */
   host_missing: { deploymentId: string | null; hosts: string[] };
+  /** `rules` are the types of the protection rules at GitHub. */
+  approval_changed: {
+    repository: string;
+    target: string;
+    environment: string;
+    now: "required" | "none";
+    rules: string[];
+    /** Whether twinhook.yml sets the approval, whatever GitHub protects. */
+    byFile: boolean;
+  };
   held: { repository: string; target: string; by: string; reason: string; until: number | null };
   /**
    * `takenBy` is the id of the repository that has the name now; null where GitHub redirects the name to

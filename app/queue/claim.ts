@@ -10,7 +10,7 @@ import { compareOrder, isRollback, type Order } from "./order.ts";
 import { describeRuns, isBetweenHosts } from "./placement/host-runs.ts";
 import { type HostRunner, isTurnOf, leaseOf, overdueOn, placeOf, takeHost } from "./placement/take-host.ts";
 import { raiseAlert } from "./raise-alert.ts";
-import { noteOnDeliveries } from "./superseded-deliveries.ts";
+import { noteOnDeliveries, supersedeWaiting } from "./superseded-deliveries.ts";
 
 /** A runner's request: the target with its rules, and the runner's identity and place. */
 export interface ClaimRequest extends HostRunner {
@@ -153,6 +153,8 @@ export async function claimInTransaction(
     .where("repository", "=", request.repositoryKey)
     .where("target", "=", request.target)
     .execute();
+  if (mark.has_waited)
+    await supersedeWaiting(trx, mark, orderOf(next), "a newer run has been deployed already");
   const detail = (rollback ? order_note : null) ?? describeRuns(claimed);
   await announce(trx, store, [{ id: next.id, status: "running", detail }]);
   if (rollback) await raiseRollbackAlert(trx, store, next);

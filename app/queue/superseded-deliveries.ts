@@ -1,6 +1,7 @@
 import { inSlices } from "../store/in-slices.ts";
-import type { DeploymentRecord } from "../store/schema.ts";
+import type { DeploymentRecord, WaitingRunRow } from "../store/schema.ts";
 import type { Writer } from "../store/store.ts";
+import type { Order } from "./order.ts";
 
 /**
  * Marks the deliveries of superseded deployments. Call it inside the transaction that supersedes them. A
@@ -38,5 +39,52 @@ export async function noteOnDeliveries(
     await inSlices(over, (some) =>
       trx.updateTable("deliveries").set({ outcome: "superseded", reason }).where("id", "in", some).execute(),
     );
+  });
+}
+
+/**
+ * Ends the waiting of a target's runs before `before`, which has begun: no approved job may overwrite it. Call it
+ * inside the transaction that raises the mark.
+ */
+export async function supersedeWaiting(
+  trx: Writer,
+  { repository, target }: Pick<WaitingRunRow, "repository" | "target">,
+  before: Order,
+  reason: string,
+): Promise<void> {
+  const ended = await trx
+    .deleteFrom("waiting_runs")
+    .where("repository", "=", repository)
+    .where("target", "=", target)
+    .where((e) =>
+      e.or([
+        e("run_id", "<", before.runId),
+        e.and([e("run_id", "=", before.runId), e("run_attempt", "<", before.runAttempt)]),
+      ]),
+    )
+    .returning("delivery_id")
+    .execute();
+  await noteEndOfWait(trx, repository, ended, { outcome: "superseded", reason });
+}
+
+/** Notes on deliveries that one of their targets waits no longer; `end` is for those that made no deployment. */
+export async function noteEndOfWait(
+  trx: Writer,
+  repository: string,
+  ended: readonly Pick<WaitingRunRow, "delivery_id">[],
+  end: { outcome: "superseded" | "duplicate"; reason: string },
+): Promise<void> {
+  await inSlices([...new Set(ended.map(({ delivery_id }) => delivery_id))], async (slice) => {
+    const waiting = await trx
+      .selectFrom("waiting_runs")
+      .select("delivery_id")
+      .where("repository", "=", repository)
+      .where("delivery_id", "in", slice)
+      .execute();
+    const over = slice.filter((id) => !waiting.some(({ delivery_id }) => delivery_id === id));
+    if (over.length === 0) return;
+    const deliveries = trx.updateTable("deliveries").where("id", "in", over).where("outcome", "=", "waiting");
+    await deliveries.set(end).where("deployment_ids", "=", "[]").execute();
+    await deliveries.set({ outcome: "deployed", reason: null }).execute();
   });
 }

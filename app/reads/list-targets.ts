@@ -1,3 +1,4 @@
+import { approvalOf, protectionOf } from "../accept/approval.ts";
 import { isoTime } from "../clock.ts";
 import type { InstanceConfig, TargetConfig } from "../config/schema.ts";
 import { type Hold, holdOf } from "../queue/hold.ts";
@@ -21,7 +22,8 @@ export async function listTargets(
     store.now(store.read),
   ]);
   return Promise.all(
-    visible.map(async ({ repository, name, environment, hosts }): Promise<TargetAnswer> => {
+    visible.map(async (target): Promise<TargetAnswer> => {
+      const { repository, name, environment, hosts } = target;
       const key = repositoryKey(repository);
       const row = rows.find((one) => one.repository === key && one.target === name);
       const live = await liveDeployment(store.read, { repositoryKey: key, target: name });
@@ -43,7 +45,7 @@ export async function listTargets(
         held: held && presentHold(held),
         queued: Number(waiting.find((one) => one.repositoryKey === key && one.target === name)?.count ?? 0),
         running: running.filter((one) => one.repository_key === key && one.target === name).length,
-        approval: "none",
+        approval: approvalOf(target, protectionOf(row, target)),
         hosts,
       };
     }),

@@ -10,6 +10,7 @@ export interface Database {
   twinhook_version: VersionRow;
   targets: TargetRow;
   deliveries: DeliveryRow;
+  waiting_runs: WaitingRunRow;
   deployments: DeploymentRow;
   log_chunks: LogChunkRow;
   outbox: OutboxRow;
@@ -60,10 +61,16 @@ export interface TargetRow {
   held_reason?: string | null;
   held_since?: number | null;
   held_until?: number | null;
+  /** JSON: an environment and its protection rules at GitHub, see accept/approval.ts; null where none is known. */
+  protection?: string | null;
+  /** The last recorded approval. A change of it is an alert. */
+  approval?: "required" | "none" | null;
+  /** 1 once a run has waited for an approved job here. */
+  has_waited?: 1 | null;
 }
 
 /** The result of a delivery. */
-export const DELIVERY_OUTCOMES = ["deployed", "duplicate", "superseded", "ignored"] as const;
+export const DELIVERY_OUTCOMES = ["deployed", "waiting", "duplicate", "superseded", "ignored"] as const;
 export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
 
 /** A message that arrived, by any route. */
@@ -88,6 +95,19 @@ export interface DeliveryRow {
   run_workflow: string | null;
   /** 1 where targets need not wait any longer for this run number. */
   settles: 1 | null;
+}
+
+/** A run attempt that makes no deployment before an approved job asks for it. Its delivery is on record. */
+export interface WaitingRunRow {
+  repository: string;
+  target: string;
+  run_id: number;
+  run_attempt: number;
+  delivery_id: string;
+  /** `protection` until GitHub tells whether the environment is protected. */
+  gate: "approval" | "protection";
+  /** JSON: the arrival, to be judged again once GitHub has told that. */
+  arrival: string;
 }
 
 /** One target's command for one workflow run attempt. */

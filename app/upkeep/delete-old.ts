@@ -32,8 +32,8 @@ export async function deleteDeliveries(
       .limit(BATCH)
       .execute();
     if (old.length === 0) return deleted;
-    await lease.write((trx) =>
-      trx
+    await lease.write(async (trx) => {
+      const gone = await trx
         .deleteFrom("deliveries")
         .where(
           "id",
@@ -42,8 +42,18 @@ export async function deleteDeliveries(
         )
         // A delivery that arrived again meanwhile is new.
         .where("received_at", "<", Math.max(before.idle, before.all))
-        .execute(),
-    );
+        .returning("id")
+        .execute();
+      if (gone.length > 0)
+        await trx
+          .deleteFrom("waiting_runs")
+          .where(
+            "delivery_id",
+            "in",
+            gone.map(({ id }) => id),
+          )
+          .execute();
+    });
     deleted += old.length;
   }
 }

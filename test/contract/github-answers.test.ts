@@ -70,6 +70,22 @@ const calls: Call[] = [
     path: () => "/repos/acme/site/git/matching-refs/heads%2Fmain",
   },
   {
+    route: `GET ${REPOSITORY}/environments/{environment_name}`,
+    path: () => {
+      github.protect("acme/site", "production", [
+        "required_reviewers",
+        "wait_timer",
+        "branch_policy",
+        "custom",
+      ]);
+      return "/repos/acme/site/environments/production";
+    },
+  },
+  {
+    route: `GET ${REPOSITORY}/environments/{environment_name}/deployment_protection_rules`,
+    path: () => "/repos/acme/site/environments/production/deployment_protection_rules",
+  },
+  {
     route: `GET ${REPOSITORY}/git/tags/{tag_sha}`,
     path: () => {
       const [object, commit] = ["e".repeat(40), "f".repeat(40)];

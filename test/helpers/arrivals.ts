@@ -13,6 +13,7 @@ export function testTarget(target: Record<string, unknown> = {}): TargetConfig {
         workflow: ".github/workflows/ci.yml",
         run: ["true"],
         directory: "/",
+        approval: "none",
         ...target,
       },
     ],

@@ -114,6 +114,7 @@ export class TestHost {
       run: ["./deploy.sh"],
       directory: host.siteDirectory,
       queue: "all",
+      approval: "none",
       action: { secret_env: "SITE_DELIVERY_SECRET" },
       ...target,
       env: { TRACE_FILE: host.traceFile, ...((target.env as object | undefined) ?? {}) },

@@ -30,6 +30,7 @@ export function addRepository(world: World, fullName: string, given: NewReposito
     pushed: new Map([[branch, [first]]]),
     tags: new Map(),
     tagObjects: new Map(),
+    environments: new Map(),
     runs: [],
     deployments: [],
     issues: [],

@@ -2,6 +2,7 @@ import { appHookRoutes } from "./app-hook-routes.ts";
 import { appRoutes } from "./app-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
 import { deploymentStatusRoutes } from "./deployment-status-routes.ts";
+import { environmentRoutes } from "./environment-routes.ts";
 import { issueRoutes } from "./issue-routes.ts";
 import { manifestRoutes } from "./manifest-routes.ts";
 import { oidcRoutes } from "./oidc-routes.ts";
@@ -19,6 +20,7 @@ export const ROUTES: readonly Route[] = [
   ...repositoryRoutes,
   ...repositoryHookRoutes,
   ...refRoutes,
+  ...environmentRoutes,
   ...workflowRunRoutes,
   ...deploymentRoutes,
   ...deploymentStatusRoutes,

@@ -10,6 +10,7 @@ import { type CompleteRunOptions, completeRun, type SentRun } from "./complete-r
 import { createWorld, type GitHubOptions } from "./create-world.ts";
 import type { DeliveryRecord } from "./delivery-log.ts";
 import type { DeploymentRecord, DeploymentStatusRecord } from "./deployment-object.ts";
+import type { EnvironmentRecord } from "./environment-routes.ts";
 import { Faults } from "./faults.ts";
 import type { Hook } from "./hook.ts";
 import type { Oidc, OidcClaims } from "./oidc.ts";
@@ -125,6 +126,11 @@ export class GitHub {
     const found = this.#world.repositories.get(fullName.toLowerCase());
     if (!found) throw new Error(`the simulated GitHub has no ${fullName}: call addRepository first`);
     return found;
+  }
+
+  /** Makes an environment with these protection rules, in place of one of the same name. */
+  protect(fullName: string, name: string, rules: EnvironmentRecord["rules"] = ["required_reviewers"]): void {
+    this.repository(fullName).environments.set(name.toLowerCase(), { name, rules });
   }
 
   /** Records a workflow run (or a further step or attempt of one) and sends its event, as GitHub would. */

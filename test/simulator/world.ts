@@ -4,6 +4,7 @@ import type { Changes } from "./changes.ts";
 import type { Clock } from "./clock.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { DeploymentRecord } from "./deployment-object.ts";
+import type { EnvironmentRecord } from "./environment-routes.ts";
 import type { Hook } from "./hook.ts";
 import type { IssueRecord } from "./issue-routes.ts";
 import type { Oidc } from "./oidc.ts";
@@ -36,6 +37,8 @@ export interface RepositoryRecord {
   tags: Map<string, string>;
   /** The object of an annotated tag → commit. */
   tagObjects: Map<string, string>;
+  /** By name in lower case. */
+  environments: Map<string, EnvironmentRecord>;
   runs: RunRecord[];
   deployments: DeploymentRecord[];
   issues: IssueRecord[];

@@ -23,6 +23,8 @@ export const oidcClaims = z.object({
   sha: text,
   event_name: text,
   actor: text,
+  /** Only in the token of a job that names an environment: the job passed its protection rules. */
+  environment: text.optional().catch(undefined),
 });
 
 export type OidcClaims = z.output<typeof oidcClaims>;

@@ -48,13 +48,14 @@ export class JobRights {
         "forbidden",
         `repository_id: ${target.repository} is now another repository than the token's`,
       );
+    const approvedFor = claims.environment;
     const binding = bindClaims(request, claims, target);
     if ("refused" in binding) throw new Refusal("forbidden", binding.refused);
     if (binding.proven) {
       const { actor, run_number: number } = claims;
       // The token proves the workflow that the request names.
       const numbered = number === undefined ? {} : { numbered: { workflow: request.workflow ?? "", number } };
-      return requestArrival(request, target, { proven: { actor, ...numbered } });
+      return { ...requestArrival(request, target, { proven: { actor, ...numbered } }), approvedFor };
     }
     const run = await this.#ask(target.repository, async () =>
       readRequestedRun(await this.#github.access.octokit(target.repository), request, target, {
@@ -68,7 +69,21 @@ export class JobRights {
         `the run ${request.run_id} has not ended at GitHub yet; ask again when it has`,
         { retryAfterS: RETRY_AFTER_S },
       );
-    return requestArrival(request, target, { proven: run.judged.facts });
+    return { ...requestArrival(request, target, { proven: run.judged.facts }), approvedFor };
+  }
+
+  /**
+   * The environment whose protection rules the job passed, if it may ask for this target; undefined otherwise. The
+   * run that it asks for is still to be judged.
+   */
+  async approval(
+    request: ParsedRequest,
+    claims: OidcClaims,
+    target: TargetConfig,
+  ): Promise<string | undefined> {
+    const { environment } = claims;
+    if (environment === undefined || !(await this.isOf(claims, target.repository))) return undefined;
+    return "refused" in bindClaims(request, claims, target) ? undefined : environment;
   }
 
   #ask<T>(repository: string, ask: () => Promise<T>): Promise<T> {

@@ -21,14 +21,14 @@ const CLOCKS_DIFFER_MS = 60 * 60_000;
 export async function leftOnRecord(
   store: Store,
   parked: readonly ParkedRequest[],
-): Promise<Pick<DeliveryRow, "guid" | "reason" | "deployment_ids">[]> {
+): Promise<Pick<DeliveryRow, "id" | "guid" | "reason" | "deployment_ids">[]> {
   if (parked.length === 0) return [];
   // A request is accepted or refused after it was made, give or take the difference of the clocks.
   const since = Math.min(...parked.map(({ createdAt }) => createdAt)) - CLOCKS_DIFFER_MS;
   const guids = parked.map(({ guid }) => guid);
   return store.read
     .selectFrom("deliveries")
-    .select(["guid", "reason", "deployment_ids"])
+    .select(["id", "guid", "reason", "deployment_ids"])
     .where("received_at", ">=", since)
     .where("guid", "in", guids)
     .execute();
@@ -48,7 +48,16 @@ export async function answerParkedRequests(
 ): Promise<void> {
   const { store, log } = o;
   const open = parked.filter(({ guid }) => !answered.has(guid));
-  const known = new Map((await leftOnRecord(store, open)).map((row) => [row.guid, row]));
+  // These are judged again, once GitHub has told whether it protects their environment.
+  const undecided = await store.read
+    .selectFrom("waiting_runs")
+    .select("delivery_id")
+    .where("gate", "=", "protection")
+    .execute();
+  const onRecord = (await leftOnRecord(store, open)).filter(
+    ({ id }) => !undecided.some(({ delivery_id }) => delivery_id === id),
+  );
+  const known = new Map(onRecord.map((row) => [row.guid, row]));
   await settleInGroups(open, async ({ id, guid, repository }) => {
     const row = known.get(guid);
     if (!row) return;

@@ -3,6 +3,7 @@ import {
   MAX_REQUEST_BYTES,
   requestBody,
 } from "../../../shared/deployment-request.ts";
+import { whyNotByRoute } from "../../accept/approval.ts";
 import type { Arrival, RunFacts } from "../../accept/arrival.ts";
 import { findTarget, jsonOf, parseDeploymentRequest, requestFacts } from "../../accept/deployment-request.ts";
 import { NO_NAMES, type RepositoryNames } from "../../accept/repository-names.ts";
@@ -79,11 +80,14 @@ export async function judgeParkedRequest(
   const wanted = findTarget(request, rules.targets, names);
   if ("problem" in wanted) return refuse(wanted.problem);
   const { target } = wanted;
+  const byRoute = whyNotByRoute(common, target);
+  if (byRoute !== null) return refuse(byRoute);
   if (parked.createdAt < (rules.watched.get(target) ?? Number.POSITIVE_INFINITY))
     return refuse("it was made before the target was first watched");
 
   const proven = await rules.verifyProof(parked, request, target);
-  if (proven) return "refused" in proven ? refuse(proven.refused) : { ...proven, ...common };
+  if (proven && "refused" in proven) return refuse(proven.refused);
+  if (proven && "facts" in proven) return { ...proven, ...common };
 
   const run = await readRequestedRun(octokit, request, target, { names, signal: rules.signal });
   if ("pending" in run) return null;
@@ -92,6 +96,8 @@ export async function judgeParkedRequest(
     ...common,
     facts: run.judged.facts,
     targets: run.judged.targets,
+    settles: run.judged.settles,
+    approvedFor: proven?.approvedFor,
     ignored: null,
     payload: request.payload_text ?? null,
     viaRunAttempt: request.via?.run_attempt ?? request.run_attempt ?? null,

@@ -47,7 +47,7 @@ export const OPERATIONS: readonly Operation[] = [
     method: "post",
     path: "/api/deployments",
     summary:
-      "Asks for a deployment: 202 when it is new, 200 when it is known or `dry_run`, 409 when it is known with another commit, ref or payload",
+      "Asks for a deployment: 202 when it is new, 200 when it is known or `dry_run`, 409 when it is known with another commit, ref or payload; 403 with the type urn:twinhook:problem:approval when only an approved job may ask",
     proofs: CALLERS,
     request: ["DeploymentRequest", "DeploymentRequestByAdmin"],
     answers: { 200: "DeploymentOrDryRun", 202: "Deployment" },

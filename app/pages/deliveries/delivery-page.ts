@@ -48,7 +48,9 @@ export async function deliveryPage(o: PageOptions, viewer: Viewer, id: string): 
       </div>${again && html`<div class="actions needs-script"><button class="button" data-dialog="redeliver">Judge it again…</button></div>`}</div>`,
       deployments: list(
         deployments.map((deployment) => deploymentRow(deployment, { github, now: o.now() })),
-        emptyState("slash", "It deployed nothing", row.reason ?? ""),
+        row.outcome === "waiting"
+          ? emptyState("clock", "It has deployed nothing yet", row.reason ?? "")
+          : emptyState("slash", "It deployed nothing", row.reason ?? ""),
       ),
       others: list(
         others.map(deliveryRow),

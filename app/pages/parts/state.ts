@@ -42,6 +42,7 @@ export function endpointState(status: EndpointHealthRow["status"]): Markup {
 
 const OUTCOMES: Record<DeliveryOutcome, [Tone, IconName]> = {
   deployed: ["good", "check"],
+  waiting: ["warn", "clock"],
   duplicate: ["quiet", "skip"],
   superseded: ["quiet", "skip"],
   ignored: ["quiet", "slash"],

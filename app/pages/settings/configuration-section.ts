@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { html } from "hono/html";
+import { approvalOf, describeRules, type Protection } from "../../accept/approval.ts";
 import type { Config } from "../../config/load.ts";
 import type { TargetConfig } from "../../config/schema.ts";
 import { type Source, writtenDuration } from "../../config/settings-of.ts";
@@ -9,7 +10,7 @@ import { emptyState } from "../parts/list.ts";
 import type { Settings } from "./read-settings.ts";
 
 /** The targets. Values of a command's variables are not shown. */
-export function targetsSection(config: Config): Markup {
+export function targetsSection({ protections }: Settings, config: Config): Markup {
   return html`<section class="box" id="targets" aria-labelledby="targets-title">
     <header><h2 id="targets-title">Targets</h2><a class="button small" href="/setup">Add one</a></header>
     ${
@@ -19,12 +20,12 @@ export function targetsSection(config: Config): Markup {
             "No targets",
             html`Nothing is deployed yet. <a href="/setup">The setup page</a> shows what to write.`,
           )
-        : html`<ul class="rows">${config.targets.map((target, index) => targetRow(target, config.written.line(["targets", index])))}</ul>`
+        : html`<ul class="rows">${config.targets.map((target, index) => targetRow(target, protections[index] ?? null, config.written.line(["targets", index])))}</ul>`
     }
   </section>`;
 }
 
-function targetRow(target: TargetConfig, line: number | undefined): Markup {
+function targetRow(target: TargetConfig, protection: Protection | null, line: number | undefined): Markup {
   const { action } = target;
   const variables = [...Object.keys(target.env), ...target.pass_env];
   return html`<li><details><summary><strong>${target.repository}</strong> → ${target.name}
@@ -32,6 +33,8 @@ function targetRow(target: TargetConfig, line: number | undefined): Markup {
     <dl class="facts">
       <dt>Environment</dt><dd>${target.environment}</dd>
       <dt>Started by</dt><dd>${target.events.join(", ")}</dd>
+      <dt>Ways in</dt><dd>${target.routes.map((route) => WAYS[route]).join(", ")}</dd>
+      <dt>Approval</dt><dd>${protectionText(target, protection)}: ${consequence(target, protection)}</dd>
       <dt>Command</dt><dd><code>${target.run.map((part) => JSON.stringify(part)).join(" ")}</code></dd>
       <dt>Directory</dt><dd><code>${target.directory}</code></dd>
       <dt>Variables</dt><dd>${variables.length === 0 ? "none of its own" : `${variables.join(", ")} (values not shown)`}</dd>
@@ -45,6 +48,28 @@ function targetRow(target: TargetConfig, line: number | undefined): Markup {
       <dt>Log</dt><dd>${target.share_log ? "its last lines are shown to the Action" : "not shown to the Action"}</dd>
       ${line !== undefined && html`<dt>Written in</dt><dd>line ${line}</dd>`}
     </dl></details></li>`;
+}
+
+const WAYS = { event: "GitHub's events", action: "Actions" };
+
+/** What GitHub protects, and what twinhook.yml says about it. */
+function protectionText({ approval, environment }: TargetConfig, protection: Protection | null): string {
+  const atGitHub =
+    protection === null
+      ? `GitHub has not told yet whether it protects ${environment}`
+      : protection.rules.length > 0
+        ? `GitHub protects ${environment} by ${describeRules(protection.rules)}`
+        : `GitHub does not protect ${environment}`;
+  return approval === "auto" ? atGitHub : `${atGitHub}; ${approval} by twinhook.yml`;
+}
+
+function consequence(target: TargetConfig, protection: Protection | null): string {
+  const approval = approvalOf(target, protection);
+  if (approval === "none") return "no approval is needed";
+  if (approval === null) return "events wait";
+  return target.routes.includes("action")
+    ? "only an approved job starts a deployment, and events wait for it"
+    : "only people start a deployment, since no Action may (routes)";
 }
 
 function verification({ url, status, body, within }: NonNullable<TargetConfig["verify"]>): string {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Probot } from "probot";
+import { type Protection, readProtection } from "../../accept/approval.ts";
 import { type VariableState, variablesOf } from "../../config/environment-variables.ts";
 import { type Config, loadConfig } from "../../config/load.ts";
 import { ConfigError, formatProblem } from "../../config/problem.ts";
@@ -49,16 +50,19 @@ export interface Settings {
   /** Why the file cannot be used any more, or that it has changed; null when neither. */
   fileChanged: string | null;
   variables: VariableState[];
+  /** What GitHub protects, for each target in the order of twinhook.yml; null where it never told. */
+  protections: (Protection | null)[];
   audit: AuditEntry[];
 }
 
 export async function readSettings(o: SettingsOptions): Promise<Settings> {
   const { config, instance, env, store, failover, audit } = o;
-  const [board, webhook, app, entries] = await Promise.all([
+  const [board, webhook, app, entries, protections] = await Promise.all([
     readSwitchboard(store),
     fromGitHub(o.webhook.read()),
     fromGitHub(o.app.then((probot) => readAppFacts(probot, config.environment.githubUrl))),
     audit.newest(AUDIT_SHOWN),
+    Promise.all(config.targets.map((target) => readProtection(store.read, target))),
   ]);
   const named = [
     ...config.targets.flatMap((target) => [
@@ -89,6 +93,7 @@ export async function readSettings(o: SettingsOptions): Promise<Settings> {
     settings: settingsOf(config),
     fileChanged: changeOf(config, env),
     variables: variablesOf(env, named),
+    protections,
     audit: entries,
   };
 }

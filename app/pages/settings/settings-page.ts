@@ -37,7 +37,7 @@ export function settingsPage({ settings, config, done, canTestAlerts }: Settings
         ${redundancySection(settings)}
         ${webhookSection(settings)}
         ${permissionsSection(settings, config)}
-        ${targetsSection(config)}
+        ${targetsSection(settings, config)}
       </div>
       <div>
         <section class="box" id="alerts" aria-labelledby="alerts-title">

@@ -55,7 +55,12 @@ export const targetAnswer = z.object({
   held: holdAnswer.nullable(),
   queued: z.int().min(0),
   running: z.int().min(0),
-  approval: z.enum(["required", "none"]),
+  approval: z
+    .enum(["required", "none"])
+    .nullable()
+    .describe(
+      "whether only an approved job starts a deployment; null while GitHub has not told whether it protects the environment",
+    ),
   hosts: hosts.describe("where its command may run"),
 });
 

@@ -127,6 +127,20 @@ test("each refusal names the setting to change", () => {
   expect(remedy(422)).toContain("target");
 });
 
+test("a refusal for want of an approval shows the two lines of YAML to add", () => {
+  const type = "urn:twinhook:problem:approval";
+  const { remedy } = judge(answer(403, { title: "Forbidden", detail: "no", type })) as { remedy: string };
+  expect(remedy).toContain("`environment: production` and `permissions: { id-token: write }`");
+  expect(remedy).not.toContain("action.workflows");
+});
+
+test("a refusal because only events may deploy names the key to change", () => {
+  const type = "urn:twinhook:problem:route";
+  expect(judge(answer(403, { title: "Forbidden", detail: "no", type }))).toMatchObject({
+    remedy: expect.stringContaining("Add `action` to the target's `routes`"),
+  });
+});
+
 test("a network error is told in our own words, without path and query", () => {
   const error = Object.assign(new Error("connect ECONNREFUSED /api?secret=1"), { code: "ECONNREFUSED" });
   expect(networkCause(networkCode(error))).toBe("connection refused (ECONNREFUSED)");
