@@ -101,6 +101,9 @@ export function deploymentRow(
     order_note: note,
     ref_unproven: facts.refUnproven ? (1 as const) : null,
     ref_note: null,
+    verify_url: null,
+    verify_started_at: null,
+    verify_answer: null,
   } satisfies Insertable<DeploymentRow>;
 }
 

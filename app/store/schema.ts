@@ -156,6 +156,10 @@ export interface DeploymentRow {
   ref_note: string | null;
   /** 1 for a rollback by a person: it begins although its target is held. */
   passes_hold: 1 | null;
+  /** The verification of this attempt: its URL, when it began, and the last answer that was not the wanted one. */
+  verify_url: string | null;
+  verify_started_at: number | null;
+  verify_answer: string | null;
 }
 
 /** A deployment as a query returns it. */

@@ -2,8 +2,10 @@ import { html, raw } from "hono/html";
 import { isFinal } from "../../../shared/deployment.ts";
 import { parseExact, stringifyExact } from "../../../shared/json-text.ts";
 import { mayManage, maySee, type Viewer } from "../../auth/viewer.ts";
+import { targetPath } from "../../config/link-base.ts";
 import { HttpProblem } from "../../http/problem.ts";
 import { listDeliveries } from "../../reads/list-deliveries.ts";
+import { repositoryKey } from "../../store/repository-key.ts";
 import type { DeliveryRow, DeploymentRecord } from "../../store/schema.ts";
 import { deliveryRow } from "../deliveries/delivery-row.ts";
 import type { Markup } from "../layout.ts";
@@ -49,7 +51,7 @@ export async function deploymentPage(
     regions: {
       head: html`<div class="page-head">
         <div>
-          <h1><bdi>${row.repository}</bdi> <span class="muted">to</span> <bdi>${row.target}</bdi></h1>
+          <h1><bdi>${row.repository}</bdi> <span class="muted">to</span> ${targetLink(o, row)}</h1>
           ${row.commit_title && html`<p class="commit-title"><bdi>${row.commit_title}</bdi></p>`}
           <p class="row-meta">${deploymentState(row.status)} ${commitLink(github, row.repository, row.sha)}
             ${refLink(github, row.repository, row.ref)} <span class="muted">${progress(row, o.now())}</span></p>
@@ -79,6 +81,15 @@ export async function deploymentPage(
       </div>
       ${manages && dialogs(id)}`,
   };
+}
+
+/** Leads to the page of the target, where there still is one. */
+function targetLink({ config }: PageOptions, { repository_key, target }: DeploymentRecord): Markup {
+  const found = config.targets.find(
+    (one) => repositoryKey(one.repository) === repository_key && one.name === target,
+  );
+  if (!found) return html`<bdi>${target}</bdi>`;
+  return html`<a href="${targetPath(found.repository, target)}"><bdi>${target}</bdi></a>`;
 }
 
 function progress({ status, accepted_at, started_at, finished_at }: DeploymentRecord, now: number): Markup {
