@@ -1,4 +1,4 @@
-import { DEPLOYMENT_STATUSES, type Deployment } from "../../shared/deployment.ts";
+import { DEPLOYMENT_STATUSES, type Deployment, type Verification } from "../../shared/deployment.ts";
 import type { ActionRequest } from "./request.ts";
 
 /** The fields of a deployment that the Action reads; unknown fields are ignored. */
@@ -21,6 +21,7 @@ export type KnownDeployment = Pick<
   | "duplicate"
 > & {
   url: string | null;
+  verify: Pick<Verification, "url" | "status" | "answer"> | null;
   /** Whether an instance has recorded the deployment; false while the request is only parked at GitHub. */
   onRecord: boolean;
 };
@@ -76,10 +77,22 @@ export function readAnswer(body: string, request: ActionRequest, expectedId?: st
       reason: text(found.reason),
       log_tail: text(found.log_tail),
       url: webUrl(found.url),
+      verify: verification(found.verify),
       duplicate: found.duplicate === true,
       onRecord: true,
     },
   };
+}
+
+/** Reads the verification; null where there is none, or an older instance does not tell of it. */
+function verification(value: unknown): KnownDeployment["verify"] {
+  const { url, status, answer } = (typeof value === "object" && value !== null ? value : {}) as Record<
+    string,
+    unknown
+  >;
+  const known = (["running", "succeeded", "failed", "cancelled"] as const).find((one) => one === status);
+  const site = webUrl(url);
+  return known && site !== null ? { url: site, status: known, answer: text(answer) } : null;
 }
 
 function expectedFields(request: ActionRequest): Record<string, string | number> {

@@ -67,6 +67,7 @@ export function shownByStatus(
       run_by: null,
       exit_code: null,
       log_tail: null,
+      verify: null,
       duplicate: false,
     },
   };

@@ -1,4 +1,5 @@
 import { formatDuration } from "../../shared/format-duration.ts";
+import type { KnownDeployment } from "../ask/answer.ts";
 import type { Entry } from "../ask/entry.ts";
 import { cleanLine, cleanText } from "../foreign-text.ts";
 import { called } from "../input/endpoints.ts";
@@ -81,11 +82,25 @@ function deploymentTable({ journal, request }: StepReport): string {
     ["Run", `${request.run_id}, attempt ${request.run_attempt}`],
     ["Accepted by", foreign(last?.accepted_by)],
     ["Run by", foreign(last?.run_by)],
+    ["Verification", verification(last?.verify ?? null)],
   ];
   return table(
     [],
     rows.filter(([, value]) => value !== ""),
   );
+}
+
+/** What the site showed, after the command had succeeded. */
+function verification(verify: KnownDeployment["verify"]): string {
+  if (verify === null) return "";
+  const { url, status, answer } = verify;
+  const shown =
+    status === "succeeded"
+      ? "as expected"
+      : answer === null
+        ? ""
+        : `last answer: ${escapeInline(cleanLine(answer))}`;
+  return [escapeInline(status), link(cleanLine(url), url), shown].filter((part) => part !== "").join(", ");
 }
 
 function todo(report: StepReport): string {

@@ -1,6 +1,7 @@
 import type { Insertable } from "kysely";
 import { matchesRef, refsOfName } from "../config/refs.ts";
 import { isRollback, type Mark, placeInOrder } from "../queue/order.ts";
+import { UNVERIFIED } from "../queue/verification.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { Accepted } from "./accepted.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
@@ -101,9 +102,7 @@ export function deploymentRow(
     order_note: note,
     ref_unproven: facts.refUnproven ? (1 as const) : null,
     ref_note: null,
-    verify_url: null,
-    verify_started_at: null,
-    verify_answer: null,
+    ...UNVERIFIED,
   } satisfies Insertable<DeploymentRow>;
 }
 

@@ -9,13 +9,19 @@ export interface Ending {
   exitCode: number | null;
   /** In words; null where the status is enough. */
   reason: string | null;
+  /** The last answer of the site; null where it was the wanted one, undefined where nothing is known of it. */
+  answer?: string | null;
 }
 
 /**
  * Records how a deployment ended, and releases its lease.
  * @throws {LeaseLostError} when the caller no longer holds the lease; nothing is changed then.
  */
-export function finish(store: Store, lease: Lease, { status, exitCode, reason }: Ending): Promise<void> {
+export function finish(
+  store: Store,
+  lease: Lease,
+  { status, exitCode, reason, answer }: Ending,
+): Promise<void> {
   return store.write(async (trx) => {
     const now = await store.now(trx);
     const row = await trx
@@ -25,6 +31,7 @@ export function finish(store: Store, lease: Lease, { status, exitCode, reason }:
         exit_code: exitCode,
         reason: reason ?? fn.coalesce("order_note", "ref_note"),
         finished_at: now,
+        ...(answer !== undefined && { verify_answer: answer }),
         holder: null,
         lease_until: null,
         lock: null,

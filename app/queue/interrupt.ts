@@ -2,6 +2,7 @@ import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { noteOutcome } from "./note-outcome.ts";
+import { UNVERIFIED } from "./verification.ts";
 
 /** How many times an interrupted deployment starts again by itself. */
 export const MAX_INTERRUPTIONS = 2;
@@ -30,6 +31,7 @@ export function interrupt(
         attempt: again ? found.attempt + 1 : found.attempt,
         started_at: again ? null : found.started_at,
         finished_at: again ? null : await store.now(trx),
+        ...(again && UNVERIFIED),
         holder: null,
         lease_until: null,
         lock: null,

@@ -2,6 +2,7 @@ import type { StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { compareOrder, isRollback, type Mark } from "./order.ts";
 import { noteOnDeliveries } from "./superseded-deliveries.ts";
+import { UNVERIFIED } from "./verification.ts";
 
 const OVERTAKEN = "a newer run has been deployed already";
 
@@ -31,12 +32,14 @@ export async function requeue(
       overtaken
         ? {
             ...via,
+            ...UNVERIFIED,
             status: "superseded",
             superseded_by: mark.deploymentId,
             reason: OVERTAKEN,
           }
         : {
             ...via,
+            ...UNVERIFIED,
             status: "queued",
             attempt: row.attempt + 1,
             // A retry begins anew, so a hold on the target stops it.
