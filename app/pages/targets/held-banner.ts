@@ -9,6 +9,9 @@ import type { Frame, Markup } from "../layout.ts";
 import { icon } from "../parts/icons.ts";
 import { moment, utc } from "../parts/time.ts";
 
+/** So many held targets are named; the rest are counted. */
+const SHOWN = 3;
+
 interface BannerOptions {
   store: Store;
   config: { targets: readonly TargetConfig[] };
@@ -18,11 +21,12 @@ interface BannerOptions {
 export async function heldBanner({ store, config }: BannerOptions, viewer: Viewer): Promise<Markup> {
   const held = await heldTargets(store, config.targets, (repository) => maySee(viewer, repository));
   if (held.length === 0) return html``;
-  return html`<section class="banner" aria-label="Held targets">${held.map(
+  const more = held.length - SHOWN;
+  return html`<section class="banner" aria-label="Held targets">${held.slice(0, SHOWN).map(
     ({ repository, name, by, reason, since, until, waiting }) => html`<p>${icon("pin")}<span>
       <a href="${targetPath(repository, name)}"><bdi>${name}</bdi> of <bdi>${repository}</bdi></a> is held by <bdi>${by}</bdi>,
       since ${moment(since)}${until !== null && `, until ${utc(until)}`}. ${waitingWords(waiting)} Reason: <bdi>${reason}</bdi></span></p>`,
-  )}</section>`;
+  )}${more > 0 && html`<p>${more} more ${more === 1 ? "target is" : "targets are"} held.</p>`}</section>`;
 }
 
 /** How many runs wait, as a sentence. */

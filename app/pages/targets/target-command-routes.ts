@@ -19,6 +19,8 @@ import {
   rollbackQuestion,
 } from "./target-questions.ts";
 
+const CHOOSE = "choose a deployment on the page of the target";
+
 /** A command of a target's page. */
 interface TargetCommand {
   /** What it asks, as things are now. */
@@ -46,7 +48,8 @@ export function targetCommandRoutes(o: PageOptions, signIn: SignIn, commands: Ta
   ) => {
     const { command, managed } = open(c, visit);
     const question = await command.ask(managed, fields);
-    const place = { action: c.req.path, back: pathOf(managed), problem: problem?.message };
+    const back = pathOf(managed);
+    const place = { action: `${back}/${c.req.param("command")}`, back, problem: problem?.message };
     return c.html(
       questionPage(question, place, await withBanner(o, visit)),
       (problem?.status as 409 | undefined) ?? 200,
@@ -81,7 +84,9 @@ function commandsOf({ store, config }: PageOptions, commands: TargetCommands): M
   const all: Record<string, TargetCommand> = {
     rollback: {
       ask: async ({ target }, fields) => {
-        const plan = await planRollback(store.read, target, { to: fields.to || "previous", force: false });
+        const to = rollbackRequest.shape.to.safeParse(fields.to || undefined);
+        if (!to.success) throw new HttpProblem(422, CHOOSE);
+        const plan = await planRollback(store.read, target, { to: to.data, force: false });
         if ("kind" in plan) throw new HttpProblem(plan.kind === "not_found" ? 404 : 409, plan.reason);
         return rollbackQuestion(plan, { target, github, fields });
       },
@@ -93,7 +98,7 @@ function commandsOf({ store, config }: PageOptions, commands: TargetCommands): M
           reason: fields.reason,
           hold: fields.hold === "1",
         });
-        if (!request.success) throw new HttpProblem(422, "choose a commit on the page of the target");
+        if (!request.success) throw new HttpProblem(422, CHOOSE);
         const { deployment } = await commands.rollBack(managed, request.data);
         return `/deployments/${deployment.id}`;
       },
