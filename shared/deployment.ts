@@ -24,6 +24,16 @@ export type DeploymentSource = (typeof DEPLOYMENT_SOURCES)[number];
 export const WAIT_FOR = ["accepted", "started", "succeeded"] as const;
 export type WaitFor = (typeof WAIT_FOR)[number];
 
+/** Whether the site shows a deployment: it is asked once the command has succeeded. */
+export interface Verification {
+  url: string;
+  status: "running" | "succeeded" | "failed" | "cancelled";
+  started_at: string;
+  finished_at: string | null;
+  /** The last answer that was not the wanted one, in words; null where there was none. */
+  answer: string | null;
+}
+
 /**
  * A deployment as every instance shows it: one target's command for one workflow run attempt. Times are ISO
  * 8601 in UTC. `run_id` and `run_attempt` are null only if an admin asked by sha alone.
@@ -55,6 +65,8 @@ export interface Deployment {
   started_at: string | null;
   finished_at: string | null;
   verified_at: string | null;
+  /** Null where the target has no `verify`, or its command has not succeeded. */
+  verify: Verification | null;
   /** The last lines of the command's output; only for targets with `share_log`. */
   log_tail: string | null;
   url: string;

@@ -3,6 +3,7 @@ import {
   type Deployment,
   type DeploymentHost,
   HOST_RUN_STATUSES,
+  type Verification,
 } from "../../shared/deployment.ts";
 import type { ActionRequest } from "./request.ts";
 
@@ -28,6 +29,7 @@ export type KnownDeployment = Pick<
   /** Its run on each host; none where it runs on one host alone. */
   hosts: Pick<DeploymentHost, "host" | "status" | "exit_code">[];
   url: string | null;
+  verify: Pick<Verification, "url" | "status" | "answer"> | null;
   /** Whether an instance has recorded the deployment; false while the request is only parked at GitHub. */
   onRecord: boolean;
 };
@@ -84,10 +86,22 @@ export function readAnswer(body: string, request: ActionRequest, expectedId?: st
       reason: text(found.reason),
       log_tail: text(found.log_tail),
       url: webUrl(found.url),
+      verify: verification(found.verify),
       duplicate: found.duplicate === true,
       onRecord: true,
     },
   };
+}
+
+/** Reads the verification; null where there is none, or an older instance does not tell of it. */
+function verification(value: unknown): KnownDeployment["verify"] {
+  const { url, status, answer } = (typeof value === "object" && value !== null ? value : {}) as Record<
+    string,
+    unknown
+  >;
+  const known = (["running", "succeeded", "failed", "cancelled"] as const).find((one) => one === status);
+  const site = webUrl(url);
+  return known && site !== null ? { url: site, status: known, answer: text(answer) } : null;
 }
 
 function expectedFields(request: ActionRequest): Record<string, string | number> {

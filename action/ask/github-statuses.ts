@@ -68,6 +68,7 @@ export function shownByStatus(
       hosts: [],
       exit_code: null,
       log_tail: null,
+      verify: null,
       duplicate: false,
     },
   };

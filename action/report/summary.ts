@@ -83,6 +83,7 @@ function deploymentTable({ journal, request }: StepReport): string {
     ["Accepted by", foreign(last?.accepted_by)],
     ["Run by", foreign(last?.run_by)],
     ["Hosts", foreign(last && hostsInWords(last))],
+    ["Verification", verification(last?.verify ?? null)],
   ];
   return table(
     [],
@@ -99,6 +100,19 @@ function hostsInWords({ hosts }: KnownDeployment): string {
         : `${host}: ${status}`,
     )
     .join(", ");
+}
+
+/** What the site showed, after the command had succeeded. */
+function verification(verify: KnownDeployment["verify"]): string {
+  if (verify === null) return "";
+  const { url, status, answer } = verify;
+  const shown =
+    status === "succeeded"
+      ? "as expected"
+      : answer === null
+        ? ""
+        : `last answer: ${escapeInline(cleanLine(answer))}`;
+  return [escapeInline(status), link(cleanLine(url), url), shown].filter((part) => part !== "").join(", ");
 }
 
 function todo(report: StepReport): string {

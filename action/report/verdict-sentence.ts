@@ -29,7 +29,9 @@ export function verdictSentence({
     case "cancelled":
       return `${what} was cancelled on the server: ${by}, but nothing was deployed to the end.`;
     case "failed": {
-      const code = verdict.deployment.exit_code;
+      const { exit_code: code, verify } = verdict.deployment;
+      if (verify?.status === "failed")
+        return `${what} failed: ${by} and run, and its command succeeded, but its site did not show it.`;
       return `${what} failed${code === null ? "" : ` with exit code ${code}`}: ${by} and run, but its command did not succeed.`;
     }
     case "dry run": {

@@ -1,6 +1,7 @@
 import type { Insertable } from "kysely";
 import { matchesRef, refsOfName } from "../config/refs.ts";
 import { isRollback, type Mark, placeInOrder } from "../queue/order.ts";
+import { UNVERIFIED } from "../queue/verification.ts";
 import type { DeliveryRow, DeploymentRow } from "../store/schema.ts";
 import type { Accepted } from "./accepted.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
@@ -103,6 +104,7 @@ export function deploymentRow(
     ref_note: null,
     hosts: null,
     waits_for: null,
+    ...UNVERIFIED,
   } satisfies Insertable<DeploymentRow>;
 }
 

@@ -68,10 +68,38 @@ export function rollBack(
   });
 }
 
+/** What a rollback would do: the commit that goes live, the live deployment, and those that go. */
+export interface RollbackPlan {
+  goal: Goal;
+  live: DeploymentRecord | undefined;
+  /** The last deployment of each commit that went live since the goal did, the newest first. */
+  gone: DeploymentRecord[];
+}
+
+/** How many commits a plan looks back. */
+const PLANNED = 100;
+
+/** Reads what a rollback would do now, or why it would be refused. */
+export async function planRollback(
+  read: Reader,
+  { repository, name }: Pick<TargetConfig, "repository" | "name">,
+  request: Pick<RollbackRequest, "to" | "force">,
+): Promise<RollbackPlan | Refused> {
+  const held = { repositoryKey: repositoryKey(repository), repository, target: name };
+  const live = await liveDeployment(read, held);
+  const goal = await goalOf(read, held, request, live);
+  if ("kind" in goal) return goal;
+  const before = await successes(read, held).limit(PLANNED).execute();
+  const at = before.findIndex(({ sha }) => sha === goal.sha);
+  const newer = at === -1 ? before.slice(0, 1) : before.slice(0, at);
+  const gone = newer.filter(({ sha }, i) => newer.findIndex((one) => one.sha === sha) === i);
+  return { goal, live, gone };
+}
+
 async function goalOf(
   read: Reader,
   held: HeldTarget,
-  { to, force }: RollbackRequest,
+  { to, force }: Pick<RollbackRequest, "to" | "force">,
   live: DeploymentRecord | undefined,
 ): Promise<Goal | Refused> {
   const name = `${held.target} of ${held.repository}`;

@@ -1,5 +1,6 @@
 import { describeRules } from "../accept/approval.ts";
 import { isoTime } from "../clock.ts";
+import { targetPath } from "../config/link-base.ts";
 import type { AlertFacts } from "../queue/alert-facts.ts";
 import type { AlertRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
@@ -39,6 +40,11 @@ export async function describeAlert(noted: Noted, wording: Wording): Promise<Ale
 }
 
 const NOTHING = "Nothing.";
+
+/** The address of a target's page. `homeUrl` ends with a slash. */
+function targetUrl(homeUrl: string, repository: string, target: string): string {
+  return homeUrl.replace(/\/$/, "") + targetPath(repository, target);
+}
 
 const WRITERS: Writers = {
   failover: async (facts, { state }, { store }) => {
@@ -132,10 +138,14 @@ const WRITERS: Writers = {
               : "Twinhook keeps trying. Check that GitHub can be reached, and that APP_ID and PRIVATE_KEY are the App's.",
         },
 
-  deployment_failed: async ({ deploymentId, attempt, reason }, { state, subject }, { store, pageUrl }) => {
+  deployment_failed: async (
+    { deploymentId, attempt, reason },
+    { state, subject },
+    { store, pageUrl, homeUrl },
+  ) => {
     const row = await store.read
       .selectFrom("deployments")
-      .select(["repository", "target", "environment", "sha", "ref", "actor"])
+      .select(["repository", "target", "environment", "sha", "ref", "actor", "verify_url"])
       .where("id", "=", deploymentId)
       .executeTakeFirst();
     const what = row ? `${row.target} of ${row.repository}` : subject;
@@ -149,6 +159,15 @@ const WRITERS: Writers = {
         effect: "The failure before it is made good.",
         remedy: NOTHING,
         url,
+      };
+    // The command has changed the site already, so that going back is the first thing to offer.
+    if (row && row.verify_url !== null)
+      return {
+        title: `Deployment failed: ${what}`,
+        cause: `${reason ?? "no reason is on record"}${attempt > 1 ? ` (attempt ${attempt})` : ""}`,
+        effect: `${commit}${by} may be live in ${row.environment}, but ${row.verify_url} does not show it.`,
+        remedy: `Roll back on the page of the target, or mend the cause and retry it: ${url}`,
+        url: targetUrl(homeUrl, row.repository, row.target),
       };
     return {
       title: `Deployment failed: ${what}`,
@@ -202,19 +221,21 @@ const WRITERS: Writers = {
     };
   },
 
-  held: ({ repository, target, by, reason, until }, { state }) =>
+  held: ({ repository, target, by, reason, until }, { state }, { homeUrl }) =>
     state === "resolved"
       ? {
           title: `Released: ${target} of ${repository}`,
           cause: `${by} ended the hold.`,
           effect: "Waiting runs are deployed now.",
           remedy: NOTHING,
+          url: targetUrl(homeUrl, repository, target),
         }
       : {
           title: `Held: ${target} of ${repository}`,
           cause: `${by}: ${reason}`,
           effect: `New runs wait until ${until === null ? "somebody releases the target" : isoTime(until)}.`,
-          remedy: `When they may go on, release it: DELETE /api/targets/${repository}/${target}/hold`,
+          remedy: "When they may go on, release it on its page.",
+          url: targetUrl(homeUrl, repository, target),
         },
 
   approval_changed: ({ repository, target, environment, now, rules, byFile }) => ({

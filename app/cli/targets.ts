@@ -1,4 +1,5 @@
 import type { Deployment, DeploymentStatus } from "../../shared/deployment.ts";
+import { hostsInWords } from "../config/checks/hosts.ts";
 import type { TargetAnswer } from "../reads/answers/target.ts";
 import { type Client, connect, Refusal } from "./client.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
@@ -31,21 +32,27 @@ export async function targets(terminal: Terminal, options: CommonOptions): Promi
   else
     printTable(
       terminal,
-      ["REPOSITORY", "TARGET", "ENVIRONMENT", "LIVE", "SINCE", "ON", "HOSTS", "QUEUED", "RUNNING", "APPROVAL", "HELD"],
+      [
+        "REPOSITORY",
+        "TARGET",
+        "ENVIRONMENT",
+        "LIVE",
+        "SINCE",
+        "ON",
+        "HOSTS",
+        "QUEUED",
+        "RUNNING",
+        "APPROVAL",
+        "HELD",
+      ],
       list.items.map(({ repository, name, environment, live, hosts, queued, running, approval, held }) => [
         ...[repository, name, environment, live?.sha.slice(0, 12), live?.since],
-        ...[live?.hosts?.join(", "), hostsInWords(hosts), queued, running],
+        ...[live?.hosts?.join(", "), hostsInWords(hosts ?? "any"), queued, running],
         approval === null ? "unknown" : approval,
         held ? `by ${held.by}${held.reason ? `: ${held.reason}` : ""}` : "",
       ]),
     );
   return EXIT.done;
-}
-
-/** Where a command runs, as twinhook.yml says it. */
-function hostsInWords(hosts: Target["hosts"] = "any"): string {
-  if (Array.isArray(hosts)) return hosts.join(", ");
-  return typeof hosts === "string" ? hosts : "all, missing: skip";
 }
 
 /** The same from older instances, which have no list of targets: from the file, and their deployments. */

@@ -3,7 +3,7 @@ import type { Credentials } from "../auth/authenticate.ts";
 import { placesOf } from "../auth/places.ts";
 import { RepositoryRights } from "../auth/repository-rights.ts";
 import { sessionKey } from "../auth/session-key.ts";
-import { Sessions } from "../auth/sessions.ts";
+import { type Identity, Sessions } from "../auth/sessions.ts";
 import { SignIn } from "../auth/sign-in.ts";
 import { parkedLookup } from "../catch-up/parked-requests/parked-requests.ts";
 import { signatureCheck } from "../github/signature.ts";
@@ -56,6 +56,12 @@ export async function instanceRoutes(
         `the remaining setup steps are at /setup; one-time code: ${code}`,
       ),
   });
+  /** The banner of held targets on the page of a problem; none where it cannot be read. */
+  const bannerFor = async (identity: Identity) => {
+    const { heldBanner } = await import("../pages/targets/held-banner.ts");
+    const viewer = await signIn.viewerFor(identity);
+    return viewer ? heldBanner({ store, config }, viewer) : undefined;
+  };
   const pages: PageOptions = { config, self, store, failover: parts.failover, now: () => clock.now() };
   const audit = new Audit({ store, clock, instance: self.name, log });
   const all: RouteParts = { ...parts, signIn, credentials, audit, pages, codes, key };
@@ -92,7 +98,11 @@ export async function instanceRoutes(
       const { problemPage } = await import("../pages/problem-page.ts");
       // The page must also appear when the store, or GitHub, is the cause of the problem.
       const session = await signIn.sessionOf(c.req.header()).catch(() => null);
-      const frame = session && { viewer: session.identity, csrfToken: signIn.sessions.csrfToken(session) };
+      const frame = session && {
+        viewer: session.identity,
+        csrfToken: signIn.sessions.csrfToken(session),
+        banner: problem.status < 500 ? await bannerFor(session.identity).catch(() => undefined) : undefined,
+      };
       return c.html(problemPage(problem, frame ?? undefined), problem.status as 404);
     },
     log,

@@ -1,11 +1,13 @@
 import { Attempts } from "../auth/attempts.ts";
 import { GitHubSignIn } from "../auth/github-sign-in.ts";
 import type { MountedRoutes } from "../http/server.ts";
+import { TargetCommands } from "../http/target-commands.ts";
 import { assetRoutes } from "../pages/assets.ts";
 import { livePageRoutes } from "../pages/live-page-routes.ts";
 import { settingsDeeds, testDelivery } from "../pages/settings/deeds.ts";
 import { settingsRoutes } from "../pages/settings/settings-routes.ts";
 import { signInRoutes } from "../pages/sign-in-routes.ts";
+import { targetCommandRoutes } from "../pages/targets/target-command-routes.ts";
 import { setupRoutes } from "../setup/setup-routes.ts";
 import { SetupSessions } from "../setup/setup-sessions.ts";
 import type { RouteParts } from "./instance-parts.ts";
@@ -29,6 +31,21 @@ export function pageRoutes(parts: RouteParts): MountedRoutes[] {
   return [
     ["/assets", assetRoutes()],
     ["/", livePageRoutes(parts.pages, signIn)],
+    [
+      "/",
+      targetCommandRoutes(
+        parts.pages,
+        signIn,
+        new TargetCommands({
+          store,
+          clock,
+          instance: self.name,
+          config,
+          audit,
+          onMoved: () => parts.dispatcher.wake(),
+        }),
+      ),
+    ],
     [
       "/",
       settingsRoutes({

@@ -9,7 +9,10 @@ export interface EndedDeployment {
   repository: string;
   target: string;
   status: string;
+  /** How long its command ran. */
   ranMs: number;
+  /** How long its site was asked; null where it was not. */
+  verifiedMs: number | null;
 }
 
 /**
@@ -50,12 +53,16 @@ export class EndedDeployments {
     const isOpen = new Set(open.map(({ seq }) => seq));
     const last = this.#newest;
     const rows = last === undefined ? await this.#newestRows() : await this.#rowsSince(last, isOpen);
-    for (const { seq, repository, target, status, started_at, finished_at } of rows) {
+    for (const { seq, started_at, finished_at, verify_started_at, ...rest } of rows) {
       if (isOpen.has(seq) || finished_at === null || this.#ended.get(seq) === finished_at) continue;
       this.#ended.delete(seq);
       this.#ended.set(seq, finished_at);
-      if (last !== undefined && started_at !== null && status !== "superseded")
-        this.#onEnded({ repository, target, status, ranMs: Math.max(0, finished_at - started_at) });
+      if (last === undefined || started_at === null || rest.status === "superseded") continue;
+      this.#onEnded({
+        ...rest,
+        ranMs: Math.max(0, (verify_started_at ?? finished_at) - started_at),
+        verifiedMs: verify_started_at === null ? null : Math.max(0, finished_at - verify_started_at),
+      });
     }
     for (const seq of [...this.#ended.keys()].slice(0, -REMEMBERED)) this.#ended.delete(seq);
     this.#newest = rows.reduce((newest, { seq }) => Math.max(newest, seq), last ?? 0);
@@ -79,6 +86,6 @@ export class EndedDeployments {
   #rows() {
     return this.#store.read
       .selectFrom("deployments")
-      .select(["seq", "repository", "target", "status", "started_at", "finished_at"]);
+      .select(["seq", "repository", "target", "status", "started_at", "finished_at", "verify_started_at"]);
   }
 }

@@ -96,6 +96,12 @@ export class Metrics {
     SLOW,
     ["repository", "target", "status"],
   );
+  readonly #verify = this.#histogram(
+    "twinhook_verify_seconds",
+    "How long sites were asked whether they show a deployment, by result (succeeded, failed, cancelled); on all instances, since this one began.",
+    SLOW,
+    ["result"],
+  );
   readonly #checks = this.#counter(
     "twinhook_endpoint_checks_total",
     "Checks of an endpoint by this instance, by result (ok, failed).",
@@ -179,6 +185,7 @@ export class Metrics {
     startAtZero(this.#deliveries, { source: DEPLOYMENT_SOURCES, outcome: DELIVERY_OUTCOMES });
     startAtZero(this.#others, { event: [...KNOWN_EVENTS, OTHER] });
     startAtZero(this.#refused, { entrance: ENTRANCES, cause: REFUSAL_CAUSES });
+    startAtZero(this.#verify, { result: ENDS });
     startAtZero(this.#checks, { endpoint: endpoints, result: CHECK_RESULTS });
     startAtZero(this.#checkTime, { endpoint: endpoints });
     startAtZero(this.#failovers, { kind: CHANGES, from: endpoints });
@@ -222,8 +229,9 @@ export class Metrics {
   }
 
   /** The command of a deployment has ended, on any instance. */
-  ended({ repository, target, status, ranMs }: EndedDeployment): void {
+  ended({ repository, target, status, ranMs, verifiedMs }: EndedDeployment): void {
     this.#duration.observe({ ...this.#labelsOf(repository, target), status }, ranMs / 1000);
+    if (verifiedMs !== null) this.#verify.observe({ result: status }, verifiedMs / 1000);
   }
 
   checked(endpoint: string, ok: boolean, ms: number): void {

@@ -27,6 +27,8 @@ export interface Page {
   /** The token that forms send; null when nobody is signed in. */
   csrfToken: string | null;
   body: Markup;
+  /** Tells which targets are held; see targets/held-banner.ts. */
+  banner?: Markup | undefined;
   /** The page's entry in the navigation. */
   place?: Place;
   /** The modules in `app/pages/client/` that the page starts. */
@@ -35,8 +37,20 @@ export interface Page {
   data?: Record<string, string>;
 }
 
+/** The part of a page that is the same on all of a visit's pages. */
+export type Frame = Pick<Page, "viewer" | "csrfToken" | "banner">;
+
 /** A whole page: the common frame around its `body`, without inline scripts or styles. */
-export function page({ title, viewer, csrfToken, body, place, scripts = [], data = {} }: Page): Markup {
+export function page({
+  title,
+  viewer,
+  csrfToken,
+  body,
+  banner,
+  place,
+  scripts = [],
+  data = {},
+}: Page): Markup {
   const isLive = scripts.includes("live-page");
   return html`<!doctype html>
 <html lang="en">
@@ -58,6 +72,7 @@ ${scripts.map((name) => html`<script type="module" src="${assetUrl(`client/${nam
   ${isLive && html`<p id="live" class="live needs-script" role="status"></p>`}
   ${viewer && account(viewer, csrfToken)}
 </header>
+<div data-region="held">${banner}</div>
 <main id="main" tabindex="-1">
 ${body}
 </main>

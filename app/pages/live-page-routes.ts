@@ -20,6 +20,7 @@ export function livePageRoutes(o: PageOptions, signIn: SignIn): Hono {
         viewer,
         csrfToken,
         body: bodyOf(loaded),
+        banner: loaded.regions.held,
         scripts: ["live-page"],
         data: {
           csrf: csrfToken,
@@ -30,7 +31,14 @@ export function livePageRoutes(o: PageOptions, signIn: SignIn): Hono {
       }),
     );
   });
-  for (const path of ["/", "/deployments", "/deployments/:id", "/deliveries", "/deliveries/:id"])
+  for (const path of [
+    "/",
+    "/deployments",
+    "/deployments/:id",
+    "/deliveries",
+    "/deliveries/:id",
+    "/targets/:owner/:repo/:name",
+  ])
     routes.get(path, show);
   return routes;
 }

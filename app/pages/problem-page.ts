@@ -1,13 +1,13 @@
 import { html } from "hono/html";
 import type { HttpProblem } from "../http/problem.ts";
-import { type Markup, type Page, page } from "./layout.ts";
+import { type Frame, type Markup, page } from "./layout.ts";
 import { icon } from "./parts/icons.ts";
 import { sentence } from "./parts/sentence.ts";
 
 /** The page for a person in place of a problem document. A signed-in person keeps the navigation. */
 export function problemPage(
   problem: Pick<HttpProblem, "status" | "message">,
-  signedIn: Pick<Page, "viewer" | "csrfToken"> = { viewer: null, csrfToken: null },
+  signedIn: Frame = { viewer: null, csrfToken: null },
 ): Markup {
   const title = TITLES[problem.status] ?? "Something went wrong";
   return page({

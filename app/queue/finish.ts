@@ -9,6 +9,8 @@ export interface Ending {
   exitCode: number | null;
   /** In words; null where the status is enough. */
   reason: string | null;
+  /** The last answer of the site; null where it was the wanted one, undefined where nothing is known of it. */
+  answer?: string | null;
 }
 
 /**
@@ -16,7 +18,7 @@ export interface Ending {
  * @throws {LeaseLostError} when the caller no longer holds the lease; nothing is changed then.
  */
 export function finish(store: Store, lease: Lease, ending: Ending): Promise<void> {
-  const { status, exitCode, reason } = ending;
+  const { status, exitCode, reason, answer } = ending;
   return store.write(async (trx) => {
     const now = await store.now(trx);
     const row = await trx
@@ -26,6 +28,7 @@ export function finish(store: Store, lease: Lease, ending: Ending): Promise<void
         exit_code: exitCode,
         reason: reason ?? fn.coalesce("order_note", "ref_note"),
         finished_at: now,
+        ...(answer !== undefined && { verify_answer: answer }),
         holder: null,
         lease_until: null,
         lock: null,

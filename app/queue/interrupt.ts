@@ -3,6 +3,7 @@ import type { Store } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { noteOutcome } from "./note-outcome.ts";
 import { endedOn, runningHost } from "./placement/host-runs.ts";
+import { UNVERIFIED } from "./verification.ts";
 
 /** How many times an interrupted deployment starts again by itself. */
 export const MAX_INTERRUPTIONS = 2;
@@ -35,6 +36,7 @@ export function interrupt(
         interruptions: found.interruptions + 1,
         attempt: again ? found.attempt + 1 : found.attempt,
         ...(again ? !catchesUp && { started_at: null, finished_at: null } : { finished_at: now }),
+        ...(again && UNVERIFIED),
         holder: null,
         lease_until: null,
         lock: null,

@@ -3,6 +3,7 @@ import { announce } from "./announce.ts";
 import { compareOrder, isRollback, type Mark } from "./order.ts";
 import { againOn } from "./placement/host-runs.ts";
 import { noteOnDeliveries } from "./superseded-deliveries.ts";
+import { UNVERIFIED } from "./verification.ts";
 
 const OVERTAKEN = "a newer run has been deployed already";
 
@@ -32,12 +33,14 @@ export async function requeue(
       overtaken
         ? {
             ...via,
+            ...UNVERIFIED,
             status: "superseded",
             superseded_by: mark.deploymentId,
             reason: OVERTAKEN,
           }
         : {
             ...via,
+            ...UNVERIFIED,
             status: "queued",
             attempt: row.attempt + 1,
             // A retry begins anew, so a hold on the target stops it.

@@ -8,6 +8,7 @@ import { doneHosts } from "../queue/placement/host-runs.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { HoldAnswer, TargetAnswer } from "./answers/target.ts";
+import { recentFigures, recentOf } from "./recent-deployments.ts";
 
 /** The configured targets of the repositories that may be seen, in the order of twinhook.yml. */
 export async function listTargets(
@@ -26,7 +27,12 @@ export async function listTargets(
       const { repository, name, environment, hosts } = target;
       const key = repositoryKey(repository);
       const row = rows.find((one) => one.repository === key && one.target === name);
-      const live = await liveDeployment(store.read, { repositoryKey: key, target: name });
+      const [live, recent] = await Promise.all([
+        liveDeployment(store.read, { repositoryKey: key, target: name }),
+        recentOf(store.read, { repositoryKey: key, target: name })
+          .select(["status", "accepted_at", "finished_at"])
+          .execute(),
+      ]);
       const host = instances.find((instance) => instance.name === live?.run_by)?.host;
       const held = row ? holdOf(row, now) : null;
       return {
@@ -45,6 +51,7 @@ export async function listTargets(
         held: held && presentHold(held),
         queued: Number(waiting.find((one) => one.repositoryKey === key && one.target === name)?.count ?? 0),
         running: running.filter((one) => one.repository_key === key && one.target === name).length,
+        recent: recentFigures(recent),
         approval: approvalOf(target, protectionOf(row, target)),
         hosts,
       };

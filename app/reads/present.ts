@@ -1,5 +1,5 @@
 import type { Selectable } from "kysely";
-import type { Deployment, DeploymentHost } from "../../shared/deployment.ts";
+import type { Deployment, DeploymentHost, Verification } from "../../shared/deployment.ts";
 import { isoTime } from "../clock.ts";
 import { hostRuns } from "../queue/placement/host-runs.ts";
 import type { DeliveryRow, DeploymentRecord, FailoverRow } from "../store/schema.ts";
@@ -34,6 +34,7 @@ export function presentDeployment(
     started_at: isoTime(row.started_at),
     finished_at: isoTime(row.finished_at),
     verified_at: isoTime(row.verified_at),
+    verify: presentVerification(row),
     log_tail: logTail,
     url,
   };
@@ -47,6 +48,13 @@ export function presentHosts(row: Pick<DeploymentRecord, "hosts">): DeploymentHo
     started_at: isoTime(started_at),
     finished_at: isoTime(finished_at),
   }));
+}
+
+/** The verification ends with its deployment, and as it does. */
+function presentVerification(row: DeploymentRecord): Verification | null {
+  const { verify_url: url, verify_started_at: startedAt, verify_answer: answer, status } = row;
+  if (url === null || startedAt === null || status === "queued" || status === "superseded") return null;
+  return { url, status, started_at: isoTime(startedAt), finished_at: isoTime(row.finished_at), answer };
 }
 
 /** Converts a row to a delivery of the API. */

@@ -19,6 +19,14 @@ const NOT_FOUND = 127;
 /** Why the runner ended a command. */
 export type EndedBy = "time_limit" | "cancel" | "lease_lost";
 
+/** Hears how the verification of a deployment goes. */
+export interface VerificationProgress {
+  /** The command has succeeded; the site is asked once this has resolved. */
+  begin(url: string): Promise<void>;
+  /** A new answer that is not the wanted one. */
+  answered(answer: string): void;
+}
+
 export interface Execution {
   /**
    * Resolves when the command's main process has ended, and `verify` is done. If the runner ended the command, its
@@ -43,8 +51,9 @@ export function execute(options: {
   payloadFile: string;
   log: OutputLog;
   clock: Clock;
+  progress: VerificationProgress;
 }): Execution {
-  const { deployment, target, inherited, launcher, payloadFile, log, clock } = options;
+  const { deployment, target, inherited, launcher, payloadFile, log, clock, progress } = options;
   const argv = target.run as [string, ...string[]];
   mkdirSync(dirname(payloadFile), { recursive: true, mode: 0o700 });
   writeFileSync(payloadFile, deployment.payload ?? "null", { mode: 0o600 });
@@ -80,13 +89,14 @@ export function execute(options: {
     commandEnded = true;
     rmSync(payloadFile, { force: true });
     const { exitCode } = result;
-    const fault = exitCode === 0 && !endedBy && target.verify ? await verify(target.verify) : null;
+    const answer = exitCode === 0 && !endedBy && target.verify ? await verify(target.verify) : undefined;
     if (endedBy) {
       const status = endedBy === "cancel" ? "cancelled" : "failed";
       return { status, exitCode, reason: DESCRIPTIONS[endedBy](target), endedBy };
     }
-    if (fault !== null) return { status: "failed", exitCode, reason: fault, endedBy };
-    if (exitCode === 0) return { status: "succeeded", exitCode, reason: null, endedBy };
+    if (answer)
+      return { status: "failed", exitCode, reason: faultOf(target.verify, answer), endedBy, answer };
+    if (exitCode === 0) return { status: "succeeded", exitCode, reason: null, endedBy, answer };
     return {
       status: "failed",
       exitCode: exitCode ?? signalExitCode(result.signal),
@@ -98,20 +108,28 @@ export function execute(options: {
     };
   }
 
-  /** Why the deployment fails although its command succeeded; null where the site shows it. */
+  /** The last answer of the site; null where it shows the deployment. */
   async function verify(site: Verify): Promise<string | null> {
-    await log.settle();
+    await Promise.all([log.settle(), progress.begin(site.url)]);
     const say = (text: string) => {
       log.note(text);
       void log.store().catch(() => {});
     };
     say(`the command ended with 0; asking ${site.url} for up to ${site.within / 1000} s`);
     const { signal } = verification;
-    const answer = await verifySite({ verify: site, deployment, clock, signal, say });
-    const fault = answer === null ? null : `the command ended with 0, but ${site.url} answered ${answer}`;
-    if (!endedBy) say(fault ?? `verified: ${site.url} answered as expected`);
-    return fault;
+    const onAnswer = (answer: string) => {
+      progress.answered(answer);
+      say(`${site.url} answered ${answer}; asking again`);
+    };
+    const answer = await verifySite({ verify: site, deployment, clock, signal, onAnswer });
+    if (!endedBy) say(answer === null ? `verified: ${site.url} answered as expected` : faultOf(site, answer));
+    return answer;
   }
+}
+
+/** Why a deployment has failed although its command succeeded. */
+function faultOf(site: Verify | null, answer: string): string {
+  return `the command ended with 0, but ${site?.url} answered ${answer}`;
 }
 
 const DESCRIPTIONS: Record<EndedBy, (target: TargetConfig) => string> = {

@@ -5,6 +5,7 @@ import { interrupt } from "../queue/interrupt.ts";
 import { type Lease, LeaseLostError } from "../queue/lease.ts";
 import { finishHost } from "../queue/placement/finish-host.ts";
 import { hostRuns } from "../queue/placement/host-runs.ts";
+import { beginVerification, noteAnswer } from "../queue/verification.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
@@ -126,9 +127,14 @@ async function run(
   if (on) log.note(`on the host ${on.placement.self}`);
   const payloadFile = place.registry.payloadFile(holder);
   const about = aboutOf(deployment);
+  const progress = {
+    begin: (url: string) => untilAvailable(() => beginVerification(store, lease, url)),
+    // A lost note is made good by the next one, or by the result.
+    answered: (answer: string) => void noteAnswer(store, lease, answer).catch(() => {}),
+  };
   let execution: Execution;
   try {
-    execution = execute({ deployment, target, inherited, launcher, payloadFile, clock, log });
+    execution = execute({ deployment, target, inherited, launcher, payloadFile, clock, log, progress });
   } catch (error) {
     launcher.dismiss();
     await launcher.ended;

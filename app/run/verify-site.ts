@@ -23,7 +23,7 @@ interface Answer {
 }
 
 /**
- * Asks a site until it shows the deployment, or `within` is over. `say` hears each new answer. Returns null where the
+ * Asks a site until it shows the deployment, or `within` is over. `onAnswer` hears each new answer. Returns null where the
  * site shows it, else its last answer in words. Once `signal` aborts, it returns soon, and the result means nothing.
  */
 export async function verifySite(options: {
@@ -31,9 +31,9 @@ export async function verifySite(options: {
   deployment: Pick<DeploymentRecord, "sha" | "run_id">;
   clock: Clock;
   signal: AbortSignal;
-  say: (text: string) => void;
+  onAnswer: (answer: string) => void;
 }): Promise<string | null> {
-  const { verify, deployment, clock, signal, say } = options;
+  const { verify, deployment, clock, signal, onAnswer } = options;
   const text = verify.body === null ? null : expectedText(verify.body, deployment);
   const until = clock.monotonic() + verify.within;
   for (let last: string | null = null; ; ) {
@@ -41,7 +41,7 @@ export async function verifySite(options: {
     if (fault === null) return null;
     const left = until - clock.monotonic();
     if (left <= 0 || signal.aborted) return fault;
-    if (fault !== last) say(`${verify.url} answered ${fault}; asking again`);
+    if (fault !== last) onAnswer(fault);
     last = fault;
     await clock.sleep(Math.min(verify.interval, left), signal).catch(() => {});
   }

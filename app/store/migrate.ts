@@ -17,6 +17,7 @@ import * as refsAndRepositories from "./migrations/0015-refs-and-repositories.ts
 import * as heldTargets from "./migrations/0016-held-targets.ts";
 import * as approvals from "./migrations/0017-approvals.ts";
 import * as placedDeployments from "./migrations/0018-placed-deployments.ts";
+import * as verifications from "./migrations/0019-verifications.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 
@@ -42,6 +43,7 @@ const MIGRATIONS = [
   heldTargets.up,
   approvals.up,
   placedDeployments.up,
+  verifications.up,
 ] as unknown as EngineMigration[];
 
 /**

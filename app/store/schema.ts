@@ -180,6 +180,10 @@ export interface DeploymentRow {
   hosts: string | null;
   /** The hosts that it waits for, since they are down; null where it waits for none. */
   waits_for: string | null;
+  /** The verification of this attempt: its URL, when it began, and the last answer that was not the wanted one. */
+  verify_url: string | null;
+  verify_started_at: number | null;
+  verify_answer: string | null;
 }
 
 /** A deployment as a query returns it. */

@@ -1,9 +1,13 @@
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { nextInOutbox } from "../../app/outbox/outbox-lease.ts";
 import { GITHUB_OUTBOX } from "../../app/queue/claim-announcement.ts";
 import { isFinal } from "../../shared/deployment.ts";
+import { atTestEnd } from "../helpers/at-test-end.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { ENGINES, reopen } from "../helpers/stores.ts";
 import { deliverRun, REPOSITORY, type Scene, setScene, setTwinScene, shownAs } from "./twins.ts";
@@ -92,6 +96,30 @@ describe.concurrent.each(ENGINES)("an instance that is killed, on %s", (engine) 
     const begun = await host.deployment("backup", id, ({ started_at }) => started_at !== null);
     expect(begun).toMatchObject({ accepted_by: "primary", run_by: "backup", attempt: 1 });
   });
+});
+
+it.concurrent("an instance that is killed while a site is asked leaves the verification to its runner", async ({
+  expect,
+}) => {
+  let status = 503;
+  const site = createServer((_request, response) => response.writeHead(status).end());
+  await once(site.listen(0, "127.0.0.1"), "listening");
+  atTestEnd(() => void site.close());
+  const url = `http://127.0.0.1:${(site.address() as AddressInfo).port}/`;
+  const verify = { url, within: "1h", interval: "100ms" };
+  const scene = await setScene("sqlite", { targets: [{ verify }], instances: ["primary"] });
+  const { host } = scene;
+  const primary = await host.start("primary");
+  const id = await deliverRun(scene, "primary");
+  await host.deployment("primary", id, (deployment) => deployment.verify?.answer === "503");
+  await primary.kill("SIGKILL");
+  status = 200;
+  await expect.poll(() => host.busyRunners()).toEqual([]);
+
+  await host.startInProcess("primary");
+  const [recorded] = await host.deployments("primary");
+  expect(recorded).toMatchObject({ id, status: "succeeded", attempt: 1 });
+  expect(recorded?.verify).toMatchObject({ url, status: "succeeded", answer: null });
 });
 
 describe.concurrent("two twins under the same events", () => {

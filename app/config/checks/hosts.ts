@@ -27,6 +27,12 @@ export function hostOf(instance: Pick<InstanceConfig, "host">, instances: Instan
   return instance.host ?? (hostNames(instances)[0] as string);
 }
 
+/** Where a target's command runs, as twinhook.yml says it. */
+export function hostsInWords(hosts: TargetConfig["hosts"]): string {
+  if (Array.isArray(hosts)) return hosts.join(", ");
+  return typeof hosts === "string" ? hosts : "all, missing: skip";
+}
+
 /** Whether this host may run the target's command, as far as its name tells. */
 export function runsHere({ hosts }: TargetConfig, instances: Instances, here = hostname()): boolean {
   return !Array.isArray(hosts) || hosts.includes(here) || !hostNames(instances).includes(here);

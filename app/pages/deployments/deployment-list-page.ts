@@ -79,7 +79,9 @@ export async function deploymentListPage(o: PageOptions, viewer: Viewer, url: UR
   };
 }
 
-const targetValue = ({ repository, name }: { repository: string; name: string }) => `${repository}/${name}`;
+/** The value of the filter for a target. */
+export const targetValue = ({ repository, name }: { repository: string; name: string }) =>
+  `${repository}/${name}`;
 
 /** The meaning of a search text; null when it can match no deployment. */
 function searched(text: string): Pick<DeploymentFilter, "id" | "run" | "sha"> | null {

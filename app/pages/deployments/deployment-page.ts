@@ -2,9 +2,11 @@ import { html, raw } from "hono/html";
 import { isFinal } from "../../../shared/deployment.ts";
 import { parseExact, stringifyExact } from "../../../shared/json-text.ts";
 import { mayManage, maySee, type Viewer } from "../../auth/viewer.ts";
+import { targetPath } from "../../config/link-base.ts";
 import { HttpProblem } from "../../http/problem.ts";
 import { type HostRun, hostRuns } from "../../queue/placement/host-runs.ts";
 import { listDeliveries } from "../../reads/list-deliveries.ts";
+import { repositoryKey } from "../../store/repository-key.ts";
 import type { DeliveryRow, DeploymentRecord } from "../../store/schema.ts";
 import { deliveryRow } from "../deliveries/delivery-row.ts";
 import type { Markup } from "../layout.ts";
@@ -50,7 +52,7 @@ export async function deploymentPage(
     regions: {
       head: html`<div class="page-head">
         <div>
-          <h1><bdi>${row.repository}</bdi> <span class="muted">to</span> <bdi>${row.target}</bdi></h1>
+          <h1><bdi>${row.repository}</bdi> <span class="muted">to</span> ${targetLink(o, row)}</h1>
           ${row.commit_title && html`<p class="commit-title"><bdi>${row.commit_title}</bdi></p>`}
           <p class="row-meta">${deploymentState(row.status)} ${commitLink(github, row.repository, row.sha)}
             ${refLink(github, row.repository, row.ref)} <span class="muted">${progress(row, o.now())}</span></p>
@@ -58,7 +60,7 @@ export async function deploymentPage(
         ${manages && actions(row)}
       </div>
       ${row.reason !== null && html`<p class="flash ${row.status === "failed" ? "bad" : "quiet"} reason-flash">${capital(row.reason)}</p>`}`,
-      facts: facts(row, github),
+      facts: html`${steps(row)}${facts(row, github)}`,
       routes: list(
         routes.map(deliveryRow),
         emptyState("inbox", "No delivery on record", SOURCES[row.source].meaning),
@@ -82,8 +84,22 @@ export async function deploymentPage(
   };
 }
 
-function progress({ status, accepted_at, started_at, finished_at }: DeploymentRecord, now: number): Markup {
+/** Leads to the page of the target, where there still is one. */
+function targetLink({ config }: PageOptions, { repository_key, target }: DeploymentRecord): Markup {
+  const found = config.targets.find(
+    (one) => repositoryKey(one.repository) === repository_key && one.name === target,
+  );
+  if (!found) return html`<bdi>${target}</bdi>`;
+  return html`<a href="${targetPath(found.repository, target)}"><bdi>${target}</bdi></a>`;
+}
+
+function progress(
+  { status, accepted_at, started_at, verify_started_at, finished_at }: DeploymentRecord,
+  now: number,
+): Markup {
   if (status === "queued") return html`waiting for ${elapsed(accepted_at, now)}`;
+  if (status === "running" && verify_started_at !== null)
+    return html`verifying for ${elapsed(verify_started_at, now)}`;
   if (status === "running" && started_at !== null) return html`running for ${elapsed(started_at, now)}`;
   if (started_at !== null && finished_at !== null)
     return html`${moment(finished_at)}, took ${span(finished_at - started_at)}`;
@@ -115,6 +131,22 @@ function dialogs(id: string): Markup {
         ${buttons("Retry")}
       </form>
     </dialog>`;
+}
+
+/** The command and the verification, one after the other; only where there are both. */
+function steps(row: DeploymentRecord): Markup {
+  const { verify_url, verify_started_at: began, verify_answer, started_at, finished_at, status } = row;
+  if (verify_url === null || began === null) return html``;
+  return html`<ul class="rows" aria-label="Steps">
+    <li class="row"><div class="row-main"><p class="row-title">Command</p>
+        <p class="row-meta">took ${span(began - (started_at ?? began))}</p></div>
+      <div class="row-side">${deploymentState("succeeded")}</div></li>
+    <li class="row"><div class="row-main"><p class="row-title">Verification</p>
+        <p class="row-meta"><a href="${verify_url}">${verify_url}</a>
+          ${finished_at !== null && html`<span>took ${span(finished_at - began)}</span>`}
+          ${verify_answer !== null && html`<span class="reason">last answer: ${verify_answer}</span>`}</p></div>
+      <div class="row-side">${deploymentState(status)}</div></li>
+  </ul>`;
 }
 
 function facts(row: DeploymentRecord, github: string): Markup {

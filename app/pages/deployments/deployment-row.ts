@@ -8,7 +8,7 @@ import { elapsed, moment, span } from "../parts/time.ts";
 /** A deployment as an entry of a list. */
 export function deploymentRow(
   row: DeploymentRecord,
-  { github, now }: { github: string; now: number },
+  { github, now, more }: { github: string; now: number; more?: Markup | null | false },
 ): Markup {
   return html`<li class="row" id="row-${row.id}">
     <div class="row-main">
@@ -17,7 +17,8 @@ export function deploymentRow(
         ${row.commit_title && html`<bdi class="commit-title">${row.commit_title}</bdi>`}
         ${row.run_id !== null && runLink(github, row.repository, row.run_id, row.run_attempt)}
         ${row.actor !== null && html`<span>by <bdi>${row.actor}</bdi></span>`}
-        ${row.reason !== null && html`<span class="reason">${row.reason}</span>`}</p>
+        ${row.reason !== null && html`<span class="reason">${row.reason}</span>`}
+        ${more}</p>
     </div>
     <div class="row-side">
       ${deploymentState(row.status)}

@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import { mayOperate, type Viewer } from "../../auth/viewer.ts";
 import { LOOK_NAME } from "../../catch-up/undelivered-events.ts";
+import { targetPath } from "../../config/link-base.ts";
 import { deliveryRow } from "../deliveries/delivery-row.ts";
 import { deploymentRow } from "../deployments/deployment-row.ts";
 import type { Markup } from "../layout.ts";
@@ -124,12 +125,12 @@ function targetList({ targets }: Overview): Markup {
     targets.map(
       ({ repository, name, last }) => html`<li class="row" id="target-${repository}-${name}">
         <div class="row-main">
-          <p class="row-title">${last ? html`<a href="/deployments/${last.id}"><bdi>${name}</bdi></a>` : html`<bdi>${name}</bdi>`}</p>
+          <p class="row-title"><a href="${targetPath(repository, name)}"><bdi>${name}</bdi></a></p>
           <p class="row-meta"><bdi>${repository}</bdi>
             ${last?.order_note && html`<span class="reason">${last.order_note}</span>`}</p>
         </div>
         <div class="row-side">${last ? deploymentState(last.status) : html`<span class="muted small">never deployed</span>`}
-          ${last && html`<span class="muted small">${moment(last.finished_at ?? last.accepted_at)}</span>`}</div>
+          ${last && html`<a class="muted small" href="/deployments/${last.id}">${moment(last.finished_at ?? last.accepted_at)}</a>`}</div>
       </li>`,
     ),
     emptyState(

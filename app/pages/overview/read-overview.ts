@@ -183,17 +183,33 @@ async function readPending(store: Store, visible: string[] | null): Promise<Over
     of(status)
       .select((e) => e.fn.countAll<number>().as("count"))
       .executeTakeFirstOrThrow();
-  const [running, queued, runs, waits] = await Promise.all([
+  // What a person holds waits on purpose.
+  const oldest = of("queued")
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("targets")
+            .select("targets.target")
+            .whereRef("targets.repository", "=", "deployments.repository_key")
+            .whereRef("targets.target", "=", "deployments.target")
+            .where("held_since", "is not", null),
+        ),
+      ),
+    )
+    .select((e) => e.fn.min<number | null>("accepted_at").as("at"))
+    .executeTakeFirst();
+  const [running, queued, runs, waits, unheld] = await Promise.all([
     shown("running"),
     shown("queued"),
     count("running"),
     count("queued"),
+    oldest,
   ]);
   return {
     shown: [...running, ...queued].slice(0, SHOWN_PENDING),
     queued: Number(waits.count),
     running: Number(runs.count),
-    oldestQueuedAt: queued[0]?.accepted_at ?? null,
+    oldestQueuedAt: unheld?.at ?? null,
   };
 }
 

@@ -13,6 +13,15 @@ export function refLink(github: string, repository: string, ref: string): Markup
   return html`<a class="ref" href="${github}/${repository}/tree/${path}"><bdi>${name}</bdi></a>`;
 }
 
+/** GitHub's comparison: the commits that are in `to` and not in `from`. */
+export function compareLink(
+  github: string,
+  repository: string,
+  { from, to, text }: { from: string; to: string; text: string },
+): Markup {
+  return html`<a href="${github}/${repository}/compare/${from}...${to}">${text}</a>`;
+}
+
 export function runLink(github: string, repository: string, runId: number, attempt: number | null): Markup {
   const path = attempt === null ? "" : `/attempts/${attempt}`;
   return html`<a href="${github}/${repository}/actions/runs/${runId}${path}">run ${runId}${

@@ -8,6 +8,11 @@ export function moment(at: number): Markup {
   return html`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
 }
 
+/** A moment (ms) in full, also where scripts run. For times to come. */
+export function utc(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
 /** A length of time (ms). */
 export function span(ms: number): Markup {
   return html`<span class="nowrap">${formatDuration(Math.max(0, ms))}</span>`;

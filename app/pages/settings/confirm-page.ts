@@ -1,23 +1,21 @@
 import { html } from "hono/html";
-import type { Visit } from "../../auth/sign-in.ts";
-import { csrfField, type Markup, page } from "../layout.ts";
+import { csrfField, type Frame, type Markup, page } from "../layout.ts";
 import { icon } from "../parts/icons.ts";
 import { sentence } from "../parts/sentence.ts";
 import type { Fields } from "../signed-in.ts";
 import type { SettingsAction } from "./actions.ts";
 
 /** Asks for confirmation. It is a page of its own; with scripts it appears above the settings. */
-export function confirmPage(action: SettingsAction, fields: Fields, { viewer, csrfToken }: Visit): Markup {
+export function confirmPage(action: SettingsAction, fields: Fields, frame: Frame): Markup {
   return page({
     title: action.title,
     place: "settings",
-    viewer,
-    csrfToken,
+    ...frame,
     body: html`<div class="narrow"><form class="box" method="post" action="/settings/${action.slug}" data-question aria-labelledby="question-title">
       <header><h1 id="question-title" class="question">${action.title}</h1></header>
       <div class="body">
         <p>${action.explain(fields)}</p>
-        ${csrfField(csrfToken)}
+        ${csrfField(frame.csrfToken)}
         ${action.carries.map((name) => html`<input type="hidden" name="${name}" value="${fields[name] ?? ""}">`)}
         ${
           action.asksReason &&
@@ -37,14 +35,13 @@ export function confirmPage(action: SettingsAction, fields: Fields, { viewer, cs
 export function refusedPage(
   action: SettingsAction,
   { message, fields, insist }: { message: string; fields: Fields; insist: boolean },
-  { viewer, csrfToken }: Visit,
+  frame: Frame,
 ): Markup {
   const query = new URLSearchParams({ ...carried(action, fields), force: "1" });
   return page({
     title: `${action.title}: not done`,
     place: "settings",
-    viewer,
-    csrfToken,
+    ...frame,
     body: html`<div class="narrow wide">
       <h1>${action.title}: not done</h1>
       <p class="flash bad" role="alert">${icon("warning")}<span>${sentence(message)}</span></p>

@@ -1,8 +1,7 @@
 import { html } from "hono/html";
-import type { Visit } from "../../auth/sign-in.ts";
 import type { Config } from "../../config/load.ts";
 import type { AuditEntry } from "../../http/audit.ts";
-import { type Markup, page } from "../layout.ts";
+import { type Frame, type Markup, page } from "../layout.ts";
 import { icon } from "../parts/icons.ts";
 import { sentence } from "../parts/sentence.ts";
 import { auditSection } from "./audit-section.ts";
@@ -22,13 +21,12 @@ export interface SettingsPage {
 }
 
 /** `/settings`: all values in effect, and the commands of an admin. */
-export function settingsPage({ settings, config, done, canTestAlerts }: SettingsPage, visit: Visit): Markup {
+export function settingsPage({ settings, config, done, canTestAlerts }: SettingsPage, frame: Frame): Markup {
   const types = config.alerts.map(({ type }) => type);
   return page({
     title: "Settings",
     place: "settings",
-    viewer: visit.viewer,
-    csrfToken: visit.csrfToken,
+    ...frame,
     scripts: ["settings"],
     body: html`<div class="page-head"><h1>Settings</h1><p class="muted">as the instance ${settings.instance} has them</p></div>
     ${done && html`<p class="flash good" role="status">${icon("check")}<span>${sentence(done.outcome)}</span></p>`}

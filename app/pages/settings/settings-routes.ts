@@ -4,6 +4,7 @@ import { mayOperate, nameOf } from "../../auth/viewer.ts";
 import type { Audit } from "../../http/audit.ts";
 import { HttpProblem } from "../../http/problem.ts";
 import { type Fields, signedIn, submitted } from "../signed-in.ts";
+import { withBanner } from "../targets/held-banner.ts";
 import { type Deeds, type SettingsAction, settingsActions } from "./actions.ts";
 import { carried, confirmPage, refusedPage } from "./confirm-page.ts";
 import { readSettings, type SettingsOptions } from "./read-settings.ts";
@@ -31,17 +32,21 @@ export function settingsRoutes(options: SettingsRoutesOptions): Hono {
         Number.isSafeInteger(entry) ? audit.entry(entry) : undefined,
       ]);
       return c.html(
-        settingsPage({ settings, config, done, canTestAlerts: deeds.sendTestAlert !== null }, visit),
+        settingsPage(
+          { settings, config, done, canTestAlerts: deeds.sendTestAlert !== null },
+          await withBanner(options, visit),
+        ),
       );
     }),
   );
 
   routes.get(
     "/settings/:action",
-    signedIn(signIn, (c, visit) => {
+    signedIn(signIn, async (c, visit) => {
       requireOperator(visit);
       const action = find(c);
-      return c.html(confirmPage(action, carried(action, c.req.query()), visit));
+      const fields = carried(action, c.req.query());
+      return c.html(confirmPage(action, fields, await withBanner(options, visit)));
     }),
   );
 
@@ -61,7 +66,8 @@ export function settingsRoutes(options: SettingsRoutesOptions): Hono {
         const message = insist
           ? error.message.replace(/, or send "force": true$/, ", or insist")
           : error.message;
-        return c.html(refusedPage(action, { message, fields, insist }, visit), error.status as 409);
+        const shown = await withBanner(options, visit);
+        return c.html(refusedPage(action, { message, fields, insist }, shown), error.status as 409);
       }
     }),
   );

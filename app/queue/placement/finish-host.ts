@@ -35,6 +35,7 @@ export function finishHost(
       .set(({ fn }) => ({
         hosts,
         exit_code: exitCode,
+        ...(ending.answer !== undefined && { verify_answer: ending.answer }),
         holder: null,
         lease_until: null,
         ...(isOver && { status, lock: null, reason: reason ?? fn.coalesce("order_note", "ref_note") }),

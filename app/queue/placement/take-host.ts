@@ -3,6 +3,7 @@ import type { Reader, StoreContext, Writer } from "../../store/store.ts";
 import { announce } from "../announce.ts";
 import { passesHold } from "../hold.ts";
 import { DEPLOYMENT_LEASE_MS } from "../lease.ts";
+import { UNVERIFIED } from "../verification.ts";
 import { begunOn, describeRuns, hostRuns, pendingHosts, planRuns, turnOf } from "./host-runs.ts";
 import { downInstances, type Placement } from "./placement.ts";
 
@@ -75,6 +76,7 @@ export async function takeHost(
   const taken = {
     ...leaseOf(runner, row, now),
     ...placeOf(runner, row, now),
+    ...(row.status === "running" && UNVERIFIED),
     // A cancellation that came too late is not meant for a host that catches up.
     ...(row.status === "succeeded" && { cancel_requested_at: null }),
     ...(row.waits_for !== null && { reason: row.order_note ?? row.ref_note }),

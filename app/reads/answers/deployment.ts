@@ -4,8 +4,18 @@ import {
   DEPLOYMENT_STATUSES,
   type Deployment,
   HOST_RUN_STATUSES,
+  type Verification,
 } from "../../../shared/deployment.ts";
 import { listOf, time } from "./common.ts";
+
+/** Whether the site shows a deployment, as a step of its own after the command. */
+export const verification = z.object({
+  url: z.string(),
+  status: z.enum(["running", "succeeded", "failed", "cancelled"]),
+  started_at: time,
+  finished_at: time.nullable(),
+  answer: z.string().nullable().describe("the last answer that was not the wanted one, in words"),
+}) satisfies z.ZodType<Verification>;
 
 /** A deployment, as every instance shows it. */
 export const deploymentAnswer = z.object({
@@ -41,7 +51,8 @@ export const deploymentAnswer = z.object({
   accepted_at: time,
   started_at: time.nullable(),
   finished_at: time.nullable(),
-  verified_at: time.nullable(),
+  verified_at: time.nullable().describe("when an Action was told that it is as requested"),
+  verify: verification.nullable().describe("null where the target has no `verify`, or nothing was asked yet"),
   log_tail: z.string().nullable().describe("the last lines of the output; only for targets with share_log"),
   url: z.string(),
 }) satisfies z.ZodType<Deployment>;

@@ -55,6 +55,17 @@ export const targetAnswer = z.object({
   held: holdAnswer.nullable(),
   queued: z.int().min(0),
   running: z.int().min(0),
+  recent: z
+    .object({
+      succeeded: z.int().min(0),
+      failed: z.int().min(0),
+      failure_rate: z.number().nullable().describe("percent of these that failed; null where none has ended"),
+      median_live_ms: z
+        .number()
+        .nullable()
+        .describe("the median time from the request to the success; null where none succeeded"),
+    })
+    .describe("the last 20 deployments that began"),
   approval: z
     .enum(["required", "none"])
     .nullable()

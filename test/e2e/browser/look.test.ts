@@ -39,6 +39,8 @@ describe("the pages", () => {
     });
     await scene.failover.until("backup", ({ active, webhook }) => active === "backup" && webhook.in_sync);
     const id = await deliverRun(scene.failover.scene, "backup");
+    // Its banner is on every page.
+    await host.admin("primary", "POST", "/api/targets/acme/site/staging/hold", { reason: "a freeze" });
     const delivery = (
       (await (await host.admin("primary", "GET", "/api/deliveries")).json()) as {
         items: { id: string; outcome: string }[];
@@ -56,6 +58,7 @@ describe("the pages", () => {
       deployment: `/deployments/${id}`,
       deliveries: "/deliveries",
       delivery: `/deliveries/${delivery?.id}`,
+      target: "/targets/acme/site/production",
     };
     for (const [name, path] of Object.entries(pages)) {
       await page.goto(host.url("primary", path));

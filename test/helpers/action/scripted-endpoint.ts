@@ -88,6 +88,7 @@ export function deploymentFor(request: DeploymentRequest, changes: Partial<Deplo
     started_at: null,
     finished_at: null,
     verified_at: null,
+    verify: null,
     log_tail: null,
     url: "https://deploy.example.com/deployments/dep_1",
     ...changes,

@@ -36,6 +36,7 @@ export function knownDeployment(changes: Partial<KnownDeployment> = {}): KnownDe
     exit_code: null,
     reason: null,
     log_tail: null,
+    verify: null,
     duplicate: false,
     onRecord: true,
     url: "https://deploy.example.com/deployments/dep_1",

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished, test, vi } from "vitest";
+import { describeAlert, type Noted } from "../../../app/alerts/describe.ts";
 import { systemClock } from "../../../app/clock.ts";
 import { cancel } from "../../../app/queue/cancel.ts";
 import { type Verify, verifySite } from "../../../app/run/verify-site.ts";
@@ -31,7 +32,7 @@ function askOnce(verify: Partial<Verify> & { url: string }): Promise<string | nu
     deployment: { sha: SHA, run_id: 42 },
     clock: systemClock,
     signal: new AbortController().signal,
-    say: () => {},
+    onAnswer: () => {},
   });
 }
 
@@ -88,7 +89,7 @@ it("does not ask a name that has a link-local address", async () => {
   );
 });
 
-it("asks at every interval until `within` is over, and says each new answer once", async () => {
+it("asks at every interval until `within` is over, and tells each new answer once", async () => {
   let asked = 0;
   const url = await site((_request, response) => {
     asked += 1;
@@ -101,7 +102,7 @@ it("asks at every interval until `within` is over, and says each new answer once
     deployment: { sha: SHA, run_id: null },
     clock,
     signal: new AbortController().signal,
-    say: (text) => said.push(text),
+    onAnswer: (answer) => said.push(answer),
   });
   for (const pause of [2000, 2000, 1000]) {
     expect(await clock.asleep()).toBe(pause);
@@ -109,7 +110,7 @@ it("asks at every interval until `within` is over, and says each new answer once
   }
   expect(await result).toBe("500");
   expect(asked).toBe(4);
-  expect(said).toEqual([`${url} answered 502; asking again`, `${url} answered 500; asking again`]);
+  expect(said).toEqual(["502", "500"]);
 });
 
 it("a deployment has succeeded only once the site shows its commit", async () => {
@@ -141,12 +142,35 @@ it("a deployment has succeeded only once the site shows its commit", async () =>
 
 it("a deployment whose site never shows its commit has failed, with the URL and its answer", async () => {
   const url = await site((_request, response) => response.writeHead(503).end());
+  let store: Store | undefined;
   const { row, log } = await runCommand("true", {
     target: { verify: { url, within: "1ms" } },
+    begun: (opened) => {
+      store = opened;
+    },
   });
   const reason = `the command ended with 0, but ${url} answered 503`;
-  expect(row).toMatchObject({ status: "failed", exit_code: 0, reason });
+  expect(row).toMatchObject({
+    status: "failed",
+    exit_code: 0,
+    reason,
+    verify_url: url,
+    verify_answer: "503",
+  });
   expect(log).toContain(`[twinhook] ${reason}\n`);
+
+  // Its alert leads to the target's page, which offers the rollback.
+  const alert = await store?.read.selectFrom("alerts").selectAll().executeTakeFirstOrThrow();
+  const wording = {
+    store: store as Store,
+    homeUrl: "https://x.example/",
+    pageUrl: (id: string) => `https://x.example/${id}`,
+  };
+  expect(await describeAlert({ ...alert, id: "1" } as Noted, wording)).toMatchObject({
+    kind: "deployment_failed",
+    remedy: expect.stringMatching(/^Roll back .*https:\/\/x\.example\/dep_/),
+    url: "https://x.example/targets/acme/site/production",
+  });
 });
 
 it("a command that failed is not followed by a question to the site", async () => {

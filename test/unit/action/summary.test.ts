@@ -160,3 +160,20 @@ test("a deployment that has started and failed already is green with a warning",
   const verdict: Verdict = { kind: "confirmed", deployment: knownDeployment({ status: "failed" }) };
   expect(annotations(stepReport({ verdict }))).toMatchObject([{ level: "warning" }]);
 });
+
+test("the summary shows the verification as a step of its own, with the site's last answer escaped", async () => {
+  const verify = {
+    url: "https://example.com/version",
+    status: "failed" as const,
+    answer: `200 without ${EVIL}`,
+  };
+  const deployment = knownDeployment({ status: "failed", exit_code: 0, verify });
+  const journal = await journalOf([[primary, { kind: "deployment", status: 202, deployment }]]);
+  const summary = buildSummary(
+    stepReport({ verdict: { kind: "failed", deployment }, success: false, journal }),
+  );
+  expect(summary).toMatch(
+    /<td>Verification<\/td><td>failed, <a href="https:\/\/example\.com\/version">.*last answer: 200 without/,
+  );
+  expect(summary).not.toContain("<script>");
+});

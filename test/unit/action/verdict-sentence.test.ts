@@ -43,3 +43,11 @@ test("a proof that one instance refused is not the headline", async () => {
     /was not seen to be started/,
   );
 });
+
+test("a command that succeeded is not blamed where the site did not show the deployment", () => {
+  const verify = { url: "https://example.com/version", status: "failed" as const, answer: "503" };
+  const deployment = knownDeployment({ status: "failed", exit_code: 0, verify });
+  expect(verdictSentence(stepReport({ verdict: { kind: "failed", deployment }, success: false }))).toMatch(
+    /and run, and its command succeeded, but its site did not show it\.$/,
+  );
+});
