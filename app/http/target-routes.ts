@@ -1,8 +1,7 @@
 import { type Context, Hono } from "hono";
-import type { z } from "zod";
 import { rollBack } from "../accept/roll-back.ts";
 import { maySee, nameOf, type Viewer } from "../auth/viewer.ts";
-import { requireManager, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
+import { requireManager, requireSight, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
 import { type Clock, isoTime } from "../clock.ts";
 import type { InstanceConfig, TargetConfig } from "../config/schema.ts";
 import { endHold, type Hold, setHold } from "../queue/hold.ts";
@@ -17,6 +16,7 @@ import type { Audit } from "./audit.ts";
 import { holdRequest } from "./hold-request.ts";
 import { markRequest } from "./mark-request.ts";
 import { HttpProblem } from "./problem.ts";
+import { bodyOf } from "./request-body.ts";
 import { rollbackRequest } from "./rollback-request.ts";
 
 export interface TargetRoutesOptions {
@@ -42,7 +42,7 @@ export function targetRoutes(options: TargetRoutesOptions): Hono {
 
   routes.get("/", async (c) => {
     const viewer = await viewerOf(c, credentials);
-    const items = await listTargets(store, config, (repository) => maySee(viewer, repository));
+    const items = await listTargets(store, config, (repository, target) => maySee(viewer, repository, target));
     return c.json({ items, next_cursor: null });
   });
 
@@ -108,7 +108,9 @@ export function targetRoutes(options: TargetRoutesOptions): Hono {
   });
 
   routes.post("/:owner/:repo/:name/mark", async (c) => {
-    const { viewer, held, name } = await managed(c);
+    const { viewer, target, held, name } = await managed(c);
+    // The order concerns every run of the target: a token that may deploy there may not change it.
+    requireManager(viewer, target.repository);
     const { run_id, reason } = await bodyOf(
       c,
       markRequest,
@@ -131,10 +133,10 @@ export function targetRoutes(options: TargetRoutesOptions): Hono {
     const { owner, repo, name } = c.req.param() as Record<"owner" | "repo" | "name", string>;
     const key = repositoryKey(`${owner}/${repo}`);
     const target = config.targets.find((t) => repositoryKey(t.repository) === key && t.name === name);
-    // Targets that the viewer may not see do not exist for the viewer.
-    if (!target || !maySee(viewer, key))
-      throw new HttpProblem(404, `there is no target ${name} of ${owner}/${repo}; see twinhook.yml`);
-    requireManager(viewer, target.repository);
+    const missing = `there is no target ${name} of ${owner}/${repo}; see twinhook.yml`;
+    requireSight(viewer, key, name, missing);
+    if (!target) throw new HttpProblem(404, missing);
+    requireManager(viewer, target.repository, name);
     const held = { repositoryKey: key, repository: target.repository, target: target.name };
     return { viewer, target, held, name: `${target.name} of ${target.repository}` };
   }
@@ -142,13 +144,4 @@ export function targetRoutes(options: TargetRoutesOptions): Hono {
 
 function namesOf({ repository, target }: { repository: string; target: string }) {
   return { repository, target };
-}
-
-/** The body of a request. Refuses any other than `expected` (422). */
-async function bodyOf<T extends z.ZodType>(c: Context, schema: T, expected: string): Promise<z.infer<T>> {
-  const parsed = schema.safeParse(await c.req.json().catch(() => undefined));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const where = issue?.path.length ? `${issue.path.join(".")}: ${issue.message}; ` : "";
-  throw new HttpProblem(422, `${where}expected ${expected}`);
 }

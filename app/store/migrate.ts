@@ -15,6 +15,7 @@ import * as storeCopies from "./migrations/0013-store-copies.ts";
 import * as callBudgets from "./migrations/0014-call-budgets.ts";
 import * as refsAndRepositories from "./migrations/0015-refs-and-repositories.ts";
 import * as heldTargets from "./migrations/0016-held-targets.ts";
+import * as adminTokens from "./migrations/0020-admin-tokens.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 
@@ -38,6 +39,7 @@ const MIGRATIONS = [
   callBudgets.up,
   refsAndRepositories.up,
   heldTargets.up,
+  adminTokens.up,
 ] as unknown as EngineMigration[];
 
 /**
