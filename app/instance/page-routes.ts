@@ -5,6 +5,7 @@ import { assetRoutes } from "../pages/assets.ts";
 import { livePageRoutes } from "../pages/live-page-routes.ts";
 import { settingsDeeds, testDelivery } from "../pages/settings/deeds.ts";
 import { settingsRoutes } from "../pages/settings/settings-routes.ts";
+import { tokenPageRoutes } from "../pages/settings/token-routes.ts";
 import { signInRoutes } from "../pages/sign-in-routes.ts";
 import { setupRoutes } from "../setup/setup-routes.ts";
 import { SetupSessions } from "../setup/setup-sessions.ts";
@@ -13,6 +14,7 @@ import type { RouteParts } from "./instance-parts.ts";
 /** The routes for people: pages, sign-in, settings and setup. */
 export function pageRoutes(parts: RouteParts): MountedRoutes[] {
   const { config, self, env, store, clock, failover, audit, signIn, alerts, deliveries, key, codes } = parts;
+  const tokens = parts.namedTokens;
   const { adminToken, clientId, clientSecret, githubUrl, githubApiUrl } = config.environment;
   const [app] = parts.apps;
   const sessions = new SetupSessions({
@@ -29,6 +31,7 @@ export function pageRoutes(parts: RouteParts): MountedRoutes[] {
   return [
     ["/assets", assetRoutes()],
     ["/", livePageRoutes(parts.pages, signIn)],
+    ["/", tokenPageRoutes(signIn, { tokens, targets: config.targets, clock, audit })],
     [
       "/",
       settingsRoutes({
@@ -38,6 +41,7 @@ export function pageRoutes(parts: RouteParts): MountedRoutes[] {
         store,
         failover,
         audit,
+        tokens,
         app,
         webhook: parts.webhook,
         now: () => clock.now(),
@@ -50,6 +54,7 @@ export function pageRoutes(parts: RouteParts): MountedRoutes[] {
           app,
           deliveries,
           sendTestAlert: channels === "" ? null : sendTestAlert,
+          tokens,
         }),
       }),
     ],

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Probot } from "probot";
+import type { AdminTokens, NamedToken } from "../../auth/admin-tokens.ts";
 import { type VariableState, variablesOf } from "../../config/environment-variables.ts";
 import { type Config, loadConfig } from "../../config/load.ts";
 import { ConfigError, formatProblem } from "../../config/problem.ts";
@@ -24,6 +25,7 @@ export interface SettingsOptions {
   store: Store;
   failover: Failover;
   audit: Audit;
+  tokens: AdminTokens;
   app: Promise<Probot>;
   webhook: WebhookConfigClient;
   now: () => number;
@@ -50,15 +52,17 @@ export interface Settings {
   fileChanged: string | null;
   variables: VariableState[];
   audit: AuditEntry[];
+  tokens: NamedToken[];
 }
 
 export async function readSettings(o: SettingsOptions): Promise<Settings> {
   const { config, instance, env, store, failover, audit } = o;
-  const [board, webhook, app, entries] = await Promise.all([
+  const [board, webhook, app, entries, tokens] = await Promise.all([
     readSwitchboard(store),
     fromGitHub(o.webhook.read()),
     fromGitHub(o.app.then((probot) => readAppFacts(probot, config.environment.githubUrl))),
     audit.newest(AUDIT_SHOWN),
+    o.tokens.list(),
   ]);
   const named = [
     ...config.targets.flatMap((target) => [
@@ -90,6 +94,7 @@ export async function readSettings(o: SettingsOptions): Promise<Settings> {
     fileChanged: changeOf(config, env),
     variables: variablesOf(env, named),
     audit: entries,
+    tokens,
   };
 }
 

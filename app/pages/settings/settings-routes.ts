@@ -1,12 +1,15 @@
 import { type Context, Hono } from "hono";
-import type { SignIn, Visit } from "../../auth/sign-in.ts";
-import { mayOperate, nameOf } from "../../auth/viewer.ts";
+import { Refusal } from "../../auth/refusal.ts";
+import type { SignIn } from "../../auth/sign-in.ts";
+import { nameOf } from "../../auth/viewer.ts";
+import { asProblem } from "../../http/as-problem.ts";
 import type { Audit } from "../../http/audit.ts";
 import { HttpProblem } from "../../http/problem.ts";
 import { type Fields, signedIn, submitted } from "../signed-in.ts";
 import { type Deeds, type SettingsAction, settingsActions } from "./actions.ts";
 import { carried, confirmPage, refusedPage } from "./confirm-page.ts";
 import { readSettings, type SettingsOptions } from "./read-settings.ts";
+import { requireOperator } from "./require-operator.ts";
 import { settingsPage } from "./settings-page.ts";
 
 export interface SettingsRoutesOptions extends SettingsOptions {
@@ -56,12 +59,12 @@ export function settingsRoutes(options: SettingsRoutesOptions): Hono {
         );
         return c.redirect(`/settings?entry=${entry}`, 303);
       } catch (error) {
-        if (!(error instanceof HttpProblem) || error.status === 500) throw error;
-        const insist = action.slug === "switchover" && error.status === 409;
-        const message = insist
-          ? error.message.replace(/, or send "force": true$/, ", or insist")
-          : error.message;
-        return c.html(refusedPage(action, { message, fields, insist }, visit), error.status as 409);
+        if (!(error instanceof HttpProblem || error instanceof Refusal)) throw error;
+        const { status, message: said } = asProblem(error);
+        if (status === 500) throw error;
+        const insist = action.slug === "switchover" && status === 409;
+        const message = insist ? said.replace(/, or send "force": true$/, ", or insist") : said;
+        return c.html(refusedPage(action, { message, fields, insist }, visit), status as 409);
       }
     }),
   );
@@ -78,9 +81,4 @@ export function settingsRoutes(options: SettingsRoutesOptions): Hono {
 function details(action: SettingsAction, fields: Fields): string | null {
   const said = [...action.carries, "reason"].flatMap((name) => (fields[name] ? [fields[name]] : []));
   return said.length === 0 ? null : said.join(", ").slice(0, 600);
-}
-
-function requireOperator({ viewer }: Visit): void {
-  if (!mayOperate(viewer))
-    throw new HttpProblem(403, "the settings are for those named in `admins`, and for the admin token");
 }
