@@ -20,9 +20,7 @@ export function deployScope(repository: string, target: string): TokenScope {
 export function deploys(scopes: readonly TokenScope[], repository: string, target: string): boolean {
   return scopes.some((scope) => {
     const [, owner, name] = DEPLOY.exec(scope) ?? [];
-    return (
-      owner !== undefined && repositoryKey(owner) === repositoryKey(repository) && name === target
-    );
+    return owner !== undefined && repositoryKey(owner) === repositoryKey(repository) && name === target;
   });
 }
 
@@ -41,7 +39,10 @@ function readScope(text: string, targets: readonly TargetConfig[]): TokenScope {
   if (text === "read" || text === "admin") return text;
   const [, repository, name] = DEPLOY.exec(text) ?? [];
   if (repository === undefined)
-    throw new Refusal("invalid", `scopes: expected ${SCOPE_SYNTAX}, got ${JSON.stringify(text.slice(0, 100))}`);
+    throw new Refusal(
+      "invalid",
+      `scopes: expected ${SCOPE_SYNTAX}, got ${JSON.stringify(text.slice(0, 100))}`,
+    );
   const target = targets.find(
     (one) => repositoryKey(one.repository) === repositoryKey(repository) && one.name === name,
   );

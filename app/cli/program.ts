@@ -45,14 +45,16 @@ function program(terminal: Terminal, run: Run): Command {
     .showSuggestionAfterError()
     .showHelpAfterError("(--help shows how it is used)")
     .exitOverride();
-  const commandsOf = (parent: Command) => (usage: string, summary: string, ...examples: string[]) =>
-    parent
-      .command(usage)
-      .description(summary)
-      .addHelpText(
-        "after",
-        `\n${examples.length === 1 ? "Example" : "Examples"}:\n${examples.map((e) => `  $ twinhook ${e}`).join("\n")}`,
-      );
+  const commandsOf =
+    (parent: Command) =>
+    (usage: string, summary: string, ...examples: string[]) =>
+      parent
+        .command(usage)
+        .description(summary)
+        .addHelpText(
+          "after",
+          `\n${examples.length === 1 ? "Example" : "Examples"}:\n${examples.map((e) => `  $ twinhook ${e}`).join("\n")}`,
+        );
   const command = commandsOf(program);
   const list = (usage: string, summary: string, ...examples: string[]) =>
     command(usage, summary, ...examples)

@@ -42,7 +42,9 @@ export function targetRoutes(options: TargetRoutesOptions): Hono {
 
   routes.get("/", async (c) => {
     const viewer = await viewerOf(c, credentials);
-    const items = await listTargets(store, config, (repository, target) => maySee(viewer, repository, target));
+    const items = await listTargets(store, config, (repository, target) =>
+      maySee(viewer, repository, target),
+    );
     return c.json({ items, next_cursor: null });
   });
 

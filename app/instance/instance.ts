@@ -144,6 +144,7 @@ export async function startInstance(options: {
     host,
     lockDirectory: lockDirectory(stateDirectory),
     targets,
+    tellSuccess: config.alerts.some(({ kinds }) => kinds.includes("deployment_succeeded")),
     log,
   });
   const access = new RepositoryAccess(() => newApp(secret), clock);

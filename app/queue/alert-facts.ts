@@ -12,6 +12,7 @@ export interface AlertFacts {
     cause: "changed" | "not_taken";
   };
   deployment_failed: { deploymentId: string; attempt: number; reason: string | null };
+  deployment_succeeded: { deploymentId: string; attempt: number };
   /** `runId` is null where a person asked; `insteadOf` is the newest run that was deployed to the target. */
   rollback: { deploymentId: string; runId: number | null; insteadOf: number };
   held: { repository: string; target: string; by: string; reason: string; until: number | null };

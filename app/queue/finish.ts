@@ -12,10 +12,15 @@ export interface Ending {
 }
 
 /**
- * Records how a deployment ended, and releases its lease.
+ * Records how a deployment ended, and releases its lease. With `tellSuccess`, a success is an alert.
  * @throws {LeaseLostError} when the caller no longer holds the lease; nothing is changed then.
  */
-export function finish(store: Store, lease: Lease, { status, exitCode, reason }: Ending): Promise<void> {
+export function finish(
+  store: Store,
+  lease: Lease,
+  { status, exitCode, reason }: Ending,
+  told: { tellSuccess?: boolean | undefined } = {},
+): Promise<void> {
   return store.write(async (trx) => {
     const now = await store.now(trx);
     const row = await trx
@@ -37,6 +42,6 @@ export function finish(store: Store, lease: Lease, { status, exitCode, reason }:
       .executeTakeFirst();
     if (!row) throw new LeaseLostError(lease);
     await announce(trx, store, [{ id: lease.deploymentId, status, detail: reason }]);
-    await noteOutcome(trx, store, row, status);
+    await noteOutcome(trx, store, row, status, told);
   });
 }

@@ -30,6 +30,7 @@ export class Dispatcher {
   #host: string;
   #lockDirectory: string;
   #targets: readonly TargetConfig[];
+  #tellSuccess: boolean;
   #log: Logger;
   /** Targets that a runner of this instance is busy with. */
   #assigned = new Set<TargetConfig>();
@@ -53,6 +54,8 @@ export class Dispatcher {
     /** The directory of the host's locks. */
     lockDirectory: string;
     targets: readonly TargetConfig[];
+    /** Whether a channel wants alerts of successes. */
+    tellSuccess?: boolean;
     log: Logger;
   }) {
     this.#store = options.store;
@@ -62,6 +65,7 @@ export class Dispatcher {
     this.#host = options.host;
     this.#lockDirectory = options.lockDirectory;
     this.#targets = options.targets;
+    this.#tellSuccess = options.tellSuccess ?? false;
     this.#log = options.log;
   }
 
@@ -189,7 +193,8 @@ export class Dispatcher {
     this.#assigned.add(target);
     const inherited = inheritedEnvironment(process.env, target.pass_env);
     const secrets = secretValues(target, process.env);
-    void this.#pool.run({ type: "job", target, inherited, secrets }).then((result) => {
+    const tellSuccess = this.#tellSuccess;
+    void this.#pool.run({ type: "job", target, inherited, secrets, tellSuccess }).then((result) => {
       this.#assigned.delete(target);
       // The other results need no wake-up here: a released lock or claim changes the store, which wakes this
       // instance. And runners that die at once (no memory, say) must not be started as fast as they die.

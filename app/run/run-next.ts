@@ -142,7 +142,7 @@ async function run(
   await record(place, () =>
     ending.endedBy === "lease_lost"
       ? interrupt(store, deployment, target.on_interrupt, ending.reason ?? "")
-      : finish(store, lease, ending),
+      : finish(store, lease, ending, job),
   );
   tell({ type: "ended", ...about, status: ending.status });
 }

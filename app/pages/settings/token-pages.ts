@@ -47,9 +47,10 @@ export function newTokenPage(
           <span class="hint">It stands in the list of what people did, such as: ci-bot</span></p>
         <fieldset><legend class="label">It may</legend>
           ${scopes.map(
-            ([scope, says]) => html`<p><label><input type="checkbox" name="${SCOPE}${scope}" value="1"${
-              fields[SCOPE + scope] !== undefined && html` checked`
-            }> ${says}</label></p>`,
+            ([scope, says]) =>
+              html`<p><label><input type="checkbox" name="${SCOPE}${scope}" value="1"${
+                fields[SCOPE + scope] !== undefined && html` checked`
+              }> ${says}</label></p>`,
           )}
         </fieldset>
         <p class="field"><label for="days">It expires</label>
@@ -74,7 +75,10 @@ export function requestedToken(fields: Fields, now: number) {
 }
 
 /** The only page that ever shows a token. */
-export function tokenMadePage({ name, token, scopes }: TokenMadeAnswer, { viewer, csrfToken }: Visit): Markup {
+export function tokenMadePage(
+  { name, token, scopes }: TokenMadeAnswer,
+  { viewer, csrfToken }: Visit,
+): Markup {
   return page({
     title: "Token made",
     place: "settings",

@@ -10,7 +10,11 @@ export function tokensSection({ tokens, now }: Settings): Markup {
     <header><h2 id="tokens-title">Tokens</h2><a class="button small" href="/settings/tokens/new">Make one</a></header>
     ${
       tokens.length === 0
-        ? emptyState("inbox", "No named tokens", "A script gets a token of its own here, with no more rights than it needs.")
+        ? emptyState(
+            "inbox",
+            "No named tokens",
+            "A script gets a token of its own here, with no more rights than it needs.",
+          )
         : html`<ul class="rows">${tokens.map(
             ({ name, scopes, createdAt, createdBy, expiresAt, lastUsedAt }) => html`<li class="page-head">
           <div><strong>${name}</strong> <span class="muted">${scopes.join(", ")}</span>

@@ -80,7 +80,9 @@ const CHANGES: [method: string, path: string, body: unknown, status: number][] =
 const forbidden = (needs: string) => ({
   status: 403,
   json: {
-    detail: expect.stringMatching(new RegExp(`this needs ${needs}.*; make a token with that scope at /settings`)),
+    detail: expect.stringMatching(
+      new RegExp(`this needs ${needs}.*; make a token with that scope at /settings`),
+    ),
   },
 });
 
@@ -91,7 +93,10 @@ describe("a token with the scope", () => {
     for (const path of [...READS, "/metrics", `/api/deployments/${id}`, `/api/deployments/${id}/log`])
       expect([path, (await call(reader, "GET", path)).status]).toEqual([path, 200]);
     for (const [method, path, body] of CHANGES)
-      expect([path, await call(reader, method, path, body)]).toMatchObject([path, forbidden("(admin|deploy:)")]);
+      expect([path, await call(reader, method, path, body)]).toMatchObject([
+        path,
+        forbidden("(admin|deploy:)"),
+      ]);
     for (const act of ["cancel", "retry"])
       expect(await call(reader, "POST", `/api/deployments/${id}/${act}`)).toMatchObject(
         forbidden("deploy:acme/site/staging or admin"),
@@ -126,7 +131,9 @@ describe("a token with the scope", () => {
     for (const [method, path, body] of CHANGES)
       expect([path, await call(deployer, method, path, body)]).toMatchObject([path, forbidden("")]);
     for (const act of ["cancel", "retry"])
-      expect(await call(deployer, "POST", `/api/deployments/${other.id}/${act}`)).toMatchObject(forbidden("read or"));
+      expect(await call(deployer, "POST", `/api/deployments/${other.id}/${act}`)).toMatchObject(
+        forbidden("read or"),
+      );
   });
 
   it("`admin` does everything, and the audit list names it", async () => {
@@ -196,7 +203,12 @@ describe("a named token", () => {
 
 describe("a request for a token is refused with its remedy", () => {
   it.each<[string, Record<string, unknown>, number, RegExp]>([
-    ["an unknown scope", { scopes: ["write"] }, 422, /scopes: expected read, deploy:.* or admin, got "write"/],
+    [
+      "an unknown scope",
+      { scopes: ["write"] },
+      422,
+      /scopes: expected read, deploy:.* or admin, got "write"/,
+    ],
     [
       "a target that does not exist",
       { scopes: ["deploy:acme/site/moon"] },
@@ -205,7 +217,12 @@ describe("a request for a token is refused with its remedy", () => {
     ],
     ["no scope", { scopes: [] }, 422, /scopes: .*expected/],
     ["a name with a space", { name: "ci bot" }, 422, /name: expected 1 to 63 letters/],
-    ["an end in the past", { expires_at: "2020-01-01T00:00:00Z" }, 422, /expires_at: expected a time in the future/],
+    [
+      "an end in the past",
+      { expires_at: "2020-01-01T00:00:00Z" },
+      422,
+      /expires_at: expected a time in the future/,
+    ],
     ["a name that is taken", { name: "taken" }, 409, /a token taken already; .*revoke/],
   ])("for %s", async (_, changes, status, detail) => {
     await call(ADMIN_TOKEN, "POST", "/api/tokens", { name: "taken", scopes: ["read"] });
