@@ -66,23 +66,39 @@ export function headline({ alerts }: Message): string {
 /** A message shows this many alerts in full, and the number of the others. */
 export const MAX_SHOWN = 10;
 
-/** The room for each part of an alert, in characters, from the most on. */
-const ROOMS = [450, 300, 200, 120, 60];
+/** The room for each part of an alert, in characters: the least, and more, the most first. */
+const LEAST_ROOM = 60;
+const MORE_ROOM = [450, 300, 200, 120];
+/** No part shows more of its text, so the rest need not be escaped to be cut. */
+const MAX_READ = 2_000;
 
 /**
- * Makes a message's body with as much text as its service takes: first it cuts the parts shorter, then it shows fewer
- * alerts. `rest` is the number of alerts that are not shown.
+ * Makes a message's body with as many alerts, and then as much text of each, as its service takes. `rest` is the number
+ * of alerts that are not shown.
  */
 export function fitted<T>(
   { alerts }: Message,
   make: (shown: readonly Alert[], options: { rest: number; room: number }) => T,
   fits: (made: T) => boolean,
 ): T {
-  for (let count = Math.min(alerts.length, MAX_SHOWN); ; count--)
-    for (const room of ROOMS) {
-      const made = make(alerts.slice(0, count), { rest: alerts.length - count, room });
-      if (fits(made) || (count <= 1 && room === ROOMS.at(-1))) return made;
+  const shown = alerts.slice(0, MAX_SHOWN).map(shortened);
+  for (let count = shown.length; ; count--) {
+    const made = (room: number) => make(shown.slice(0, count), { rest: alerts.length - count, room });
+    const least = made(LEAST_ROOM);
+    if (count > 1 && !fits(least)) continue;
+    for (const room of MORE_ROOM) {
+      const more = made(room);
+      if (fits(more)) return more;
     }
+    return least;
+  }
+}
+
+function shortened(alert: Alert): Alert {
+  const [title, cause, effect, remedy] = [alert.title, alert.cause, alert.effect, alert.remedy].map((text) =>
+    text.slice(0, MAX_READ),
+  ) as [string, string, string, string];
+  return { ...alert, title, cause, effect, remedy };
 }
 
 /**

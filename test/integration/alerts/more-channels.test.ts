@@ -115,7 +115,9 @@ describe("an instance", () => {
       format: "text",
     });
     for (const type of ["telegram", "teams", "apprise"] as const)
-      expect(receiver.posts.all.some((post) => isFor(type)(post) && post.text.includes("Deployed"))).toBe(false);
+      expect(receiver.posts.all.some((post) => isFor(type)(post) && post.text.includes("Deployed"))).toBe(
+        false,
+      );
   });
 });
 
@@ -162,7 +164,7 @@ describe.each(TYPES)("a message to %s", (type) => {
 
   it("is cut to what the service takes, and says how many alerts it leaves out", async () => {
     const { receiver, send } = await setup();
-    for (const count of [1, 10, 40]) await send(message(count, "&é🔥".repeat(5_000)));
+    for (const count of [1, 10, 40]) await send(message(count, "&é🔥".repeat(500)));
     for (const { text } of receiver.posts.all) {
       const body = JSON.parse(text);
       if (type === "telegram") expect(body.text.length).toBeLessThanOrEqual(4_096);
