@@ -87,7 +87,7 @@ export function tokenMadePage(
     body: html`<div class="narrow wide">
       <h1>The token ${name}</h1>
       <p class="flash good" role="status">${icon("check")}<span>Copy it now: it is not shown again.</span></p>
-      <p><code class="token">${token}</code></p>
+      <p><code>${token}</code></p>
       <p>Send it as <code>Authorization: Bearer</code>, or give it to <code>twinhook --token</code>. It may: ${scopes.join(", ")}.</p>
       <div class="actions"><a class="button primary" href="/settings">Back to the settings</a></div>
     </div>`,
