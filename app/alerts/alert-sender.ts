@@ -120,7 +120,7 @@ export class AlertSender {
     if (!channel) return { delayMs: LONGEST_PAUSE_MS };
     onRetry(channel);
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1));
-    const delayMs = retryAfterMs ?? pause * (0.5 + Math.random() / 2);
+    const delayMs = Math.min(GIVE_UP_MS, retryAfterMs ?? pause * (0.5 + Math.random() / 2));
     log.warn(
       { channel: line, attempts },
       `sending an alert failed, retry in ${Math.ceil(delayMs / 1000)} s: ${error.message}`,

@@ -1,3 +1,4 @@
+import { formatDuration } from "../../shared/format-duration.ts";
 import { describeRules } from "../accept/approval.ts";
 import { isoTime } from "../clock.ts";
 import { targetPath } from "../config/link-base.ts";
@@ -176,6 +177,23 @@ const WRITERS: Writers = {
       remedy:
         "Read its log, mend the cause, and retry it on its page, or by re-running the workflow at GitHub.",
       url,
+    };
+  },
+
+  deployment_succeeded: async ({ deploymentId, attempt }, { subject }, { store, pageUrl }) => {
+    const row = await store.read
+      .selectFrom("deployments")
+      .select(["repository", "target", "environment", "sha", "ref", "actor", "started_at", "finished_at"])
+      .where("id", "=", deploymentId)
+      .executeTakeFirst();
+    const { started_at: from = null, finished_at: to = null } = row ?? {};
+    const commit = row ? `${row.ref} at ${row.sha.slice(0, 12)}` : "The commit";
+    return {
+      title: `Deployed: ${row ? `${row.target} of ${row.repository}` : subject}`,
+      cause: `${commit}${row?.actor ? `, by ${row.actor},` : ""} succeeded${attempt > 1 ? ` (attempt ${attempt})` : ""}.`,
+      effect: `It is live in ${row?.environment ?? "its environment"}${from === null || to === null ? "" : `, after ${formatDuration(to - from)}`}.`,
+      remedy: NOTHING,
+      url: pageUrl(deploymentId),
     };
   },
 

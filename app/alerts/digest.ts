@@ -7,7 +7,7 @@ import type { Channel } from "./channels/channel.ts";
 /** Alerts within this time of the first are sent together with it: a failover rarely comes alone. */
 export const TOGETHER_MS = 2_000;
 /**
- * Alerts of ended conditions, and of requests that were found late, need no action. They wait for the rest of the
+ * Alerts of ended conditions, of requests that were found late, and of successes need no action. They wait for the rest of the
  * incident: GitHub logs a hanging delivery 11 s later, and a failback comes 10 s after its instance is back.
  */
 export const CALM_MS = 15_000;
@@ -41,7 +41,7 @@ export async function nextDigest(store: Store): Promise<number | null> {
 }
 
 function isCalm({ kind, state }: Pick<AlertRow, "kind" | "state">): boolean {
-  return state === "resolved" || kind === "catch_up";
+  return state === "resolved" || kind === "catch_up" || kind === "deployment_succeeded";
 }
 
 /**

@@ -5,12 +5,15 @@ import { raiseAlert } from "../queue/raise-alert.ts";
 import type { Store } from "../store/store.ts";
 import type { Channel } from "./channels/channel.ts";
 import { describeAlert, type Wording } from "./describe.ts";
+import { SendError } from "./send-error.ts";
 
 const LOOK_MS = 1_000;
 const PROBE_LIMIT_MS = 1_000;
 /** A shorter failure raises no alert: a busy disk, a database that restarts. */
 const LASTING_MS = 3_000;
 const LONGEST_PAUSE_MS = 60_000;
+/** The longest pause that a receiver may ask for. */
+const LONGEST_WAIT_MS = 60 * 60_000;
 
 export interface StoreWatchOptions {
   store: Store;
@@ -147,16 +150,18 @@ export class StoreWatch {
     };
     const alert = await describeAlert(noted, wording);
     for (let pause = 1_000; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      let wait = pause;
       try {
         await channel.send({ id: id.replace("alert", "msg"), alerts: [alert] });
         return onSent(channel);
       } catch (error) {
+        if (error instanceof SendError) wait = Math.min(error.retryAfterMs ?? pause, LONGEST_WAIT_MS);
         log.warn(
           { channel: channel.id },
-          `sending an alert failed, retry in ${pause / 1000} s: ${(error as Error).message}`,
+          `sending an alert failed, retry in ${Math.ceil(wait / 1000)} s: ${(error as Error).message}`,
         );
       }
-      await clock.sleep(pause, signal).catch(() => {});
+      await clock.sleep(wait, signal).catch(() => {});
     }
   }
 

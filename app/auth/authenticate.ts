@@ -1,5 +1,6 @@
 import { checkDelivery } from "../../shared/delivery-signature.ts";
 import type { TargetConfig } from "../config/schema.ts";
+import type { AdminTokens } from "./admin-tokens.ts";
 import type { OidcClaims } from "./oidc/claims.ts";
 import { Refusal } from "./refusal.ts";
 import { sameText } from "./same-text.ts";
@@ -7,7 +8,7 @@ import type { SignIn } from "./sign-in.ts";
 import type { Viewer } from "./viewer.ts";
 
 /**
- * A proven caller: an admin, a signed-in person, a holder of these targets' secret, or a job of GitHub
+ * A proven caller: an admin, a holder of a named token, a signed-in person, a holder of these targets' secret, or a job of GitHub
  * Actions.
  */
 export type Caller =
@@ -17,6 +18,7 @@ export type Caller =
 
 export interface Credentials {
   adminToken: string | null;
+  namedTokens: Pick<AdminTokens, "viewerWith">;
   targets: readonly TargetConfig[];
   /** Returns the secret in this environment variable. */
   secret: (name: string) => string | undefined;
@@ -36,11 +38,12 @@ export async function authenticate(
 ): Promise<Caller> {
   const bearer = bearerToken(headers);
   if (bearer !== undefined) {
-    if (isAdmin(bearer, credentials)) return { kind: "admin" };
+    const viewer = await viewerWith(bearer, credentials);
+    if (viewer) return viewer;
     if (JSON_WEB_TOKEN.test(bearer)) return { kind: "oidc", claims: await credentials.claims(bearer) };
     throw new Refusal(
       "unauthenticated",
-      "the bearer token is neither TWINHOOK_ADMIN_TOKEN nor a token of a GitHub Actions job",
+      "the bearer token is neither TWINHOOK_ADMIN_TOKEN, nor a named token that is not revoked, nor a token of a GitHub Actions job",
     );
   }
   const signed = {
@@ -69,22 +72,29 @@ export async function authenticate(
   );
 }
 
+/** The credentials that a viewer of the API sends as a bearer token. */
+export type BearerCredentials = Pick<Credentials, "adminToken" | "namedTokens">;
+
 /**
- * Lets only the admin token through.
- * @throws {Refusal} unauthenticated otherwise.
+ * The viewer with this bearer token: the admin, or a named token.
+ * @throws {Refusal} unauthenticated for any other token, and for none.
  */
-export function requireAdmin(
+export async function viewerByToken(
   headers: Record<string, string | undefined>,
-  credentials: Pick<Credentials, "adminToken">,
-): void {
+  credentials: BearerCredentials,
+): Promise<Viewer> {
   const bearer = bearerToken(headers);
   if (bearer === undefined)
     throw new Refusal(
       "unauthenticated",
-      "the request has no credentials: send TWINHOOK_ADMIN_TOKEN as a bearer token, or sign in",
+      "the request has no credentials: send TWINHOOK_ADMIN_TOKEN, or a named token, as a bearer token, or sign in",
     );
-  if (!isAdmin(bearer, credentials))
-    throw new Refusal("unauthenticated", "the bearer token is not TWINHOOK_ADMIN_TOKEN");
+  const viewer = await viewerWith(bearer, credentials);
+  if (viewer) return viewer;
+  throw new Refusal(
+    "unauthenticated",
+    "the bearer token is neither TWINHOOK_ADMIN_TOKEN nor a named token that is not revoked; /settings lists the named ones",
+  );
 }
 
 /** Three parts with dots between them. Only the signature proves that the text is a token, and whose. */
@@ -94,6 +104,10 @@ function bearerToken(headers: Record<string, string | undefined>): string | unde
   return /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
 }
 
-function isAdmin(token: string, { adminToken }: Pick<Credentials, "adminToken">): boolean {
-  return adminToken !== null && sameText(token, adminToken);
+async function viewerWith(
+  token: string,
+  { adminToken, namedTokens }: BearerCredentials,
+): Promise<Viewer | null> {
+  if (adminToken !== null && sameText(token, adminToken)) return { kind: "admin" };
+  return namedTokens.viewerWith(token);
 }

@@ -15,23 +15,29 @@ import type { KnownRuns } from "./known-runs.ts";
 import type { JobRights } from "./oidc/job-rights.ts";
 import { Refusal } from "./refusal.ts";
 import { maySee, type Viewer } from "./viewer.ts";
-import { requireManager } from "./viewer-of.ts";
+import { requireManager, requireSight } from "./viewer-of.ts";
 
-/** Whether the caller is a person, not an Action. */
+/** Whether the caller is a person or holds an admin's token: not an Action. */
 export function isPerson(caller: Caller): caller is Viewer {
-  return caller.kind === "admin" || caller.kind === "person";
+  return caller.kind === "admin" || caller.kind === "token" || caller.kind === "person";
 }
 
-/** Whether the caller may see the deployments of this repository. */
-export async function callerSees(caller: Caller, repository: string, jobs: JobRights): Promise<boolean> {
-  switch (caller.kind) {
-    case "signed":
-      return caller.targets.some((target) => repositoryKey(target.repository) === repositoryKey(repository));
-    case "oidc":
-      return jobs.isOf(caller.claims, repository);
-    default:
-      return maySee(caller, repository);
-  }
+/**
+ * Requires that the caller may see the deployments of this target.
+ * @throws {Refusal} not_found with the text `missing`; forbidden for a named token without the scope.
+ */
+export async function requireSightOf(
+  caller: Caller,
+  { repository, target }: { repository: string; target: string },
+  { jobs, missing }: { jobs: JobRights; missing: string },
+): Promise<void> {
+  if (isPerson(caller)) return requireSight(caller, repository, target, missing);
+  const sees =
+    caller.kind === "oidc"
+      ? await jobs.isOf(caller.claims, repository)
+      : caller.targets.some((one) => repositoryKey(one.repository) === repositoryKey(repository));
+  // Other callers must not learn whether it exists.
+  if (!sees) throw new Refusal("not_found", missing);
 }
 
 /**
@@ -80,7 +86,7 @@ export async function permittedArrival(
       return requireApproval(requestArrival(request, target), caller, target, store);
     }
     default:
-      requireManager(caller, target.repository);
+      requireManager(caller, target.repository, target.name);
       return requestArrival(request, target, { admin: true });
   }
 }

@@ -4,7 +4,7 @@ import { Refusal } from "./refusal.ts";
 import type { RepositoryRights } from "./repository-rights.ts";
 import { sameText } from "./same-text.ts";
 import type { Session, Sessions } from "./sessions.ts";
-import type { Viewer } from "./viewer.ts";
+import type { SessionViewer } from "./viewer.ts";
 
 export const SESSION_COOKIE = "twinhook_session";
 /**
@@ -18,7 +18,7 @@ export type Headers = Record<string, string | string[] | undefined>;
 /** A request within a session. */
 export interface Visit {
   session: Session;
-  viewer: Viewer;
+  viewer: SessionViewer;
   /** The token that every changing request of this session must carry. */
   csrfToken: string;
 }
@@ -64,7 +64,7 @@ export class SignIn {
   }
 
   /** The current rights of an identity; null when it may see nothing. */
-  async viewerFor(identity: Session["identity"]): Promise<Viewer | null> {
+  async viewerFor(identity: Session["identity"]): Promise<SessionViewer | null> {
     if (identity.kind === "admin") return { kind: "admin" };
     const operates = this.#admins.has(identity.login.toLowerCase());
     const rights = await this.#o.rights.of(identity);

@@ -36,7 +36,10 @@ function program(terminal: Terminal, run: Run): Command {
     .version(VERSION, "-v, --version")
     .option("--json", "print JSON")
     .option("--url <url>", "ask this instance (default: any instance of twinhook.yml that answers)")
-    .option("--token <token>", "the admin token (default: TWINHOOK_ADMIN_TOKEN, also from .env)")
+    .option(
+      "--token <token>",
+      "the admin token or a named one (default: TWINHOOK_ADMIN_TOKEN, also from .env)",
+    )
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => terminal.write(text),
@@ -45,14 +48,17 @@ function program(terminal: Terminal, run: Run): Command {
     .showSuggestionAfterError()
     .showHelpAfterError("(--help shows how it is used)")
     .exitOverride();
-  const command = (usage: string, summary: string, ...examples: string[]) =>
-    program
-      .command(usage)
-      .description(summary)
-      .addHelpText(
-        "after",
-        `\n${examples.length === 1 ? "Example" : "Examples"}:\n${examples.map((e) => `  $ twinhook ${e}`).join("\n")}`,
-      );
+  const commandsOf =
+    (parent: Command) =>
+    (usage: string, summary: string, ...examples: string[]) =>
+      parent
+        .command(usage)
+        .description(summary)
+        .addHelpText(
+          "after",
+          `\n${examples.length === 1 ? "Example" : "Examples"}:\n${examples.map((e) => `  $ twinhook ${e}`).join("\n")}`,
+        );
+  const command = commandsOf(program);
   const list = (usage: string, summary: string, ...examples: string[]) =>
     command(usage, summary, ...examples)
       .option("--limit <number>", "how many to show, 1 to 100", pageSize, "30")
@@ -176,6 +182,27 @@ function program(terminal: Terminal, run: Run): Command {
   does(
     command("release <target>", "let the runs begin that a hold kept waiting", "release site"),
     async (options, target = "") => (await import("./target-acts.ts")).release(terminal, target, options),
+  );
+  const tokenCommand = commandsOf(
+    program.command("token").description("make, list and revoke named admin tokens"),
+  );
+  does<CommonOptions & { scope: string[]; expires?: string }>(
+    tokenCommand(
+      "create <name>",
+      "make a token, and print it this once",
+      "token create monitoring --scope read --expires 365d",
+      "token create ci-bot --scope deploy:acme/site/production",
+    )
+      .requiredOption("--scope <scope...>", "what it may do: read, deploy:OWNER/REPO/TARGET or admin")
+      .option("--expires <when>", "when it ends by itself: 90d, or a time (default: never)"),
+    async (options, name = "") => (await import("./token.ts")).createToken(terminal, name, options),
+  );
+  does(tokenCommand("list", "list what each token may do, and its last use", "token list"), async (options) =>
+    (await import("./token.ts")).listTokens(terminal, options),
+  );
+  does(
+    tokenCommand("revoke <name>", "refuse a token from now on", "token revoke ci-bot"),
+    async (options, name = "") => (await import("./token.ts")).revokeToken(terminal, name, options),
   );
   does<CommonOptions & { end?: boolean; reason?: string; force?: boolean }>(
     command(

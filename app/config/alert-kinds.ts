@@ -5,6 +5,7 @@ export const ALERT_KINDS = [
   "all_down",
   "webhook_out_of_sync",
   "deployment_failed",
+  "deployment_succeeded",
   "rollback",
   "held",
   "host_missing",
@@ -14,3 +15,8 @@ export const ALERT_KINDS = [
   "store_not_writable",
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
+
+/** The kinds of a channel that names none: all but those that come with every deployment. */
+export const DEFAULT_KINDS: readonly AlertKind[] = ALERT_KINDS.filter(
+  (kind) => kind !== "deployment_succeeded",
+);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DURATION_SYNTAX, parseDuration } from "../../shared/duration.ts";
-import { ALERT_KINDS } from "./alert-kinds.ts";
+import { ALERT_KINDS, DEFAULT_KINDS } from "./alert-kinds.ts";
 import { siteUrlFault } from "./checks/site-url.ts";
 import { gitHubAddresses } from "./github-host.ts";
 import { parseListen } from "./listen-address.ts";
@@ -245,17 +245,38 @@ const target = z
 
 const mailAddress = textLike(/^[^\s@<>,]+@[^\s@<>,]+$/, "a mail address, such as ops@example.com");
 
+const ALERT_TYPES = [
+  "slack",
+  "discord",
+  "telegram",
+  "ntfy",
+  "teams",
+  "apprise",
+  "webhook",
+  "email",
+  "github_issue",
+] as const;
+/** YAML reads a bare id as a number. */
+const chatId = z.preprocess(
+  (value) => (typeof value === "number" ? String(value) : value),
+  textLike(
+    /^(-?\d+|@[A-Za-z]\w{3,})$/,
+    'the id of a chat, such as "-1001234567890", or a channel, such as "@acme_ops"',
+  ),
+);
+
 const alert = z.strictObject({
-  type: z.enum(["slack", "discord", "webhook", "email", "github_issue"]),
+  type: z.enum(ALERT_TYPES),
   url_env: variableName.optional(),
   secret_env: variableName.optional(),
   from: mailAddress.optional(),
   to: z.array(mailAddress).min(1).optional(),
   repository: repository.optional(),
+  chat_id: chatId.optional(),
   kinds: z
     .array(z.enum(ALERT_KINDS))
     .min(1)
-    .default([...ALERT_KINDS]),
+    .default([...DEFAULT_KINDS]),
 });
 
 /** The file `twinhook.yml`. Durations are milliseconds once parsed. */

@@ -19,7 +19,9 @@ export type AuditAction =
   | "mark"
   | "rollback"
   | "hold"
-  | "release";
+  | "release"
+  | "token creation"
+  | "token revocation";
 
 /** An entry of the audit list, as read from the store. */
 export type AuditEntry = Omit<AuditRow, "id"> & { id: number };

@@ -4,7 +4,7 @@ import type { RepositoryNames } from "../accept/repository-names.ts";
 import { type AskGitHub, askGitHub } from "../auth/ask-github.ts";
 import type { VerifyProof } from "../auth/parked-proof.ts";
 import { maySee, visibleRepositories } from "../auth/viewer.ts";
-import { requireManager, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
+import { readerOf, requireManager, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
 import { reevaluate, whyNotAgain } from "../catch-up/reevaluate.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { type DeliveryPlace, ECHOES, listDeliveries } from "../reads/list-deliveries.ts";
@@ -36,7 +36,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
   const routes = new Hono();
 
   routes.get("/", async (c) => {
-    const visible = visibleRepositories(await viewerOf(c, credentials));
+    const visible = visibleRepositories(await readerOf(c, credentials));
     const limit = perPage(c.req.query("per_page"));
     const after = decodeCursor<DeliveryPlace>(c.req.query("cursor"), ["number", "string"]);
     const outcome = oneOf(c.req.query("outcome"), "outcome", DELIVERY_OUTCOMES);

@@ -8,11 +8,11 @@ import { parseDeploymentRequest, readRequestBody } from "../accept/deployment-re
 import { previewArrival } from "../accept/preview.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import { authenticate, type Caller, type Credentials } from "../auth/authenticate.ts";
-import { callerSees, isPerson, permittedArrival } from "../auth/caller-rights.ts";
+import { isPerson, permittedArrival, requireSightOf } from "../auth/caller-rights.ts";
 import type { KnownRuns } from "../auth/known-runs.ts";
 import type { JobRights } from "../auth/oidc/job-rights.ts";
-import { maySee, type Viewer, visibleRepositories } from "../auth/viewer.ts";
-import { requireManager, viewerOf } from "../auth/viewer-of.ts";
+import { type Viewer, visibleRepositories } from "../auth/viewer.ts";
+import { readerOf, requireManager, requireSight, viewerOf } from "../auth/viewer-of.ts";
 import type { Clock } from "../clock.ts";
 import { cancel } from "../queue/cancel.ts";
 import { retry } from "../queue/retry.ts";
@@ -86,7 +86,7 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   });
 
   routes.get("/", async (c) => {
-    const visible = visibleRepositories(await viewerOf(c, credentials));
+    const visible = visibleRepositories(await readerOf(c, credentials));
     const limit = perPage(c.req.query("per_page"));
     const after = decodeCursor<[seq: number]>(c.req.query("cursor"), ["number"])?.[0];
     const status = oneOf(c.req.query("status"), "status", DEPLOYMENT_STATUSES);
@@ -191,22 +191,22 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   async function permitted(c: Context): Promise<DeploymentRecord> {
     const caller = await callerOf(c, "", credentials);
     const row = await known(c.req.param("id") ?? "");
-    // Other callers must not learn whether it exists.
-    if (!(await callerSees(caller, row.repository_key, jobs))) throw new HttpProblem(404, NO_SUCH_DEPLOYMENT);
+    const { repository_key: repository, target } = row;
+    await requireSightOf(caller, { repository, target }, { jobs, missing: NO_SUCH_DEPLOYMENT });
     return row;
   }
 
   async function seen(viewer: Viewer, id: string): Promise<DeploymentRecord> {
     const row = await known(id);
-    if (!maySee(viewer, row.repository_key)) throw new HttpProblem(404, NO_SUCH_DEPLOYMENT);
+    requireSight(viewer, row.repository_key, row.target, NO_SUCH_DEPLOYMENT);
     return row;
   }
 
   /** The deployment that a person wants to change, if they may. */
   async function managed(c: Context): Promise<{ id: string; viewer: Viewer }> {
     const viewer = await viewerOf(c, credentials);
-    const { id, repository_key } = await seen(viewer, c.req.param("id") ?? "");
-    requireManager(viewer, repository_key);
+    const { id, repository, target } = await seen(viewer, c.req.param("id") ?? "");
+    requireManager(viewer, repository, target);
     return { id, viewer };
   }
 

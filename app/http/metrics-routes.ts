@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { sameText } from "../auth/same-text.ts";
-import { operatorOf, type ViewerCredentials } from "../auth/viewer-of.ts";
+import { inspectorOf, type ViewerCredentials } from "../auth/viewer-of.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { StateGauges } from "../metrics/state-gauges.ts";
 
@@ -16,7 +16,7 @@ export function metricsRoutes(options: {
 
   routes.get("/metrics", async (c) => {
     const bearer = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1] ?? "";
-    if (metricsToken === null || !sameText(bearer, metricsToken)) await operatorOf(c, credentials);
+    if (metricsToken === null || !sameText(bearer, metricsToken)) await inspectorOf(c, credentials);
     await state.refresh();
     return c.body(await metrics.registry.metrics(), 200, {
       "content-type": metrics.registry.contentType,

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { maySee, visibleRepositories } from "../auth/viewer.ts";
-import { operatorOf, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
+import { operatorOf, readerOf, type ViewerCredentials } from "../auth/viewer-of.ts";
 import { LOOK_NAME } from "../catch-up/undelivered-events.ts";
 import { isoTime } from "../clock.ts";
 import type { Config } from "../config/load.ts";
@@ -40,14 +40,14 @@ export function statusRoutes({
   const routes = new Hono();
 
   routes.get("/status", async (c) => {
-    const viewer = await viewerOf(c, credentials);
+    const viewer = await readerOf(c, credentials);
     const [board, last, { waiting, running }, scans, verification, targets] = await Promise.all([
       readSwitchboard(store),
       lastFailover(store),
       pending(store),
       store.read.selectFrom("looks").selectAll().execute(),
       countVerifications(store, visibleRepositories(viewer)),
-      listTargets(store, config, (repository) => maySee(viewer, repository)),
+      listTargets(store, config, (repository, target) => maySee(viewer, repository, target)),
     ]);
     const observed = failover.checker.observe();
     return c.json<StatusAnswer>({

@@ -1,6 +1,6 @@
 import { type Rollback, type RollbackRequest, rollBack } from "../accept/roll-back.ts";
-import { maySee, nameOf, type Viewer } from "../auth/viewer.ts";
-import { requireManager } from "../auth/viewer-of.ts";
+import { nameOf, type Viewer } from "../auth/viewer.ts";
+import { requireManager, requireSight } from "../auth/viewer-of.ts";
 import { type Clock, isoTime } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { endHold, type HeldTarget, type Hold, setHold } from "../queue/hold.ts";
@@ -41,15 +41,18 @@ export class TargetCommands {
 
   /**
    * The target that the viewer wants to change.
-   * @throws {HttpProblem} 404 where it does not exist for the viewer. {Refusal} forbidden without the right.
+   * @throws {HttpProblem} 404 where there is none. {Refusal} where the viewer may not see or change it.
    */
-  managed(viewer: Viewer, { owner, repo, name }: Record<string, string | undefined>): ManagedTarget {
+  managed(
+    viewer: Viewer,
+    { owner = "", repo = "", name = "" }: Record<string, string | undefined>,
+  ): ManagedTarget {
     const key = repositoryKey(`${owner}/${repo}`);
     const target = this.#o.config.targets.find((t) => repositoryKey(t.repository) === key && t.name === name);
-    // Targets that the viewer may not see do not exist for the viewer.
-    if (!target || !maySee(viewer, key))
-      throw new HttpProblem(404, `there is no target ${name} of ${owner}/${repo}; see twinhook.yml`);
-    requireManager(viewer, target.repository);
+    const missing = `there is no target ${name} of ${owner}/${repo}; see twinhook.yml`;
+    requireSight(viewer, key, name, missing);
+    if (!target) throw new HttpProblem(404, missing);
+    requireManager(viewer, target.repository, name);
     const held = { repositoryKey: key, repository: target.repository, target: target.name };
     return { viewer, target, held, name: `${target.name} of ${target.repository}` };
   }

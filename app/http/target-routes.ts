@@ -1,7 +1,6 @@
 import { type Context, Hono } from "hono";
-import type { z } from "zod";
 import { maySee } from "../auth/viewer.ts";
-import { type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
+import { requireManager, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
 import type { InstanceConfig, TargetConfig } from "../config/schema.ts";
 import type { Hold } from "../queue/hold.ts";
 import { setMark } from "../queue/set-mark.ts";
@@ -10,7 +9,7 @@ import { listTargets, presentHold } from "../reads/list-targets.ts";
 import { presentDeployment } from "../reads/present.ts";
 import { holdRequest } from "./hold-request.ts";
 import { markRequest } from "./mark-request.ts";
-import { HttpProblem } from "./problem.ts";
+import { bodyOf } from "./request-body.ts";
 import { rollbackRequest } from "./rollback-request.ts";
 import { TargetCommands, type TargetCommandsOptions } from "./target-commands.ts";
 
@@ -29,7 +28,9 @@ export function targetRoutes(options: TargetRoutesOptions): Hono {
 
   routes.get("/", async (c) => {
     const viewer = await viewerOf(c, credentials);
-    const items = await listTargets(store, config, (repository) => maySee(viewer, repository));
+    const items = await listTargets(store, config, (repository, target) =>
+      maySee(viewer, repository, target),
+    );
     return c.json({ items, next_cursor: null });
   });
 
@@ -64,7 +65,9 @@ export function targetRoutes(options: TargetRoutesOptions): Hono {
   });
 
   routes.post("/:owner/:repo/:name/mark", async (c) => {
-    const { viewer, held, name } = await managedBy(c);
+    const { viewer, target, held, name } = await managedBy(c);
+    // The order concerns every run of the target: a token that may deploy there may not change it.
+    requireManager(viewer, target.repository);
     const { run_id, reason } = await bodyOf(
       c,
       markRequest,
@@ -97,13 +100,4 @@ function namesOf({ repository, target }: Names): Names {
 
 function holdAnswer(names: Names, hold: Hold | null): TargetHoldAnswer {
   return { ...namesOf(names), held: hold && presentHold(hold) };
-}
-
-/** The body of a request. Refuses any other than `expected` (422). */
-async function bodyOf<T extends z.ZodType>(c: Context, schema: T, expected: string): Promise<z.infer<T>> {
-  const parsed = schema.safeParse(await c.req.json().catch(() => undefined));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const where = issue?.path.length ? `${issue.path.join(".")}: ${issue.message}; ` : "";
-  throw new HttpProblem(422, `${where}expected ${expected}`);
 }

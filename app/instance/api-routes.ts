@@ -7,6 +7,7 @@ import { openApiRoutes } from "../http/openapi-routes.ts";
 import type { MountedRoutes } from "../http/server.ts";
 import { statusRoutes } from "../http/status-routes.ts";
 import { targetRoutes } from "../http/target-routes.ts";
+import { tokenRoutes } from "../http/tokens/token-routes.ts";
 import { CertificateExpiry } from "../metrics/certificate-expiry.ts";
 import { StateGauges } from "../metrics/state-gauges.ts";
 import type { RouteParts } from "./instance-parts.ts";
@@ -72,6 +73,10 @@ export function apiRoutes(parts: RouteParts): MountedRoutes[] {
         audit,
         onMoved: () => parts.dispatcher.wake(),
       }),
+    ],
+    [
+      "/api/tokens",
+      tokenRoutes({ tokens: parts.namedTokens, targets: config.targets, clock, audit, credentials }),
     ],
     ["/api/alerts", alertRoutes({ alerts: parts.alerts, credentials, audit })],
     ["/api", openApiRoutes(config.instances)],

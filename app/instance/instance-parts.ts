@@ -3,6 +3,7 @@ import type { Probot } from "probot";
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Alerts } from "../alerts/alerts.ts";
+import type { AdminTokens } from "../auth/admin-tokens.ts";
 import type { Credentials } from "../auth/authenticate.ts";
 import type { KnownRuns } from "../auth/known-runs.ts";
 import type { JobRights } from "../auth/oidc/job-rights.ts";
@@ -64,6 +65,7 @@ export interface InstanceParts {
 export interface RouteParts extends InstanceParts {
   signIn: SignIn;
   credentials: Credentials;
+  namedTokens: AdminTokens;
   audit: Audit;
   pages: PageOptions;
   /** The one-time codes of the setup page, and the key that signs them and the sessions. */

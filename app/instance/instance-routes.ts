@@ -1,4 +1,5 @@
 import { DEPLOYMENTS_PATH } from "../../shared/deployment-request.ts";
+import { AdminTokens } from "../auth/admin-tokens.ts";
 import type { Credentials } from "../auth/authenticate.ts";
 import { placesOf } from "../auth/places.ts";
 import { RepositoryRights } from "../auth/repository-rights.ts";
@@ -39,8 +40,10 @@ export async function instanceRoutes(
     admins: config.admins,
     places: placesOf(config, self),
   });
+  const namedTokens = new AdminTokens({ store, clock, log });
   const credentials: Credentials = {
     adminToken: environment.adminToken,
+    namedTokens,
     targets,
     secret: (variable) => env[variable],
     claims: (token) => tokens.verify(token),
@@ -64,7 +67,7 @@ export async function instanceRoutes(
   };
   const pages: PageOptions = { config, self, store, failover: parts.failover, now: () => clock.now() };
   const audit = new Audit({ store, clock, instance: self.name, log });
-  const all: RouteParts = { ...parts, signIn, credentials, audit, pages, codes, key };
+  const all: RouteParts = { ...parts, signIn, credentials, namedTokens, audit, pages, codes, key };
   const bodies = new BodyReader();
   const handle = requestHandler({
     instance: self.name,

@@ -146,6 +146,7 @@ export async function startInstance(options: {
     lockDirectory: lockDirectory(stateDirectory),
     targets,
     placementOf: (target) => placementOf(target, config.instances, name),
+    tellSuccess: config.alerts.some(({ kinds }) => kinds.includes("deployment_succeeded")),
     log,
   });
   const access = new RepositoryAccess(() => newApp(secret), clock);

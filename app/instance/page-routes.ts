@@ -6,6 +6,7 @@ import { assetRoutes } from "../pages/assets.ts";
 import { livePageRoutes } from "../pages/live-page-routes.ts";
 import { settingsDeeds, testDelivery } from "../pages/settings/deeds.ts";
 import { settingsRoutes } from "../pages/settings/settings-routes.ts";
+import { tokenPageRoutes } from "../pages/settings/token-routes.ts";
 import { signInRoutes } from "../pages/sign-in-routes.ts";
 import { targetCommandRoutes } from "../pages/targets/target-command-routes.ts";
 import { setupRoutes } from "../setup/setup-routes.ts";
@@ -15,6 +16,7 @@ import type { RouteParts } from "./instance-parts.ts";
 /** The routes for people: pages, sign-in, settings and setup. */
 export function pageRoutes(parts: RouteParts): MountedRoutes[] {
   const { config, self, env, store, clock, failover, audit, signIn, alerts, deliveries, key, codes } = parts;
+  const tokens = parts.namedTokens;
   const { adminToken, clientId, clientSecret, githubUrl, githubApiUrl } = config.environment;
   const [app] = parts.apps;
   const sessions = new SetupSessions({
@@ -31,6 +33,7 @@ export function pageRoutes(parts: RouteParts): MountedRoutes[] {
   return [
     ["/assets", assetRoutes()],
     ["/", livePageRoutes(parts.pages, signIn)],
+    ["/", tokenPageRoutes(signIn, { tokens, targets: config.targets, clock, audit })],
     [
       "/",
       targetCommandRoutes(
@@ -55,6 +58,7 @@ export function pageRoutes(parts: RouteParts): MountedRoutes[] {
         store,
         failover,
         audit,
+        tokens,
         app,
         webhook: parts.webhook,
         now: () => clock.now(),
@@ -67,6 +71,7 @@ export function pageRoutes(parts: RouteParts): MountedRoutes[] {
           app,
           deliveries,
           sendTestAlert: channels === "" ? null : sendTestAlert,
+          tokens,
         }),
       }),
     ],

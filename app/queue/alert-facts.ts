@@ -12,6 +12,7 @@ export interface AlertFacts {
     cause: "changed" | "not_taken";
   };
   deployment_failed: { deploymentId: string; attempt: number; reason: string | null };
+  deployment_succeeded: { deploymentId: string; attempt: number };
   /** `runId` is null where a person asked; `insteadOf` is the newest run that was deployed to the target. */
   rollback: { deploymentId: string; runId: number | null; insteadOf: number };
   /** `hosts` are those of which one has to come back; `deploymentId` is null once none waits any more. */

@@ -14,11 +14,15 @@ export interface Ending {
 }
 
 /**
- * Records how a deployment ended, and releases its lease.
+ * Records how a deployment ended, and releases its lease. With `tellSuccess`, a success is an alert.
  * @throws {LeaseLostError} when the caller no longer holds the lease; nothing is changed then.
  */
-export function finish(store: Store, lease: Lease, ending: Ending): Promise<void> {
-  const { status, exitCode, reason, answer } = ending;
+export function finish(
+  store: Store,
+  lease: Lease,
+  { status, exitCode, reason, answer }: Ending,
+  told: { tellSuccess?: boolean | undefined } = {},
+): Promise<void> {
   return store.write(async (trx) => {
     const now = await store.now(trx);
     const row = await trx
@@ -40,6 +44,6 @@ export function finish(store: Store, lease: Lease, ending: Ending): Promise<void
       .executeTakeFirst();
     if (!row) throw new LeaseLostError(lease);
     await announce(trx, store, [{ id: lease.deploymentId, status, detail: reason }]);
-    await noteOutcome(trx, store, row, status);
+    await noteOutcome(trx, store, row, status, told);
   });
 }

@@ -14,9 +14,9 @@ import { recentFigures, recentOf } from "./recent-deployments.ts";
 export async function listTargets(
   store: Store,
   { targets, instances }: { targets: readonly TargetConfig[]; instances: readonly InstanceConfig[] },
-  maySee: (repositoryKey: string) => boolean,
+  maySee: (repositoryKey: string, target: string) => boolean,
 ): Promise<TargetAnswer[]> {
-  const visible = targets.filter(({ repository }) => maySee(repositoryKey(repository)));
+  const visible = targets.filter(({ repository, name }) => maySee(repositoryKey(repository), name));
   const [{ waiting, running }, rows, now] = await Promise.all([
     pending(store),
     store.read.selectFrom("targets").selectAll().execute(),

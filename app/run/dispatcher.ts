@@ -35,6 +35,7 @@ export class Dispatcher {
   #targets: readonly TargetConfig[];
   /** The placements of the targets whose command runs on certain hosts. */
   #placements: Map<TargetConfig, Placement>;
+  #tellSuccess: boolean;
   #log: Logger;
   /** Targets that a runner of this instance is busy with. */
   #assigned = new Set<TargetConfig>();
@@ -60,6 +61,8 @@ export class Dispatcher {
     targets: readonly TargetConfig[];
     /** Where a target's command may run; null where on any host. */
     placementOf?: (target: TargetConfig) => Placement | null;
+    /** Whether a channel wants alerts of successes. */
+    tellSuccess?: boolean;
     log: Logger;
   }) {
     this.#store = options.store;
@@ -73,6 +76,7 @@ export class Dispatcher {
     this.#placements = new Map(
       placed.flatMap(([target, placement]) => (placement ? [[target, placement]] : [])),
     );
+    this.#tellSuccess = options.tellSuccess ?? false;
     this.#log = options.log;
   }
 
@@ -229,7 +233,9 @@ export class Dispatcher {
     const inherited = inheritedEnvironment(process.env, target.pass_env);
     const secrets = secretValues(target, process.env);
     const placement = this.#placements.get(target) ?? null;
-    void this.#pool.run({ type: "job", target, placement, inherited, secrets }).then((result) => {
+    const tellSuccess = this.#tellSuccess;
+    const job = { type: "job" as const, target, placement, inherited, secrets, tellSuccess };
+    void this.#pool.run(job).then((result) => {
       this.#assigned.delete(target);
       // The other results need no wake-up here: a released lock or claim changes the store, which wakes this
       // instance. And runners that die at once (no memory, say) must not be started as fast as they die.

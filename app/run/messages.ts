@@ -20,6 +20,8 @@ export interface Job {
   inherited: Record<string, string>;
   /** The texts that are masked in the command's output. */
   secrets: readonly string[];
+  /** Whether a success is an alert: only where a channel wants it. */
+  tellSuccess?: boolean;
 }
 
 export type ToRunner = Preparation | Job;

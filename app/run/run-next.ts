@@ -121,7 +121,8 @@ async function run(
   const { target, inherited, secrets, placement } = job;
   const lease: Lease = { deploymentId: deployment.id, holder, token: deployment.token };
   const on = deployment.hosts !== null && placement ? { deployment, placement } : null;
-  const end = (ending: Ending) => (on ? finishHost(store, lease, ending, on) : finish(store, lease, ending));
+  const end = (ending: Ending) =>
+    on ? finishHost(store, lease, ending, on, job) : finish(store, lease, ending, job);
   const firstSeq = on ? await untilAvailable(() => nextSeq(store, deployment)) : 0;
   const log = new OutputLog({ store, clock, deployment, output: launcher.output, secrets, firstSeq });
   if (on) log.note(`on the host ${on.placement.self}`);

@@ -18,6 +18,7 @@ import * as heldTargets from "./migrations/0016-held-targets.ts";
 import * as approvals from "./migrations/0017-approvals.ts";
 import * as placedDeployments from "./migrations/0018-placed-deployments.ts";
 import * as verifications from "./migrations/0019-verifications.ts";
+import * as adminTokens from "./migrations/0020-admin-tokens.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 
@@ -44,6 +45,7 @@ const MIGRATIONS = [
   approvals.up,
   placedDeployments.up,
   verifications.up,
+  adminTokens.up,
 ] as unknown as EngineMigration[];
 
 /**

@@ -179,6 +179,10 @@ describe("the alerts' document", () => {
     expect(config.alerts.map(({ type }) => type)).toEqual([
       "slack",
       "discord",
+      "telegram",
+      "ntfy",
+      "teams",
+      "apprise",
       "webhook",
       "email",
       "github_issue",

@@ -3,7 +3,10 @@ import { expect, test } from "vitest";
 import { startPage } from "../../app/setup/first-run-pages.ts";
 import { ConfigFile, content } from "./config/config-file.ts";
 
-const TYPES = ["slack", "discord", "webhook", "email", "github_issue"];
+const TYPES = [
+  ...["slack", "discord", "telegram", "ntfy", "teams", "apprise"],
+  ...["webhook", "email", "github_issue"],
+];
 
 /** The types of alerts that cannot do without `key`. */
 const needing = (key: string) =>
@@ -13,7 +16,7 @@ const needing = (key: string) =>
       .some((message) => message.includes(`expected ${key}, which ${type} needs`)),
   );
 
-test.each(["url_env", "secret_env", "from", "to", "repository"])(
+test.each(["url_env", "secret_env", "from", "to", "repository", "chat_id"])(
   "the README says which alerts require %s",
   (key) => {
     const row = new RegExp(`^\\| \`alerts\\[\\]\\.${key}\` +\\| (.*?) +\\|`, "m");

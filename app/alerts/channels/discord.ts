@@ -1,8 +1,8 @@
 import type { Message } from "../alert.ts";
 import { postJson } from "../post-json.ts";
-import { fitting, headline, MAX_SHOWN, partsOf, SIGNS } from "./channel.ts";
+import { fitting, headline, MAX_SHOWN, partsOf, signOf, toneOf } from "./channel.ts";
 
-const COLORS = { firing: 0xd1242f, resolved: 0x1a7f37, event: 0xbf8700 } as const;
+const COLORS = { bad: 0xd1242f, good: 0x1a7f37, neutral: 0xbf8700 } as const;
 /** All embeds of a message share 6,000 characters: https://docs.discord.com/developers/resources/message#embed-object */
 const MAX_TOTAL = 4_400;
 const MAX_PART = 400;
@@ -29,9 +29,9 @@ export function discordBody(message: Message): object {
       fitting(headline(message), MAX_PART, escapeDiscord) + (rest > 0 ? ` (${rest} are not shown)` : ""),
     allowed_mentions: { parse: [] },
     embeds: shown.map((alert) => ({
-      title: fitting(`${SIGNS[alert.state]} ${alert.title}`, MAX_TITLE, escapeDiscord),
+      title: fitting(`${signOf(alert)} ${alert.title}`, MAX_TITLE, escapeDiscord),
       url: alert.url,
-      color: COLORS[alert.state],
+      color: COLORS[toneOf(alert)],
       timestamp: alert.at,
       description: partsOf(alert)
         .map(([name, text]) => `**${name}:** ${fitting(text, room, escapeDiscord)}`)

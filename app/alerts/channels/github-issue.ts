@@ -9,7 +9,7 @@ import {
 import type { Alert, Message } from "../alert.ts";
 import { printable } from "../post-json.ts";
 import { SendError } from "../send-error.ts";
-import { fitting, partsOf, SIGNS } from "./channel.ts";
+import { fitting, partsOf, signOf } from "./channel.ts";
 
 /** The label of the issues that this App keeps. */
 const LABEL = "twinhook";
@@ -39,7 +39,7 @@ function escapeTitle(text: string): string {
 function bodyOf(alert: Alert): string {
   const parts = partsOf(alert).map(([name, text]) => `**${name}:** ${fitting(text, MAX_PART, escapeGitHub)}`);
   return [
-    `${SIGNS[alert.state]} **${fitting(alert.title, MAX_PART, escapeGitHub)}**`,
+    `${signOf(alert)} **${fitting(alert.title, MAX_PART, escapeGitHub)}**`,
     ...parts,
     `[Open](${encodeURI(decodeURI(alert.url))})`,
   ].join("\n\n");

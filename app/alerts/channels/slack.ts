@@ -1,6 +1,6 @@
 import type { Message } from "../alert.ts";
 import { postJson } from "../post-json.ts";
-import { fitting, headline, MAX_SHOWN, partsOf, SIGNS } from "./channel.ts";
+import { fitting, headline, MAX_SHOWN, partsOf, signOf } from "./channel.ts";
 
 /** A block takes 3,000 characters: https://docs.slack.dev/reference/block-kit/blocks/section-block */
 const MAX_PART = 450;
@@ -31,7 +31,7 @@ export function slackBody(message: Message): object {
       ...shown.map((alert) =>
         section(
           [
-            `${SIGNS[alert.state]} *${fitting(alert.title, MAX_PART, escapeMrkdwn)}*`,
+            `${signOf(alert)} *${fitting(alert.title, MAX_PART, escapeMrkdwn)}*`,
             ...partsOf(alert).map(([name, text]) => `*${name}:* ${fitting(text, MAX_PART, escapeMrkdwn)}`),
             `<${encodeURI(decodeURI(alert.url))}|Open>`,
           ].join("\n"),

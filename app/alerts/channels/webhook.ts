@@ -10,6 +10,6 @@ export function sendToWebhook(url: string, secret: string) {
   return async (message: Message): Promise<void> => {
     const { id, alerts } = message;
     const body = JSON.stringify({ type: "twinhook.alerts", timestamp: alerts[0]?.at, data: { alerts } });
-    await postJson(url, body, signDelivery(secret, body, { id }));
+    await postJson(url, body, { headers: signDelivery(secret, body, { id }) });
   };
 }

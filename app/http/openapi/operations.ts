@@ -67,7 +67,7 @@ export const OPERATIONS: readonly Operation[] = [
       sha: z.string().describe("a commit, or its beginning"),
     }),
     answers: { 200: "DeploymentList" },
-    problems: [400, 401],
+    problems: [400, 401, 403],
   },
   {
     method: "get",
@@ -91,7 +91,7 @@ export const OPERATIONS: readonly Operation[] = [
       timestamps: flag.describe("1: with the time before every line"),
     }),
     answers: { 200: "text/plain" },
-    problems: [401, 404],
+    problems: [401, 403, 404],
   },
   {
     method: "post",
@@ -127,7 +127,7 @@ export const OPERATIONS: readonly Operation[] = [
         ),
     }),
     answers: { 200: "DeliveryList" },
-    problems: [400, 401],
+    problems: [400, 401, 403],
   },
   {
     method: "post",
@@ -143,7 +143,7 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "The state of the redundancy",
     proofs: PEOPLE,
     answers: { 200: "Status" },
-    problems: [401],
+    problems: [401, 403],
   },
   {
     method: "post",
@@ -205,6 +205,31 @@ export const OPERATIONS: readonly Operation[] = [
     request: ["MarkRequest"],
     answers: { 202: "TargetMark" },
     problems: [401, 403, 404, 422],
+  },
+  {
+    method: "get",
+    path: "/api/tokens",
+    summary: "The named admin tokens: what each may do, and its last use",
+    proofs: PEOPLE,
+    answers: { 200: "TokenList" },
+    problems: [401, 403],
+  },
+  {
+    method: "post",
+    path: "/api/tokens",
+    summary: "Makes a named admin token; no other answer ever shows it",
+    proofs: PEOPLE,
+    request: ["TokenRequest"],
+    answers: { 201: "TokenMade" },
+    problems: [401, 403, 409, 422],
+  },
+  {
+    method: "delete",
+    path: "/api/tokens/{name}",
+    summary: "Revokes a named admin token; it is refused from now on",
+    proofs: PEOPLE,
+    answers: { 200: "Token" },
+    problems: [401, 403, 404],
   },
   {
     method: "post",

@@ -12,10 +12,12 @@ import {
 import { healthAnswer } from "../../reads/answers/health.ts";
 import { statusAnswer, switchoverAnswer } from "../../reads/answers/status.ts";
 import { markAnswer, targetHoldAnswer, targetListAnswer } from "../../reads/answers/target.ts";
+import { tokenAnswer, tokenListAnswer, tokenMadeAnswer } from "../../reads/answers/token.ts";
 import { holdRequest } from "../hold-request.ts";
 import { markRequest } from "../mark-request.ts";
 import { rollbackRequest } from "../rollback-request.ts";
 import { switchoverRequest } from "../switchover-request.ts";
+import { tokenRequest } from "../tokens/token-request.ts";
 
 /** The schemas of request bodies, by their names in the description. */
 export const REQUESTS = {
@@ -25,6 +27,7 @@ export const REQUESTS = {
   MarkRequest: markRequest,
   HoldRequest: holdRequest,
   RollbackRequest: rollbackRequest,
+  TokenRequest: tokenRequest,
 };
 
 /** The schemas of answers. */
@@ -41,6 +44,9 @@ export const ANSWERS = {
   TargetMark: markAnswer,
   TargetHold: targetHoldAnswer,
   TargetList: targetListAnswer,
+  Token: tokenAnswer,
+  TokenMade: tokenMadeAnswer,
+  TokenList: tokenListAnswer,
   TestAlert: testAlertAnswer,
   Health: healthAnswer,
   Problem: problemAnswer,

@@ -5,7 +5,11 @@ const header = (name: string, description: string) => ({ type: "apiKey", in: "he
 
 /** The ways to prove an identity. */
 export const SECURITY_SCHEMES: Record<string, object> = {
-  admin: { type: "http", scheme: "bearer", description: "TWINHOOK_ADMIN_TOKEN" },
+  admin: {
+    type: "http",
+    scheme: "bearer",
+    description: "TWINHOOK_ADMIN_TOKEN, or a named token with the scope",
+  },
   metrics: { type: "http", scheme: "bearer", description: "TWINHOOK_METRICS_TOKEN" },
   oidc: {
     type: "http",

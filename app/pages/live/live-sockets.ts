@@ -3,10 +3,11 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type Credentials, requireAdmin } from "../../auth/authenticate.ts";
+import { type BearerCredentials, viewerByToken } from "../../auth/authenticate.ts";
 import { Refusal } from "../../auth/refusal.ts";
 import type { SignIn } from "../../auth/sign-in.ts";
 import type { Viewer } from "../../auth/viewer.ts";
+import { requireReader } from "../../auth/viewer-of.ts";
 import type { Notices } from "../../failover/notices.ts";
 import { PEER_PATH } from "../../failover/peer-links.ts";
 import { asProblem } from "../../http/as-problem.ts";
@@ -34,7 +35,7 @@ export interface LiveSocketsOptions {
   pages: PageOptions;
   pageUrl: (id: string) => string;
   signIn: SignIn;
-  credentials: Pick<Credentials, "adminToken">;
+  credentials: BearerCredentials;
   notices: Notices;
   log: Logger;
 }
@@ -96,13 +97,14 @@ export class LiveSockets {
   }
 
   /**
-   * The viewer of a socket: by the admin token, or by a session on a page of this App. The page's origin
+   * The viewer of a socket: by the admin token or a named one, or by a session on a page of this App. The page's origin
    * matters, since browsers send cookies from any page.
    */
   async #viewerOf({ headers }: IncomingMessage): Promise<Viewer> {
     if (headers.authorization !== undefined) {
-      requireAdmin({ authorization: headers.authorization }, this.#o.credentials);
-      return { kind: "admin" };
+      const viewer = await viewerByToken({ authorization: headers.authorization }, this.#o.credentials);
+      requireReader(viewer);
+      return viewer;
     }
     this.#o.signIn.checkOrigin(headers);
     const visit = await this.#o.signIn.visit(headers);

@@ -1,4 +1,4 @@
-import { type Viewer, visibleRepositories } from "../../auth/viewer.ts";
+import { mayOperate, type Viewer, visibleRepositories } from "../../auth/viewer.ts";
 import type { LivePage } from "../live-page.ts";
 import { loadPage } from "../load-page.ts";
 import type { PageOptions } from "../page-options.ts";
@@ -13,7 +13,8 @@ export class PageCache {
   }
 
   load(viewer: Viewer, url: URL): Promise<LivePage | null> {
-    const rights = viewer.kind === "admin" ? null : [viewer.operates, [...viewer.rights].toSorted()];
+    const rights =
+      viewer.kind === "person" ? [viewer.operates, [...viewer.rights].toSorted()] : mayOperate(viewer);
     const key = JSON.stringify([url.pathname, url.search, visibleRepositories(viewer), rights]);
     const loaded = this.#pages.get(key) ?? loadPage(this.#options, viewer, url, { withLog: false });
     this.#pages.set(key, loaded);

@@ -27,6 +27,7 @@ export interface Deeds {
   sendTestAlert: ((by: string) => Promise<string>) | null;
   ping: () => Promise<string>;
   prepareSecret: () => string;
+  revokeToken: (name: string) => Promise<string>;
 }
 
 export function settingsActions(deeds: Deeds): SettingsAction[] {
@@ -81,6 +82,15 @@ export function settingsActions(deeds: Deeds): SettingsAction[] {
       deed: "Make a new secret",
       carries: [],
       perform: async () => deeds.prepareSecret(),
+    },
+    {
+      slug: "token-revocation",
+      audit: "token revocation",
+      title: "Revoke a token",
+      explain: ({ name = "" }) => `Whoever uses the token ${name} is refused from now on, on every instance.`,
+      deed: "Revoke it",
+      carries: ["name"],
+      perform: ({ name = "" }) => deeds.revokeToken(name),
     },
     ...(sendTestAlert
       ? [

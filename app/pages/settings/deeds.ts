@@ -1,4 +1,5 @@
 import type { Probot } from "probot";
+import type { AdminTokens } from "../../auth/admin-tokens.ts";
 import type { Clock } from "../../clock.ts";
 import type { Config } from "../../config/load.ts";
 import type { Failover } from "../../failover/failover.ts";
@@ -23,13 +24,18 @@ export function settingsDeeds(options: {
   app: Promise<Probot>;
   deliveries: DeliveryLogClient;
   sendTestAlert: Deeds["sendTestAlert"];
+  tokens: AdminTokens;
 }): Deeds {
-  const { config, store, failover, clock, app, deliveries, sendTestAlert } = options;
+  const { config, store, failover, clock, app, deliveries, sendTestAlert, tokens } = options;
   return {
     switchOver: (to, reason, force) => switchOver({ config, store, failover }, { to, reason, force }),
     release: () => unpin(store),
     sendTestAlert,
     ping: async () => describePing(await testDelivery({ app, deliveries, clock })),
+    revokeToken: async (name) => {
+      await tokens.revoke(name);
+      return `the token ${name} is refused from now on`;
+    },
     prepareSecret: () => prepareSecret(config.environment),
   };
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Probot } from "probot";
 import { type Protection, readProtection } from "../../accept/approval.ts";
+import type { AdminTokens, NamedToken } from "../../auth/admin-tokens.ts";
 import { type VariableState, variablesOf } from "../../config/environment-variables.ts";
 import { type Config, loadConfig } from "../../config/load.ts";
 import { ConfigError, formatProblem } from "../../config/problem.ts";
@@ -25,6 +26,7 @@ export interface SettingsOptions {
   store: Store;
   failover: Failover;
   audit: Audit;
+  tokens: AdminTokens;
   app: Promise<Probot>;
   webhook: WebhookConfigClient;
   now: () => number;
@@ -53,16 +55,18 @@ export interface Settings {
   /** What GitHub protects, for each target in the order of twinhook.yml; null where it never told. */
   protections: (Protection | null)[];
   audit: AuditEntry[];
+  tokens: NamedToken[];
 }
 
 export async function readSettings(o: SettingsOptions): Promise<Settings> {
   const { config, instance, env, store, failover, audit } = o;
-  const [board, webhook, app, entries, protections] = await Promise.all([
+  const [board, webhook, app, entries, protections, tokens] = await Promise.all([
     readSwitchboard(store),
     fromGitHub(o.webhook.read()),
     fromGitHub(o.app.then((probot) => readAppFacts(probot, config.environment.githubUrl))),
     audit.newest(AUDIT_SHOWN),
     Promise.all(config.targets.map((target) => readProtection(store.read, target))),
+    o.tokens.list(),
   ]);
   const named = [
     ...config.targets.flatMap((target) => [
@@ -95,6 +99,7 @@ export async function readSettings(o: SettingsOptions): Promise<Settings> {
     variables: variablesOf(env, named),
     protections,
     audit: entries,
+    tokens,
   };
 }
 

@@ -9,6 +9,7 @@ import { configurationSection, targetsSection } from "./configuration-section.ts
 import { permissionsSection } from "./permissions-section.ts";
 import type { Settings } from "./read-settings.ts";
 import { redundancySection } from "./redundancy-section.ts";
+import { tokensSection } from "./tokens-section.ts";
 import { webhookSection } from "./webhook-section.ts";
 
 export interface SettingsPage {
@@ -47,6 +48,7 @@ export function settingsPage({ settings, config, done, canTestAlerts }: Settings
               : html`Sent by ${types.join(", ")}.`
           }</p></div>
         </section>
+        ${tokensSection(settings)}
         <section class="box" id="admins" aria-labelledby="admins-title">
           <header><h2 id="admins-title">Who may change this</h2></header>
           <div class="body"><p>${config.admins.length === 0 ? "Whoever has the admin token; no one is named in " : `${config.admins.join(", ")} (`}<code>admins</code>${

@@ -1,6 +1,8 @@
 import { type Context, Hono } from "hono";
-import type { SignIn, Visit } from "../../auth/sign-in.ts";
-import { mayOperate, nameOf } from "../../auth/viewer.ts";
+import { Refusal } from "../../auth/refusal.ts";
+import type { SignIn } from "../../auth/sign-in.ts";
+import { nameOf } from "../../auth/viewer.ts";
+import { asProblem } from "../../http/as-problem.ts";
 import type { Audit } from "../../http/audit.ts";
 import { HttpProblem } from "../../http/problem.ts";
 import { type Fields, signedIn, submitted } from "../signed-in.ts";
@@ -8,6 +10,7 @@ import { withBanner } from "../targets/held-banner.ts";
 import { type Deeds, type SettingsAction, settingsActions } from "./actions.ts";
 import { carried, confirmPage, refusedPage } from "./confirm-page.ts";
 import { readSettings, type SettingsOptions } from "./read-settings.ts";
+import { requireOperator } from "./require-operator.ts";
 import { settingsPage } from "./settings-page.ts";
 
 export interface SettingsRoutesOptions extends SettingsOptions {
@@ -61,13 +64,13 @@ export function settingsRoutes(options: SettingsRoutesOptions): Hono {
         );
         return c.redirect(`/settings?entry=${entry}`, 303);
       } catch (error) {
-        if (!(error instanceof HttpProblem) || error.status === 500) throw error;
-        const insist = action.slug === "switchover" && error.status === 409;
-        const message = insist
-          ? error.message.replace(/, or send "force": true$/, ", or insist")
-          : error.message;
+        if (!(error instanceof HttpProblem || error instanceof Refusal)) throw error;
+        const { status, message: said } = asProblem(error);
+        if (status === 500) throw error;
+        const insist = action.slug === "switchover" && status === 409;
+        const message = insist ? said.replace(/, or send "force": true$/, ", or insist") : said;
         const shown = await withBanner(options, visit);
-        return c.html(refusedPage(action, { message, fields, insist }, shown), error.status as 409);
+        return c.html(refusedPage(action, { message, fields, insist }, shown), status as 409);
       }
     }),
   );
@@ -84,9 +87,4 @@ export function settingsRoutes(options: SettingsRoutesOptions): Hono {
 function details(action: SettingsAction, fields: Fields): string | null {
   const said = [...action.carries, "reason"].flatMap((name) => (fields[name] ? [fields[name]] : []));
   return said.length === 0 ? null : said.join(", ").slice(0, 600);
-}
-
-function requireOperator({ viewer }: Visit): void {
-  if (!mayOperate(viewer))
-    throw new HttpProblem(403, "the settings are for those named in `admins`, and for the admin token");
 }

@@ -18,6 +18,7 @@ export function finishHost(
   lease: Lease,
   ending: Ending,
   { deployment, placement }: { deployment: DeploymentRecord; placement: Placement },
+  told: { tellSuccess?: boolean | undefined } = {},
 ): Promise<void> {
   const { status, exitCode } = ending;
   return store.write(async (trx) => {
@@ -51,7 +52,7 @@ export function finishHost(
     else if (!isOver || (succeeded && catchesUp)) await store.notify(trx);
     else {
       await announce(trx, store, [{ id: row.id, status, detail: reason ?? describeRuns({ hosts }) }]);
-      await noteOutcome(trx, store, row, status);
+      await noteOutcome(trx, store, row, status, told);
     }
   });
 }

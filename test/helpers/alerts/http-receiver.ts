@@ -55,6 +55,8 @@ export class HttpReceiver {
 
   async comeUp(): Promise<void> {
     this.#port ||= await freePort();
+    // A slow test finds its connection open.
+    this.#server.keepAliveTimeout = 0;
     await new Promise<void>((resolve) => this.#server.listen(this.#port, "127.0.0.1", resolve));
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ALERT_KINDS } from "../../../app/config/alert-kinds.ts";
+import { ALERT_KINDS, DEFAULT_KINDS } from "../../../app/config/alert-kinds.ts";
 import { ConfigFile, content, DELIVERY_SECRET } from "./config-file.ts";
 
 const ENV = {
@@ -8,13 +8,15 @@ const ENV = {
   ALERT_SECRET: DELIVERY_SECRET,
   SMTP_URL: "smtps://user:password@mail.example.com",
   PLAIN: "not an address",
+  TELEGRAM_URL: "https://api.telegram.org/bot654321:XYZ-def",
+  CONNECTOR_URL: "https://acme.webhook.office.com/webhookb2/secret",
 };
 const SLACK = { type: "slack", url_env: "SLACK_WEBHOOK_URL" };
 const messages = (alert: object, env: Record<string, string> = ENV) =>
   new ConfigFile(content({ alerts: [alert] }), env).messages();
 
 describe("alerts", () => {
-  test("are configured by what each type needs, and are of every kind unless some are named", () => {
+  test("are configured by what each type needs, and are of every kind but successes unless some are named", () => {
     const { alerts, dead_mans_switch } = new ConfigFile(
       content({
         alerts: [
@@ -22,13 +24,17 @@ describe("alerts", () => {
           { type: "webhook", url_env: "ALERT_URL", secret_env: "ALERT_SECRET", kinds: ["catch_up"] },
           { type: "email", url_env: "SMTP_URL", from: "a@example.com", to: ["b@example.com"] },
           { type: "github_issue", repository: "acme/ops" },
+          { type: "telegram", url_env: "TELEGRAM_URL", chat_id: -1001234567890 },
+          { type: "telegram", url_env: "TELEGRAM_URL", chat_id: "@acme_ops" },
         ],
         dead_mans_switch: { url_env: "ALERT_URL" },
       }),
       ENV,
     ).load();
-    expect(alerts[0]?.kinds).toEqual(ALERT_KINDS);
+    expect(alerts[0]?.kinds).toEqual(DEFAULT_KINDS);
+    expect(ALERT_KINDS.filter((kind) => !DEFAULT_KINDS.includes(kind))).toEqual(["deployment_succeeded"]);
     expect(alerts[1]?.kinds).toEqual(["catch_up"]);
+    expect(alerts.map(({ chat_id }) => chat_id).slice(-2)).toEqual(["-1001234567890", "@acme_ops"]);
     expect(dead_mans_switch).toEqual({ url_env: "ALERT_URL", interval: 60_000 });
   });
 
@@ -68,6 +74,36 @@ describe("alerts", () => {
       { type: "webhook", url_env: "ALERT_URL", secret_env: "PLAIN" },
       "secret_env: expected in PLAIN whsec_ followed by base64",
     ],
+    [
+      "Telegram without a chat",
+      { type: "telegram", url_env: "TELEGRAM_URL" },
+      "chat_id: expected chat_id, which telegram needs, got nothing",
+    ],
+    [
+      "the name of a Telegram channel without its @",
+      { type: "telegram", url_env: "TELEGRAM_URL", chat_id: "acme_ops" },
+      "chat_id: expected the id of a chat",
+    ],
+    [
+      "a bot of Telegram without its token",
+      { type: "telegram", url_env: "ALERT_URL", chat_id: 1 },
+      "expected in ALERT_URL an address such as https://api.telegram.org/botTOKEN, got something else; @BotFather",
+    ],
+    [
+      "a topic of ntfy that is none",
+      { type: "ntfy", url_env: "TELEGRAM_URL" },
+      "expected in TELEGRAM_URL an address such as https://ntfy.sh/TOPIC",
+    ],
+    [
+      "a connector of Teams, which is retired",
+      { type: "teams", url_env: "CONNECTOR_URL" },
+      "expected in CONNECTOR_URL an address such as https://…, the address of a workflow, got something else; Microsoft has retired",
+    ],
+    [
+      "an Apprise server without its path",
+      { type: "apprise", url_env: "ALERT_URL" },
+      "expected in ALERT_URL an address such as http://apprise:8000/notify/KEY",
+    ],
     ["an unknown kind", { ...SLACK, kinds: ["fail_over"] }, "kinds[0]: expected failover or instance_lost"],
     [
       "a sender that would break a header",
@@ -83,7 +119,7 @@ describe("alerts", () => {
     const found = messages(alert);
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(expected);
-    expect(found[0]).not.toMatch(/hooks\.slack|not an address|password@/);
+    expect(found[0]).not.toMatch(/hooks\.slack|not an address|password@|654321:XYZ|webhookb2/);
   });
 
   test("refuse one channel twice", () => {
