@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { formatDuration } from "../../shared/format-duration.ts";
-import { appFile } from "../bundle/entry-points.ts";
+import { mainFile } from "../bundle/entry-points.ts";
 import type { Clock } from "../clock.ts";
 import { compileCache } from "../config/compile-cache.ts";
 import { localUrl } from "../config/listen-address.ts";
@@ -124,7 +124,7 @@ async function keepRunning(
     const startedAt = clock.monotonic();
     let child: ChildProcess;
     try {
-      child = fork(appFile("main.ts"), ["--instance", name], {
+      child = fork(mainFile("app"), ["--instance", name], {
         // A session of its own, so that Ctrl-C reaches the instance once, through the supervisor.
         detached: true,
         stdio: ["ignore", "inherit", "inherit", "ipc"],
