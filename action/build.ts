@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
+import { licenses } from "../shared/licenses.ts";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -48,27 +49,9 @@ export async function buildAction(folder: string): Promise<number> {
   await Promise.all([
     writeFile(join(folder, "index.js"), bundle),
     writeFile(join(folder, "package.json"), '{ "type": "module" }\n'),
-    writeFile(join(folder, "licenses.txt"), await licenses(Object.keys(result.metafile.inputs))),
+    writeFile(join(folder, "licenses.txt"), await licenses(ROOT, Object.keys(result.metafile.inputs))),
   ]);
   return bundle.byteLength;
-}
-
-/** The licences of all packages in the bundle. */
-async function licenses(inputs: readonly string[]): Promise<string> {
-  const folders = inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
-  const packages = [...new Set(folders.filter((folder) => folder !== undefined))].sort();
-  const texts = await Promise.all(
-    packages.map(async (folder) => {
-      const manifest = JSON.parse(await readFile(join(ROOT, folder, "package.json"), "utf8"));
-      const { name, version, license, author, repository } = manifest;
-      const file = (await readdir(join(ROOT, folder))).sort().find((entry) => /^licen[cs]e/i.test(entry));
-      const text = file
-        ? (await readFile(join(ROOT, folder, file), "utf8")).replace(/\r\n/g, "\n").trim()
-        : `The package comes without the text of its licence. Author: ${author?.name ?? author}. Source: ${repository?.url ?? repository}`;
-      return `${name} ${version} (${license})\n\n${text}`.trim();
-    }),
-  );
-  return `${texts.join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -9,6 +9,7 @@ import { ConfigError } from "./config/problem.ts";
 import type { Instance } from "./instance/instance.ts";
 import { createLog } from "./log.ts";
 import type { FromSupervisor } from "./supervisor/supervisor.ts";
+import { Systemd } from "./supervisor/systemd.ts";
 
 /**
  * Starts the instance `name`, or every instance of this host, each as a process of its own. Where there is no
@@ -17,12 +18,15 @@ import type { FromSupervisor } from "./supervisor/supervisor.ts";
  * @throws {ConfigError} when a restart would not help.
  */
 export async function startService(instanceName: string | undefined): Promise<void> {
+  const systemd = new Systemd(process.env);
   // Instances read the file themselves, so that one that is started again has what it says by then.
   const handedOn = { ...process.env };
   addEnvFile(process.env, ENV_FILE);
   const name = instanceName ?? process.env.TWINHOOK_INSTANCE;
   if (name === undefined && isFirstRun(process.env)) {
     const log = createLog(process.env.LOG_LEVEL || "info", null);
+    // People may take long, and systemd would give up.
+    systemd.ready();
     const { firstRun } = await import("./setup/first-run.ts");
     await firstRun({ env: process.env, clock: systemClock, log, print: (line) => console.log(line) });
     addEnvFile(process.env, ENV_FILE);
@@ -34,7 +38,7 @@ export async function startService(instanceName: string | undefined): Promise<vo
   // Each kind of process loads only its own modules: most of the cost of a start is loading.
   if (name === undefined) {
     const { startAll } = await import("./supervisor/supervisor.ts");
-    return startAll({ config, env: handedOn, log, clock: systemClock });
+    return startAll({ config, env: handedOn, log, clock: systemClock, systemd });
   }
   if (!config.instances.some((instance) => instance.name === name))
     throw new ConfigError([
@@ -52,6 +56,7 @@ export async function startService(instanceName: string | undefined): Promise<vo
     if (stopping) return;
     stopping = true;
     log.info({ signal }, "shutting down");
+    systemd.stopping();
     // Before it listens it has accepted nothing.
     if (!instance) process.exit(signal === "disconnect" ? 1 : 0);
     instance.stop({ all: signal === "stop of all" }).then(
@@ -75,6 +80,7 @@ export async function startService(instanceName: string | undefined): Promise<vo
   enableCompileCache(process.env.NODE_COMPILE_CACHE);
   const { startInstance } = await import("./instance/instance.ts");
   instance = await startInstance({ config, name, clock: systemClock, log, env: process.env });
+  systemd.ready();
   // Now, since an instance may be killed.
   flushCompileCache();
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Metafile } from "esbuild";
 import { appFile, BUNDLES, bundleOfSources, ENTRY_POINTS } from "./entry-points.ts";
 
 /**
@@ -18,10 +18,25 @@ export async function buildApp(): Promise<URL> {
   const older = (await readdir(bundles)).map((name) => join(bundles, name));
   // A bundle gets its name only when it is complete.
   const unfinished = join(bundles, `unfinished-${process.pid}`);
-  await build({
+  await bundle(ENTRY_POINTS, unfinished);
+  await rename(unfinished, fileURLToPath(folder)).catch((error: NodeJS.ErrnoException) => {
+    // Another process was faster.
+    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+  });
+  await Promise.all(older.map((path) => rm(path, { recursive: true, force: true })));
+  return folder;
+}
+
+/**
+ * Bundles modules of `app/` into the folder `outdir`, each under its key.
+ * @returns esbuild's list of what the bundle was made from; its paths start in `app/`.
+ */
+export async function bundle(entryPoints: Record<string, string>, outdir: string): Promise<Metafile> {
+  const { metafile } = await build({
     absWorkingDir: fileURLToPath(appFile(".")),
-    entryPoints: ENTRY_POINTS,
-    outdir: unfinished,
+    entryPoints,
+    outdir,
+    metafile: true,
     bundle: true,
     splitting: true,
     format: "esm",
@@ -38,12 +53,7 @@ export async function buildApp(): Promise<URL> {
       js: 'import{createRequire as twinhookCreateRequire}from"node:module";const require=twinhookCreateRequire(import.meta.url);',
     },
   });
-  await rename(unfinished, fileURLToPath(folder)).catch((error: NodeJS.ErrnoException) => {
-    // Another process was faster.
-    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-  });
-  await Promise.all(older.map((path) => rm(path, { recursive: true, force: true })));
-  return folder;
+  return metafile;
 }
 
 if (import.meta.main) console.log(`the App is bundled in ${fileURLToPath(await buildApp())}`);

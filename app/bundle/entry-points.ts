@@ -12,6 +12,7 @@ export const ENTRY_POINTS = {
   "store-thread": "store/sqlite/worker.ts",
   "commit-task": "accept/commit-task.ts",
   "claim-task": "queue/claim-task.ts",
+  "read-assets": "pages/read-assets.ts",
 } as const;
 
 type EntryPoint = keyof typeof ENTRY_POINTS;
@@ -41,6 +42,18 @@ export function newEntryPoint(name: EntryPoint): URL {
   currentBundle ??= bundleOfSources();
   const bundled = new URL(`${name}.js`, currentBundle);
   return existsSync(bundled) ? bundled : entryPoint(name);
+}
+
+/**
+ * The file that starts the App, or the demo. The npm package holds no sources, since Node strips no types below
+ * `node_modules`; `package.ts` puts built files into it.
+ */
+export function mainFile(of: "app" | "demo"): URL {
+  const [source, built] =
+    of === "app"
+      ? [appFile("main.ts"), appFile("dist/package/main.js")]
+      : [appFile("../test/demo/main.ts"), appFile("dist/package/demo.js")];
+  return existsSync(built) && !existsSync(source) ? built : source;
 }
 
 let currentBundle: URL | undefined;

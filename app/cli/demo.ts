@@ -3,14 +3,12 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
-import { appFile } from "../bundle/entry-points.ts";
+import { mainFile } from "../bundle/entry-points.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
-
-const DEMO = appFile("../test/demo/main.ts");
 
 /** `twinhook demo`: `npm run demo`, from any folder. */
 export async function demo(isOnce: boolean): Promise<number> {
-  const main = fileURLToPath(DEMO);
+  const main = fileURLToPath(mainFile("demo"));
   if (!existsSync(main))
     throw new CommandFailure(
       EXIT.failed,

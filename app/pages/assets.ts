@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { Hono } from "hono";
-import { appFile } from "../bundle/entry-points.ts";
+import { newEntryPoint } from "../bundle/entry-points.ts";
 
 /** The path of the assets. */
 export const ASSETS_PATH = "/assets";
@@ -47,7 +47,7 @@ export function assetRoutes(): Hono {
 }
 
 async function readAssets(): Promise<Map<string, Asset>> {
-  const thread = new Worker(appFile("pages/read-assets.ts"), {
+  const thread = new Worker(newEntryPoint("read-assets"), {
     workerData: ASSETS_PATH,
     // Node's word about taking types out is nothing that an operator can act on.
     execArgv: ["--disable-warning=ExperimentalWarning"],

@@ -6,10 +6,12 @@ import { createHash } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
 import { findPackageJSON, stripTypeScriptTypes } from "node:module";
 import { dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
+import { appFile } from "../bundle/entry-points.ts";
 import type { Asset } from "./assets.ts";
 
-const ROOM = import.meta.dirname;
+const ROOM = fileURLToPath(appFile("pages"));
 /** The path below which all assets are served. */
 const servedBelow = workerData as string;
 

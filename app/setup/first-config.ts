@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
+import { appFile } from "../bundle/entry-points.ts";
 
 export interface FirstConfig {
   /** The public URLs of the two instances. */
@@ -12,7 +13,8 @@ export interface FirstConfig {
   admins: readonly string[];
 }
 
-const HEADER = `# Twinhook's configuration. twinhook.example.yml has every key with comments; npm run check finds what is wrong.
+const HEADER = `# yaml-language-server: $schema=${appFile("../twinhook.schema.json").pathname}
+# Twinhook's configuration. twinhook.example.yml has every key with comments; npm run check finds what is wrong.
 `;
 
 /** The text of a first twinhook.yml, without targets. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { formatDuration } from "../../shared/format-duration.ts";
-import { appFile } from "../bundle/entry-points.ts";
+import { mainFile } from "../bundle/entry-points.ts";
 import type { Clock } from "../clock.ts";
 import { compileCache } from "../config/compile-cache.ts";
 import { localUrl } from "../config/listen-address.ts";
@@ -12,6 +12,7 @@ import { UNUSABLE } from "../config/problem.ts";
 import type { InstanceConfig } from "../config/schema.ts";
 import { identify, isStopped } from "../run/process-identity.ts";
 import { untilFrozen } from "./liveness.ts";
+import type { Systemd } from "./systemd.ts";
 
 /** The pause before a restart: doubled each time, up to the limit. */
 const FIRST_PAUSE_MS = 250;
@@ -29,7 +30,7 @@ export const INSTANCE_OPTIONS = [
   "--heap-growing-percent=50",
 ] as const;
 /** How long instances have to stop by themselves. */
-const STOP_LIMIT_MS = 25_000;
+export const STOP_LIMIT_MS = 25_000;
 /** An instance that ignores the message to stop gets a signal after this time. */
 const HEARD_LIMIT_MS = 2_000;
 
@@ -50,12 +51,14 @@ export async function startAll({
   env,
   log,
   clock,
+  systemd,
 }: {
   config: Config;
   /** The environment of the instances, before the `.env` file adds to it. */
   env: NodeJS.ProcessEnv;
   log: Logger;
   clock: Clock;
+  systemd: Systemd;
 }): Promise<void> {
   for (const warning of configWarnings(config)) log.warn(warning);
   const local = config.instances.filter(({ host }) => host === undefined || host === hostname());
@@ -66,7 +69,10 @@ export async function startAll({
   const abort = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.on(signal, () => {
-      if (!abort.signal.aborted) log.info({ signal }, "stopping all instances");
+      if (!abort.signal.aborted) {
+        log.info({ signal }, "stopping all instances");
+        systemd.stopping();
+      }
       abort.abort();
     });
   const cached = {
@@ -75,9 +81,15 @@ export async function startAll({
     ...env,
   };
   const running = new Map<string, ChildProcess>();
+  const wereUp = new Set<string>();
+  const onUp = (name: string) => {
+    wereUp.add(name);
+    systemd.status(`${wereUp.size} of ${local.length} instances have started`);
+    if (wereUp.size === local.length) systemd.ready();
+  };
   await Promise.all(
     local.map((instance) =>
-      keepRunning(instance, { env: cached, log, clock, signal: abort.signal, running }),
+      keepRunning(instance, { env: cached, log, clock, signal: abort.signal, running, onUp }),
     ),
   );
 }
@@ -90,6 +102,7 @@ async function keepRunning(
     clock,
     signal,
     running,
+    onUp,
   }: {
     env: NodeJS.ProcessEnv;
     log: Logger;
@@ -97,6 +110,8 @@ async function keepRunning(
     signal: AbortSignal;
     /** The processes of all instances, by name. */
     running: Map<string, ChildProcess>;
+    /** Called whenever an instance has started. */
+    onUp: (name: string) => void;
   },
 ): Promise<void> {
   const { name } = instance;
@@ -109,7 +124,7 @@ async function keepRunning(
     const startedAt = clock.monotonic();
     let child: ChildProcess;
     try {
-      child = fork(appFile("main.ts"), ["--instance", name], {
+      child = fork(mainFile("app"), ["--instance", name], {
         // A session of its own, so that Ctrl-C reaches the instance once, through the supervisor.
         detached: true,
         stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -139,7 +154,10 @@ async function keepRunning(
       clock,
       signal: AbortSignal.any([signal, watch.signal]),
       isStopped: () => identity !== undefined && isStopped(identity),
-      onUp: () => log.info({ name, pid: child.pid }, "instance is up"),
+      onUp: () => {
+        log.info({ name, pid: child.pid }, "instance is up");
+        onUp(name);
+      },
     }).then(
       (reason) => {
         log.error({ name, pid: child.pid }, `instance is frozen, killing it: ${reason}`);

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -58,6 +58,30 @@ describe("npm start", () => {
     await expect.poll(() => supervisor.lines.filter(listening("primary")).length).toBe(2);
     expect(isRunning(Number(again.pid))).toBe(true);
     expect(await scene.host.untilReady("primary")).toEqual({ instance: "primary", status: "ready" });
+  });
+
+  it("tells systemd that it is ready once both instances listen, that it lives, and that it stops", async ({
+    expect,
+  }) => {
+    const scene = await setScene("sqlite");
+    const told = join(scene.host.directory, "told");
+    const program = join(scene.host.directory, "systemd-notify");
+    writeFileSync(program, `#!/bin/sh\necho "$1" >> ${told}\n`, { mode: 0o755 });
+    writeFileSync(told, "");
+    const messages = () => readFileSync(told, "utf8").trimEnd().split("\n");
+    const supervisor = scene.host.spawn([], {
+      PATH: `${scene.host.directory}:${process.env.PATH}`,
+      NOTIFY_SOCKET: "/run/systemd/notify",
+      WATCHDOG_USEC: "300000",
+    });
+    for (const name of ["primary", "backup"]) await supervisor.line(listening(name));
+    await expect.poll(messages).toContain("WATCHDOG=1");
+    await supervisor.kill("SIGTERM");
+    await expect.poll(messages).toContain("STOPPING=1");
+    // The instances do not speak for the service.
+    for (const message of ["READY=1", "STOPPING=1"])
+      expect(messages().filter((one) => one === message)).toHaveLength(1);
+    expect(messages()).toContain("STATUS=2 of 2 instances have started");
   });
 
   it("tells the others that an instance refused its configuration", async ({ expect }) => {

@@ -1,9 +1,11 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import { mainFile } from "../../app/bundle/entry-points.ts";
 import type { Clock } from "../../app/clock.ts";
 import { hostId } from "../../app/run/host-id.ts";
 import { isAlive, signalGroup } from "../../app/run/process-identity.ts";
@@ -21,7 +23,7 @@ import { UNHURRIED } from "./thresholds.ts";
 
 /** How often to look whether an instance is ready. */
 const READY_LOOK_MS = 20;
-const MAIN = resolve(import.meta.dirname, "../../app/main.ts");
+const MAIN = fileURLToPath(mainFile("app"));
 export const ADMIN_TOKEN = "admin-token-of-the-test";
 export const DELIVERY_SECRET = `whsec_${Buffer.from("a delivery secret of a test, 32 b").toString("base64")}`;
 

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Ajv, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
+import { appFile } from "../../app/bundle/entry-points.ts";
 
 interface Description {
   paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
@@ -9,7 +10,7 @@ interface Description {
 type Schema = Record<string, unknown>;
 
 /** The needed part of GitHub's own description of its API (OpenAPI 3.0). `pin-api-description.ts` makes it. */
-export const PINNED = join(import.meta.dirname, "api-description.json");
+export const PINNED = fileURLToPath(appFile("../test/simulator/api-description.json"));
 
 /** GitHub's own description of its API (OpenAPI 3.0), which checks the simulator's answers. */
 export class GitHubApiDescription {

@@ -7,9 +7,10 @@ import { fileURLToPath } from "node:url";
 import { Ajv2020 as Ajv } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { parse } from "yaml";
+import { appFile } from "../../../app/bundle/entry-points.ts";
 import { mayStartProcesses } from "../may-start-processes.ts";
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const ROOT = fileURLToPath(appFile("../"));
 
 /** The committed bundle. */
 export const ACTION_BUNDLE = join(ROOT, "action/dist/index.js");
