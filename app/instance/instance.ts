@@ -146,7 +146,7 @@ export async function startInstance(options: {
     targets,
     log,
   });
-  const access = new RepositoryAccess(() => newApp(secret), clock);
+  const access = new RepositoryAccess(() => newApp(secret), clock, names);
   const notices = new Notices();
   notices.subscribe((notice) => metrics.noticed(notice));
   const acceptor = new Acceptor({
