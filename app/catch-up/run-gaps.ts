@@ -285,7 +285,7 @@ function causeOf(error: unknown, failure: ClassifiedError): string {
   if (remedy !== undefined) return `${message}; ${remedy}`;
   if (failure.kind === "rate_limited") return "GitHub allows no more calls for now";
   if (failure.kind === "refused")
-    return `GitHub refuses to show the runs (${status}${failure.suspended ? `: ${failure.remedy}` : ""})`;
+    return `GitHub refuses to show the runs (${status}${failure.obstacle ? `: ${failure.remedy}` : ""})`;
   return response === undefined ? "GitHub does not answer" : `GitHub answers with ${status}`;
 }
 
