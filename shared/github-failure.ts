@@ -6,8 +6,11 @@ export type GitHubFailure =
   | { kind: "rate_limited"; delayMs: number; unsaid?: true }
   /** The next call may succeed: no answer, a fault of GitHub's, or an answer that is not GitHub's. */
   | { kind: "transient" }
-  /** Every call fails until someone changes a setting; `suspended`: until someone ends a suspension. */
-  | { kind: "refused"; status: number; suspended: boolean };
+  /** Every call fails until someone changes a setting; `obstacle` is null if that may be a missing permission. */
+  | { kind: "refused"; status: number; obstacle: Obstacle | null };
+
+/** The reason of a refusal that no permission ends: a suspension, an address that is not listed, an archived repository. */
+export type Obstacle = "suspended" | "ip_allow_list" | "archived";
 
 /** An error as Octokit throws it. Without `response`, no answer came. */
 export interface OctokitError {
@@ -16,6 +19,12 @@ export interface OctokitError {
   response?: { headers?: Record<string, string | number | undefined>; data?: unknown };
 }
 
+/** GitHub's words for each obstacle. */
+const OBSTACLES: readonly [Obstacle, RegExp][] = [
+  ["suspended", /suspended/i],
+  ["ip_allow_list", /IP allow list/i],
+  ["archived", /archived/i],
+];
 /** GitHub's recommended pause after a limit without a time. */
 const UNSAID_DELAY_MS = 60_000;
 /** The shortest pause until a time that GitHub names: its second may just be over. */
@@ -24,9 +33,9 @@ const MIN_REST_MS = 1_000;
 export const PASSING_STATUSES = [408, 425, 429];
 
 /**
- * Reads the meaning of Octokit's error. GitHub answers 403 to three things: a missing permission, a limit,
- * and a suspended installation or account. Only the headers and the message tell which. GitHub's clock
- * measures when a limit ends. `now` (ms) counts only if the answer does not tell the time.
+ * Reads the meaning of Octokit's error. GitHub answers 403 to a missing permission, to a limit, and to each
+ * obstacle. Only the headers and the message tell which. GitHub's clock measures when a limit ends. `now` (ms)
+ * counts only if the answer does not tell the time.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
  */
 export function readGitHubFailure(error: unknown, now: number): GitHubFailure {
@@ -45,7 +54,8 @@ export function readGitHubFailure(error: unknown, now: number): GitHubFailure {
       return { kind: "rate_limited", delayMs: UNSAID_DELAY_MS, unsaid: true };
   }
   if (!isSaidByGitHub(error) || PASSING_STATUSES.includes(status)) return { kind: "transient" };
-  return { kind: "refused", status, suspended: status === 403 && /suspended/i.test(said) };
+  const [obstacle = null] = OBSTACLES.find(([, words]) => status === 403 && words.test(said)) ?? [];
+  return { kind: "refused", status, obstacle };
 }
 
 /**

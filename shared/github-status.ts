@@ -29,21 +29,21 @@ export type ReadStatus =
   /** Another GitHub Deployment shows the deployment. */
   | { kind: "elsewhere"; githubId: string };
 
-/** The GitHub status for a deployment's status; GitHub refuses descriptions above 140 characters. */
+/** The GitHub status for a deployment's status. */
 export function writeStatus(status: DeploymentStatus, detail: string | null): WrittenStatus {
   const [state, text] = STATES[status];
-  return { state, description: shortened(detail ? `${text}: ${detail}` : text) };
+  return { state, description: describable(detail ? `${text}: ${detail}` : text) };
 }
 
 /** The GitHub status that tells why the App refuses a parked request. */
 export function writeRefusal(reason: string): WrittenStatus {
-  return { state: "error", description: shortened(REFUSES + reason) };
+  return { state: "error", description: describable(REFUSES + reason) };
 }
 
 /** The GitHub status that names the GitHub Deployment which already shows the deployment. */
 export function writeElsewhere(githubId: string | null | undefined, deploymentId: string): WrittenStatus {
   const description = `the GitHub Deployment ${githubId} shows this deployment, ${deploymentId}`;
-  return { state: "inactive", description: shortened(description) };
+  return { state: "inactive", description: describable(description) };
 }
 
 /**
@@ -69,6 +69,8 @@ export function readStatus({
   return { kind: "status", status: found, detail: detail === "" ? null : detail };
 }
 
-function shortened(description: string): string {
+/** A description that GitHub takes: at most 140 characters, none of which needs 4 bytes in UTF-8. */
+export function describable(text: string): string {
+  const description = text.replace(/[\u{D800}-\u{DFFF}\u{10000}-\u{10FFFF}]/gu, "\uFFFD");
   return description.length > 140 ? `${description.slice(0, 139)}…` : description;
 }

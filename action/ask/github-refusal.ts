@@ -1,5 +1,6 @@
 import {
   messageOf,
+  type Obstacle,
   type OctokitError,
   PASSING_STATUSES,
   readGitHubFailure,
@@ -67,14 +68,29 @@ export function githubRefusal(
       );
     case "refused":
       return refuse("permanent", remedyForRefusal(failure, withToken), {
-        ...(failure.suspended && { cause: `refused with ${status}: suspended` }),
+        ...(failure.obstacle && { cause: `refused with ${status}: ${OBSTACLES[failure.obstacle].cause}` }),
       });
   }
 }
 
-function remedyForRefusal({ status, suspended }: { status: number; suspended: boolean }, withToken: boolean) {
-  if (suspended)
-    return "End the suspension of the account, or of the installation, that the token in `github-token` is of.";
+const OBSTACLES: Record<Obstacle, { cause: string; remedy: string }> = {
+  suspended: {
+    cause: "suspended",
+    remedy:
+      "End the suspension of the account, or of the installation, that the token in `github-token` is of.",
+  },
+  ip_allow_list: {
+    cause: "this runner's address is not allowed",
+    remedy: "Add this runner's address to the organization's IP allow list at GitHub.",
+  },
+  archived: { cause: "archived", remedy: "Unarchive the repository at GitHub." },
+};
+
+function remedyForRefusal(
+  { status, obstacle }: { status: number; obstacle: Obstacle | null },
+  withToken: boolean,
+) {
+  if (obstacle) return OBSTACLES[obstacle].remedy;
   switch (status) {
     case 401:
       return "Leave the input `github-token` out (its default is the job's own token), or correct it.";

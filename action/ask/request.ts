@@ -4,6 +4,7 @@ import {
   type RunReference,
   requestBody,
 } from "../../shared/deployment-request.ts";
+import { withoutRef } from "../../shared/workflow-path.ts";
 import { InputError } from "../input/input-error.ts";
 import type { Inputs } from "../input/inputs.ts";
 
@@ -105,7 +106,7 @@ function startingRun(
     // Without its workflow, the number would count for this workflow.
     numbered:
       Number.isSafeInteger(run_number) && typeof path === "string" && path !== ""
-        ? { run_number: run_number as number, run_workflow: path.replace(/@.*$/, "") }
+        ? { run_number: run_number as number, run_workflow: withoutRef(path) }
         : {},
   };
 }

@@ -67,9 +67,9 @@ export class RepositoryNames {
     return renamed?.name ?? key;
   }
 
-  /** GitHub's present name of a configured repository, as far as it is known. */
-  nameOf(key: string): string {
-    return this.#known.get(key)?.full_name ?? key;
+  /** GitHub's present name of a repository with a target, as far as it is known; of others the same name. */
+  nameOf(fullName: string): string {
+    return this.#known.get(this.keyOf(fullName))?.full_name ?? fullName;
   }
 
   /** GitHub's id of a configured repository, by its key; undefined while it is not known. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { withoutRef } from "../../shared/workflow-path.ts";
 import { branchRef, isBranch, matchesRef, refsOfName } from "../config/refs.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { repositoryKey } from "../store/repository-key.ts";
@@ -42,6 +43,9 @@ export type WorkflowRunEvent = z.output<typeof workflowRunEvent>;
 export function parseWorkflowRun(payload: unknown): WorkflowRunEvent {
   return workflowRunEvent.parse(payload);
 }
+
+/** How the reason begins to ignore an event of a run that ended without success. */
+export const NO_SUCCESS = "the run did not succeed";
 
 /** An event of a run, with the targets that it deploys to, or the reason why there are none. */
 export interface JudgedRun extends Pick<Arrival, "ignored" | "repository" | "action"> {
@@ -98,8 +102,7 @@ function choose(
   const { action, workflow_run: run } = event;
   const ignore = (ignored: string) => ({ targets: [], ignored });
   if (action !== "completed") return ignore(`the run is not completed (action ${action})`);
-  if (run.conclusion !== "success")
-    return ignore(`the run did not succeed (conclusion ${run.conclusion ?? "none"})`);
+  if (run.conclusion !== "success") return ignore(`${NO_SUCCESS} (conclusion ${run.conclusion ?? "none"})`);
   const never = whyNever(event, here);
   if (never !== null) return ignore(never);
   return {
@@ -133,7 +136,7 @@ function rulesFor(
   return [
     [`no target names the workflow ${path || "(none)"}`, (t) => t.workflow === path],
     [
-      `no target of it allows the ${kinds.join(" or ")} ${run.head_branch}`,
+      `no target of it allows the ${kinds.join(" or ")} ${run.head_branch ?? "(none)"}`,
       (t) => refs.some((ref) => matchesRef(t.refs, ref)),
     ],
     [`no target of it allows runs started by ${run.event}`, (t) => t.events.includes(run.event)],
@@ -150,9 +153,8 @@ function refsOf({ path, head_branch }: WorkflowRunEvent["workflow_run"]): [strin
   return named === undefined ? both : [named];
 }
 
-/** GitHub appends `@ref` to the path of a workflow in some events. */
-export function pathOf(path: string | null | undefined): string {
-  return (path ?? "").replace(/@.*$/, "");
+function pathOf(path: string | null | undefined): string {
+  return withoutRef(path ?? "");
 }
 
 /** The most characters of a title that are kept. Titles of commits are seldom longer. */

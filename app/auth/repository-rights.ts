@@ -20,8 +20,6 @@ export interface RightsOptions {
   clock: Clock;
   /** The repositories that have a target. */
   repositories: readonly string[];
-  /** Returns a repository's current name at GitHub: its old name may belong to another repository. */
-  nameOf?: (key: string) => string;
 }
 
 interface Answer {
@@ -101,12 +99,11 @@ export class RepositoryRights {
 
   async #ask(repository: string, { id, login }: { id: number; login: string }): Promise<Right | null> {
     try {
-      const name = this.#o.nameOf?.(repository) ?? repository;
-      const octokit = await this.#o.access.octokit(name);
+      const octokit = await this.#o.access.octokit(repository);
       const { data } = await octokit.request(
         "GET /repos/{owner}/{repo}/collaborators/{username}/permission",
         {
-          ...ownerAndName(name),
+          ...ownerAndName(repository),
           username: login,
           request: { signal: AbortSignal.timeout(CALL_LIMIT_MS) },
         },

@@ -1,17 +1,11 @@
-import type { Logger } from "pino";
 import type { Arrival } from "../accept/arrival.ts";
-import type { RepositoryNames } from "../accept/repository-names.ts";
-import type { Clock } from "../clock.ts";
 import { onlyBranch } from "../config/refs.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import type { ControllerLease } from "../failover/controller-lease.ts";
-import type { CallBudget } from "../github/call-budget.ts";
 import { ifChanged } from "../github/github-error.ts";
 import { ItemReader } from "../github/item-reader.ts";
-import { callLimit, type Octokit, ownerAndName, type RepositoryAccess } from "../github/repository-access.ts";
+import { callLimit, type Octokit, ownerAndName } from "../github/repository-access.ts";
 import { repositoryKey } from "../store/repository-key.ts";
-import type { Store } from "../store/store.ts";
-import { PlaceScan } from "../upkeep/place-scan.ts";
+import { PlaceScan, type PlaceScanParts } from "../upkeep/place-scan.ts";
 import { explainMissingWorkflow } from "./missing-workflow.ts";
 import { type Collected, recordLook, type Scan, watchedSince } from "./scan.ts";
 import { scanEach } from "./scan-each.ts";
@@ -29,18 +23,6 @@ const PER_PAGE = 100;
 /** GitHub lists no more than 1,000 runs for a filter. */
 const MAX_PAGES = 10;
 
-export interface ReconcileOptions {
-  store: Store;
-  clock: Clock;
-  log: Logger;
-  targets: readonly TargetConfig[];
-  /** Repositories that the configured names stand for. Without it, a name stands for the repository of that name. */
-  names?: RepositoryNames | undefined;
-  access: RepositoryAccess;
-  budget: CallBudget;
-  lease: ControllerLease;
-}
-
 /**
  * Finds the successful runs of the last 72 hours that have no event on record: GitHub never sent it. GitHub lists a run
  * with its latest attempt only. So a lost event of an earlier attempt is not found after a re-run.
@@ -48,13 +30,13 @@ export interface ReconcileOptions {
 export class CompletedRuns implements Scan {
   readonly name = "the reconciling";
   readonly everyMs = 10 * 60_000;
-  #o: ReconcileOptions;
+  #o: PlaceScanParts;
   #scan: PlaceScan<Place>;
   #items: ItemReader;
   /** The ETags of lists whose runs are all on record. While such a list does not change, no run is missing. */
   #settled = new Map<string, { created: string; etag: string }>();
 
-  constructor(options: ReconcileOptions) {
+  constructor(options: PlaceScanParts) {
     this.#o = options;
     this.#items = new ItemReader(options.log);
     const byWorkflow = Map.groupBy(
@@ -134,16 +116,13 @@ export class CompletedRuns implements Scan {
     const created = new Date(since.created).toISOString().slice(0, 10);
     const settled = this.#settled.get(list);
     const etag = settled?.created === created ? settled.etag : null;
-    // Another repository may have its old name by now.
-    const repository = this.#o.names?.nameOf(repositoryKey(place.repository)) ?? place.repository;
-    const here = { ...place, repository };
-    const octokit = await this.#o.access.octokit(repository);
+    const octokit = await this.#o.access.octokit(place.repository);
     const listed = await this.#successfulRuns(
       octokit,
-      here,
+      place,
       { created, etag, completed: since.completed },
       signal,
-    ).catch((error) => explainMissingWorkflow(error, octokit, here, signal));
+    ).catch((error) => explainMissingWorkflow(error, octokit, place, signal));
     if (!listed) return [];
     const missing = await unrecordedRuns(this.#o.store, place.repository, listed.runs, watched);
     if (missing.length === 0 && listed.etag !== null) this.#settled.set(list, { created, etag: listed.etag });

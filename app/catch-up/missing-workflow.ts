@@ -1,9 +1,6 @@
 import { callLimit, type Octokit, ownerAndName } from "../github/repository-access.ts";
 
-/**
- * Throws the error of a list of runs again, or one that says that the repository can be seen and its workflow is gone.
- * `repository` is what GitHub calls it.
- */
+/** Throws the error of a list of runs again, or one that says that the repository can be seen and its workflow is gone. */
 export async function explainMissingWorkflow(
   error: unknown,
   octokit: Octokit,

@@ -207,9 +207,7 @@ export class RunGaps {
       this.#loop.signal,
       AbortSignal.timeout(Math.min(limit, Math.max(left, LAST_ASK_MS))),
     ]);
-    const { workflow, ...config } = (waiting[0] as WaitingTarget).config;
-    // Another repository may have its old name by now.
-    const repository = this.#o.names?.nameOf(repositoryKey(config.repository)) ?? config.repository;
+    const { workflow, repository } = (waiting[0] as WaitingTarget).config;
     try {
       const octokit = await orAbort(access.octokit(repository), signal);
       const { completed, isShown } = await listRuns(
@@ -287,7 +285,7 @@ function causeOf(error: unknown, failure: ClassifiedError): string {
   if (remedy !== undefined) return `${message}; ${remedy}`;
   if (failure.kind === "rate_limited") return "GitHub allows no more calls for now";
   if (failure.kind === "refused")
-    return `GitHub refuses to show the runs (${status}${failure.suspended ? `: ${failure.remedy}` : ""})`;
+    return `GitHub refuses to show the runs (${status}${failure.obstacle ? `: ${failure.remedy}` : ""})`;
   return response === undefined ? "GitHub does not answer" : `GitHub answers with ${status}`;
 }
 

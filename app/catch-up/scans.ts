@@ -1,16 +1,8 @@
-import type { Logger } from "pino";
 import type { Acceptor } from "../accept/acceptor.ts";
-import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { VerifyProof } from "../auth/parked-proof.ts";
-import type { Clock } from "../clock.ts";
-import type { TargetConfig } from "../config/schema.ts";
-import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { Notices } from "../failover/notices.ts";
-import type { CallBudget } from "../github/call-budget.ts";
 import type { DeliveryLogClient } from "../github/delivery-log.ts";
-import type { RepositoryAccess } from "../github/repository-access.ts";
-import type { Store } from "../store/store.ts";
-import { AskedPlaces } from "../upkeep/place-scan.ts";
+import { AskedPlaces, type PlaceScanParts } from "../upkeep/place-scan.ts";
 import { Scheduler } from "../upkeep/scheduler.ts";
 import { acceptInOrder } from "./accept-in-order.ts";
 import { CompletedRuns } from "./completed-runs.ts";
@@ -19,22 +11,11 @@ import { PARKED_SCAN, ParkedRequests, parkedLookup } from "./parked-requests/par
 import { countResults, goingDeployments, type Scan } from "./scan.ts";
 import { UndeliveredEvents } from "./undelivered-events.ts";
 
-export interface ScansOptions {
-  store: Store;
-  clock: Clock;
-  log: Logger;
+export interface ScansOptions extends PlaceScanParts {
   notices: Notices;
-  targets: readonly TargetConfig[];
-  /** Repositories that the configured names stand for. Without it, a name stands for the repository of that name. */
-  names?: RepositoryNames | undefined;
   acceptor: Pick<Acceptor, "accept">;
-  access: RepositoryAccess;
-  /** The calls to GitHub that are left in this hour. */
-  budget: CallBudget;
   deliveries: DeliveryLogClient;
   health: DeliveryHealth;
-  /** Only the controller scans. */
-  lease: ControllerLease;
   verifyProof: VerifyProof;
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Arrival } from "../accept/arrival.ts";
 import type { RepositoryNames } from "../accept/repository-names.ts";
-import { type JudgedRun, judgeWorkflowRun, parseWorkflowRun } from "../accept/workflow-run.ts";
+import { type JudgedRun, judgeWorkflowRun, NO_SUCCESS, parseWorkflowRun } from "../accept/workflow-run.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
 import { repositoryKey } from "../store/repository-key.ts";
@@ -60,7 +60,10 @@ export async function unrecordedRuns(
     .filter(({ targets }) => targets.length > 0);
 }
 
-/** Tells whether a run is known for a target: by a recorded event of any outcome, or by a deployment. */
+/**
+ * Tells whether a successful run is known for a target: by a recorded event of its success, whatever came of it, or by a
+ * deployment. An attempt may end twice: a run that waits for an approval ends as `action_required` before.
+ */
 async function onRecord(store: Store, repository: string, runIds: number[]) {
   if (runIds.length === 0) return () => false;
   const key = repositoryKey(repository);
@@ -71,6 +74,7 @@ async function onRecord(store: Store, repository: string, runIds: number[]) {
     .where("repository", "=", key)
     .where("event", "=", "workflow_run")
     .where("action", "=", "completed")
+    .where((e) => e.or([e("reason", "is", null), e("reason", "not like", `${NO_SUCCESS}%`)]))
     .execute();
   const deployments = await store.read
     .selectFrom("deployments")

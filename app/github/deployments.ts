@@ -1,5 +1,5 @@
 import { GITHUB_TASK } from "../../shared/deployment-request.ts";
-import { writeStatus } from "../../shared/github-status.ts";
+import { describable, writeStatus } from "../../shared/github-status.ts";
 import type { Announcement } from "../queue/announce.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import { callLimit, ownerAndName, type RepositoryAccess } from "./repository-access.ts";
@@ -41,7 +41,7 @@ export class GitHubDeployments {
       ref: shown.sha,
       task: GITHUB_TASK,
       environment: shown.environment,
-      description: `Twinhook deploys ${shown.target}`,
+      description: describable(`Twinhook deploys ${shown.target}`),
       // By default GitHub merges branches, and requires checks; these may wait for this very deployment.
       auto_merge: false,
       required_contexts: [],

@@ -1,6 +1,7 @@
 import {
   type GitHubFailure,
   isSaidByGitHub,
+  type Obstacle,
   type OctokitError,
   readGitHubFailure,
 } from "../../shared/github-failure.ts";
@@ -38,8 +39,9 @@ export async function ifChanged<T extends { headers: Headers }>(
 export function classifyGitHubError(error: unknown, now: number): ClassifiedError {
   const failure = readGitHubFailure(error, now);
   if (failure.kind !== "refused") return failure;
-  const { status, suspended } = failure;
-  return { ...failure, remedy: suspended ? END_SUSPENSION : (REMEDIES[status] ?? "see what GitHub says") };
+  const { status, obstacle } = failure;
+  const remedy = obstacle === null ? REMEDIES[status] : OBSTACLE_REMEDIES[obstacle];
+  return { ...failure, remedy: remedy ?? "see what GitHub says" };
 }
 
 /** Whether GitHub itself says that there is no such thing: a proxy's 404 does not count. */
@@ -47,7 +49,11 @@ export function isGone(error: unknown): boolean {
   return (error as OctokitError | null)?.status === 404 && isSaidByGitHub(error);
 }
 
-const END_SUSPENSION = "the App's installation is suspended: end the suspension on the installation's page";
+const OBSTACLE_REMEDIES: Record<Obstacle, string> = {
+  suspended: "the App's installation is suspended: end the suspension on the installation's page",
+  ip_allow_list: "add this host's address to the organization's IP allow list at GitHub",
+  archived: "the repository is archived: unarchive it at GitHub, or remove its targets",
+};
 const REMEDIES: Record<number, string> = {
   401: "check APP_ID and PRIVATE_KEY: they must be of the same App",
   403: "give the App the permission Deployments: write, and accept it on the installation's page",
@@ -64,7 +70,7 @@ export function remedyFor(
   refused: Extract<ClassifiedError, { kind: "refused" }>,
   permission: string,
 ): string {
-  const { status, suspended, remedy } = refused;
-  if (suspended || (status !== 403 && status !== 404)) return remedy;
+  const { status, obstacle, remedy } = refused;
+  if (obstacle !== null || (status !== 403 && status !== 404)) return remedy;
   return `install the App on the repository, with the permission ${permission}`;
 }

@@ -189,7 +189,8 @@ export class Outbox {
       .where("id", "=", item.line)
       .executeTakeFirst();
     if (!row) return;
-    const shown: Shown = { ...row, ...links(row.repository_key, row.target, row.id) };
+    const { repository_key: repository } = row;
+    const shown: Shown = { ...row, repository, ...links(repository, row.target, row.id) };
     let githubId = row.github_deployment_id;
     if (!githubId) {
       const found = again ? await github.find(shown) : null;

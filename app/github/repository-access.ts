@@ -1,4 +1,5 @@
 import type { Probot } from "probot";
+import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { accountOf, repositoryKey } from "../store/repository-key.ts";
 
@@ -12,12 +13,14 @@ const LONGEST_PAUSE_MS = 60_000;
 
 /**
  * Returns clients with the App's permissions on a repository. An installation covers an account, so one look-up serves
- * all of the account's repositories.
+ * all of the account's repositories. Clients ask for a renamed repository by its present name, whichever name the caller
+ * uses: another repository may have the old one by now.
  */
 export class RepositoryAccess {
   #newApp: () => Promise<Probot>;
   #app: Promise<Probot> | undefined;
   #clock: Clock;
+  #names: RepositoryNames;
   /** By account; null if GitHub named another account, to which the repository was moved. */
   #ofAccount = new Map<string, Promise<Octokit | null>>();
   /** By repository: clients that serve no other repository. */
@@ -26,13 +29,15 @@ export class RepositoryAccess {
   #renewals = new Map<string, { notBefore: number; pauseMs: number }>();
 
   /** `newApp` makes the App with nothing cached. */
-  constructor(newApp: () => Promise<Probot>, clock: Clock = systemClock) {
+  constructor(newApp: () => Promise<Probot>, clock: Clock = systemClock, names: RepositoryNames = NO_NAMES) {
     this.#newApp = newApp;
     this.#clock = clock;
+    this.#names = names;
   }
 
   /** A client for `owner/name`. */
-  async octokit(repository: string): Promise<Octokit> {
+  async octokit(fullName: string): Promise<Octokit> {
+    const repository = this.#names.nameOf(fullName);
     const key = repositoryKey(repository);
     const account = accountOf(repository);
     const own = this.#ofRepository.get(key);
@@ -69,7 +74,8 @@ export class RepositoryAccess {
    * permissions that the old token does not have. The pause between two look-ups grows, so that a repository that
    * GitHub keeps refusing costs few.
    */
-  forget(repository: string): void {
+  forget(fullName: string): void {
+    const repository = this.#names.nameOf(fullName);
     const account = accountOf(repository);
     const now = this.#clock.monotonic();
     const { notBefore, pauseMs } = this.#renewals.get(account) ?? { notBefore: 0, pauseMs: 0 };
@@ -91,6 +97,10 @@ export class RepositoryAccess {
       request: callLimit(),
     });
     const octokit = await app.auth(data.id);
+    octokit.hook.before("request", (asked) => {
+      const { owner, repo } = asked;
+      if (owner && repo) Object.assign(asked, ownerAndName(this.#names.nameOf(`${owner}/${repo}`)));
+    });
     const login = (data.account as { login?: string } | null)?.login;
     return { octokit, covers: login?.toLowerCase() === account };
   }

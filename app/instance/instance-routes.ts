@@ -35,7 +35,6 @@ export async function instanceRoutes(
       access,
       clock,
       repositories: targets.map((t) => t.repository),
-      nameOf: (key) => names.nameOf(key),
     }),
     admins: config.admins,
     places: placesOf(config, self),

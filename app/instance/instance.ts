@@ -149,7 +149,7 @@ export async function startInstance(options: {
     tellSuccess: config.alerts.some(({ kinds }) => kinds.includes("deployment_succeeded")),
     log,
   });
-  const access = new RepositoryAccess(() => newApp(secret), clock);
+  const access = new RepositoryAccess(() => newApp(secret), clock, names);
   const notices = new Notices();
   notices.subscribe((notice) => metrics.noticed(notice));
   const acceptor = new Acceptor({

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { RepositoryNames } from "../accept/repository-names.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { ControllerLease } from "../failover/controller-lease.ts";
@@ -7,6 +8,7 @@ import type { RepositoryAccess } from "../github/repository-access.ts";
 import { inSlices } from "../store/in-slices.ts";
 import { accountOf } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
+import { Scheduler, type Task } from "./scheduler.ts";
 
 export interface PlaceScanOptions<P> {
   /** The name of its progress in the store. */
@@ -26,13 +28,22 @@ export interface PlaceScanOptions<P> {
   log: Logger;
 }
 
+/** A scan that runs by itself: its name in the log, and what it does. `look` returns why it must be repeated soon. */
+export interface OwnSchedule {
+  task: string;
+  look: (signal: AbortSignal) => Promise<unknown>;
+}
+
 /** The parts of its instance that a scan of the controller needs. */
 export interface PlaceScanParts {
   store: Store;
   clock: Clock;
   log: Logger;
   targets: readonly TargetConfig[];
+  /** Repositories that the configured names stand for. Without it, a name stands for the repository of that name. */
+  names?: RepositoryNames | undefined;
   access: RepositoryAccess;
+  /** The calls to GitHub that are left in this hour. */
   budget: CallBudget;
   /** Only the controller scans. */
   lease: ControllerLease;
@@ -216,5 +227,39 @@ export class PlaceScan<P extends { repository: string }> {
           .execute(),
       ),
     );
+  }
+}
+
+/** A scan with a schedule of its own: after `now`, it looks at all places at once, and again every `everyMs`. */
+export class ScheduledScan<P extends { repository: string }> extends PlaceScan<P> {
+  #scheduler: Scheduler<Task>;
+
+  constructor(options: PlaceScanOptions<P> & OwnSchedule) {
+    super(options);
+    const { task, look, lease, ...rest } = options;
+    this.#scheduler = new Scheduler<Task>({
+      ...rest,
+      tasks: [{ name: task, everyMs: options.everyMs }],
+      work: async (due, signal) => {
+        const failure = await look(signal);
+        return new Map(failure === undefined ? [] : due.map((one) => [one, failure]));
+      },
+      canRun: () => lease.held,
+    });
+  }
+
+  /** Scans all places now. */
+  now(): void {
+    this.askAll();
+    this.dueNow();
+  }
+
+  /** Scans the due places now. */
+  dueNow(): void {
+    void this.#scheduler.runNow();
+  }
+
+  close(): Promise<void> {
+    return this.#scheduler.close();
   }
 }

@@ -1,28 +1,21 @@
 import { isDeepStrictEqual } from "node:util";
-import { callLimit, ownerAndName } from "../github/repository-access.ts";
+import { callLimit } from "../github/repository-access.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { RepositoryRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
-import { PlaceScan, type PlaceScanParts } from "./place-scan.ts";
+import { type PlaceScanParts, ScheduledScan } from "./place-scan.ts";
 import { whatRenamed } from "./renamed.ts";
-import { Scheduler, type Task } from "./scheduler.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
-const TASK: Task = { name: "the scan for renamed repositories", everyMs: 60 * 60_000 };
+const EVERY_MS = 60 * 60_000;
 /** The part of an account's hourly calls that this scan may spend: 250 of 5,000. */
 const SHARE = 0.05;
+const PER_PAGE = 100;
 
 export interface RepositoryScanOptions extends PlaceScanParts {
   /** Returns the lines of twinhook.yml that name a repository. */
   linesOf: (repositoryKey: string) => string;
-}
-
-/** The repository that GitHub has under a configured name. */
-interface Found {
-  name: string;
-  id: number;
-  full_name: string;
 }
 
 /**
@@ -31,28 +24,22 @@ interface Found {
  */
 export class RepositoryScan {
   #o: RepositoryScanOptions;
-  #scan: PlaceScan<{ repository: string }>;
-  #scheduler: Scheduler<Task>;
+  #scan: ScheduledScan<{ repository: string }>;
   /** The texts that were logged, so that they are not logged every hour. */
   #said = new Set<string>();
 
   constructor(options: RepositoryScanOptions) {
     this.#o = options;
-    const { clock, log, lease, targets } = options;
+    const { targets } = options;
     const places = new Map(targets.map(({ repository }) => [repositoryKey(repository), { repository }]));
-    this.#scan = new PlaceScan({
+    this.#scan = new ScheduledScan({
       ...options,
       name: "repositories",
+      task: "the scan for renamed repositories",
+      look: (signal) => this.look(signal),
       places,
-      everyMs: TASK.everyMs,
+      everyMs: EVERY_MS,
       share: SHARE,
-    });
-    this.#scheduler = new Scheduler<Task>({
-      tasks: [TASK],
-      work: (_, signal) => this.look(signal),
-      canRun: () => lease.held,
-      clock,
-      log,
     });
   }
 
@@ -63,28 +50,23 @@ export class RepositoryScan {
 
   /** Scans all repositories now, and every hour from then on. */
   now(): void {
-    this.askAll();
-    void this.#scheduler.runNow();
+    this.#scan.now();
   }
 
   close(): Promise<void> {
-    return this.#scheduler.close();
+    return this.#scan.close();
   }
 
-  /** Scans the due repositories. Returns the task with its error if some scans failed. */
-  async look(signal: AbortSignal): Promise<ReadonlyMap<Task, unknown>> {
-    const { clock, lease } = this.#o;
+  /** Scans the due repositories. Returns the error if some must be scanned again. */
+  async look(signal: AbortSignal): Promise<unknown> {
+    const { store, clock, lease } = this.#o;
     const begun = clock.now();
     const due = await this.#scan.next();
-    const settled = await settleInGroups(due, async ({ key, place }): Promise<Found> => {
-      const octokit = await this.#o.access.octokit(place.repository);
-      // GitHub redirects from an old name to the new one.
-      const { data } = await octokit.request("GET /repos/{owner}/{repo}", {
-        ...ownerAndName(place.repository),
-        request: callLimit(signal),
-      });
-      return { name: key, id: Number(data.id), full_name: data.full_name };
-    });
+    const rows = await store.read.selectFrom("repositories").selectAll().execute();
+    const known = new Map(rows.map((row) => [row.name, row]));
+    const settled = await settleInGroups(due, ({ key, place }) =>
+      this.#see(key, place.repository, known.get(key), signal),
+    );
     signal.throwIfAborted();
     const seen = new Map<{ repository: string }, null>();
     const said: (string | null)[] = [];
@@ -103,19 +85,44 @@ export class RepositoryScan {
       this.#said.add(text);
     }
     await this.#scan.done(due, seen, begun);
-    return due.every(({ place }) => seen.has(place)) ? new Map() : new Map([[TASK, failureOf(settled)]]);
+    return due.every(({ place }) => seen.has(place)) ? undefined : failureOf(settled);
+  }
+
+  /** The repository with the id of `before`, and its name at GitHub. Another one may have the configured name by now. */
+  async #see(
+    name: string,
+    repository: string,
+    before: RepositoryRow | undefined,
+    signal: AbortSignal,
+  ): Promise<RepositoryRow> {
+    const octokit = await this.#o.access.octokit(repository);
+    // Without parameters the client asks for this very name. GitHub redirects from an old name to the new one.
+    const { data } = await octokit.request(`GET /repos/${repository}`, { request: callLimit(signal) });
+    const id = Number(data.id);
+    if (before === undefined || before.id === id)
+      return { name, id, full_name: data.full_name, taken_by: null };
+    // GitHub finds no repository by its id, but lists the repositories of the installation.
+    for (let page = 1; ; page++) {
+      const listed = await octokit.request("GET /installation/repositories", {
+        per_page: PER_PAGE,
+        page,
+        request: callLimit(signal),
+      });
+      const { repositories } = listed.data;
+      const ours = repositories.find((one) => one.id === before.id);
+      if (ours || repositories.length < PER_PAGE)
+        return { ...before, full_name: ours?.full_name ?? before.full_name, taken_by: id };
+    }
   }
 
   /** Records the found repository. Returns the text to log; null if nothing is wrong. */
-  async #note(trx: Writer, store: StoreContext, found: Found): Promise<string | null> {
-    const { name, id } = found;
+  async #note(trx: Writer, store: StoreContext, row: RepositoryRow): Promise<string | null> {
+    const { name } = row;
     const before = await trx
       .selectFrom("repositories")
       .selectAll()
       .where("name", "=", name)
       .executeTakeFirst();
-    const isOurs = before === undefined || before.id === id;
-    const row: RepositoryRow = isOurs ? { ...found, taken_by: null } : { ...before, taken_by: id };
     const line = this.#o.linesOf(name);
     const said = whatRenamed(row, line);
     // A copy: rows of SQLite have no prototype.

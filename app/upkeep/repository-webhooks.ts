@@ -163,7 +163,7 @@ export class RepositoryWebhooks {
     const { message } = error as Error;
     const failure = classifyGitHubError(error, this.#o.clock.now());
     if (failure.kind !== "refused") return false;
-    const remedy = failure.suspended ? failure.remedy : REMEDIES[failure.status];
+    const remedy = failure.obstacle ? failure.remedy : REMEDIES[failure.status];
     if (!remedy) return false;
     const said = `the webhooks of ${repository} cannot be set: ${message}; ${remedy}`;
     if (this.#refused.get(repository) !== said) this.#o.log.error({ repository }, said);

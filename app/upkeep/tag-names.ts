@@ -10,11 +10,10 @@ import { inSlices } from "../store/in-slices.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
 import { NamedRefs, type Place } from "./named-refs.ts";
-import { AskedPlaces, PlaceScan, type PlaceScanParts } from "./place-scan.ts";
-import { Scheduler, type Task } from "./scheduler.ts";
+import { AskedPlaces, type PlaceScanParts, ScheduledScan } from "./place-scan.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
-const TASK: Task = { name: "the scan for tags that are named like a branch", everyMs: 60 * 60_000 };
+const EVERY_MS = 60 * 60_000;
 /** The part of an account's hourly calls that this scan may spend: 250 of 5,000. */
 const SHARE = 0.05;
 
@@ -74,55 +73,48 @@ export function tagLookup(
 export class TagNames {
   #o: PlaceScanParts;
   #places: ReadonlyMap<string, Place>;
-  #scan: PlaceScan<Place>;
+  #scan: ScheduledScan<Place>;
   #asked: AskedPlaces;
-  #scheduler: Scheduler<Task>;
 
   constructor(options: PlaceScanParts) {
     this.#o = options;
-    const { store, clock, log, lease, targets } = options;
+    const { store, lease, targets } = options;
     this.#places = placesOf(targets);
-    this.#scan = new PlaceScan({
+    this.#scan = new ScheduledScan({
       ...options,
       name: TAG_SCAN,
+      task: "the scan for tags that are named like a branch",
+      look: (signal) => this.look(signal),
       places: this.#places,
       otherPlace: (key) => placeFrom(key, targets),
-      everyMs: TASK.everyMs,
+      everyMs: EVERY_MS,
       share: SHARE,
-    });
-    this.#scheduler = new Scheduler<Task>({
-      tasks: [TASK],
-      work: (_, signal) => this.look(signal),
-      canRun: () => lease.held,
-      clock,
-      log,
     });
     this.#asked = new AskedPlaces({
       store,
       scan: TAG_SCAN,
       canRun: () => lease.held,
-      onAsked: () => void this.#scheduler.runNow(),
+      onAsked: () => this.#scan.dueNow(),
     });
   }
 
   /** Scans all names now, and every hour from then on. */
   now(): void {
-    this.#scan.askAll();
-    void this.#scheduler.runNow();
+    this.#scan.now();
   }
 
   close(): Promise<void> {
     this.#asked.close();
-    return this.#scheduler.close();
+    return this.#scan.close();
   }
 
-  /** Scans the due names. Returns the task with its error if some names must be scanned again. */
-  async look(signal: AbortSignal): Promise<ReadonlyMap<Task, unknown>> {
+  /** Scans the due names. Returns the error if some names must be scanned again. */
+  async look(signal: AbortSignal): Promise<unknown> {
     const { clock, store, access, log } = this.#o;
     const begun = clock.now();
-    await this.#forget(begun - TASK.everyMs);
+    await this.#forget(begun - EVERY_MS);
     const due = await this.#scan.next();
-    if (due.length === 0) return new Map();
+    if (due.length === 0) return undefined;
     // The store's time, since claims compare it with that.
     const seenAt = await store.now(store.read);
     const settled = await settleInGroups(due, ({ place }) => this.#see(place, signal));
@@ -150,7 +142,7 @@ export class TagNames {
     }
     await this.#record(results);
     await this.#scan.done(due, seen, begun);
-    return due.every(({ place }) => seen.has(place)) ? new Map() : new Map([[TASK, failure]]);
+    return due.every(({ place }) => seen.has(place)) ? undefined : failure;
   }
 
   #record(results: ReadonlyMap<string, Result>): Promise<void> {

@@ -44,7 +44,7 @@ export async function setLooks(
   const { environment } = readEnvironment(github.environment());
   const budget = new CallBudget(clock);
   const newApp = () => githubApp(environment, github.app.webhookSecret, log, (call) => budget.note(call));
-  const access = new RepositoryAccess(newApp, clock);
+  const access = new RepositoryAccess(newApp, clock, options.names);
   const acceptor = new Acceptor({ store, clock, instance: "backup", onQueued: () => {} });
   const samples: { endpoint: string; ok: boolean }[] = [];
   const notices = new Notices();
@@ -73,7 +73,7 @@ export async function setLooks(
         secret: (variable) => (variable === "SITE_DELIVERY_SECRET" ? DELIVERY_SECRET : undefined),
         tokens: new TokenVerifier({ issuer: github.oidc.issuer, audience: "twinhook", clock }),
         audience: "twinhook",
-        jobs: new JobRights({ access, clock }),
+        jobs: new JobRights({ access, clock, ...(options.names && { names: options.names }) }),
         runs: new KnownRuns(store, { access, clock }),
       }),
       deliveries: new DeliveryLogClient({ app: newApp(), clock, budget, log }),
@@ -97,6 +97,7 @@ export async function setLooks(
     notices,
     acceptor,
     newApp,
+    access,
     budget,
     start,
     /** Sends events that are nobody's concern, and resolves when GitHub has logged that nobody took them. */

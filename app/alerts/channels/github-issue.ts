@@ -72,7 +72,7 @@ export function sendToIssues(access: RepositoryAccess, repository: string) {
         throw new SendError("GitHub asks to wait", { retryAfterMs: failure.delayMs });
       if (failure.kind === "refused") {
         access.forget(repository);
-        if (failure.suspended) throw new SendError(`GitHub answered 403; ${failure.remedy}`);
+        if (failure.obstacle) throw new SendError(`GitHub answered 403; ${failure.remedy}`);
       }
       throw new SendError(
         status === undefined

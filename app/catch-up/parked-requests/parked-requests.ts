@@ -1,26 +1,17 @@
-import type { Logger } from "pino";
 import { z } from "zod";
 import { GITHUB_TASK } from "../../../shared/deployment-request.ts";
 import type { Arrival } from "../../accept/arrival.ts";
 import { NO_NAMES, type RepositoryNames } from "../../accept/repository-names.ts";
 import type { VerifyProof } from "../../auth/parked-proof.ts";
-import type { Clock } from "../../clock.ts";
 import type { TargetConfig } from "../../config/schema.ts";
-import type { ControllerLease } from "../../failover/controller-lease.ts";
-import type { CallBudget } from "../../github/call-budget.ts";
 import { parkedRequest, proofIn } from "../../github/deployments.ts";
 import { ifChanged } from "../../github/github-error.ts";
 import { ItemReader } from "../../github/item-reader.ts";
-import {
-  callLimit,
-  type Octokit,
-  ownerAndName,
-  type RepositoryAccess,
-} from "../../github/repository-access.ts";
+import { callLimit, type Octokit, ownerAndName } from "../../github/repository-access.ts";
 import { askForScan } from "../../queue/ask-for-scan.ts";
 import { repositoryKey } from "../../store/repository-key.ts";
 import type { Store } from "../../store/store.ts";
-import { PlaceScan } from "../../upkeep/place-scan.ts";
+import { PlaceScan, type PlaceScanParts } from "../../upkeep/place-scan.ts";
 import { type Collected, recordLook, type Scan, watchedSince } from "../scan.ts";
 import { scanEach } from "../scan-each.ts";
 import { answerParkedRequests, leftOnRecord } from "./answer.ts";
@@ -38,16 +29,7 @@ const LOOK_BACK_MS = 72 * 60 * 60_000;
 const GIVE_UP_MS = 24 * 60 * 60_000;
 const PER_PAGE = 100;
 
-export interface ActionDeploymentsOptions {
-  store: Store;
-  clock: Clock;
-  log: Logger;
-  targets: readonly TargetConfig[];
-  /** Repositories that the configured names stand for. Without it, a name stands for the repository of that name. */
-  names?: RepositoryNames | undefined;
-  access: RepositoryAccess;
-  budget: CallBudget;
-  lease: ControllerLease;
+export interface ParkedRequestsOptions extends PlaceScanParts {
   verifyProof: VerifyProof;
 }
 
@@ -82,7 +64,7 @@ interface Listed {
 export class ParkedRequests implements Scan {
   readonly name = "the scan for parked requests";
   readonly everyMs = 60_000;
-  #o: ActionDeploymentsOptions;
+  #o: ParkedRequestsOptions;
   #scan: PlaceScan<{ repository: string }>;
   #items: ItemReader;
   #lists = new Map<string, Listed>();
@@ -92,7 +74,7 @@ export class ParkedRequests implements Scan {
   /** Requests that may need a status. They may be too old to be listed again. */
   #open: ParkedRequest[] = [];
 
-  constructor(options: ActionDeploymentsOptions) {
+  constructor(options: ParkedRequestsOptions) {
     this.#o = options;
     this.#items = new ItemReader(options.log);
     const byKey = new Map(options.targets.map((t) => [repositoryKey(t.repository), t.repository]));

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import type { CompiledQuery } from "kysely";
 import type { TaskName } from "../../bundle/entry-points.ts";
 import type { SqliteLink } from "./dialect.ts";
-import { fileAt, holdersOfDeleted, stateOf } from "./open-files.ts";
+import { fileAt, holdersOfDeleted, holdersOfReplaced, stateOf } from "./open-files.ts";
 import {
   copyAt,
   descendsFrom,
@@ -135,21 +135,24 @@ export class SqliteDatabase {
 
   /**
    * Refuses to create a file again while a process has the deleted one open. The contents of the deleted file
-   * would be lost. Locks in the new file would not stop that process.
+   * would be lost. Locks in the new file would not stop that process. Where another file was moved over the database,
+   * the log is not that file's: SQLite would mix the two.
    */
   #checkHolders(path: string, found: string | null): void {
     const missing = namesOf(path).filter((name) => fileAt(name) === null);
-    if (missing.length === 0) return;
-    const deleted = found === null ? [path] : missing;
-    const named = found === null ? [] : [path];
-    const pid = deleted
-      .flatMap((name) => holdersOfDeleted(name, named))
+    const holders =
+      found === null
+        ? holdersOfDeleted(path)
+        : missing.length > 0
+          ? missing.flatMap((name) => holdersOfDeleted(name, [path]))
+          : holdersOfReplaced(path, namesOf(path)[1]);
+    const pid = holders
       // The connection that put the file back may change over to it. Other connections of this process wait.
       .find((holder) => holder !== process.pid || this.#opened === undefined);
     if (pid !== undefined)
       throw sqliteError(
         MOVED,
-        `${missing.join(", ")} was deleted, but process ${pid} has it open; wait until that process has put it back, or end it`,
+        `${missing.join(", ") || path} was deleted or replaced, but process ${pid} has it open; wait until that process has put it back, or kept it, or end it`,
       );
   }
 

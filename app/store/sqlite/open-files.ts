@@ -27,6 +27,16 @@ export function holdersOfDeleted(file: string, named: readonly string[] = []): n
   });
 }
 
+/**
+ * The processes of this user that have the log of this database open, and with it a file that had the name before.
+ */
+export function holdersOfReplaced(path: string, log: string): number[] {
+  return processIds().filter((pid) => {
+    const open = new Set(openFiles(pid));
+    return open.has(path + DELETED) && open.has(log) && !open.has(path);
+  });
+}
+
 /** The processes of this user that have this file open. */
 export function holdersOf(file: string): number[] {
   return processIds().filter((pid) => openFiles(pid).includes(file));

@@ -80,10 +80,8 @@ export function makeCopy({ database, path, files }: Opened, now: number): string
   return final ? copy : undefined;
 }
 
-/** Removes the original's logs, which the copy would read as its own. Logs of another database stay. */
+/** Removes the original's logs: any other file of the name would read them as its own. Logs of another database stay. */
 function removeLogs(path: string, files: Opened["files"]): void {
-  const found = fileAt(path);
-  if (found !== null && found !== files[0]) return;
   for (const [index, name] of namesOf(path).entries())
     if (index > 0 && fileAt(name) === files[index]) rmSync(name, { force: true });
 }

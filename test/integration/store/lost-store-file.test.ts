@@ -167,12 +167,18 @@ it("a runner never begins a store anew", async () => {
   expect(readdirSync(dirname(path))).toEqual([]);
 });
 
-/** Puts another database in the place of the store, as a wrong restore does. */
-async function restoreAnother(path: string) {
+/** Another store, which is closed. */
+async function otherStore(): Promise<string> {
   const other = await newPath();
   const { store, accept } = await open(other);
   await accept(77);
   await store.close();
+  return other;
+}
+
+/** Puts another database in the place of the store, as a wrong restore does. */
+async function restoreAnother(path: string) {
+  const other = await otherStore();
   remove(path);
   renameSync(other, path);
 }
@@ -193,6 +199,36 @@ it("another file in its place is not overwritten: it is refused, with what to do
   expect(refusal).toContain(`is kept in ${keptCopy(path)}`);
   expect(refusal).toMatch(/move .* away.*; to go on with the present files, restart Twinhook/);
   expect(await runsOnDisk(path)).toEqual([77]);
+});
+
+it("another file that is moved over the database alone is mixed with nothing, and what was accepted is kept", async () => {
+  const path = await newPath();
+  const stores = [await open(path), await open(path), await open(path, { forRunner: true })];
+  for (const [index, { accept }] of stores.entries()) await accept(index + 1);
+  const other = await otherStore();
+  renameSync(other, path);
+  for (const { store, accept } of [...stores, ...stores]) {
+    await expect(accept(9)).rejects.toMatchObject(MOVED);
+    await expect(store.probe(10_000)).rejects.toMatchObject(MOVED);
+    expect(await runs(store)).toEqual([1, 2, 3]);
+  }
+  expect(await runsOnDisk(path)).toEqual([77]);
+  remove(path);
+  for (const { store } of stores) await becomesReady(store);
+  expect(await runsOnDisk(path)).toEqual([1, 2, 3]);
+});
+
+it("a file that was moved over the database is not opened while a process has the earlier one open with its log", async () => {
+  const path = await newPath();
+  const { accept } = await open(path);
+  await accept(1);
+  const other = await otherStore();
+  renameSync(other, path);
+  const late = new SqliteDatabase({ path, readOnly: false, watchMs: 0, create: true }, () => {});
+  atTestEnd(() => late.close());
+  expect(await late.ask({ op: "reopen" })).toMatchObject({
+    error: { message: expect.stringContaining("was deleted or replaced, but process") },
+  });
 });
 
 it("what was accepted has its place again as soon as the other file is moved away", async () => {
@@ -248,7 +284,7 @@ it("a connection that opens late makes no log anew where another one of its proc
   expect(await writer.ask(query)).toHaveProperty("rows");
   remove(path, ["-wal"]);
   expect(await connection(true).ask(query)).toMatchObject({
-    error: { message: expect.stringContaining("-wal was deleted, but process") },
+    error: { message: expect.stringContaining("-wal was deleted or replaced, but process") },
   });
   expect(existsSync(`${path}-wal`)).toBe(false);
 });

@@ -97,6 +97,15 @@ describe.each(ENGINES)("the scan for renamed repositories, on %s", (engine) => {
     ]);
   });
 
+  it("learns the new name even if another repository took the old one before it looked", async () => {
+    const { github, rows, look, lines, id } = await scene(engine);
+    github.renameRepository("acme/site", "acme/shop");
+    github.addRepository("acme/site", { id: 99 });
+    await look();
+    expect(await rows()).toEqual([{ name: "acme/site", id, full_name: "acme/shop", taken_by: 99 }]);
+    expect(lines[0]).toContain("last called acme/shop");
+  });
+
   it("has what is on record follow once twinhook.yml has the new name", async () => {
     const { github, look, store, rows } = await scene(engine);
     await setMark(store, { repositoryKey: "acme/site", target: "production" }, 7);

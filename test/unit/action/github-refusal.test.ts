@@ -32,6 +32,15 @@ describe("GitHub's answer", () => {
     });
   });
 
+  test("403 for an address that is not on the organization's IP allow list asks for no permission", () => {
+    const message = "the `acme` organization has an IP allow list enabled, and 192.0.2.1 is not permitted";
+    expect(refuse(answered(403, {}, { message }))).toMatchObject({
+      kind: "permanent",
+      cause: "refused with 403: this runner's address is not allowed",
+      remedy: "Add this runner's address to the organization's IP allow list at GitHub.",
+    });
+  });
+
   test("a page instead of JSON is shown as it is", () => {
     expect(refuse(answered(502, {}, "<html>bad gateway</html>"))).toMatchObject({
       detail: "<html>bad gateway</html>",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { classifyGitHubError } from "../../../app/github/github-error.ts";
+import { classifyGitHubError, remedyFor } from "../../../app/github/github-error.ts";
 import { isSaidByGitHub, readGitHubFailure } from "../../../shared/github-failure.ts";
 
 const NOW = Date.parse("2026-11-01T12:00:00Z");
@@ -15,6 +15,10 @@ const read = (error: unknown) => readGitHubFailure(error, NOW);
 const SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
 const ABUSE = "You have triggered an abuse detection mechanism. Please wait a few minutes.";
 const SUSPENDED = "This installation has been suspended";
+// https://github.com/aquasecurity/trivy/issues/10567, https://github.com/googleapis/repo-automation-bots/issues/4724
+const NOT_LISTED =
+  "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.";
+const ARCHIVED = "Repository was archived so is read-only.";
 const NO_RIGHT = "Resource not accessible by integration";
 
 describe("403 is told apart by GitHub's headers and message", () => {
@@ -36,16 +40,22 @@ describe("403 is told apart by GitHub's headers and message", () => {
     expect(read(answered(403, "no", headers))).toEqual({ kind: "rate_limited", delayMs: 90_000 });
   });
 
-  test("a suspension has words of its own", () => {
-    expect(classifyGitHubError(answered(403, SUSPENDED), NOW)).toEqual({
-      ...{ kind: "refused", status: 403, suspended: true },
-      remedy: "the App's installation is suspended: end the suspension on the installation's page",
+  test.each([
+    ["a suspension", SUSPENDED, "suspended", "end the suspension on the installation's page"],
+    ["an address that is not allowed", NOT_LISTED, "ip_allow_list", "IP allow list"],
+    ["an archived repository", ARCHIVED, "archived", "unarchive it"],
+  ])("%s has words of its own", (_, message, obstacle, remedy) => {
+    const failure = classifyGitHubError(answered(403, message), NOW);
+    expect(failure).toEqual({
+      ...{ kind: "refused", status: 403, obstacle },
+      remedy: expect.stringContaining(remedy),
     });
+    expect(failure.kind === "refused" && remedyFor(failure, "Actions: read")).not.toContain("permission");
   });
 
   test("the rest is a missing permission", () => {
     expect(classifyGitHubError(answered(403, NO_RIGHT), NOW)).toMatchObject({
-      ...{ kind: "refused", status: 403, suspended: false },
+      ...{ kind: "refused", status: 403, obstacle: null },
       remedy: expect.stringContaining("permission"),
     });
   });

@@ -26,6 +26,12 @@ test.each([
   expect(readStatus(status)).toBeNull();
 });
 
+// https://github.com/ouzi-dev/commit-status-updater/issues/526
+test("no description has a character of 4 bytes, or half of one", () => {
+  expect(writeStatus("failed", "🐛 of größe ✓").description).toBe("Failed: \uFFFD of größe ✓");
+  expect(writeRefusal("\uD83D no").description).toBe("Twinhook refuses: \uFFFD no");
+});
+
 test("no description is longer than GitHub takes", () => {
   const long = "x".repeat(500);
   for (const { description } of [
