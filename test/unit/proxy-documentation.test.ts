@@ -15,7 +15,7 @@ const ANSWER_MS = 1_000;
 const COMMIT_MS = 2_000;
 
 /** Every nginx example of the documents. */
-const examples = ["README.md", "app/setup/README.md"].flatMap((file) =>
+const examples = ["docs/how-to/set-up-with-nginx.md", "app/setup/README.md"].flatMap((file) =>
   [...readFileSync(resolve(ROOT, file), "utf8").matchAll(/```nginx\n([\s\S]*?)```/g)].map(
     ([, text]) => [file, text as string] as const,
   ),
@@ -27,7 +27,7 @@ const limits = (text: string, directive: string) =>
 
 describe("the nginx examples", () => {
   it("are found in both documents, each with its read timeout", () => {
-    expect(examples.map(([file]) => file)).toEqual(["README.md", "app/setup/README.md"]);
+    expect(examples.map(([file]) => file)).toEqual(["docs/how-to/set-up-with-nginx.md", "app/setup/README.md"]);
     for (const [, text] of examples) expect(limits(text, "proxy_read_timeout")).toHaveLength(1);
   });
 
