@@ -5,7 +5,10 @@ import { expect, test } from "vitest";
 import { temporaryDirectory } from "../helpers/stores.ts";
 
 /** The deploy script of the setup page, but for its last lines, which build and restart a site. */
-const SCRIPT = (/( +)#!\/bin\/sh -e\n.*?(?=\n +```)/s.exec(readFileSync("docs/how-to/set-up-with-nginx.md", "utf8"))?.[0] ?? "")
+const SCRIPT = (
+  /( +)#!\/bin\/sh -e\n.*?(?=\n +```)/s.exec(readFileSync("docs/how-to/set-up-with-nginx.md", "utf8"))?.[0] ??
+  ""
+)
   .replace(/^ {3}/gm, "")
   .replace(/^(make|sudo) .*$/gm, "");
 

@@ -28,17 +28,24 @@ const EXIT_CODES = `## Exit codes
 
 /** The page as the present commands make it: the help of each, letter by letter. */
 export async function commandLinePage(): Promise<string> {
-  const names = [...(await helpOf()).matchAll(/^ {2}([a-z]+)(?: |$)/gm)]
-    .map(([, name = ""]) => name)
-    .filter((name) => name !== "help");
   const pages: string[] = [];
   let everywhere = "";
-  for (const name of names) {
-    const help = await helpOf(name);
+  for (const command of await commandsBelow()) {
+    const help = await helpOf(...command);
     everywhere = GLOBAL.exec(help)?.[1] ?? "";
-    pages.push(`## ${name}\n\n${block(help.replace(GLOBAL, ""))}`);
+    pages.push(`## ${command.join(" ")}\n\n${block(help.replace(GLOBAL, ""))}`);
   }
   return [HEAD, EXIT_CODES, `## Options of every command\n\n${block(everywhere)}`, ...pages].join("\n");
+}
+
+/** Every command and the commands below it, as words, in the order of the help. */
+async function commandsBelow(...command: string[]): Promise<string[][]> {
+  const list = /^Commands:\n((?: .*\n)+)/m.exec(await helpOf(...command))?.[1] ?? "";
+  const names = [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = ""]) => name);
+  const below: string[][] = [];
+  for (const name of names.filter((name) => name !== "help"))
+    below.push([...command, name], ...(await commandsBelow(...command, name)));
+  return below;
 }
 
 /** The options that the help of every command repeats. */

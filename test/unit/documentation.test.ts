@@ -231,7 +231,8 @@ interface Step {
 
 /** The steps of a workflow, or of a list of steps; null where the example is no workflow. */
 function stepsOf(example: unknown): Step[] | null {
-  if (Array.isArray(example)) return example.some((one) => "uses" in one || "run" in one && !("repository" in one)) ? example : null;
+  if (Array.isArray(example))
+    return example.some((one) => "uses" in one || ("run" in one && !("repository" in one))) ? example : null;
   const { jobs } = example as { jobs?: Record<string, { steps: Step[] }> };
   return jobs ? Object.values(jobs).flatMap(({ steps }) => steps) : null;
 }
@@ -315,6 +316,12 @@ function blocks(text: string, language: string): string[] {
     ([, indent = "", body = ""]) => body.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
   );
 }
+
+test("the list of the documentation names every page", () => {
+  const list = read("docs/README.md");
+  for (const page of globSync("**/*.md", { cwd: resolve(ROOT, "docs") }))
+    if (page !== "README.md") expect(list).toContain(`](${page})`);
+});
 
 test("the README says in 9,000 bytes what a reader needs first", () => {
   expect(Buffer.byteLength(read("README.md"))).toBeLessThanOrEqual(9_000);

@@ -29,20 +29,22 @@ describe("the page of the command line", () => {
 });
 
 test("every command that a page names exists, with its options", async () => {
-  const commands = new Map(
-    (await commandLinePage()).split(/^## /m).map((section) => [/^[a-z]+/.exec(section)?.[0], section]),
-  );
+  const sections = (await commandLinePage()).split(/^## /m);
+  const helps = new Map(sections.map((section) => [section.split("\n", 1)[0], section]));
   const pages = [...globSync("*.md", { cwd: ROOT }), ...globSync("{docs,app,action}/**/*.md", { cwd: ROOT })];
   const calls = pages.flatMap((page) =>
-    [...read(page).matchAll(/(?:`|^ {4,}|^sudo -u deploy )twinhook ([a-z]+)([^`\n]*)/gm)].map(
-      ([call, name = "", rest = ""]) => ({ page, call, name, options: rest.match(/(?<= )--?[a-z-]+/g) ?? [] }),
+    [...read(page).matchAll(/(?:`|^ {4,}|^sudo -u deploy )twinhook ([a-z]+)( [a-z]+)?([^`\n]*)/gm)].map(
+      ([call, name = "", word = "", rest = ""]) => ({
+        at: `${page}: ${call}`,
+        help: helps.get(name + word) ?? helps.get(name) ?? "there is no such command",
+        options: rest.match(/(?<= )--?[a-z-]+/g) ?? [],
+      }),
     ),
   );
   expect(calls.length).toBeGreaterThan(20);
-  for (const { page, call, name, options } of calls) {
-    const help = commands.get(name) ?? (await commandLinePage()).slice(0, 0);
-    expect(help, `${page}: ${call}`).not.toBe("");
-    for (const option of options) expect(help, `${page}: ${call}`).toMatch(new RegExp(`[ ,]${option}\\b`));
+  for (const { at, help, options } of calls) {
+    expect(help, at).toContain("Usage: ");
+    for (const option of options) expect(help, at).toMatch(new RegExp(`[ ,]${option}\\b`));
   }
 });
 
@@ -54,7 +56,7 @@ describe("the page of states names what the code knows", () => {
     expect(firstCells(deployment ?? "", "status")).toEqual([...DEPLOYMENT_STATUSES]);
     expect(firstCells(endpoint ?? "", "status")).toEqual(["healthy", "degraded", "unhealthy", "unknown"]);
     expect(firstCells(text, "source")).toEqual([...DEPLOYMENT_SOURCES]);
-    expect(firstCells(text, "outcome")).toEqual([...DELIVERY_OUTCOMES]);
+    expect(firstCells(text, "outcome")).toEqual(expect.arrayContaining([...DELIVERY_OUTCOMES]));
   });
 
   test("causes of a store's failure, here and in the troubleshooting", () => {
@@ -81,7 +83,7 @@ describe("the troubleshooting", () => {
   });
 
   test.each(quotes)("quotes the code: %s", (quote) => {
-    for (const part of quote.split("…")) expect(code).toContain(part.trim().replace(/^\)|\($/g, ""));
+    expect(quote.split("…").filter((part) => !code.includes(part.trim()))).toEqual([]);
   });
 });
 

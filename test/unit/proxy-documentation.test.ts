@@ -27,7 +27,10 @@ const limits = (text: string, directive: string) =>
 
 describe("the nginx examples", () => {
   it("are found in both documents, each with its read timeout", () => {
-    expect(examples.map(([file]) => file)).toEqual(["docs/how-to/set-up-with-nginx.md", "app/setup/README.md"]);
+    expect(examples.map(([file]) => file)).toEqual([
+      "docs/how-to/set-up-with-nginx.md",
+      "app/setup/README.md",
+    ]);
     for (const [, text] of examples) expect(limits(text, "proxy_read_timeout")).toHaveLength(1);
   });
 
