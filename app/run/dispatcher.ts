@@ -85,7 +85,7 @@ export class Dispatcher {
     this.#timer = setInterval(() => {
       this.wake();
       void this.#tidy().catch((error) =>
-        this.#log.warn({ err: error }, "cannot remove the files of dead runners, retry in 1 s"),
+        this.#log.warn({ err: error }, "cannot remove the files of dead workers, retry in 1 s"),
       );
     }, SWEEP_MS);
     this.wake();

@@ -135,7 +135,7 @@ function faultOf(site: Verify | null, answer: string): string {
 const DESCRIPTIONS: Record<EndedBy, (target: TargetConfig) => string> = {
   time_limit: (target) => `the time limit of ${target.timeout / 1000} s was reached`,
   cancel: () => "cancelled while it ran",
-  lease_lost: () => "the runner could not renew its lease, so that another host may take over",
+  lease_lost: () => "the worker could not renew its lease, so that another host may take over",
 };
 
 /** The exit code that a shell reports for a signal. */

@@ -29,13 +29,13 @@ export async function giveUpOrphan(
       .executeTakeFirst();
     if (!row) return;
     await endLeftovers(registry, holder ?? "", clock, () =>
-      log.error({ deployment: id }, `a command has lost its runner: ${MAY_NOT_BE_ENDED}`),
+      log.error({ deployment: id }, `a command has lost its worker: ${MAY_NOT_BE_ENDED}`),
     );
     await interrupt(
       store,
       row,
       "fail",
-      "its runner process ended, and its target is not configured any more",
+      "its worker process ended, and its target is not configured any more",
     );
   } finally {
     for (const held of locks) held.release();

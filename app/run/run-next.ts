@@ -98,9 +98,9 @@ async function clearAway(
   if (!local && (by.lease_until ?? 0) > (await store.write((trx) => store.now(trx)))) return false;
   if (local)
     await endLeftovers(registry, by.holder ?? "", clock, () =>
-      tell({ type: "error", message: `the command of ${by.id} has lost its runner: ${MAY_NOT_BE_ENDED}` }),
+      tell({ type: "error", message: `the command of ${by.id} has lost its worker: ${MAY_NOT_BE_ENDED}` }),
     );
-  const detail = local ? "its runner process ended" : `host ${by.host} stopped renewing its lease`;
+  const detail = local ? "its worker process ended" : `host ${by.host} stopped renewing its lease`;
   const status = await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail));
   if (status === "failed" || status === "cancelled") tell({ type: "ended", ...aboutOf(by), status });
   return true;
@@ -183,6 +183,6 @@ async function record({ tell }: Workplace, write: () => Promise<unknown>): Promi
     await untilAvailable(write);
   } catch (error) {
     if (!(error instanceof LeaseLostError)) throw error;
-    tell({ type: "error", message: `${error.message}; the result of this runner is not recorded` });
+    tell({ type: "error", message: `${error.message}; the result of this worker is not recorded` });
   }
 }

@@ -118,7 +118,7 @@ export class RunnerPool {
         execArgv: ["--disable-warning=ExperimentalWarning"],
       });
     } catch (error) {
-      this.#log.error(`no runner can be started: ${(error as Error).message}`);
+      this.#log.error(`no worker can be started: ${(error as Error).message}`);
       return undefined;
     }
     const runner: Runner = {
@@ -131,7 +131,7 @@ export class RunnerPool {
     };
     child.on("message", (message) => {
       const from = message as FromRunner;
-      if (from.type === "error") this.#log.error({ runner: child.pid }, from.message);
+      if (from.type === "error") this.#log.error({ worker: child.pid }, from.message);
       runner.onMessage?.(from);
     });
     const gone = () => {
@@ -143,7 +143,7 @@ export class RunnerPool {
     child.on("error", (error) => {
       if (child.pid !== undefined) return;
       // A process that could not start sends no `exit` event.
-      this.#log.error(`no runner can be started: ${error.message}`);
+      this.#log.error(`no worker can be started: ${error.message}`);
       gone();
     });
     runner.send(this.#preparation);

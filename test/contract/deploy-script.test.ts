@@ -4,8 +4,11 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryDirectory } from "../helpers/stores.ts";
 
-/** The deploy script that the README shows, but for its last lines, which build and restart a site. */
-const SCRIPT = (/( +)#!\/bin\/sh -e\n.*?(?=\n +```)/s.exec(readFileSync("README.md", "utf8"))?.[0] ?? "")
+/** The deploy script of the setup page, but for its last lines, which build and restart a site. */
+const SCRIPT = (
+  /( +)#!\/bin\/sh -e\n.*?(?=\n +```)/s.exec(readFileSync("docs/how-to/set-up-with-nginx.md", "utf8"))?.[0] ??
+  ""
+)
   .replace(/^ {3}/gm, "")
   .replace(/^(make|sudo) .*$/gm, "");
 
@@ -41,7 +44,7 @@ function repositories() {
   return { origin, first, second, deploy, tags: () => git(clone, "tag") };
 }
 
-test("the README's deploy script needs GitHub only for a commit that the clone does not have", () => {
+test("the documented deploy script needs GitHub only for a commit that the clone does not have", () => {
   const { origin, first, second, deploy, tags } = repositories();
   expect(SCRIPT).toContain("git checkout");
   expect(deploy(second)).toBe("second");

@@ -1,4 +1,5 @@
 import type { WebhookAnswer } from "../../app/reads/answers/delivery.ts";
+import { ADMIN_TOKEN } from "../helpers/test-host.ts";
 import type { CompleteRunOptions, SentRun } from "../simulator/complete-run.ts";
 import type { DeliveryRecord } from "../simulator/delivery-log.ts";
 import { runStep, type Step } from "./action-step.ts";
@@ -10,6 +11,12 @@ import { shownAtGitHub, type Watched, watchDeployment, watchGitHub } from "./wat
 
 /** How long a reader at a terminal gets for the heading of a part. */
 const READING_MS = 1_500;
+
+/** What the reader is about to see. */
+const INTRODUCTION = [
+  "Two instances of Twinhook deploy a site. The primary is killed in the middle of a deployment; at the end it",
+  "is counted what was lost, doubled or out of order. It takes about 15 seconds, and leaves nothing behind.",
+];
 
 /** The story that the demo tells, and a note of every message that was sent in it. */
 export class Scenario {
@@ -28,6 +35,7 @@ export class Scenario {
 
   /** Plays it from the start of the instances to the last delivery. */
   async play(): Promise<void> {
+    for (const line of INTRODUCTION) this.#timeline.line(line);
     await this.#start();
     await this.#oneEvent();
     const slow = await this.#twoRoutes();
@@ -57,6 +65,8 @@ export class Scenario {
     watchGitHub(this.#stage, this.#timeline, (runId) => this.#label(runId));
     await this.#stage.hookAt("primary");
     this.#timeline.note("GitHub", "was told the webhook URL of the App: the primary's");
+    const [url] = Object.values(host.urls);
+    this.#timeline.note("demo", `the dashboard is at ${url}/ (sign in with the admin token: ${ADMIN_TOKEN})`);
   }
 
   async #oneEvent(): Promise<void> {

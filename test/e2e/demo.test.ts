@@ -34,6 +34,9 @@ describe("npm run demo -- --once", () => {
     expect(Object.fromEntries(counted)).toMatchObject({ lost: 0, doubled: 0, "out of order": 0 });
     expect(counted.get("deployed")).toBe(5);
     expect(counted.get("superseded")).toBe(1);
+    expect(demo.output).toMatch(
+      /^Two instances .* deploy a site\.[\s\S]* the dashboard is at http[\s\S]*\n2\. /,
+    );
     expect(demo.output).toContain("kill -9");
     expect(demo.output).not.toContain("\u001b");
     expect(readdirSync(folder)).toEqual([]);

@@ -11,13 +11,16 @@ import { metricDefinitions } from "../helpers/metric-definitions.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const read = (file: string) => readFileSync(resolve(ROOT, file), "utf8");
-/** The formatter pads tables; without that they are what people wrote. */
-const readme = read("README.md").replaceAll(/^\|.*\|$/gm, (row) =>
-  row
-    .replaceAll(/ *\| */g, " | ")
-    .replaceAll(/-{3,}/g, "---")
-    .trim(),
-);
+/** A page whose tables have no padding. */
+const page = (file: string) =>
+  read(file).replaceAll(/^\|.*\|$/gm, (row) =>
+    row
+      .replaceAll(/ *\| */g, " | ")
+      .replaceAll(/-{3,}/g, "---")
+      .trim(),
+  );
+const configurationPage = page("docs/reference/configuration.md");
+const actionPage = page("docs/reference/action.md");
 const example = read("twinhook.example.yml");
 
 interface ActionMetadata {
@@ -98,7 +101,7 @@ function asRead(written: unknown): unknown {
   }
 }
 
-const rows = readme
+const rows = configurationPage
   .split("\n")
   .map((line) => /^\| `([^`]+)`( \*)? \| (.+?) \| (.+) \|$/.exec(line))
   .filter((match) => match !== null)
@@ -106,11 +109,11 @@ const rows = readme
   .filter(({ key }) => KEYS.includes(key) || /^[a-z_]+(\[\])?\./.test(key));
 
 describe("the configuration's documents", () => {
-  test("the README's table names every key of the configuration, and no other", () => {
+  test("the reference's table names every key of the configuration, and no other", () => {
     expect(rows.map(({ key }) => key).toSorted()).toEqual(KEYS.toSorted());
   });
 
-  test.each(rows)("the README's default of $key is that of the code", ({ key, written }) => {
+  test.each(rows)("the reference's default of $key is that of the code", ({ key, written }) => {
     const result = configSchema.safeParse(without(FULL, key));
     if (written === "required") return expect(result.success).toBe(false);
     expect(result.error).toBeUndefined();
@@ -119,7 +122,7 @@ describe("the configuration's documents", () => {
       expect(valueAt(result.data, key)).toEqual(asRead(parse(literal)));
   });
 
-  test("defaults that depend on other keys are those that the README describes", () => {
+  test("defaults that depend on other keys are those that the reference describes", () => {
     expect(configSchema.parse(MINIMAL).targets[0]).toMatchObject({
       name: "production",
       action: { workflows: [".github/workflows/ci.yml"], refs: ["refs/heads/main"] },
@@ -146,9 +149,9 @@ describe("the configuration's documents", () => {
 
 describe("the Action's documents", () => {
   const region = (name: string) =>
-    new RegExp(`<!-- ${name} -->\\n([\\s\\S]*?)<!-- /${name} -->`).exec(readme)?.[1]?.trim();
+    new RegExp(`<!-- ${name} -->\\n([\\s\\S]*?)<!-- /${name} -->`).exec(actionPage)?.[1]?.trim();
 
-  test("the README's table of inputs is that of action.yml", () => {
+  test("the reference's table of inputs is that of action.yml", () => {
     const lines = Object.entries(action.inputs).map(([name, input]) => {
       const written = input.required
         ? "required"
@@ -162,7 +165,7 @@ describe("the Action's documents", () => {
     );
   });
 
-  test("the README's table of outputs is that of action.yml", () => {
+  test("the reference's table of outputs is that of action.yml", () => {
     const lines = Object.entries(action.outputs).map(
       ([name, { description }]) => `| \`${name}\` | ${description} |`,
     );
@@ -209,43 +212,63 @@ test("the table of metrics is that of the code", () => {
   expect(table).toEqual(described);
 });
 
-/** Fenced blocks in a language, also those within lists. */
-function blocks(text: string, language: string): string[] {
-  return [...text.matchAll(new RegExp(`^( *)\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, "gm"))].map(
-    ([, indent = "", body = ""]) => body.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
+/** Every page that people read. */
+const PAGES = [
+  ...globSync("*.md", { cwd: ROOT }),
+  ...globSync("{docs,app,action,test}/**/*.md", { cwd: ROOT }),
+].toSorted();
+
+const KEYS_OF_FILE = Object.keys(configSchema.shape);
+
+/** The configuration that a YAML example belongs to: a whole one, some of its keys, targets, or keys of a target. */
+function configOf(example: unknown): unknown {
+  if (Array.isArray(example)) return { ...MINIMAL, targets: example };
+  const keys = Object.keys(example as Json);
+  if (keys.every((key) => KEYS_OF_FILE.includes(key))) return { ...MINIMAL, ...(example as Json) };
+  return { ...MINIMAL, targets: [{ ...MINIMAL.targets[0], ...(example as Json) }] };
+}
+
+interface Step {
+  uses?: string;
+  with?: Json;
+}
+
+/** The steps of a workflow, or of a list of steps; null where the example is no workflow. */
+function stepsOf(example: unknown): Step[] | null {
+  if (Array.isArray(example))
+    return example.some((one) => "uses" in one || ("run" in one && !("repository" in one))) ? example : null;
+  const { jobs } = example as { jobs?: Record<string, { steps: Step[] }> };
+  return jobs ? Object.values(jobs).flatMap(({ steps }) => steps) : null;
+}
+
+describe("the YAML examples of all pages", () => {
+  const examples = PAGES.flatMap((file) =>
+    blocks(read(file), "yaml").map((text, index) => {
+      const [document, ...others] = parseAllDocuments(text);
+      if (!document || "empty" in document) throw new Error(`an example of ${file} is empty`);
+      expect([file, others, document.errors]).toEqual([file, [], []]);
+      return { at: `${file} #${index + 1}`, content: document.toJS() as unknown };
+    }),
   );
-}
-
-interface Workflow {
-  jobs: Record<string, { steps: { uses?: string; with?: Json }[] }>;
-}
-
-describe("the README's examples", () => {
-  const yaml = blocks(readme, "yaml").map((text) => {
-    const [document, ...others] = parseAllDocuments(text);
-    if (!document || "empty" in document) throw new Error("an example is empty");
-    expect(others).toEqual([]);
-    expect(document.errors).toEqual([]);
-    return document.toJS() as Json;
+  const workflows = examples.flatMap(({ at, content }) => {
+    const steps = stepsOf(content);
+    return steps ? [{ at, steps }] : [];
   });
-  const configs = yaml.filter((content) => "instances" in content);
-  const workflows = yaml.filter((content) => "jobs" in content) as unknown as Workflow[];
+  const configs = examples.filter(({ content }) => stepsOf(content) === null);
 
-  test("every YAML example is a configuration or a workflow, and there are both", () => {
-    expect(configs.length + workflows.length).toBe(yaml.length);
-    expect([configs.length, workflows.length]).not.toContain(0);
+  test("the README shows a configuration and a workflow", () => {
+    expect([configs, workflows].map((all) => all.filter(({ at }) => at.startsWith("README.md")))).toEqual([
+      [expect.anything()],
+      [expect.anything()],
+    ]);
   });
 
-  test.each(configs)("the configuration has the right shape", (content) => {
-    expect(configSchema.safeParse(content).error).toBeUndefined();
+  test.each(configs)("$at is a configuration of the right shape", ({ content }) => {
+    expect(configSchema.safeParse(configOf(content)).error).toBeUndefined();
   });
 
-  test.each(workflows)("the workflow gives the Action all that it needs, and nothing unknown", (workflow) => {
-    const used = Object.values(workflow.jobs)
-      .flatMap(({ steps }) => steps)
-      .filter(({ uses }) => uses?.startsWith("OWNER/twinhook@"));
-    expect(used.length).toBeGreaterThan(0);
-    for (const { with: given = {} } of used) {
+  test.each(workflows)("$at gives the Action all that it needs, and nothing unknown", ({ steps }) => {
+    for (const { with: given = {} } of steps.filter(({ uses }) => uses?.startsWith("OWNER/twinhook@"))) {
       expect(Object.keys(action.inputs)).toEqual(expect.arrayContaining(Object.keys(given)));
       const required = Object.keys(action.inputs).filter((name) => action.inputs[name]?.required);
       expect(Object.keys(given)).toEqual(expect.arrayContaining(required));
@@ -253,14 +276,7 @@ describe("the README's examples", () => {
   });
 });
 
-describe.each([
-  "README.md",
-  "CONTRIBUTING.md",
-  "SECURITY.md",
-  "CHANGELOG.md",
-  ...globSync("app/*/README.md", { cwd: ROOT }).toSorted(),
-  "app/metrics/runbook.md",
-])("%s", (file) => {
+describe.each(PAGES)("%s", (file) => {
   const text = read(file);
 
   test("names only npm scripts that exist", () => {
@@ -272,28 +288,47 @@ describe.each([
   });
 
   test("links only to files and headings that exist", () => {
-    const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(
-      ([, title = ""]) =>
-        `#${title
-          .toLowerCase()
-          .replaceAll(/[^\w -]/g, "")
-          .replaceAll(" ", "-")}`,
-    );
-    for (const [, target = ""] of text.matchAll(/\]\(([^)]+)\)/g)) {
+    for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(target)) continue;
-      if (target.startsWith("#")) expect(headings).toContain(target);
-      else expect(existsSync(resolve(ROOT, dirname(file), target.replace(/#.*/, ""))), target).toBe(true);
+      const [path = "", anchor] = target.split("#");
+      const linked = path === "" ? resolve(ROOT, file) : resolve(ROOT, dirname(file), path);
+      expect(existsSync(linked), target).toBe(true);
+      if (anchor !== undefined) expect(anchorsOf(linked), target).toContain(anchor);
     }
   });
 
   test("names only folders and files of the project that exist", () => {
-    for (const [, path = ""] of text.matchAll(/`((?:app|action|shared|test)\/[\w./-]*)`/g))
+    for (const [, path = ""] of text.matchAll(/`((?:app|action|shared|test|docs)\/[\w./-]*)`/g))
       expect(existsSync(resolve(ROOT, path)), path).toBe(true);
   });
 });
 
-test("the README says in fewer than 400 lines what a reader needs", () => {
-  expect(readme.split("\n").length).toBeLessThan(400);
+/** The anchors that GitHub gives to the headings of a page. */
+function anchorsOf(file: string): string[] {
+  const outsideCode = readFileSync(file, "utf8").replaceAll(/^ *```[\s\S]*?^ *```$/gm, "");
+  return [...outsideCode.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** Fenced blocks in a language, also those within lists. */
+function blocks(text: string, language: string): string[] {
+  return [...text.matchAll(new RegExp(`^( *)\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, "gm"))].map(
+    ([, indent = "", body = ""]) => body.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
+  );
+}
+
+test("the list of the documentation names every page", () => {
+  const list = read("docs/README.md");
+  for (const page of globSync("**/*.md", { cwd: resolve(ROOT, "docs") }))
+    if (page !== "README.md") expect(list).toContain(`](${page})`);
+});
+
+test("the README says in 9,000 bytes what a reader needs first", () => {
+  expect(Buffer.byteLength(read("README.md"))).toBeLessThanOrEqual(9_000);
 });
 
 test("durations are documented as they are read", () => {

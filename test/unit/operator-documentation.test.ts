@@ -17,10 +17,10 @@ const needing = (key: string) =>
   );
 
 test.each(["url_env", "secret_env", "from", "to", "repository", "chat_id"])(
-  "the README says which alerts require %s",
+  "the reference says which alerts require %s",
   (key) => {
     const row = new RegExp(`^\\| \`alerts\\[\\]\\.${key}\` +\\| (.*?) +\\|`, "m");
-    const written = row.exec(readFileSync("README.md", "utf8"))?.[1] ?? "";
+    const written = row.exec(readFileSync("docs/reference/configuration.md", "utf8"))?.[1] ?? "";
     const named = TYPES.filter((type) => written.includes(`\`${type}\``));
     expect(written).toMatch(/^required (but )?by `/);
     expect(

@@ -388,7 +388,7 @@ describe.each(ENGINES)("leases on %s", (engine) => {
     const { accept, targets, begin, store, leaseOf, end, row } = await queueOf(engine);
     const { id } = await accept(runArrival(100, targets));
     const first = await begin({ holder: "run_gone" });
-    expect(await interrupt(store, first, "retry", "its runner process ended")).toBe("queued");
+    expect(await interrupt(store, first, "retry", "its worker process ended")).toBe("queued");
     const second = await begin();
     expect(second.token).toBeGreaterThan(first.token);
     await expect(end(first)).rejects.toThrow(LeaseLostError);
@@ -402,11 +402,11 @@ describe.each(ENGINES)("leases on %s", (engine) => {
     const { id } = await accept(runArrival(100, targets));
     const results: string[] = [];
     for (let i = 0; i < 3; i++)
-      results.push(await interrupt(store, await begin(), "retry", "its runner process ended"));
+      results.push(await interrupt(store, await begin(), "retry", "its worker process ended"));
     expect(results).toEqual(["queued", "queued", "failed"]);
     expect(await row(id)).toMatchObject({
       status: "failed",
-      reason: "interrupted: its runner process ended",
+      reason: "interrupted: its worker process ended",
     });
   });
 

@@ -59,7 +59,7 @@ describe.concurrent.each(ENGINES)("a deployment whose runner is gone on %s", (en
     await expect.poll(async () => (await row()).status).toBe("failed");
     expect(await row()).toMatchObject({
       lock: null,
-      reason: "interrupted: its runner process ended, and its target is not configured any more",
+      reason: "interrupted: its worker process ended, and its target is not configured any more",
     });
   });
 });

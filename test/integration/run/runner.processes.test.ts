@@ -213,7 +213,7 @@ describe.concurrent.each(ENGINES)("a deployment's command on %s", (engine) => {
     if (!entry?.command) throw new Error("no runner is at work");
     process.kill(entry.runner.pid, "SIGKILL");
     const again = await host.deployment("primary", id, (d) => d.status === "running" && d.attempt === 2);
-    expect(again.reason).toMatch(/interrupted: its runner process ended; it is run again/);
+    expect(again.reason).toMatch(/interrupted: its worker process ended; it is run again/);
     expect(groupIsEmpty(entry.command.pid)).toBe(true);
     await host.admin("primary", "POST", `/api/deployments/${id}/cancel`);
     await ended(id);

@@ -21,5 +21,5 @@ it("a runner for which no process can be made counts as dead, and is no spare fo
   } finally {
     vi.unstubAllEnvs();
   }
-  expect(lines.join("")).toContain("no runner can be started");
+  expect(lines.join("")).toContain("no worker can be started");
 });
