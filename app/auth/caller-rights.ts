@@ -109,7 +109,8 @@ async function requireApproval(
       `GitHub has not told yet whether it protects the environment ${environment}; ask again soon, or with the token of a job that names it`,
       { retryAfterS: RETRY_AFTER_S },
     );
-  const named = arrival.approvedFor === undefined ? "no environment" : `the environment ${arrival.approvedFor}`;
+  const named =
+    arrival.approvedFor === undefined ? "no environment" : `the environment ${arrival.approvedFor}`;
   const [shown, more] =
     kind === "signed"
       ? ["a delivery secret proves no approval", ", and remove the input secret"]
