@@ -85,6 +85,15 @@ function program(terminal: Terminal, run: Run): Command {
     command("check", "check twinhook.yml and the environment, and do nothing else", "check", "check --json"),
     async (options) => (await import("./check.ts")).check(terminal, options),
   );
+  does(
+    command(
+      "doctor",
+      "examine the installation from the outside in, and say how to mend what is wrong",
+      "doctor",
+      "doctor --json",
+    ),
+    async (options) => (await import("./doctor/doctor.ts")).doctor(terminal, options),
+  );
   does<CommonOptions & { once?: boolean }>(
     command("demo", "play failovers on this machine, with a simulated GitHub", "demo --once").option(
       "--once",
