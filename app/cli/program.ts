@@ -87,6 +87,22 @@ function program(terminal: Terminal, run: Run): Command {
   );
   does(
     command(
+      "reload",
+      "make every instance of this host take twinhook.yml and .env as they are now, without a pause",
+      "reload",
+    ),
+    async (options) => (await import("./service.ts")).reload(terminal, options),
+  );
+  does(
+    command(
+      "restart",
+      "start the instances of this host anew, one after the other; each hands over first",
+      "restart",
+    ),
+    async (options) => (await import("./service.ts")).restart(terminal, options),
+  );
+  does(
+    command(
       "doctor",
       "examine the installation from the outside in, and say how to mend what is wrong",
       "doctor",

@@ -1,8 +1,8 @@
 import { lookup } from "node:dns/promises";
 import { BlockList, isIPv6 } from "node:net";
-import { hostname } from "node:os";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import { INSTANCE_HEADER } from "../../../shared/instance-header.ts";
+import { localInstances } from "../../config/checks/running-service.ts";
 import { MAX_PAYLOAD_BYTES } from "../../http/webhook-entrance.ts";
 import type { Patient } from "./doctor.ts";
 import { type Exchange, exchange } from "./exchange.ts";
@@ -26,14 +26,13 @@ interface Endpoint {
 /** Each public URL, as GitHub sees it. */
 export async function checkEndpoints(patient: Patient): Promise<Finding[]> {
   const { instances, door } = patient.config;
-  const local = instances.filter(({ host }) => host === undefined || host === hostname());
   const endpoints: Endpoint[] = instances.map(({ name, url, listen }) => ({
     ...{ check: `URL of ${name}`, url, listen, names: [name] },
   }));
   if (door)
     endpoints.push({
       ...{ check: "URL of the door", url: door.url, listen: door.listen },
-      names: local.map(({ name }) => name),
+      names: localInstances(patient.config).map(({ name }) => name),
     });
   const findings = await Promise.all(endpoints.map((endpoint) => checkEndpoint(endpoint, patient)));
   return findings.flat();

@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { hostname } from "node:os";
 import { INSTANCE_HEADER } from "../../../shared/instance-header.ts";
+import { localInstances } from "../../config/checks/running-service.ts";
 import { localUrl, parseListen } from "../../config/listen-address.ts";
 import type { InstanceConfig } from "../../config/schema.ts";
 import type { Patient } from "./doctor.ts";
@@ -9,7 +10,7 @@ import { type Finding, failed, ok, warning } from "./finding.ts";
 
 /** The addresses where this host's instances listen. */
 export async function checkPorts({ config }: Patient): Promise<Finding[]> {
-  const local = config.instances.filter(({ host }) => host === undefined || host === hostname());
+  const local = localInstances(config);
   if (local.length === 0)
     return [
       failed(
