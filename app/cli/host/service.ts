@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { localInstances } from "../config/checks/running-service.ts";
-import type { Config } from "../config/load.ts";
-import { ConfigError, formatProblem, UNUSABLE } from "../config/problem.ts";
-import { isAlive } from "../run/process-identity.ts";
-import { type Outcome, readServiceRecord, recordOf, SUPERVISOR } from "../run/service-record.ts";
-import { CommandFailure, EXIT } from "./failure.ts";
-import type { CommonOptions } from "./options.ts";
-import { configOf } from "./settings.ts";
-import { printJson, type Terminal } from "./terminal.ts";
+import { localInstances } from "../../config/checks/running-service.ts";
+import type { Config } from "../../config/load.ts";
+import { ConfigError, formatProblem, UNUSABLE } from "../../config/problem.ts";
+import { isAlive } from "../../run/process-identity.ts";
+import { type Outcome, readServiceRecord, recordOf, SUPERVISOR } from "../../run/service-record.ts";
+import { CommandFailure, EXIT } from "../failure.ts";
+import type { CommonOptions } from "../options.ts";
+import { configOf } from "../settings.ts";
+import { printJson, type Terminal } from "../terminal.ts";
 
 const LOOK_MS = 50;
 const SIGNALS = { reload: "SIGHUP", restart: "SIGUSR2" } as const;
