@@ -40,6 +40,7 @@ import { RunnerPool } from "../run/runner-pool.ts";
 import { onceAvailable } from "../store/once-available.ts";
 import { openStore } from "../store/open-store.ts";
 import { repositoryKey } from "../store/repository-key.ts";
+import type { Store } from "../store/store.ts";
 import { ControllerWork } from "./controller-work.ts";
 import { instanceRoutes } from "./instance-routes.ts";
 
@@ -59,12 +60,7 @@ export interface AssembledInstance {
   close(): Promise<void>;
 }
 
-/**
- * Opens the store and makes every part of an instance. None of them works by itself yet, so that others may do so
- * meanwhile.
- * @throws {StoreUnavailableError} when the store cannot be opened, and waiting does not help.
- */
-export async function assembleInstance(options: {
+interface AssemblyOptions {
   config: Config;
   name: string;
   clock: Clock;
@@ -72,13 +68,36 @@ export async function assembleInstance(options: {
   env: NodeJS.ProcessEnv;
   /** This process, which has taken the instance's name. */
   process: ProcessIdentity;
-}): Promise<AssembledInstance> {
+}
+
+/**
+ * Opens the store and makes every part of an instance. None of them works by itself yet, so that others may do so
+ * meanwhile.
+ * @throws {StoreUnavailableError} when the store cannot be opened, and waiting does not help.
+ */
+export async function assembleInstance(options: AssemblyOptions): Promise<AssembledInstance> {
+  const { config, clock, log } = options;
+  const registry = new RunRegistry(config.stateDirectory);
+  const open = () =>
+    openStore(config.store, { clock, onFrozenLock: (pid) => endFrozenHolder(pid, registry, log) });
+  const store = await onceAvailable(open, { clock, log });
+  return assemble(options, store, registry).catch(async (error) => {
+    // The process may go on with other parts.
+    await store.close();
+    throw error;
+  });
+}
+
+async function assemble(
+  options: AssemblyOptions,
+  opened: Store,
+  registry: RunRegistry,
+): Promise<AssembledInstance> {
   const { config, name, clock, log, env } = options;
   const { environment, stateDirectory, targets } = config;
   const self = config.instances.find((instance) => instance.name === name);
   if (!self) throw new Error(`there is no instance named ${name} in ${config.file}`);
   const host = hostId(stateDirectory);
-  const registry = new RunRegistry(stateDirectory);
   const metrics = new Metrics({
     instance: name,
     endpoints: config.instances.map((instance) => instance.name),
@@ -87,9 +106,6 @@ export async function assembleInstance(options: {
     clock,
   });
   const whenAvailable = <T>(act: () => Promise<T>) => onceAvailable(act, { clock, log });
-  const opened = await whenAvailable(() =>
-    openStore(config.store, { clock, onFrozenLock: (pid) => endFrozenHolder(pid, registry, log) }),
-  );
   const store = new MeasuredStore(opened, metrics);
   const ended = new EndedDeployments(store, (deployment) => metrics.ended(deployment));
   await whenAvailable(() => ended.read());

@@ -1,6 +1,6 @@
 import { counted } from "../../../shared/counted.ts";
-import type { Patient } from "./doctor.ts";
 import { type Finding, ok, warning } from "./finding.ts";
+import type { Patient } from "./patient.ts";
 
 /** Whether anyone hears of a failed deployment. */
 export async function checkAlerts({ config: { alerts, file } }: Patient): Promise<Finding[]> {

@@ -1,10 +1,10 @@
 import { checkAlerts } from "./alerts.ts";
 import { checkConfiguration } from "./configuration.ts";
-import type { Patient } from "./doctor.ts";
 import { checkEndpoints } from "./endpoints.ts";
 import type { Finding } from "./finding.ts";
 import { checkGitHub } from "./github.ts";
 import { checkInstances } from "./instances.ts";
+import type { Patient } from "./patient.ts";
 import { checkPorts } from "./ports.ts";
 import { checkStore } from "./store.ts";
 import { checkUnit } from "./unit.ts";

@@ -1,21 +1,11 @@
 import { styleText } from "node:util";
-import type { Config } from "../../config/load.ts";
 import { EXIT } from "../failure.ts";
 import type { CommonOptions } from "../options.ts";
 import { printJson, printTable, type Terminal } from "../terminal.ts";
 import { CHECKS, CONFIGURATION } from "./checks.ts";
 import { type Finding, failed } from "./finding.ts";
 import { type Machine, thisMachine } from "./machine.ts";
-
-/** What the checks look at. */
-export interface Patient {
-  terminal: Terminal;
-  options: CommonOptions;
-  machine: Machine;
-  /** The variables as the service has them. */
-  env: NodeJS.ProcessEnv;
-  config: Config;
-}
+import type { Patient } from "./patient.ts";
 
 /** `twinhook doctor`: examines an installation from the outside in. Every finding says how to mend it. */
 export async function doctor(

@@ -4,9 +4,9 @@ import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import { INSTANCE_HEADER } from "../../../shared/instance-header.ts";
 import { localInstances } from "../../config/checks/running-service.ts";
 import { MAX_PAYLOAD_BYTES } from "../../http/webhook-entrance.ts";
-import type { Patient } from "./doctor.ts";
 import { type Exchange, exchange } from "./exchange.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
+import type { Patient } from "./patient.ts";
 
 const DAY_MS = 86_400_000;
 /** Let's Encrypt renews 30 days before the end: then something has gone wrong. */

@@ -9,8 +9,8 @@ import { missingPermissions, neededPermissions, readManifest } from "../../githu
 import { callLimit, ownerAndName, RepositoryAccess } from "../../github/repository-access.ts";
 import { createLog } from "../../log.ts";
 import { repositoryKey } from "../../store/repository-key.ts";
-import type { Patient } from "./doctor.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
+import type { Patient } from "./patient.ts";
 import { checkWebhook } from "./webhook.ts";
 
 /** GitHub refuses the tokens of a clock that is further off. */

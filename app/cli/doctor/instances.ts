@@ -2,8 +2,8 @@ import type { StatusAnswer } from "../../reads/answers/status.ts";
 import { VERSION } from "../../version.ts";
 import { connect } from "../client.ts";
 import { CommandFailure, EXIT, NoInstanceError } from "../failure.ts";
-import type { Patient } from "./doctor.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
+import type { Patient } from "./patient.ts";
 
 /** The instances as they see each other. */
 export async function checkInstances({ terminal, options, config }: Patient): Promise<Finding[]> {

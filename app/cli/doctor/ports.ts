@@ -4,9 +4,9 @@ import { INSTANCE_HEADER } from "../../../shared/instance-header.ts";
 import { localInstances } from "../../config/checks/running-service.ts";
 import { localUrl, parseListen } from "../../config/listen-address.ts";
 import type { InstanceConfig } from "../../config/schema.ts";
-import type { Patient } from "./doctor.ts";
 import { exchange } from "./exchange.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
+import type { Patient } from "./patient.ts";
 
 /** The addresses where this host's instances listen. */
 export async function checkPorts({ config }: Patient): Promise<Finding[]> {

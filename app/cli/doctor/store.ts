@@ -7,9 +7,9 @@ import { SCHEMA_VERSION } from "../../store/schema-version.ts";
 import { LOCK_WAIT_MS } from "../../store/sqlite/store-file.ts";
 import type { Store } from "../../store/store.ts";
 import { withStore } from "../stored.ts";
-import type { Patient } from "./doctor.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
 import { inMiB, type Machine, sizeOf } from "./machine.ts";
+import type { Patient } from "./patient.ts";
 
 const MIB = 1024 ** 2;
 /** Less free space than this is soon used up. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Patient } from "./doctor.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
+import type { Patient } from "./patient.ts";
 
 /** The service may be one unit, or one for each instance. */
 const NAMES = ["twinhook.service", "twinhook@.service"];

@@ -6,8 +6,8 @@ import { DeliveryLogClient, type LoggedDelivery } from "../../github/delivery-lo
 import { causeOfStatus } from "../../github/ping.ts";
 import { callLimit } from "../../github/repository-access.ts";
 import { createLog } from "../../log.ts";
-import type { Patient } from "./doctor.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
+import type { Patient } from "./patient.ts";
 
 /** The App's webhook, and what became of its last hundred deliveries. */
 export async function checkWebhook(app: Probot, { config }: Patient): Promise<Finding[]> {

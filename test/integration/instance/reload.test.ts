@@ -1,5 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { parse, stringify } from "yaml";
@@ -129,6 +131,21 @@ test("another store is refused, with the command that takes it", async () => {
   write((config) => Object.assign(config, { store: "sqlite:./data/other.db" }));
   await expect(primary.reload(host.env)).rejects.toThrow(/store: .*systemctl restart twinhook/);
   await host.untilReady("primary");
+});
+
+test("a reload that fails half-way changes nothing, and the next one may succeed", async () => {
+  const { host, primary, write, targets } = await setScene();
+  const database = new DatabaseSync(join(host.stateDirectory, "twinhook.db"));
+  onTestFinished(() => database.close());
+  database.exec(
+    "CREATE TRIGGER no_more BEFORE INSERT ON targets BEGIN SELECT RAISE(ABORT, 'no more targets'); END",
+  );
+  write(({ targets }) => void targets.push({ ...targets[0], name: "second" }));
+  await expect(primary.reload(host.env)).rejects.toThrow("no more targets");
+  expect(await targets()).toEqual(["production"]);
+  database.exec("DROP TRIGGER no_more");
+  await primary.reload(host.env);
+  expect(await targets()).toEqual(["production", "second"]);
 });
 
 test("an instance that has reloaded stops like any other", async () => {
