@@ -63,7 +63,7 @@ function keepAsking(door: string) {
   const wrong: string[] = [];
   const asked = (async () => {
     while (!stopped) {
-      const status = await fetch(`${door}/readyz`, { headers: { connection: "close" } }).then(
+      const status = await fetch(`${door}/livez`, { headers: { connection: "close" } }).then(
         (answer) => answer.text().then(() => answer.status),
         (error) => String((error as { cause?: { code?: string } }).cause?.code ?? error),
       );
