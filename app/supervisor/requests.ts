@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { ConfigError, formatProblem, UNUSABLE } from "../config/problem.ts";
-import { type Outcome, writeServiceRecord } from "../run/service-record.ts";
+import { isAlive } from "../run/process-identity.ts";
+import { type Outcome, readServiceRecord, writeServiceRecord } from "../run/service-record.ts";
 
 /** The exit code of a command whose work failed. */
 const FAILED = 1;
@@ -20,7 +21,7 @@ export class Requests {
     this.#stateDirectory = options.stateDirectory;
     this.#name = options.name;
     this.#log = options.log;
-    writeServiceRecord(this.#stateDirectory, this.#name);
+    this.#note(null);
   }
 
   /** Does `work`, and returns why it was refused or failed: nothing, where it is done. */
@@ -30,13 +31,26 @@ export class Requests {
       const { code, problems } = await outcomeOf(work);
       if (problems.length === 0) this.#log.info(`${act}: done`);
       else this.#log.error({ problems }, `${act}: refused or failed: ${problems.join("; ")}`);
-      writeServiceRecord(this.#stateDirectory, this.#name, { act, begunAt, code, problems });
+      this.#note({ act, begunAt, code, problems });
       return problems;
     });
-    this.#last = done.catch((error) =>
-      this.#log.error({ err: error }, `${act}: its outcome cannot be noted`),
-    );
+    this.#last = done;
     return done;
+  }
+
+  /** A full disk must not end the service: only the command that asks learns nothing. */
+  #note(last: Outcome | null): void {
+    try {
+      const held = readServiceRecord(this.#stateDirectory, this.#name)?.process;
+      // A second process of this name, which will not last, leaves the record to the first.
+      if (held && held.pid !== process.pid && isAlive(held)) return;
+      writeServiceRecord(this.#stateDirectory, this.#name, last);
+    } catch (error) {
+      this.#log.warn(
+        { err: error },
+        "the record of this process cannot be written, so `twinhook reload` does not find it; SIGHUP works all the same",
+      );
+    }
   }
 }
 

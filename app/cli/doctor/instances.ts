@@ -60,7 +60,7 @@ export async function checkInstances({ terminal, options, config }: Patient): Pr
       warning(
         "release",
         `${instance} runs release ${version}, and this command is of ${VERSION}`,
-        "twinhook restart takes the new release, one instance after the other",
+        "systemctl restart twinhook makes the service run this release",
       ),
     );
   if (config.instances.length === 1)

@@ -128,7 +128,7 @@ function checkSchema(found: { version: number; min_code_version: number }): Find
     return warning(
       "schema",
       `the store has schema ${version}, this release ${SCHEMA_VERSION}`,
-      "restart the instances (twinhook restart), or run twinhook migrate",
+      "systemctl restart twinhook migrates it, as twinhook migrate does",
     );
   return ok("schema", `${version}`);
 }

@@ -93,5 +93,5 @@ function flagsOf(options: readonly Option[]): string[] {
 
 /** Text in single quotes, as all three shells read it. */
 function quoted(text: string): string {
-  return `'${text.replaceAll("'", "").replaceAll("\\", "")}'`;
+  return `'${text.replaceAll("'", "’").replaceAll("\\", "")}'`;
 }
