@@ -70,7 +70,11 @@ export async function startService(instanceName: string | undefined): Promise<vo
       const running = await started.promise;
       const next = loadService(handedOn);
       for (const warning of configWarnings(next.config)) log.warn(warning);
-      await running.reload(next);
+      await running.reload(next).catch((error: Error) => {
+        // Not by its class, whose module belongs to the instance.
+        if (error.name === "BrokenReloadError") stop("broken reload");
+        throw error;
+      });
       log.level = next.config.environment.logLevel;
       // Deployments begin with these variables.
       replaceEnvironment(next.env);

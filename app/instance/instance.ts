@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { Server } from "node:http";
-import type { Logger } from "pino";
 import { Acceptor } from "../accept/acceptor.ts";
 import { RepositoryNames } from "../accept/repository-names.ts";
 import { watchTargets } from "../accept/watch-targets.ts";
@@ -9,9 +7,7 @@ import { KnownRuns } from "../auth/known-runs.ts";
 import { JobRights } from "../auth/oidc/job-rights.ts";
 import { TokenVerifier } from "../auth/oidc/token-verifier.ts";
 import { parkedProofVerifier } from "../auth/parked-proof.ts";
-import type { Clock } from "../clock.ts";
 import { linkBase } from "../config/link-base.ts";
-import type { Config } from "../config/load.ts";
 import { Failover } from "../failover/failover.ts";
 import { GitHubReach } from "../failover/github-reach.ts";
 import { Notices } from "../failover/notices.ts";
@@ -24,7 +20,6 @@ import { Outbox } from "../github/outbox.ts";
 import { connectable, reachable } from "../github/reachable.ts";
 import { RepositoryAccess } from "../github/repository-access.ts";
 import { WebhookConfigClient } from "../github/webhook-config.ts";
-import type { RequestHandler } from "../http/server.ts";
 import { EndedDeployments } from "../metrics/ended-deployments.ts";
 import { MeasuredStore } from "../metrics/measured-store.ts";
 import { Metrics } from "../metrics/metrics.ts";
@@ -34,41 +29,15 @@ import { Dispatcher } from "../run/dispatcher.ts";
 import { endFrozenHolder } from "../run/frozen-lock.ts";
 import { hostId } from "../run/host-id.ts";
 import { lockDirectory } from "../run/os-lock.ts";
-import type { ProcessIdentity } from "../run/process-identity.ts";
 import { RunRegistry } from "../run/run-registry.ts";
 import { RunnerPool } from "../run/runner-pool.ts";
 import { onceAvailable } from "../store/once-available.ts";
 import { openStore } from "../store/open-store.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
+import type { AssembledInstance, AssemblyOptions } from "./assembled-instance.ts";
 import { ControllerWork } from "./controller-work.ts";
 import { instanceRoutes } from "./instance-routes.ts";
-
-/** The parts of an instance, put together. It has no port of its own: it answers what is handed to it. */
-export interface AssembledInstance {
-  handle: RequestHandler;
-  failover: Failover;
-  /** Starts everything that works by itself, and takes the upgrades to WebSockets of these servers. */
-  start(servers: { server: Server; door: Server }): Promise<void>;
-  /** Hands over, and ends what works by itself. Requests are still answered. With `all`, nothing takes over. */
-  leave(how?: { all?: boolean }): Promise<void>;
-  /** Accepts nothing more, and starts nothing more. */
-  finish(): Promise<void>;
-  /** Ends what works by itself, and hands nothing over: this instance goes on with other parts. */
-  quiesce(): Promise<void>;
-  /** Releases the rest. Nothing may wait for an answer any more. */
-  close(): Promise<void>;
-}
-
-interface AssemblyOptions {
-  config: Config;
-  name: string;
-  clock: Clock;
-  log: Logger;
-  env: NodeJS.ProcessEnv;
-  /** This process, which has taken the instance's name. */
-  process: ProcessIdentity;
-}
 
 /**
  * Opens the store and makes every part of an instance. None of them works by itself yet, so that others may do so

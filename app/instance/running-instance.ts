@@ -8,8 +8,9 @@ import type { RequestHandler } from "../http/server.ts";
 import { takeInstanceName } from "../run/instance-lock.ts";
 import { narrow } from "../run/private-files.ts";
 import { namesOf } from "../store/sqlite/put-back.ts";
+import type { AssembledInstance } from "./assembled-instance.ts";
 import { Entrance } from "./entrance.ts";
-import { type AssembledInstance, assembleInstance } from "./instance.ts";
+import { assembleInstance } from "./instance.ts";
 
 /** How long requests may go on that came before a reload: longer than the longest poll, which is 25 s. */
 const FORMER_LIMIT_MS = 30_000;
@@ -28,13 +29,24 @@ export interface Instance {
   stop(how?: { all?: boolean }): Promise<void>;
   /**
    * Takes another configuration, while its ports stay open. Requests that came before are answered by the former one.
-   * @throws {ConfigError} when it cannot take it while it runs. It then goes on as before, as after any other error.
+   * @throws {ConfigError} when it cannot take it while it runs. It then goes on as before, as after any other error but
+   * {BrokenReloadError}.
    */
   reload(next: { config: Config; env: NodeJS.ProcessEnv }): Promise<void>;
   /** Resolves when another instance could take this one's place, or after a while. */
   untilReplaceable(): Promise<void>;
   /** Reports that another instance of this host is gone, and why. */
   peerEnded(name: string, reason: string): void;
+}
+
+/** The former parts had ended when the new ones did not start. The instance must stop, so that it is started again. */
+export class BrokenReloadError extends Error {
+  override readonly name = "BrokenReloadError";
+  constructor(cause: Error) {
+    super(`the instance could not go on with the new configuration, and starts anew: ${cause.message}`, {
+      cause,
+    });
+  }
 }
 
 /**
@@ -84,7 +96,9 @@ export async function startInstance(options: {
     entrance.use(successor.handle);
     current = successor;
     config = next.config;
-    await successor.start(entrance.servers);
+    await successor.start(entrance.servers).catch((error) => {
+      throw new BrokenReloadError(error);
+    });
     const ended = entrance
       .idle(before.handle, FORMER_LIMIT_MS)
       .then(() => before.close())

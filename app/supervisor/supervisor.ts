@@ -1,4 +1,4 @@
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
@@ -56,7 +56,7 @@ export async function startAll({
 function isTerminalGone(): boolean {
   if (!process.stdin.isTTY) return false;
   try {
-    openSync("/dev/tty", "r");
+    closeSync(openSync("/dev/tty", "r"));
     return false;
   } catch {
     return true;
