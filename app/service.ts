@@ -3,12 +3,14 @@ import { enableCompileCache, flushCompileCache } from "node:module";
 import { systemClock } from "./clock.ts";
 import { compileCache } from "./config/compile-cache.ts";
 import { addEnvFile, ENV_FILE } from "./config/env-file.ts";
-import { isFirstRun, missingCredentials } from "./config/environment.ts";
-import { configWarnings, loadConfig } from "./config/load.ts";
+import { isFirstRun } from "./config/environment.ts";
+import { configWarnings, loadService } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
-import type { Instance } from "./instance/instance.ts";
+import type { Instance } from "./instance/running-instance.ts";
 import { createLog } from "./log.ts";
-import type { FromSupervisor } from "./supervisor/supervisor.ts";
+import { recordOf } from "./run/service-record.ts";
+import type { FromSupervisor, ToSupervisor } from "./supervisor/messages.ts";
+import { Requests } from "./supervisor/requests.ts";
 import { Systemd } from "./supervisor/systemd.ts";
 
 /**
@@ -31,9 +33,7 @@ export async function startService(instanceName: string | undefined): Promise<vo
     await firstRun({ env: process.env, clock: systemClock, log, print: (line) => console.log(line) });
     addEnvFile(process.env, ENV_FILE);
   }
-  const config = loadConfig(process.env);
-  const missing = missingCredentials(config.environment);
-  if (missing.length > 0) throw new ConfigError(missing);
+  const { config } = loadService(handedOn);
   const log = createLog(config.environment.logLevel, name ?? null);
   // Each kind of process loads only its own modules: most of the cost of a start is loading.
   if (name === undefined) {
@@ -68,9 +68,32 @@ export async function startService(instanceName: string | undefined): Promise<vo
     );
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
-  process.on("message", (message: FromSupervisor) => {
+  const requests = new Requests({ stateDirectory: config.stateDirectory, name: recordOf(name), log });
+  const started = Promise.withResolvers<Instance>();
+  const reload = () =>
+    requests.run("reload", async () => {
+      const running = await started.promise;
+      const next = loadService(handedOn);
+      for (const warning of configWarnings(next.config)) log.warn(warning);
+      await running.reload(next).catch((error: Error) => {
+        // Not by its class, whose module belongs to the instance.
+        if (error.name === "BrokenReloadError") stop("broken reload");
+        throw error;
+      });
+      log.level = next.config.environment.logLevel;
+      // Deployments begin with these variables.
+      replaceEnvironment(next.env);
+    });
+  process.on("SIGHUP", () => void reload());
+  const answer = (message: ToSupervisor) => process.connected && process.send?.(message);
+  process.on("message", async (message: FromSupervisor) => {
     if (message.type === "stop_all") stop("stop of all");
     else if (message.type === "ended") instance?.peerEnded(message.instance, message.reason);
+    else if (message.type === "reload") answer({ type: "reloaded", problems: await reload() });
+    else {
+      await instance?.untilReplaceable();
+      answer({ type: "replaceable" });
+    }
   });
   // The supervisor went without a word, perhaps before this was loaded: its instances must not stay behind unwatched.
   process.on("disconnect", () => stop("disconnect"));
@@ -78,9 +101,17 @@ export async function startService(instanceName: string | undefined): Promise<vo
   // Its runners use it as well.
   process.env.NODE_COMPILE_CACHE ||= compileCache(config.stateDirectory);
   enableCompileCache(process.env.NODE_COMPILE_CACHE);
-  const { startInstance } = await import("./instance/instance.ts");
+  const { startInstance } = await import("./instance/running-instance.ts");
   instance = await startInstance({ config, name, clock: systemClock, log, env: process.env });
   systemd.ready();
+  started.resolve(instance);
   // Now, since an instance may be killed.
   flushCompileCache();
+}
+
+/** Gives this process other variables, but for those that it has set itself. */
+function replaceEnvironment(env: NodeJS.ProcessEnv): void {
+  const { NODE_COMPILE_CACHE } = process.env;
+  for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name];
+  Object.assign(process.env, NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }, env);
 }

@@ -287,7 +287,7 @@ const WRITERS: Writers = {
           title: `Repository renamed: ${name} is ${now} now`,
           cause: `GitHub has the repository with the id ${id} under the name ${now}.`,
           effect: "It is deployed as before, as long as no other repository takes the old name.",
-          remedy: `Write ${now} in ${line}, and restart one instance after the other.`,
+          remedy: `Write ${now} in ${line}, and run \`twinhook reload\`.`,
         }
       : {
           title: `Another repository has taken the name ${name}`,

@@ -1,7 +1,9 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { DEPLOYMENT_STATUSES } from "../../shared/deployment.ts";
 import { VERSION } from "../version.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
+import type { Answers } from "./host/init.ts";
+import { SHELLS, type Shell } from "./host/shells.ts";
 import type { CommonOptions, ListOptions } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -90,6 +92,31 @@ function program(terminal: Terminal, run: Run): Command {
   does(
     command("check", "check twinhook.yml and the environment, and do nothing else", "check", "check --json"),
     async (options) => (await import("./check.ts")).check(terminal, options),
+  );
+  does(
+    command(
+      "reload",
+      "make every instance of this host take twinhook.yml and .env as they are now, without a pause",
+      "reload",
+    ),
+    async (options) => (await import("./host/service.ts")).reload(terminal, options),
+  );
+  does(
+    command(
+      "restart",
+      "start the instances of this host anew, one after the other; each hands over first",
+      "restart",
+    ),
+    async (options) => (await import("./host/service.ts")).restart(terminal, options),
+  );
+  does(
+    command(
+      "doctor",
+      "examine the installation from the outside in, and say how to mend what is wrong",
+      "doctor",
+      "doctor --json",
+    ),
+    async (options) => (await import("./doctor/doctor.ts")).doctor(terminal, options),
   );
   does<CommonOptions & { once?: boolean }>(
     command("demo", "play failovers on this machine, with a simulated GitHub", "demo --once").option(
@@ -216,6 +243,40 @@ function program(terminal: Terminal, run: Run): Command {
       .option("--force", "also where the instance is not healthy"),
     async (options, name) => (await import("./switchover.ts")).switchover(terminal, name, options),
   );
+
+  does<CommonOptions & Answers & { yes?: boolean; force?: boolean }>(
+    command(
+      "init",
+      "write a first twinhook.yml, .env and workflow job into this folder; asks for what no option says",
+      "init",
+      "init --yes --primary https://deploy.example.com:9000 --admin octocat --repository acme/site",
+    )
+      .option("--primary <url>", "the public URL of the primary")
+      .option("--backup <url>", "the public URL of the backup")
+      .option("--store <store>", "sqlite:PATH or postgres://…")
+      .option("--admin <login>", "the GitHub login that may change settings")
+      .option("--repository <owner/name>", "the repository to deploy")
+      .option("--environment <name>", "its environment")
+      .option("--workflow <path>", "the workflow that must succeed first")
+      .option("--run <command>", "the command that deploys")
+      .option("--directory <folder>", "where it runs")
+      .option("--yes", "ask nothing: take the default of what no option says")
+      .option("--force", "replace the files; .env keeps what it has"),
+    async (options) => (await import("./host/init.ts")).init(terminal, options),
+  );
+  program
+    .command("completion")
+    .description("print the script that makes a shell complete commands and options")
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .addHelpText("after", '\nExample:\n  $ eval "$(twinhook completion bash)"')
+    .action((shell: Shell) =>
+      run(
+        import("./host/completion.ts").then(({ completion }) => {
+          terminal.write(completion(program, shell));
+          return EXIT.done;
+        }),
+      ),
+    );
 
   does<CommonOptions & { force?: boolean }>(
     command(

@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { closest } from "fastest-levenshtein";
 import type { z } from "zod";
 import { describeKey } from "./describe-value.ts";
+import { addEnvFile, ENV_FILE } from "./env-file.ts";
 import { type Environment, missingCredentials, readEnvironment } from "./environment.ts";
 import { ConfigError } from "./problem.ts";
 import { type Checkable, checkRules } from "./rules.ts";
@@ -65,6 +66,19 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     environment,
     written: file,
   };
+}
+
+/**
+ * Reads what the service starts with: `base` is its environment before `.env` adds to it.
+ * @throws {ConfigError} that lists every problem found, missing credentials among them.
+ */
+export function loadService(base: NodeJS.ProcessEnv): { config: Config; env: NodeJS.ProcessEnv } {
+  const env = { ...base };
+  addEnvFile(env, ENV_FILE);
+  const config = loadConfig(env);
+  const missing = missingCredentials(config.environment);
+  if (missing.length > 0) throw new ConfigError(missing);
+  return { config, env };
 }
 
 /** The parts of the file with the right shape. So the rules can be checked even if other parts are wrong. */

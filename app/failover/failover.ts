@@ -21,6 +21,8 @@ import { isInSync, LINGER_MS, readSwitchboard } from "./switchboard.ts";
 
 /** How long an instance that shuts down waits for another to take its place. */
 const HAND_OVER_LIMIT_MS = 5_000;
+/** How long a planned restart waits for another instance that was started just before. */
+const ANOTHER_UP_LIMIT_MS = 10_000;
 const POLL_MS = 50;
 
 export interface FailoverOptions {
@@ -242,6 +244,14 @@ export class Failover {
       }
       await clock.sleep(POLL_MS);
     }
+  }
+
+  /** Resolves when another endpoint is up that could become the active one, or after a while. */
+  async untilAnotherIsUp(): Promise<void> {
+    const { config, clock } = this.#o;
+    const until = clock.monotonic() + ANOTHER_UP_LIMIT_MS;
+    while (config.instances.length > 1 && !this.#isAnotherUp() && clock.monotonic() < until)
+      await clock.sleep(POLL_MS);
   }
 
   #isAnotherUp(): boolean {

@@ -70,7 +70,12 @@ export function describePing(ping: Ping): string {
   const time = `${Math.round(durationMs)} ms`;
   if (pingArrived(ping))
     return `GitHub delivered a ${event} event, and it was answered with ${statusCode} after ${time}`;
-  return `GitHub could not deliver a ${event} event: ${CAUSES[statusCode] ?? `it was answered with ${statusCode}`} (${time})`;
+  return `GitHub could not deliver a ${event} event: ${causeOfStatus(statusCode)} (${time})`;
+}
+
+/** Why GitHub could not deliver, by the status in its log, with the remedy where one is known. */
+export function causeOfStatus(statusCode: number): string {
+  return CAUSES[statusCode] ?? `it was answered with ${statusCode}`;
 }
 
 const CAUSES: Record<number, string> = {

@@ -16,7 +16,7 @@ import type { BodyReader } from "./body-reader.ts";
 import { HttpProblem } from "./problem.ts";
 
 /** GitHub sends no larger payload: https://docs.github.com/en/webhooks/webhook-events-and-payloads */
-const MAX_PAYLOAD_BYTES = 25 * 1024 * 1024;
+export const MAX_PAYLOAD_BYTES = 25 * 1024 * 1024;
 
 export interface WebhookEntranceOptions {
   acceptor: Acceptor;

@@ -42,13 +42,13 @@ export function prepareSecret(environment: Secrets, file = resolve(ENV_FILE)): s
   if (state.file === null)
     throw new HttpProblem(
       409,
-      `WEBHOOK_SECRET does not come from ${file}, so change it where it is kept: make a new one there (openssl rand -hex 32), keep the present one as WEBHOOK_SECRET_PREVIOUS, and restart one instance after the other`,
+      `WEBHOOK_SECRET does not come from ${file}, so change it where it is kept: make a new one there (openssl rand -hex 32), keep the present one as WEBHOOK_SECRET_PREVIOUS, and run twinhook reload`,
     );
   setInEnvFile(file, {
     WEBHOOK_SECRET: randomBytes(32).toString("hex"),
     WEBHOOK_SECRET_PREVIOUS: environment.webhookSecret as string,
   });
-  return `a new secret stands in ${file} beside the present one; restart one instance after the other to use it`;
+  return `a new secret stands in ${file} beside the present one; twinhook reload makes the instances use it`;
 }
 
 function readOwn(file: string): Record<string, string> | null {

@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
-import type { Logger } from "pino";
 import { Acceptor } from "../accept/acceptor.ts";
 import { RepositoryNames } from "../accept/repository-names.ts";
 import { watchTargets } from "../accept/watch-targets.ts";
@@ -9,9 +7,7 @@ import { KnownRuns } from "../auth/known-runs.ts";
 import { JobRights } from "../auth/oidc/job-rights.ts";
 import { TokenVerifier } from "../auth/oidc/token-verifier.ts";
 import { parkedProofVerifier } from "../auth/parked-proof.ts";
-import type { Clock } from "../clock.ts";
 import { linkBase } from "../config/link-base.ts";
-import type { Config } from "../config/load.ts";
 import { Failover } from "../failover/failover.ts";
 import { GitHubReach } from "../failover/github-reach.ts";
 import { Notices } from "../failover/notices.ts";
@@ -24,8 +20,6 @@ import { Outbox } from "../github/outbox.ts";
 import { connectable, reachable } from "../github/reachable.ts";
 import { RepositoryAccess } from "../github/repository-access.ts";
 import { WebhookConfigClient } from "../github/webhook-config.ts";
-import { listen, stopListening } from "../http/listen.ts";
-import { createWebServer, type RequestHandler } from "../http/server.ts";
 import { EndedDeployments } from "../metrics/ended-deployments.ts";
 import { MeasuredStore } from "../metrics/measured-store.ts";
 import { Metrics } from "../metrics/metrics.ts";
@@ -35,57 +29,45 @@ import { placementOf } from "../queue/placement/placement.ts";
 import { Dispatcher } from "../run/dispatcher.ts";
 import { endFrozenHolder } from "../run/frozen-lock.ts";
 import { hostId } from "../run/host-id.ts";
-import { takeInstanceName } from "../run/instance-lock.ts";
 import { lockDirectory } from "../run/os-lock.ts";
-import { narrow } from "../run/private-files.ts";
 import { RunRegistry } from "../run/run-registry.ts";
 import { RunnerPool } from "../run/runner-pool.ts";
 import { onceAvailable } from "../store/once-available.ts";
 import { openStore } from "../store/open-store.ts";
 import { repositoryKey } from "../store/repository-key.ts";
-import { namesOf } from "../store/sqlite/put-back.ts";
+import type { Store } from "../store/store.ts";
+import type { AssembledInstance, AssemblyOptions } from "./assembled-instance.ts";
 import { ControllerWork } from "./controller-work.ts";
 import { instanceRoutes } from "./instance-routes.ts";
 
-/** A running instance of the App. */
-export interface Instance {
-  name: string;
-  /** The real address of its listener. */
-  address: { host: string; port: number };
-  /** The routes that it answers. */
-  routes: RequestHandler["routes"];
-  /**
-   * Accepts nothing more, answers open requests, and releases all resources. Runners continue: deployments do
-   * not depend on their instance. With `all`, every instance of this host is stopping.
-   */
-  stop(how?: { all?: boolean }): Promise<void>;
-  /** Reports that another instance of this host is gone, and why. */
-  peerEnded(name: string, reason: string): void;
+/**
+ * Opens the store and makes every part of an instance. None of them works by itself yet, so that others may do so
+ * meanwhile.
+ * @throws {StoreUnavailableError} when the store cannot be opened, and waiting does not help.
+ */
+export async function assembleInstance(options: AssemblyOptions): Promise<AssembledInstance> {
+  const { config, clock, log } = options;
+  const registry = new RunRegistry(config.stateDirectory);
+  const open = () =>
+    openStore(config.store, { clock, onFrozenLock: (pid) => endFrozenHolder(pid, registry, log) });
+  const store = await onceAvailable(open, { clock, log });
+  return assemble(options, store, registry).catch(async (error) => {
+    // The process may go on with other parts.
+    await store.close();
+    throw error;
+  });
 }
 
-/**
- * Starts one instance: opens the store, takes the instance's name, and listens.
- * @throws {InstanceRunsError} when the name is taken. {StoreUnavailableError} when the store cannot be
- * opened, and waiting does not help.
- */
-export async function startInstance(options: {
-  config: Config;
-  name: string;
-  clock: Clock;
-  log: Logger;
-  env: NodeJS.ProcessEnv;
-}): Promise<Instance> {
+async function assemble(
+  options: AssemblyOptions,
+  opened: Store,
+  registry: RunRegistry,
+): Promise<AssembledInstance> {
   const { config, name, clock, log, env } = options;
   const { environment, stateDirectory, targets } = config;
   const self = config.instances.find((instance) => instance.name === name);
   if (!self) throw new Error(`there is no instance named ${name} in ${config.file}`);
-
-  const identity = takeInstanceName(stateDirectory, name);
-  const files = ["host-id", "locks", "runs", "compile-cache"].map((file) => join(stateDirectory, file));
-  if (config.store.engine === "sqlite") files.push(...namesOf(config.store.path));
-  narrow(files, (path, error) => log.warn(`other users may read ${path}: ${error.message}`));
   const host = hostId(stateDirectory);
-  const registry = new RunRegistry(stateDirectory);
   const metrics = new Metrics({
     instance: name,
     endpoints: config.instances.map((instance) => instance.name),
@@ -94,9 +76,6 @@ export async function startInstance(options: {
     clock,
   });
   const whenAvailable = <T>(act: () => Promise<T>) => onceAvailable(act, { clock, log });
-  const opened = await whenAvailable(() =>
-    openStore(config.store, { clock, onFrozenLock: (pid) => endFrozenHolder(pid, registry, log) }),
-  );
   const store = new MeasuredStore(opened, metrics);
   const ended = new EndedDeployments(store, (deployment) => metrics.ended(deployment));
   await whenAvailable(() => ended.read());
@@ -186,7 +165,7 @@ export async function startInstance(options: {
   const failover = new Failover({
     config,
     self,
-    process: identity.process,
+    process: options.process,
     host,
     store,
     clock,
@@ -271,55 +250,50 @@ export async function startInstance(options: {
     pageUrl,
     draining: () => draining,
   });
-  const { tls } = self;
-  const server = createWebServer(handle, { tls, log });
-  const door = createWebServer(handle, { tls, log });
-  const address = await listen(server, self.listen);
-  pool.warm();
-  dispatcher.start();
-  await releaseOutbox(store, GITHUB_OUTBOX, name);
-  outbox.start();
-  reach.start();
-  failover.start(server);
-  controllerWork.start();
-  live.attach(server);
-  live.attach(door);
-  await alerts.start();
-  if (config.door) await listen(door, config.door.listen, { shared: true });
-  await codes.renew().catch((error) => log.warn(`there is no code for the setup page: ${error.message}`));
-  log.info({ ...address, url: self.url, ...(config.door && { door: config.door.listen }) }, "listening");
+  /** Ends what works by itself, but for what each request needs. */
+  const pause = async () => {
+    live.close();
+    await controllerWork.close();
+    reach.close();
+    await Promise.all([failover.close(), alerts.close()]);
+  };
 
   return {
-    name,
-    address,
-    routes: handle.routes,
-    peerEnded: (name, reason) => failover.peerEnded(name, reason),
-    async stop(how) {
+    handle,
+    failover,
+    async start({ server, door }) {
+      pool.warm();
+      dispatcher.start();
+      await releaseOutbox(store, GITHUB_OUTBOX, name);
+      outbox.start();
+      reach.start();
+      failover.start(server);
+      controllerWork.start();
+      live.attach(server);
+      live.attach(door);
+      await alerts.start();
+      await codes.renew().catch((error) => log.warn(`there is no code for the setup page: ${error.message}`));
+    },
+    async leave(how) {
       stopping.abort();
-      const doorClosed = stopListening(door);
       await failover.handOver(how);
       draining = true;
-      live.close();
-      await controllerWork.close();
-      reach.close();
-      await Promise.all([failover.close(), alerts.close()]);
-      const closed = stopListening(server);
-      server.closeIdleConnections();
+      await pause();
+    },
+    async finish() {
       await acceptor.close();
       dispatcher.close();
       await outbox.close();
-      // Long polls would hold connections for up to 25 s; their clients ask the other instance.
-      setTimeout(() => {
-        for (const one of [server, door]) one.closeAllConnections();
-      }, DRAIN_MS).unref();
-      await Promise.all([closed, doorClosed]);
+    },
+    async quiesce() {
+      stopping.abort();
+      await Promise.all([pause(), outbox.close()]);
+      dispatcher.close();
+    },
+    async close() {
+      await acceptor.close();
       await timed;
       await store.close();
-      identity.lock.release();
-      log.info("stopped");
     },
   };
 }
-
-/** How long open requests may take to finish during a stop. */
-const DRAIN_MS = 1_000;

@@ -47,7 +47,7 @@ export function checklistPage({ list, csrfToken, tested }: ChecklistPage): Marku
               targets.length > 0
                 ? html`<p>${icon("check")} <strong>${name}</strong> deploys to ${targets.join(", ")}.</p>`
                 : html`<details><summary><strong>${name}</strong> lacks a target</summary>
-                <p>Add this to <code>${list.configFile}</code>, adapt it, and check it (<code>--check</code>). Then restart one instance after the other.</p>
+                <p>Add this to <code>${list.configFile}</code>, adapt it, and check it (<code>--check</code>). Then run <code>twinhook reload</code>.</p>
                 <pre class="box code" tabindex="0">${targetSnippet(name)}</pre></details>`
             }</li>`,
         )}</ul>`,

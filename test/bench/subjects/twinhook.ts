@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { INSTANCE_OPTIONS } from "../../../app/supervisor/supervisor.ts";
+import { INSTANCE_OPTIONS } from "../../../app/supervisor/keeper.ts";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import { TestHost } from "../../helpers/test-host.ts";
 import type { GitHub } from "../../simulator/simulator.ts";

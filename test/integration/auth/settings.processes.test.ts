@@ -170,7 +170,7 @@ describe.each(ENGINES)("the settings, with the %s store", (engine) => {
     const before = readFileSync(host.configFile, "utf8");
     try {
       writeFileSync(host.configFile, `${before}\nretry: { max_attempts: 7 }\n`);
-      expect(await page()).toContain("it has changed since: restart one instance after the other");
+      expect(await page()).toContain("it has changed since: twinhook reload");
       writeFileSync(host.configFile, `${before}\nretry: { max_atempts: 7 }\n`);
       expect(await page()).toMatch(/could not be used as it is now: .*did you mean max_attempts\?/);
     } finally {
@@ -207,7 +207,7 @@ describe.each(ENGINES)("the settings, with the %s store", (engine) => {
     writeFileSync(envFile, `# ours\nWEBHOOK_SECRET="${host.webhookSecret}"\n`);
     const prepared = await act(someone, "secret-rotation");
     expect(prepared.status).toBe(303);
-    expect(prepared.text).toContain("restart one instance after the other");
+    expect(prepared.text).toContain("twinhook reload makes the instances use it");
     const written = parseEnv(readFileSync(envFile, "utf8"));
     expect(written.WEBHOOK_SECRET_PREVIOUS).toBe(host.webhookSecret);
     expect(written.WEBHOOK_SECRET).toMatch(/^[0-9a-f]{64}$/);

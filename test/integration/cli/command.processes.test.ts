@@ -39,6 +39,20 @@ test("the command finds .env and twinhook.yml where it is run, and prints nothin
   expect(JSON.parse(out)).toMatchObject({ instance: "primary" });
 });
 
+test("bash completes commands, and the values of options", async () => {
+  const { host } = await setScene();
+  const complete = (...words: string[]) =>
+    new Promise<string>((done) => {
+      const line = words.map((word) => `'${word}'`).join(" ");
+      const script = `eval "$("${TWINHOOK}" completion bash)"; COMP_WORDS=(twinhook ${line}); COMP_CWORD=${words.length}; _twinhook; echo "\${COMPREPLY[*]}"`;
+      execFile("bash", ["-c", script], { env: host.env }, (_error, out) => done(out.trim()));
+    });
+  mayStartProcesses();
+  expect(await complete("sta")).toBe("start status");
+  expect(await complete("status", "--wa")).toBe("--watch");
+  expect(await complete("deployments", "--status", "su")).toBe("succeeded superseded");
+});
+
 test("a pipe that its reader closed is no error", async () => {
   const { host, deploy } = await setScene();
   await host.startInProcess("primary");

@@ -77,7 +77,7 @@ describe.each(ENGINES)("the scan for renamed repositories, on %s", (engine) => {
     expect(await alerts()).toMatchObject([
       {
         title: "Repository renamed: acme/site is acme/shop now",
-        remedy: "Write acme/shop in line 12 of twinhook.yml, and restart one instance after the other.",
+        remedy: "Write acme/shop in line 12 of twinhook.yml, and run `twinhook reload`.",
       },
     ]);
   });

@@ -1,0 +1,34 @@
+import type { Server } from "node:http";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/load.ts";
+import type { Failover } from "../failover/failover.ts";
+import type { RequestHandler } from "../http/server.ts";
+import type { ProcessIdentity } from "../run/process-identity.ts";
+
+/** The parts of an instance, put together. It has no port of its own: it answers what is handed to it. */
+export interface AssembledInstance {
+  handle: RequestHandler;
+  failover: Failover;
+  /** Starts everything that works by itself, and takes the upgrades to WebSockets of these servers. */
+  start(servers: { server: Server; door: Server }): Promise<void>;
+  /** Hands over, and ends what works by itself. Requests are still answered. With `all`, nothing takes over. */
+  leave(how?: { all?: boolean }): Promise<void>;
+  /** Accepts nothing more, and starts nothing more. */
+  finish(): Promise<void>;
+  /** Ends what works by itself, and hands nothing over: this instance goes on with other parts. */
+  quiesce(): Promise<void>;
+  /** Releases the rest. Nothing may wait for an answer any more. */
+  close(): Promise<void>;
+}
+
+/** What an instance is put together from. */
+export interface AssemblyOptions {
+  config: Config;
+  name: string;
+  clock: Clock;
+  log: Logger;
+  env: NodeJS.ProcessEnv;
+  /** This process, which has taken the instance's name. */
+  process: ProcessIdentity;
+}
