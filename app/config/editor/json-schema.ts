@@ -11,7 +11,10 @@ const DURATION = { type: "string", pattern: "^\\s*\\d+(\\.\\d+)?\\s*(ms|s|m|h|d)
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
-/** The text of `twinhook.schema.json`: the shape from the code, the words from the README's table of keys. */
+/** The page whose table says what each key means. */
+export const REFERENCE = appFile("../docs/reference/configuration.md");
+
+/** The text of `twinhook.schema.json`: the shape from the code, the words from the reference's table of keys. */
 export function editorSchema(readme: string): string {
   const schema = z.toJSONSchema(configSchema, {
     io: "input",
@@ -28,7 +31,7 @@ export function editorSchema(readme: string): string {
   return `${JSON.stringify({ ...schema, title: "twinhook.yml" }, null, 2)}\n`;
 }
 
-/** What the README's table says about each key. */
+/** What the reference's table says about each key. */
 function meanings(readme: string): Map<string, string> {
   const rows = readme.matchAll(/^\| `([^`]+)` +\| (.+?) +\| (.+?) +\|$/gm);
   const plain = (text: string) => text.replaceAll(/\[([^\]]+)\]\([^)]+\)/g, "$1").replaceAll("`", "");
@@ -52,4 +55,4 @@ function describe(schema: JsonSchema, key: string, meaning: ReadonlyMap<string, 
   }
 }
 
-if (import.meta.main) writeFileSync(SCHEMA_FILE, editorSchema(readFileSync(appFile("../README.md"), "utf8")));
+if (import.meta.main) writeFileSync(SCHEMA_FILE, editorSchema(readFileSync(REFERENCE, "utf8")));

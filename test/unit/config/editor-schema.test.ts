@@ -3,7 +3,7 @@ import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { editorSchema, SCHEMA_FILE } from "../../../app/config/editor/json-schema.ts";
+import { editorSchema, REFERENCE, SCHEMA_FILE } from "../../../app/config/editor/json-schema.ts";
 import { configSchema } from "../../../app/config/schema.ts";
 import { firstConfig } from "../../../app/setup/first-config.ts";
 
@@ -18,7 +18,7 @@ const change = (from: string, to: string) => {
 };
 
 test("twinhook.schema.json is what `npm run schema` writes", () => {
-  expect(committed).toBe(editorSchema(readFileSync("README.md", "utf8")));
+  expect(committed).toBe(editorSchema(readFileSync(REFERENCE, "utf8")));
 });
 
 test("an editor shows what a key means, and its default", () => {
