@@ -39,6 +39,9 @@ it("a person rolls back in the browser; newer runs wait, and the release deploys
   await banner.getByText("3 runs wait.").waitFor();
   await banner.getByText("the checkout is broken").waitFor();
   await banner.getByRole("link", { name: "production of acme/site" }).click();
+  await page.getByRole("link", { name: "Release…" }).waitFor();
+  expect(await accessibilityProblems(page)).toEqual([]);
+  await screenshot(page, "held-target");
   await page.getByRole("link", { name: "Release…" }).click();
   await page.getByText("1 run begins; 2 older are superseded").waitFor();
   await page.getByRole("button", { name: "Release" }).click();
