@@ -36,7 +36,10 @@ function program(terminal: Terminal, run: Run): Command {
     .version(VERSION, "-v, --version")
     .option("--json", "print JSON")
     .option("--url <url>", "ask this instance (default: any instance of twinhook.yml that answers)")
-    .option("--token <token>", "the admin token or a named one (default: TWINHOOK_ADMIN_TOKEN, also from .env)")
+    .option(
+      "--token <token>",
+      "the admin token or a named one (default: TWINHOOK_ADMIN_TOKEN, also from .env)",
+    )
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => terminal.write(text),
