@@ -53,6 +53,7 @@ describe.concurrent.each(ENGINES)("a deployment's command on %s", (engine) => {
       env: { PID_FILE: pidFile(name), FROM_CONFIG: "configured" },
       pass_env: ["HANDED_ON"],
       queue: "all",
+      approval: "none",
       share_log: true,
       timeout: name === "stubborn" ? "1s" : "1m",
       action: { secret_env: "SITE_DELIVERY_SECRET" },
