@@ -10,7 +10,9 @@ import type { ProcessIdentity } from "../run/process-identity.ts";
 export interface AssembledInstance {
   handle: RequestHandler;
   failover: Failover;
-  /** Starts everything that works by itself, and takes the upgrades to WebSockets of these servers. */
+  /** Takes the WebSockets of the pages from these servers. */
+  attach(servers: { server: Server; door: Server }): void;
+  /** Starts everything that works by itself. */
   start(servers: { server: Server; door: Server }): Promise<void>;
   /** Hands over, and ends what works by itself. Requests are still answered. With `all`, nothing takes over. */
   leave(how?: { all?: boolean }): Promise<void>;

@@ -261,7 +261,11 @@ async function assemble(
   return {
     handle,
     failover,
-    async start({ server, door }) {
+    attach({ server, door }) {
+      live.attach(server);
+      live.attach(door);
+    },
+    async start({ server }) {
       pool.warm();
       dispatcher.start();
       await releaseOutbox(store, GITHUB_OUTBOX, name);
@@ -269,8 +273,6 @@ async function assemble(
       reach.start();
       failover.start(server);
       controllerWork.start();
-      live.attach(server);
-      live.attach(door);
       await alerts.start();
       await codes.renew().catch((error) => log.warn(`there is no code for the setup page: ${error.message}`));
     },

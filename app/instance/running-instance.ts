@@ -79,6 +79,8 @@ export async function startInstance(options: {
   /** Those that still answer requests from before a reload. */
   const former = new Set<Promise<void>>();
   const entrance = new Entrance(current.handle, { tls: self.tls, log });
+  // Before it listens, so that no WebSocket is taken for another request.
+  current.attach(entrance.servers);
   const address = await entrance.listen(self.listen);
   await current.start(entrance.servers);
   if (config.door) await entrance.openDoor(config.door);
@@ -94,6 +96,7 @@ export async function startInstance(options: {
     const before = current;
     await before.quiesce();
     entrance.use(successor.handle);
+    successor.attach(entrance.servers);
     current = successor;
     config = next.config;
     await successor.start(entrance.servers).catch((error) => {

@@ -30,7 +30,11 @@ it.each<[string, Partial<Pick<DeploymentRow, "status" | "started_at" | "finished
   const options = {
     store,
     now: () => Date.now(),
-    config: { environment: { githubUrl: "https://github.com" }, retention: { logs: 90 * DAY_MS } },
+    config: {
+      targets: [testTarget()],
+      environment: { githubUrl: "https://github.com" },
+      retention: { logs: 90 * DAY_MS },
+    },
   } as unknown as PageOptions;
   const page = await deploymentPage(options, { kind: "admin" }, id, { withLog: true });
   expect(String(await page.arrange(() => html``))).toContain(words);
