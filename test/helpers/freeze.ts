@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
 import { lockHolder } from "../../app/store/sqlite/lock-holder.ts";
 import { workflowRunPayload } from "../simulator/workflow-run-payload.ts";
 import { eventually } from "./eventually.ts";
+import { holdStore } from "./hold-store.ts";
 import type { TestHost } from "./test-host.ts";
 
 /**
@@ -14,26 +14,10 @@ async function stop(host: TestHost, pid: number): Promise<{ inTransaction: boole
   // A thread stops when it leaves the kernel, which may take as long as a write to the disk.
   return eventually(async () => {
     const still = threadStates(pid).every((state) => "TZ".includes(state));
-    if ((await lockHolder(databasePath(host))) === pid) return { inTransaction: true };
-    if (!still) throw new Error("not all of its threads have stopped");
-    provesFree(host);
-    return { inTransaction: false };
+    const inTransaction = (await lockHolder(databasePath(host))) === pid;
+    if (!still && !inTransaction) throw new Error("not all of its threads have stopped");
+    return { inTransaction };
   });
-}
-
-/**
- * Takes the store's write lock for a moment, which nobody can while another holds it. The kernel's list of locks is
- * read in parts where it is long, and may miss one.
- */
-function provesFree(host: TestHost): void {
-  // PostgreSQL has no such lock.
-  if (!existsSync(databasePath(host))) return;
-  const database = new DatabaseSync(databasePath(host), { timeout: 0 });
-  try {
-    database.exec("BEGIN IMMEDIATE; ROLLBACK");
-  } finally {
-    database.close();
-  }
 }
 
 /** One letter for each thread (T: stopped), none where the system has no /proc: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
@@ -45,9 +29,15 @@ function threadStates(pid: number): string[] {
   });
 }
 
-/** Stops an instance outside of any write transaction: nobody waits for it, so that its twin does not end it. */
+/**
+ * Stops an instance outside of any write transaction: nobody waits for it, so that its twin does not end it. Meanwhile
+ * the test itself holds the lock that a transaction needs. PostgreSQL has no such lock.
+ */
 export async function freezeOutsideTransaction(host: TestHost, pid: number): Promise<void> {
-  while ((await stop(host, pid)).inTransaction) process.kill(pid, "SIGCONT");
+  const isSqlite = host.env.DATABASE_URL === undefined;
+  const release = isSqlite ? await holdStore(host) : async () => {};
+  await stop(host, pid);
+  await release();
 }
 
 /** Sends events to an instance until it was stopped while it held the store's write lock. */
@@ -64,9 +54,15 @@ export async function freezeInTransaction(host: TestHost, instance: string, pid:
   });
   while (!frozen) {
     if ((await lockHolder(databasePath(host))) !== pid) continue;
-    // It may have committed in the moment between the look and the signal, or in the one after it.
-    frozen = (await stop(host, pid)).inTransaction && (await stop(host, pid)).inTransaction;
-    if (!frozen) process.kill(pid, "SIGCONT");
+    try {
+      // It may have committed in the moment between the look and the signal, or in the one after it.
+      frozen = (await stop(host, pid)).inTransaction && (await stop(host, pid)).inTransaction;
+      if (!frozen) process.kill(pid, "SIGCONT");
+    } catch (error) {
+      // Its twin was faster to see it, and has ended it.
+      if (!/ESRCH|ENOENT/.test((error as Error).message)) throw error;
+      frozen = true;
+    }
   }
   void Promise.allSettled(load);
 }
