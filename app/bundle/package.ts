@@ -44,7 +44,7 @@ const built = join(PACKAGE, "app/dist/package");
 const { inputs } = await bundle({ ...ENTRY_POINTS, main: "main.ts", demo: "../test/demo/main.ts" }, built);
 for (const file of globSync(FILES, { cwd: ROOT })) {
   mkdirSync(join(PACKAGE, dirname(file)), { recursive: true });
-  cpSync(join(ROOT, file), join(PACKAGE, file));
+  cpSync(join(ROOT, file), join(PACKAGE, file), { recursive: true });
 }
 const inPackages = BUNDLED.map((name) => `../node_modules/${name}/`);
 writeFileSync(

@@ -43,7 +43,10 @@ export async function log(
           printer.begin();
           const { storedLog } = await import("./stored.ts");
           if (await storedLog(config, id, (chunk) => printer.print(chunk))) return true;
-          throw new CommandFailure(EXIT.failed, "there is no deployment with this id");
+          throw new CommandFailure(
+            EXIT.failed,
+            "there is no deployment with this id; `twinhook deployments` lists them",
+          );
         },
       );
   } catch (error) {

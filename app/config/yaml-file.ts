@@ -10,7 +10,8 @@ import { knownKeys } from "./schema-keys.ts";
 type Path = readonly PropertyKey[];
 
 const WHOLE_FILE = "(the whole file)";
-const START_FROM_EXAMPLE = "copy twinhook.example.yml to it, or name another file by TWINHOOK_CONFIG";
+const START_FROM_EXAMPLE =
+  "go to its folder, make one there with `twinhook init`, or name another file by TWINHOOK_CONFIG";
 
 /** The path in the form that users write: `targets[0].timeout`. */
 export function keyName(path: Path): string {

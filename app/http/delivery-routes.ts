@@ -63,7 +63,7 @@ export function deliveryRoutes(options: DeliveryRoutesOptions): Hono {
     const viewer = await viewerOf(c, credentials);
     const row = await find(c.req.param("id"));
     if (!row || !maySee(viewer, row.repository))
-      throw new HttpProblem(404, "there is no delivery with this id");
+      throw new HttpProblem(404, "there is no delivery with this id; `twinhook deliveries` lists them");
     requireManager(viewer, row.repository);
     await audit.run(viewer, "redeliver", row.id, () => deliverAgain(row));
     return c.json(presentDelivery((await find(row.id)) ?? row), 202);

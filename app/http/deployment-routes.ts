@@ -28,7 +28,7 @@ import { nextChange } from "./next-change.ts";
 import { HttpProblem } from "./problem.ts";
 import { RequestLimit } from "./request-limit.ts";
 
-const NO_SUCH_DEPLOYMENT = "there is no deployment with this id";
+const NO_SUCH_DEPLOYMENT = "there is no deployment with this id; `twinhook deployments` lists them";
 
 export interface DeploymentRoutesOptions {
   store: Store;

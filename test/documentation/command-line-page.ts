@@ -7,7 +7,7 @@ export const COMMAND_LINE_PAGE = "docs/reference/command-line.md";
 const HEAD = `# Command line
 
 \`twinhook COMMAND\`, in the folder of \`twinhook.yml\` and \`.env\`, as the user of the instances. It talks to whichever
-instance answers. Where none is up, \`status\`, \`deployments\`, \`deliveries\`, \`targets\`, \`log\` and \`backup\` read the store.
+instance answers. Where none is up, \`status\`, \`deployments\`, \`log\` and \`backup\` read the store.
 With \`--json\` the output is JSON, and lists are \`{items, next_cursor}\`.
 
 This page is written by \`npm run docs\`.

@@ -29,6 +29,8 @@ try {
   );
   const nodes = globSync("node_modules/node-linux-*", { cwd: folder });
   check("it brings no second Node.js", nodes.length === 0);
+  const examples = (root: string) => globSync("examples/**/*", { cwd: root }).sort().join();
+  check("it holds every example, in folders too", examples(installed) === examples(ROOT));
   check("it says its version", /^\d+\.\d+\.\d+/.test(run(twinhook, ["--version"], folder)));
   check("it lists its commands", run(twinhook, [], folder).includes("switchover"));
   const story = run(twinhook, ["demo", "--once"], folder);

@@ -104,7 +104,7 @@ export async function init(
 }
 
 const STEPS = [
-  "let a proxy with a certificate pass each URL on to its listen address (README, Set it up)",
+  "let a proxy with a certificate pass each URL on to its listen address (docs/start.md, Caddy)",
   "twinhook start makes the GitHub App at /setup, if .env has none yet",
   `put the job of ${WORKFLOW_FILE} into the repository's workflow`,
   "twinhook doctor says what is still wrong",

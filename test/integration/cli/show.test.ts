@@ -177,13 +177,15 @@ describe("a refusal", () => {
   });
 
   test.each([["log"], ["retry"], ["cancel"], ["redeliver"]])(
-    "%s of something unknown ends with 1",
+    "%s of something unknown ends with 1, and names the command that lists what exists",
     async (command) => {
       const { host, twinhook } = await setScene();
       await host.startInProcess("primary");
       const { code, out, err } = await twinhook([command, "dep_unknown"]);
       expect({ code, out }).toEqual({ code: 1, out: "" });
-      expect(err).toMatch(/there is no (deployment|delivery) with this id/);
+      expect(err).toMatch(
+        /there is no (deployment|delivery) with this id; `twinhook (deployments|deliveries)` lists them/,
+      );
     },
   );
 

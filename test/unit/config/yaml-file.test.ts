@@ -2,7 +2,8 @@ import { chmodSync, rmSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ConfigFile, content, type Variables } from "./config-file.ts";
 
-const FROM_EXAMPLE = "copy twinhook.example.yml to it, or name another file by TWINHOOK_CONFIG";
+const FROM_EXAMPLE =
+  "go to its folder, make one there with `twinhook init`, or name another file by TWINHOOK_CONFIG";
 
 describe("a file that cannot be read as a whole", () => {
   test.each([
