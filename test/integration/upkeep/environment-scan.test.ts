@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { protectionOf } from "../../../app/accept/approval.ts";
+import { protectionOf } from "../../../app/queue/gate/approval.ts";
 import { commit } from "../../../app/accept/commit.ts";
 import { registerTargets } from "../../../app/accept/register-targets.ts";
 import { describeAlert } from "../../../app/alerts/describe.ts";
