@@ -138,7 +138,8 @@ async function play(store: Store, name: string, queue: "all" | "latest", steps: 
       case "end": {
         if (!running) return;
         const lease = { deploymentId: running.id, holder: running.holder ?? "", token: running.token };
-        if (one.status === "interrupted") await interrupt(store, running, "retry", "its worker process ended");
+        if (one.status === "interrupted")
+          await interrupt(store, running, "retry", "its worker process ended");
         else await finish(store, lease, { status: one.status, exitCode: 0, reason: null });
         running = null;
       }
@@ -155,8 +156,8 @@ async function play(store: Store, name: string, queue: "all" | "latest", steps: 
 }
 
 it.each([
-  ["sqlite", 60],
-  ["postgres", 10],
+  ["sqlite", 40],
+  ["postgres", 5],
 ] as const satisfies [Engine, number][])(
   "on %s, in any order of events, jobs, people's acts and changes of protection, nothing begins without its proof",
   async (engine, numRuns) => {
