@@ -25,7 +25,10 @@ const step = fc.oneof(
     environment: fc.constantFrom("production", "Production", "staging", undefined),
   }),
   fc.record({ do: fc.constantFrom("manual" as const, "retry" as const, "cancel" as const), run, attempt }),
-  fc.record({ do: fc.constant("protect" as const), rules: fc.constantFrom([], ["required_reviewers"]) }),
+  fc.record({
+    do: fc.constant("protect" as const),
+    rules: fc.constantFrom<string[]>([], ["required_reviewers"]),
+  }),
   fc.record({
     do: fc.constantFrom("hold" as const, "release" as const, "rollback" as const, "judge" as const),
   }),
