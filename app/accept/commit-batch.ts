@@ -1,12 +1,13 @@
 import { type Insertable, sql } from "kysely";
 import { announce } from "../queue/announce.ts";
+import { describeGate, type Gate, protectionOf } from "../queue/gate/approval.ts";
 import { requeue } from "../queue/requeue.ts";
 import { RUN_KEY } from "../store/delivery-key.ts";
 import { inSlices } from "../store/in-slices.ts";
 import type { DeliveryOutcome, DeliveryRow, DeploymentRow, WaitingRunRow } from "../store/schema.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import type { Accepted } from "./accepted.ts";
-import { describeGate, type Gate, gateFor, protectionOf, whyNotByRoute } from "./approval.ts";
+import { gateFor, whyNotByRoute } from "./approval.ts";
 import { type Arrival, newId, type RunFacts } from "./arrival.ts";
 import { findConflict, isSameRef } from "./fingerprint.ts";
 import { KnownRecords } from "./known-records.ts";
@@ -111,11 +112,14 @@ class Batch {
       // Without an approval a request neither adds to a deployment nor repeats it.
       if (gate !== null && isAction(arrival.source)) return;
       await this.#complete(existing, arrival);
-      result.queued ||= await this.#proveRef(existing, arrival);
+      const proven = [await this.#proveRef(existing, arrival), await this.#proveApproval(existing, arrival)];
+      result.queued ||= proven.includes(true);
       const again = arrival.viaRunAttempt;
       if (again !== null && again > (existing.via_run_attempt ?? 1)) {
         existing.via_run_attempt = again;
-        result.queued ||= await requeue(this.#trx, this.#store, existing.id, { viaRunAttempt: again, mark });
+        const by = { viaRunAttempt: again, approvedFor: arrival.approvedFor };
+        const waits = await requeue(this.#trx, this.#store, existing.id, { ...by, mark });
+        result.queued ||= waits;
       }
       return;
     }
@@ -208,6 +212,26 @@ class Batch {
     const proven = { ref: facts.ref, ref_unproven: null, reason: null };
     Object.assign(existing, proven);
     await this.#trx.updateTable("deployments").set(proven).where("id", "=", existing.id).execute();
+    await this.#store.notify(this.#trx);
+    return true;
+  }
+
+  /**
+   * Records that a job's approval, or a person's request, lets a known deployment begin. Returns whether it may
+   * wait for that.
+   */
+  async #proveApproval(existing: ExistingDeployment, { source, approvedFor }: Arrival): Promise<boolean> {
+    const added = {
+      approved_for: approvedFor ?? existing.approved_for ?? null,
+      passes_gate: source === "manual" ? (1 as const) : (existing.passes_gate ?? null),
+    };
+    const isKnown =
+      added.approved_for === (existing.approved_for ?? null) &&
+      added.passes_gate === (existing.passes_gate ?? null);
+    if (isKnown) return false;
+    Object.assign(existing, added);
+    await this.#trx.updateTable("deployments").set(added).where("id", "=", existing.id).execute();
+    if (existing.status !== "queued") return false;
     await this.#store.notify(this.#trx);
     return true;
   }

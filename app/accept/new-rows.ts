@@ -102,6 +102,8 @@ export function deploymentRow(
     order_note: note,
     ref_unproven: facts.refUnproven ? (1 as const) : null,
     ref_note: null,
+    approved_for: arrival.approvedFor ?? null,
+    passes_gate: null,
     hosts: null,
     waits_for: null,
     ...UNVERIFIED,

@@ -1,8 +1,8 @@
 import type { TargetConfig } from "../config/schema.ts";
+import { approvalOf, protectionOf } from "../queue/gate/approval.ts";
 import { inSlices } from "../store/in-slices.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
-import { approvalOf, protectionOf } from "./approval.ts";
 import type { Arrival } from "./arrival.ts";
 import { commitBatch } from "./commit-batch.ts";
 import type { AcceptedBy } from "./new-rows.ts";

@@ -205,8 +205,9 @@ export function deploymentRoutes(options: DeploymentRoutesOptions): Hono {
   /** The deployment that a person wants to change, if they may. */
   async function managed(c: Context): Promise<{ id: string; viewer: Viewer }> {
     const viewer = await viewerOf(c, credentials);
-    const { id, repository, target } = await seen(viewer, c.req.param("id") ?? "");
-    requireManager(viewer, repository, target);
+    // Rights go by the name in twinhook.yml: the repository may have another name at GitHub by now.
+    const { id, repository_key, target } = await seen(viewer, c.req.param("id") ?? "");
+    requireManager(viewer, repository_key, target);
     return { id, viewer };
   }
 

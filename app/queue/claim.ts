@@ -1,16 +1,17 @@
-import { inSlices } from "../store/in-slices.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store, StoreContext, Writer } from "../store/store.ts";
 import { announce } from "./announce.ts";
 import { describeGap, describeWait } from "./barrier.ts";
 import { findGap, numberOf } from "./earlier-runs.ts";
 import { askForRef, findRef } from "./find-ref.ts";
+import type { ApprovalRules } from "./gate/approval.ts";
+import { hasWaitedAtGate, passGate } from "./gate/pass-gate.ts";
 import { holdOf, passesHold } from "./hold.ts";
 import { compareOrder, isRollback, type Order } from "./order.ts";
 import { describeRuns, isBetweenHosts } from "./placement/host-runs.ts";
 import { type HostRunner, isTurnOf, leaseOf, overdueOn, placeOf, takeHost } from "./placement/take-host.ts";
 import { raiseAlert } from "./raise-alert.ts";
-import { noteOnDeliveries, supersedeWaiting } from "./superseded-deliveries.ts";
+import { supersede, supersedeWaiting } from "./superseded-deliveries.ts";
 
 /** A runner's request: the target with its rules, and the runner's identity and place. */
 export interface ClaimRequest extends HostRunner {
@@ -21,12 +22,17 @@ export interface ClaimRequest extends HostRunner {
   workflow: string;
   /** The named lock that the target shares with others; null for none. */
   lock: string | null;
+  /** Whether its deployments need an approval; absent where they do not. */
+  rules?: ApprovalRules;
 }
 
 export type Claim =
   /** The caller runs this deployment. */
   | { kind: "claimed"; deployment: DeploymentRecord }
-  /** Its target is held, earlier runs are missing, or its ref may be a tag. The store changes when that ends. */
+  /**
+   * Its target is held, it needs an approval, earlier runs are missing, or its ref may be a tag. The store changes
+   * when that ends.
+   */
   | { kind: "held"; deploymentId: string }
   /** It is another host's turn. */
   | { kind: "elsewhere"; deploymentId: string }
@@ -59,6 +65,7 @@ export const CLEARED_FOR_MS = 10_000;
  * claimed one raises the mark.
  * Under `all` the claim waits while an earlier run is missing. It also waits while the ref may be a tag. The
  * controller asks GitHub about both.
+ * Where the environment is protected, only what an approved job or a person asked for begins.
  * On a held target only a rollback, and what the hold found begun, may begin. Nothing else is superseded.
  * Where the command runs on certain hosts, only the host whose turn it is claims. See placement/.
  */
@@ -94,13 +101,16 @@ export async function claimInTransaction(
   const isHeld = holdOf(mark, now) !== null;
   const below = waiting.filter((row) => compareOrder(orderOf(row), markOrder) < 0);
   const late = isHeld ? [] : below;
-  const current = waiting.slice(below.length).filter((row) => !isHeld || passesHold(row));
+  const open = waiting.slice(below.length).filter((row) => !isHeld || passesHold(row));
+  const { free: current, stopped: gated } = request.rules
+    ? await passGate(trx, store, request.rules, { target: mark, waiting: open })
+    : { free: open, stopped: [] };
   const next = request.queue === "latest" ? current.at(-1) : current[0];
   if (!next) {
     await supersede(trx, store, late, mark.mark_deployment_id);
     const overdue = await overdueOn(trx, request, mark, isHeld);
     if (overdue) return goOn(trx, store, request, overdue);
-    const [stopped] = isHeld ? waiting : [];
+    const [stopped] = isHeld ? waiting : gated;
     return stopped ? { kind: "held", deploymentId: stopped.id } : { kind: "nothing" };
   }
   if (!(await isTurnOf(trx, request, next))) return { kind: "elsewhere", deploymentId: next.id };
@@ -174,8 +184,9 @@ async function goOn(
 }
 
 /** Whether its reason says for what it waited. */
-function hasWaited({ order_gap, ref_unproven, waits_for }: DeploymentRecord): boolean {
-  return order_gap !== null || ref_unproven !== null || waits_for !== null;
+function hasWaited(row: DeploymentRecord): boolean {
+  const { order_gap, ref_unproven, waits_for } = row;
+  return order_gap !== null || ref_unproven !== null || waits_for !== null || hasWaitedAtGate(row);
 }
 
 function isOf(row: DeploymentRecord, { repositoryKey, target }: ClaimRequest): boolean {
@@ -258,35 +269,4 @@ async function occupant(trx: Writer, request: ClaimRequest): Promise<DeploymentR
   const running = await inTheWay.where("status", "=", "running").executeTakeFirst();
   if (running || (!placement && lock === null)) return running;
   return inTheWay.where("status", "=", "succeeded").where("holder", "is not", null).executeTakeFirst();
-}
-
-async function supersede(
-  trx: Writer,
-  store: StoreContext,
-  rows: readonly DeploymentRecord[],
-  by: string | null,
-): Promise<void> {
-  if (rows.length === 0) return;
-  const superseded = {
-    status: "superseded" as const,
-    superseded_by: by,
-    reason: "a newer run took its place before it began",
-    finished_at: await store.now(trx),
-  };
-  const ids = rows.map(({ id }) => id);
-  await inSlices(ids, async (slice) => {
-    const changed = await trx
-      .updateTable("deployments")
-      .set(superseded)
-      .where("id", "in", slice)
-      .where("status", "=", "queued")
-      .returning(["id", "accepted_at"])
-      .execute();
-    await noteOnDeliveries(trx, changed, superseded.reason);
-    await announce(
-      trx,
-      store,
-      changed.map(({ id }) => ({ id, status: "superseded" })),
-    );
-  });
 }

@@ -42,7 +42,8 @@ export function interrupt(
         lock: null,
       })
       .where("id", "=", found.id)
-      .where("holder", "=", found.holder)
+      .where("status", "=", found.status)
+      .where("holder", found.holder === null ? "is" : "=", found.holder)
       .where("token", "=", found.token)
       .returning("id")
       .executeTakeFirst();

@@ -7,6 +7,12 @@ import { UNVERIFIED } from "./verification.ts";
 
 const OVERTAKEN = "a newer run has been deployed already";
 
+/** Who asks for the next attempt: a person, or an Action by the attempt of its run, with the approval of its job. */
+type Again = { mark: Mark } & (
+  | { byPerson: true }
+  | { byPerson?: never; viaRunAttempt: number; approvedFor: string | undefined }
+);
+
 /**
  * Puts a failed or cancelled deployment back into the queue with its next attempt. If a newer run has been
  * deployed since, it becomes superseded: a retry must not overwrite the newer run.
@@ -16,7 +22,7 @@ export async function requeue(
   trx: Writer,
   store: StoreContext,
   id: string,
-  { mark, viaRunAttempt }: { mark: Mark; viaRunAttempt?: number },
+  { mark, ...by }: Again,
 ): Promise<boolean> {
   const row = await trx
     .selectFrom("deployments")
@@ -26,7 +32,7 @@ export async function requeue(
     .executeTakeFirst();
   if (!row) return false;
   const overtaken = compareOrder({ runId: row.order_run_id, runAttempt: row.order_run_attempt }, mark) < 0;
-  const via = viaRunAttempt === undefined ? {} : { via_run_attempt: viaRunAttempt };
+  const via = by.byPerson ? {} : { via_run_attempt: by.viaRunAttempt };
   const changed = await trx
     .updateTable("deployments")
     .set(
@@ -41,6 +47,9 @@ export async function requeue(
         : {
             ...via,
             ...UNVERIFIED,
+            // Each attempt needs an approval of its own.
+            passes_gate: by.byPerson ? (1 as const) : null,
+            approved_for: by.byPerson ? null : (by.approvedFor ?? null),
             status: "queued",
             attempt: row.attempt + 1,
             // A retry begins anew, so a hold on the target stops it.

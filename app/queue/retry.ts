@@ -27,7 +27,7 @@ export function retry(store: Store, id: string): Promise<string | null> {
         `a newer run (${mark.deploymentId}) has been deployed since; to go back to this commit on purpose, ` +
         `POST /api/deployments with "target" and "sha": "${row.sha}"`
       );
-    await requeue(trx, store, id, { mark });
+    await requeue(trx, store, id, { mark, byPerson: true });
     return null;
   });
 }

@@ -1,6 +1,7 @@
 import { inSlices } from "../store/in-slices.ts";
 import type { DeploymentRecord, WaitingRunRow } from "../store/schema.ts";
-import type { Writer } from "../store/store.ts";
+import type { StoreContext, Writer } from "../store/store.ts";
+import { announce } from "./announce.ts";
 import type { Order } from "./order.ts";
 
 /**
@@ -86,5 +87,37 @@ export async function noteEndOfWait(
     const deliveries = trx.updateTable("deliveries").where("id", "in", over).where("outcome", "=", "waiting");
     await deliveries.set(end).where("deployment_ids", "=", "[]").execute();
     await deliveries.set({ outcome: "deployed", reason: null }).execute();
+  });
+}
+
+/** Ends waiting deployments that a newer one (`by`) overtook. */
+export async function supersede(
+  trx: Writer,
+  store: StoreContext,
+  rows: readonly DeploymentRecord[],
+  by: string | null,
+): Promise<void> {
+  if (rows.length === 0) return;
+  const superseded = {
+    status: "superseded" as const,
+    superseded_by: by,
+    reason: "a newer run took its place before it began",
+    finished_at: await store.now(trx),
+  };
+  const ids = rows.map(({ id }) => id);
+  await inSlices(ids, async (slice) => {
+    const changed = await trx
+      .updateTable("deployments")
+      .set(superseded)
+      .where("id", "in", slice)
+      .where("status", "=", "queued")
+      .returning(["id", "accepted_at"])
+      .execute();
+    await noteOnDeliveries(trx, changed, superseded.reason);
+    await announce(
+      trx,
+      store,
+      changed.map(({ id }) => ({ id, status: "superseded" })),
+    );
   });
 }

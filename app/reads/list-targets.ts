@@ -1,6 +1,6 @@
-import { approvalOf, protectionOf } from "../accept/approval.ts";
 import { isoTime } from "../clock.ts";
 import type { InstanceConfig, TargetConfig } from "../config/schema.ts";
+import { approvalOf, protectionOf } from "../queue/gate/approval.ts";
 import { type Hold, holdOf } from "../queue/hold.ts";
 import { liveDeployment } from "../queue/last-success.ts";
 import { pending } from "../queue/pending.ts";

@@ -154,7 +154,8 @@ export class Dispatcher {
     if (this.#closed) return;
     const gone = running.filter((deployment) => !isBetween(deployment) && this.#isGone(deployment, now));
     this.#occupied = running.filter((deployment) => !gone.includes(deployment));
-    this.#giveUpOrphans(gone.filter((d) => d.host === this.#host && !this.#find(d.repository_key, d.target)));
+    const left = [...gone, ...running.filter(isBetween)].filter(({ host }) => host === this.#host);
+    this.#giveUpOrphans(left.filter((d) => !this.#find(d.repository_key, d.target)));
     for (const { repositoryKey: key, target: name } of [
       ...gone.map(keyOf),
       ...waiting.filter((one) => !one.isHeld && !this.#isPlaced(one)),

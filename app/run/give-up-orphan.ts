@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { interrupt } from "../queue/interrupt.ts";
 import type { RunningDeployment } from "../queue/pending.ts";
+import { isBetweenHosts } from "../queue/placement/host-runs.ts";
 import type { Store } from "../store/store.ts";
 import { endLeftovers, MAY_NOT_BE_ENDED } from "./interrupted.ts";
 import { lockNames } from "./lock-names.ts";
@@ -9,8 +10,8 @@ import { tryAcquireAll } from "./os-lock.ts";
 import type { RunRegistry } from "./run-registry.ts";
 
 /**
- * Ends a deployment of this host whose runner is dead and whose target is no longer configured. No runner of
- * that target will come to clear it away, and it would keep a named lock for good.
+ * Ends a deployment of this host whose target is no longer configured: where its runner is dead, or where no
+ * other host goes on with it. No runner of that target will come, and it would keep a named lock for good.
  */
 export async function giveUpOrphan(
   place: { store: Store; clock: Clock; registry: RunRegistry; lockDirectory: string; log: Logger },
@@ -25,10 +26,17 @@ export async function giveUpOrphan(
       .selectFrom("deployments")
       .selectAll()
       .where("id", "=", id)
-      .where("holder", "=", holder)
+      .where("status", "in", ["running", "succeeded"])
+      .where("holder", holder === null ? "is" : "=", holder)
       .executeTakeFirst();
     if (!row) return;
-    await endLeftovers(registry, holder ?? "", clock, () =>
+    if (isBetweenHosts(row)) {
+      await interrupt(store, row, "fail", "its target is not configured any more");
+      return;
+    }
+    // A host has caught up in the meantime.
+    if (holder === null) return;
+    await endLeftovers(registry, holder, clock, () =>
       log.error({ deployment: id }, `a command has lost its worker: ${MAY_NOT_BE_ENDED}`),
     );
     await interrupt(

@@ -58,6 +58,7 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
       queue: target.queue,
       workflow: target.workflow,
       lock: target.lock,
+      rules: { environment: target.environment, approval: target.approval },
       holder: attempt.holder,
       instance: place.instance,
       host: place.host,

@@ -19,6 +19,7 @@ import * as approvals from "./migrations/0017-approvals.ts";
 import * as placedDeployments from "./migrations/0018-placed-deployments.ts";
 import * as verifications from "./migrations/0019-verifications.ts";
 import * as adminTokens from "./migrations/0020-admin-tokens.ts";
+import * as gatesAtClaim from "./migrations/0021-gates-at-claim.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 
@@ -46,6 +47,7 @@ const MIGRATIONS = [
   placedDeployments.up,
   verifications.up,
   adminTokens.up,
+  gatesAtClaim.up,
 ] as unknown as EngineMigration[];
 
 /**

@@ -62,7 +62,7 @@ export interface TargetRow {
   held_reason?: string | null;
   held_since?: number | null;
   held_until?: number | null;
-  /** JSON: an environment and its protection rules at GitHub, see accept/approval.ts; null where none is known. */
+  /** JSON: an environment and its protection rules at GitHub, see queue/gate/approval.ts; null where none is known. */
   protection?: string | null;
   /** The last recorded approval. A change of it is an alert. */
   approval?: "required" | "none" | null;
@@ -177,6 +177,10 @@ export interface DeploymentRow {
   ref_note: string | null;
   /** 1 for a rollback by a person: it begins although its target is held. */
   passes_hold: 1 | null;
+  /** The environment that the token of an asking job named; null where no job proved an approval. */
+  approved_for: string | null;
+  /** 1 where a person let it begin without an approval. */
+  passes_gate: 1 | null;
   /** JSON: its run on each host, where it runs on all; see queue/placement/host-runs.ts. Null before it begins. */
   hosts: string | null;
   /** The hosts that it waits for, since they are down; null where it waits for none. */

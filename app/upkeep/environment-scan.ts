@@ -1,9 +1,10 @@
-import { approvalOf, describeRules, type Protection, protectionOf } from "../accept/approval.ts";
+import { describeRules } from "../accept/approval.ts";
 import { releaseWaiting } from "../accept/release-waiting.ts";
 import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { classifyGitHubError, isGone } from "../github/github-error.ts";
 import { callLimit, ownerAndName } from "../github/repository-access.ts";
+import { approvalOf, type Protection, protectionOf } from "../queue/gate/approval.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { StoreContext, Writer } from "../store/store.ts";

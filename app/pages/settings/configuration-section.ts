@@ -1,9 +1,10 @@
 import { basename } from "node:path";
 import { html } from "hono/html";
-import { approvalOf, describeRules, type Protection } from "../../accept/approval.ts";
+import { describeRules } from "../../accept/approval.ts";
 import type { Config } from "../../config/load.ts";
 import type { TargetConfig } from "../../config/schema.ts";
 import { type Source, writtenDuration } from "../../config/settings-of.ts";
+import { approvalOf, type Protection } from "../../queue/gate/approval.ts";
 import type { Markup } from "../layout.ts";
 import { icon } from "../parts/icons.ts";
 import { emptyState } from "../parts/list.ts";

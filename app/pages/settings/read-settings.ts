@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Probot } from "probot";
-import { type Protection, readProtection } from "../../accept/approval.ts";
+import { readProtection } from "../../accept/approval.ts";
 import type { AdminTokens, NamedToken } from "../../auth/admin-tokens.ts";
 import { type VariableState, variablesOf } from "../../config/environment-variables.ts";
 import { type Config, loadConfig } from "../../config/load.ts";
@@ -14,6 +14,7 @@ import { type AppFacts, readAppFacts } from "../../github/app-facts.ts";
 import type { WebhookConfig, WebhookConfigClient } from "../../github/webhook-config.ts";
 import type { Audit, AuditEntry } from "../../http/audit.ts";
 import { type SecretState, secretState } from "../../http/webhook-secret.ts";
+import type { Protection } from "../../queue/gate/approval.ts";
 import type { Store } from "../../store/store.ts";
 
 const AUDIT_SHOWN = 50;

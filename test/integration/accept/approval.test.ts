@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Accepted } from "../../../app/accept/accepted.ts";
-import type { Protection } from "../../../app/accept/approval.ts";
 import { commit } from "../../../app/accept/commit.ts";
 import { releaseWaiting } from "../../../app/accept/release-waiting.ts";
 import type { ControllerLease } from "../../../app/failover/controller-lease.ts";
 import { claim } from "../../../app/queue/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
+import type { Protection } from "../../../app/queue/gate/approval.ts";
 import { deleteDeliveries } from "../../../app/upkeep/delete-old.ts";
 import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";

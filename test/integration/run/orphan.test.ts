@@ -4,6 +4,8 @@ import { describe, it, vi } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
 import { claim } from "../../../app/queue/claim.ts";
+import { finishHost } from "../../../app/queue/placement/finish-host.ts";
+import { placementOf } from "../../../app/queue/placement/placement.ts";
 import { Dispatcher } from "../../../app/run/dispatcher.ts";
 import { RunRegistry } from "../../../app/run/run-registry.ts";
 import type { RunnerPool } from "../../../app/run/runner-pool.ts";
@@ -60,6 +62,46 @@ describe.concurrent.each(ENGINES)("a deployment whose runner is gone on %s", (en
     expect(await row()).toMatchObject({
       lock: null,
       reason: "interrupted: its worker process ended, and its target is not configured any more",
+    });
+  });
+
+  it("fails also between two hosts, where no runner holds it", async ({ expect }) => {
+    const store = await newStore(engine);
+    const instances = ["a", "b"].map((host) => ({ name: host, host }));
+    const removed = testTarget({ name: "web", lock: "database", hosts: "all" });
+    const acceptor = new Acceptor({ store, clock: systemClock, instance: "a", onQueued: () => {} });
+    await acceptor.accept(runArrival(1, [removed]));
+    const { name, queue, workflow, lock } = removed;
+    const placement = placementOf(removed, instances, "a");
+    const request = { repositoryKey: "acme/site", target: name, queue, workflow, lock, placement };
+    const claimed = await claim(store, { ...request, holder: "run_1", instance: "a", host: HOST });
+    if (claimed.kind !== "claimed" || !placement) throw new Error(claimed.kind);
+    const { deployment } = claimed;
+    const lease = { deploymentId: deployment.id, holder: "run_1", token: deployment.token };
+    const ending = { status: "succeeded" as const, exitCode: 0, reason: null };
+    await finishHost(store, lease, ending, { deployment, placement });
+    const clock = new ManualClock();
+    const pool = { hasSpare: true, run: () => new Promise(() => {}), close() {} } as unknown as RunnerPool;
+    const directory = temporaryDirectory();
+    const dispatcher = new Dispatcher({
+      ...{ store, clock, pool, registry: new RunRegistry(directory), host: HOST },
+      lockDirectory: join(directory, "locks"),
+      targets: [testTarget({ name: "site", lock: "database" })],
+      log: pino({ enabled: false }),
+    });
+    atTestEnd(() => dispatcher.close());
+    dispatcher.start();
+    const row = () => store.read.selectFrom("deployments").selectAll().executeTakeFirstOrThrow();
+    expect(await row()).toMatchObject({ status: "running", holder: null, lock: "database" });
+    await expect
+      .poll(async () => {
+        clock.ms += PATIENCE_MS;
+        return (await row()).status;
+      })
+      .toBe("failed");
+    expect(await row()).toMatchObject({
+      lock: null,
+      reason: "interrupted: its target is not configured any more",
     });
   });
 });

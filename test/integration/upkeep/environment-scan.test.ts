@@ -1,6 +1,5 @@
 import { pino } from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { protectionOf } from "../../../app/accept/approval.ts";
 import { commit } from "../../../app/accept/commit.ts";
 import { registerTargets } from "../../../app/accept/register-targets.ts";
 import { describeAlert } from "../../../app/alerts/describe.ts";
@@ -10,6 +9,7 @@ import { ControllerLease } from "../../../app/failover/controller-lease.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { CallBudget } from "../../../app/github/call-budget.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
+import { protectionOf } from "../../../app/queue/gate/approval.ts";
 import { EnvironmentScan } from "../../../app/upkeep/environment-scan.ts";
 import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { SleepersClock } from "../../helpers/sleepers-clock.ts";
