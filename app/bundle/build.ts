@@ -1,12 +1,15 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
 import { appFile, BUNDLES, bundleOfSources, ENTRY_POINTS } from "./entry-points.ts";
 
+/** So many bundles stay: instances that run load files of theirs late. */
+const KEPT = 3;
+
 /**
- * Bundles the App into `app/dist`, unless the bundle exists, and removes older bundles. Processes load the
+ * Bundles the App into `app/dist`, unless the bundle exists, and removes old bundles. Processes load the
  * bundle in a third of the time that a thousand modules take. Without it they load the sources.
  * @returns the bundle's folder.
  */
@@ -15,7 +18,6 @@ export async function buildApp(): Promise<URL> {
   if (existsSync(folder)) return folder;
   const bundles = fileURLToPath(BUNDLES);
   await mkdir(bundles, { recursive: true });
-  const older = (await readdir(bundles)).map((name) => join(bundles, name));
   // A bundle gets its name only when it is complete.
   const unfinished = join(bundles, `unfinished-${process.pid}`);
   await bundle(ENTRY_POINTS, unfinished);
@@ -23,8 +25,26 @@ export async function buildApp(): Promise<URL> {
     // Another process was faster.
     if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
   });
-  await Promise.all(older.map((path) => rm(path, { recursive: true, force: true })));
+  await removeOld(bundles);
   return folder;
+}
+
+/** Removes all bundles but the newest. One that another process makes at this moment stays, too. */
+async function removeOld(bundles: string): Promise<void> {
+  const found = await Promise.all(
+    (await readdir(bundles)).map(async (name) => {
+      const path = join(bundles, name);
+      return {
+        path,
+        madeAt: await stat(path).then(
+          ({ mtimeMs }) => mtimeMs,
+          () => 0,
+        ),
+      };
+    }),
+  );
+  const old = found.toSorted((a, b) => b.madeAt - a.madeAt).slice(KEPT);
+  await Promise.all(old.map(({ path }) => rm(path, { recursive: true, force: true })));
 }
 
 /**
