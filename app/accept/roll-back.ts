@@ -108,7 +108,7 @@ async function goalOf(
       live && (await successes(read, held).where("sha", "<>", live.sha).limit(1).executeTakeFirst());
     if (earlier) return earlier;
     const found = live ? `only ${live.sha.slice(0, 12)} ever succeeded` : "no deployment ever succeeded";
-    const reason = `${found} on ${name}, so there is no previous commit; name one with "to" and "force" (twinhook: --to COMMIT --force)`;
+    const reason = `${found} on ${name}, so there is no previous commit; name one in "to", with "force": true (twinhook: --to COMMIT --force)`;
     return { kind: "conflict", reason };
   }
   if (to.startsWith("dep_")) {

@@ -50,7 +50,7 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
       return commit(store, [{ ...arrival, facts: arrival.facts && { ...arrival.facts, ref } }], by);
     };
     // Who names the commit alone proves nothing of the ref.
-    expect(await asks(sha, "manual")).toMatchObject([{ queued: false, conflict: null }]);
+    expect(await asks(sha, "manual")).toMatchObject([{ conflict: null }]);
     expect(await claim()).toMatchObject({ kind: "held" });
     expect(await asks("refs/heads/main", "action")).toMatchObject([
       { queued: true, deployments: [{ id: deployments[0]?.id, duplicate: true }] },
