@@ -89,11 +89,13 @@ export class ControllerLease {
       beat: (row?.beat ?? 0) + 1,
     };
     if (!(await this.#replace(row, next))) return { held: this.held, taken: false };
+    // It may have run out while it was renewed. Then writes were refused meanwhile, as after another holder.
+    const taken = !renewing || !this.held;
     this.#token = next.token;
     this.#heldUntil = askedAt + this.#ttlMs;
     this.#remember(next);
-    if (!renewing) for (const listener of this.#listeners) listener();
-    return { held: this.held, taken: !renewing };
+    if (taken) for (const listener of this.#listeners) listener();
+    return { held: this.held, taken };
   }
 
   /** Gives up the lease, so that another instance need not wait for its end. */

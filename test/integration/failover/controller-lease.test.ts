@@ -34,6 +34,34 @@ describe.each(ENGINES)("the controller's lease on %s", (engine) => {
     expect(a.token).toBe(1);
   });
 
+  it("is taken anew where it ran out while it was renewed: writes were refused meanwhile", async () => {
+    const { store, clock } = await twins();
+    let renewalMs = 0;
+    const slow = new Proxy(store, {
+      get: (of, name) => {
+        const value = Reflect.get(of, name, of);
+        if (typeof value !== "function") return value;
+        return async (...args: unknown[]) => {
+          const result = await value.apply(of, args);
+          if (name === "write") clock.ms += renewalMs;
+          return result;
+        };
+      },
+    });
+    const candidate = { holder: "a", instance: "a", host: "host-1" };
+    const lease = new ControllerLease({ store: slow, clock, ttlMs: TTL_MS, candidate });
+    await lease.acquire(nobodyIsGone);
+    let taken = 0;
+    lease.onTaken(() => taken++);
+    clock.ms += TTL_MS - 100;
+    renewalMs = 99;
+    expect(await lease.acquire(nobodyIsGone)).toEqual({ held: true, taken: false });
+    clock.ms += TTL_MS - 200;
+    renewalMs = 200;
+    expect(await lease.acquire(nobodyIsGone)).toEqual({ held: true, taken: true });
+    expect([taken, lease.token]).toEqual([1, 1]);
+  });
+
   it("passes to another once it was seen unchanged for its time, and not before", async () => {
     const { clock, a, b } = await twins();
     await a.acquire(nobodyIsGone);
