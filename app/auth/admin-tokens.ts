@@ -139,7 +139,7 @@ export class AdminTokens {
   }
 }
 
-/** A fast hash is enough: nobody can guess 32 random bytes. */
+/** The digest that the store has. A fast hash will do, since nobody can guess 32 random bytes. */
 function digestOf(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }

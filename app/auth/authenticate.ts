@@ -8,8 +8,10 @@ import type { SignIn } from "./sign-in.ts";
 import type { Viewer } from "./viewer.ts";
 
 /**
- * A proven caller: an admin, a holder of a named token, a signed-in person, a holder of these targets' secret, or a job of GitHub
- * Actions.
+ * A proven caller.
+ * - A viewer is a person who signed in, or holds the admin token or a named one.
+ * - `signed` is who holds the secret of these targets.
+ * - `oidc` is a job of GitHub Actions.
  */
 export type Caller =
   | Viewer

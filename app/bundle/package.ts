@@ -36,7 +36,7 @@ const FILES = [
   "node_modules/idiomorph/dist/idiomorph.esm.js",
   "node_modules/uplot/dist/{uPlot.esm.js,uPlot.min.css}",
 ];
-/** The packages of which files are read by name. They are part of the package. */
+/** The App reads files of these libraries by name, so the package contains them. */
 const BUNDLED = ["@octokit/webhooks-examples", "idiomorph", "uplot"];
 
 rmSync(PACKAGE, { recursive: true, force: true });

@@ -61,8 +61,9 @@ export async function unrecordedRuns(
 }
 
 /**
- * Tells whether a successful run is known for a target: by a recorded event of its success, whatever came of it, or by a
- * deployment. An attempt may end twice: a run that waits for an approval ends as `action_required` before.
+ * Tells whether a successful run is on record for a target. Either a deployment shows it, or an event of its success
+ * does, whatever came of that event. An attempt may end twice: a run that waits for an approval ends as
+ * `action_required` before.
  */
 async function onRecord(store: Store, repository: string, runIds: number[]) {
   if (runIds.length === 0) return () => false;

@@ -1,6 +1,5 @@
 import { describeRules } from "../accept/approval.ts";
 import { releaseWaiting } from "../accept/release-waiting.ts";
-import { NO_NAMES, type RepositoryNames } from "../accept/repository-names.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { classifyGitHubError, isGone } from "../github/github-error.ts";
 import { callLimit, ownerAndName } from "../github/repository-access.ts";
@@ -8,17 +7,15 @@ import { approvalOf, type Protection, protectionOf } from "../queue/gate/approva
 import { raiseAlert } from "../queue/raise-alert.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
-import { PlaceScan, type PlaceScanParts } from "./place-scan.ts";
-import { Scheduler, type Task } from "./scheduler.ts";
+import { type PlaceScanParts, ScheduledScan } from "./place-scan.ts";
 import { failureOf, settleInGroups } from "./settle-in-groups.ts";
 
-const TASK: Task = { name: "the scan for protected environments", everyMs: 60 * 60_000 };
+const EVERY_MS = 60 * 60_000;
 /** The part of an account's hourly calls that this scan may spend: 250 of 5,000. An environment takes up to two. */
 const SHARE = 0.05 / 2;
 const ENVIRONMENT = "/repos/{owner}/{repo}/environments/{environment_name}";
 
 export interface EnvironmentScanOptions extends PlaceScanParts {
-  names?: RepositoryNames | undefined;
   /** This instance, as the one that accepts runs which waited for the result. */
   instance: string;
 }
@@ -39,30 +36,23 @@ function placeOf({ repository, environment }: Place): string {
  */
 export class EnvironmentScan {
   #o: EnvironmentScanOptions;
-  #scan: PlaceScan<Place>;
-  #scheduler: Scheduler<Task>;
+  #scan: ScheduledScan<Place>;
 
   constructor(options: EnvironmentScanOptions) {
     this.#o = options;
-    const { clock, log, lease, targets } = options;
-    this.#scan = new PlaceScan({
+    this.#scan = new ScheduledScan({
       ...options,
       name: "environments",
+      task: "the scan for protected environments",
+      look: (signal) => this.look(signal),
       places: new Map(
-        targets.map(({ repository, environment }) => [
+        options.targets.map(({ repository, environment }) => [
           placeOf({ repository, environment }),
           { repository, environment },
         ]),
       ),
-      everyMs: TASK.everyMs,
+      everyMs: EVERY_MS,
       share: SHARE,
-    });
-    this.#scheduler = new Scheduler<Task>({
-      tasks: [TASK],
-      work: (_, signal) => this.look(signal),
-      canRun: () => lease.held,
-      clock,
-      log,
     });
   }
 
@@ -73,16 +63,15 @@ export class EnvironmentScan {
 
   /** Scans all environments now, and every hour from then on. */
   now(): void {
-    this.askAll();
-    void this.#scheduler.runNow();
+    this.#scan.now();
   }
 
   close(): Promise<void> {
-    return this.#scheduler.close();
+    return this.#scan.close();
   }
 
-  /** Scans the due environments. Returns the task with its error if some scans failed. */
-  async look(signal: AbortSignal): Promise<ReadonlyMap<Task, unknown>> {
+  /** Scans the due environments. Returns the error if some must be scanned again. */
+  async look(signal: AbortSignal): Promise<unknown> {
     const { clock, lease, log, access } = this.#o;
     const begun = clock.now();
     const due = await this.#scan.next();
@@ -108,15 +97,12 @@ export class EnvironmentScan {
     });
     if (released > 0) log.info(`judged ${released} runs that waited for GitHub's word on their environments`);
     await this.#scan.done(due, seen, begun);
-    return due.every(({ place }) => seen.has(place)) ? new Map() : new Map([[TASK, failureOf(settled)]]);
+    return due.every(({ place }) => seen.has(place)) ? undefined : failureOf(settled);
   }
 
   async #read({ repository, environment }: Place, signal: AbortSignal): Promise<Protection> {
-    const { access, names = NO_NAMES } = this.#o;
-    // Another repository may have its old name by now.
-    const name = names.nameOf(repositoryKey(repository));
-    const octokit = await access.octokit(name);
-    const call = { ...ownerAndName(name), environment_name: environment, request: callLimit(signal) };
+    const octokit = await this.#o.access.octokit(repository);
+    const call = { ...ownerAndName(repository), environment_name: environment, request: callLimit(signal) };
     try {
       const { data } = await octokit.request(`GET ${ENVIRONMENT}`, call);
       const rules = (data.protection_rules ?? []).map(({ type }) => type);
@@ -128,7 +114,7 @@ export class EnvironmentScan {
       if (!isGone(error)) throw error;
       // GitHub says the same about a repository that it does not show.
       await octokit.request("GET /repos/{owner}/{repo}", {
-        ...ownerAndName(name),
+        ...ownerAndName(repository),
         request: callLimit(signal),
       });
       return { environment, rules: [] };

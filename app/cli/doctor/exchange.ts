@@ -6,7 +6,7 @@ const LIMIT_MS = 5_000;
 /** What is read of an answer. */
 const MOST_TEXT = 16 * 1024;
 
-/** An answer as a client sees it that connects anew and follows no redirect, as GitHub does. */
+/** An answer to a client that connects anew and follows no redirect. GitHub is such a client. */
 export interface Exchange {
   /** 100 where the server asks for the body that was announced. */
   status: number;

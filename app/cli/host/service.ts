@@ -24,7 +24,7 @@ export async function reload(terminal: Terminal, options: CommonOptions): Promis
   return actOn(terminal, options, config, "reload", asked);
 }
 
-/** `twinhook restart`: the instances of this host start anew, one after the other, and each hands over first. */
+/** `twinhook restart`: starts the instances of this host anew, one after the other. Each hands over first. */
 export async function restart(terminal: Terminal, options: CommonOptions): Promise<number> {
   const config = await usable(terminal, options);
   if (typeof config === "number") return config;

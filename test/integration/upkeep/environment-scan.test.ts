@@ -47,7 +47,7 @@ async function scene(engine: Engine) {
       scan.askAll();
       const failed = await scan.look(new AbortController().signal);
       await scan.close();
-      return failed.size === 0;
+      return failed === undefined;
     },
     accept: () => commit(store, [runArrival(1, [TARGET])], { instance: "backup", now: 1 }),
     async rules() {
