@@ -2,8 +2,8 @@
 import { enableCompileCache, flushCompileCache } from "node:module";
 import { systemClock } from "./clock.ts";
 import { compileCache } from "./config/compile-cache.ts";
-import { addEnvFile, ENV_FILE } from "./config/env-file.ts";
-import { isFirstRun } from "./config/environment.ts";
+import { addEnvFile, ENV_FILE } from "./config/environment/env-file.ts";
+import { isFirstRun } from "./config/environment/environment.ts";
 import { configWarnings, loadService } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import type { Instance } from "./instance/running-instance.ts";

@@ -1,5 +1,5 @@
 import { counted } from "../../shared/counted.ts";
-import { missingCredentials } from "../config/environment.ts";
+import { missingCredentials } from "../config/environment/environment.ts";
 import { configWarnings } from "../config/load.ts";
 import { ConfigError, UNUSABLE } from "../config/problem.ts";
 import { EXIT } from "./failure.ts";

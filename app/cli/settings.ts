@@ -1,4 +1,4 @@
-import { addEnvFile, ENV_FILE } from "../config/env-file.ts";
+import { addEnvFile, ENV_FILE } from "../config/environment/env-file.ts";
 import type { Config } from "../config/load.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 import type { CommonOptions } from "./options.ts";

@@ -1,9 +1,10 @@
 import { dirname, resolve } from "node:path";
 import { closest } from "fastest-levenshtein";
 import type { z } from "zod";
+import { scriptFault } from "./checks/script-fault.ts";
 import { describeKey } from "./describe-value.ts";
-import { addEnvFile, ENV_FILE } from "./env-file.ts";
-import { type Environment, missingCredentials, readEnvironment } from "./environment.ts";
+import { addEnvFile, ENV_FILE } from "./environment/env-file.ts";
+import { type Environment, missingCredentials, readEnvironment } from "./environment/environment.ts";
 import { ConfigError } from "./problem.ts";
 import { type Checkable, checkRules } from "./rules.ts";
 import {
@@ -13,7 +14,6 @@ import {
   type InstanceConfig,
   type TargetConfig,
 } from "./schema.ts";
-import { scriptFault } from "./script-fault.ts";
 import { shortSecrets } from "./secret-values.ts";
 import { isStoreAddress, parseStoreAddress, type StoreAddress } from "./store-address.ts";
 import { WORKFLOW_EVENTS } from "./workflow-events.ts";

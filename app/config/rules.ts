@@ -5,7 +5,7 @@ import { checkAlerts } from "./checks/alerts.ts";
 import { checkHosts, runsHere } from "./checks/hosts.ts";
 import { checkStateFolder } from "./checks/state-folder.ts";
 import { wrongSecret } from "./checks/wrong-secret.ts";
-import { APP_SECRETS } from "./environment.ts";
+import { APP_SECRETS } from "./environment/environment.ts";
 import { listenClash } from "./listen-address.ts";
 import type { ConfigProblem } from "./problem.ts";
 import type { AlertConfig, FileConfig, InstanceConfig, TargetConfig } from "./schema.ts";

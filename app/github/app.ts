@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { Probot, ProbotOctokit } from "probot";
-import type { Environment } from "../config/environment.ts";
+import type { Environment } from "../config/environment/environment.ts";
 import { classifyGitHubError, NOT_MODIFIED } from "./github-error.ts";
 import { callLimit } from "./repository-access.ts";
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
-import { ENV_FILE, readEnvFile, setInEnvFile } from "../config/env-file.ts";
-import type { Environment } from "../config/environment.ts";
+import { ENV_FILE, readEnvFile, setInEnvFile } from "../config/environment/env-file.ts";
+import type { Environment } from "../config/environment/environment.ts";
 import { HttpProblem } from "./problem.ts";
 
 /** The progress of a change of the webhook secret, as this instance sees it. */

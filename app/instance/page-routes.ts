@@ -1,7 +1,7 @@
 import { Attempts } from "../auth/attempts.ts";
 import { GitHubSignIn } from "../auth/github-sign-in.ts";
 import type { MountedRoutes } from "../http/server.ts";
-import { TargetCommands } from "../http/target-commands.ts";
+import { TargetCommands } from "../http/targets/target-commands.ts";
 import { assetRoutes } from "../pages/assets.ts";
 import { livePageRoutes } from "../pages/live-page-routes.ts";
 import { settingsDeeds, testDelivery } from "../pages/settings/deeds.ts";

@@ -2,8 +2,8 @@ import { constants as access, accessSync, mkdirSync, rmSync, writeFileSync } fro
 import { constants } from "node:os";
 import { dirname, resolve } from "node:path";
 import type { Clock } from "../clock.ts";
+import { scriptFault } from "../config/checks/script-fault.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import { scriptFault } from "../config/script-fault.ts";
 import type { Ending } from "../queue/finish.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import { commandEnvironment } from "./command-environment.ts";

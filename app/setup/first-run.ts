@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import { ENV_FILE } from "../config/env-file.ts";
+import { ENV_FILE } from "../config/environment/env-file.ts";
 import { localUrl } from "../config/listen-address.ts";
 import { DEFAULT_FILE, loadConfig } from "../config/load.ts";
 import { BodyReader } from "../http/body-reader.ts";

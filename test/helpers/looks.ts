@@ -9,7 +9,7 @@ import { TokenVerifier } from "../../app/auth/oidc/token-verifier.ts";
 import { parkedProofVerifier } from "../../app/auth/parked-proof.ts";
 import { DeliveryHealth } from "../../app/catch-up/delivery-health.ts";
 import { Scans } from "../../app/catch-up/scans.ts";
-import { readEnvironment } from "../../app/config/environment.ts";
+import { readEnvironment } from "../../app/config/environment/environment.ts";
 import type { TargetConfig } from "../../app/config/schema.ts";
 import { ControllerLease } from "../../app/failover/controller-lease.ts";
 import { Notices } from "../../app/failover/notices.ts";

@@ -3,7 +3,7 @@ import { onTestFinished } from "vitest";
 import type { Accepted } from "../../app/accept/accepted.ts";
 import { commit } from "../../app/accept/commit.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../../app/accept/workflow-run.ts";
-import { readEnvironment } from "../../app/config/environment.ts";
+import { readEnvironment } from "../../app/config/environment/environment.ts";
 import type { TargetConfig } from "../../app/config/schema.ts";
 import { ControllerLease } from "../../app/failover/controller-lease.ts";
 import { githubApp } from "../../app/github/app.ts";

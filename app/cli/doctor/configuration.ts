@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { counted } from "../../../shared/counted.ts";
-import { ENV_FILE } from "../../config/env-file.ts";
-import { missingCredentials } from "../../config/environment.ts";
+import { ENV_FILE } from "../../config/environment/env-file.ts";
+import { missingCredentials } from "../../config/environment/environment.ts";
 import { type Config, configWarnings, loadConfig } from "../../config/load.ts";
 import { ConfigError, formatProblem } from "../../config/problem.ts";
 import { environmentOf } from "../settings.ts";

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { stringify } from "yaml";
-import { ENV_FILE, readEnvFile, setInEnvFile } from "../../config/env-file.ts";
+import { ENV_FILE, readEnvFile, setInEnvFile } from "../../config/environment/env-file.ts";
 import { DEFAULT_FILE, loadConfig } from "../../config/load.ts";
 import { ConfigError, formatProblem } from "../../config/problem.ts";
 import { configSchema } from "../../config/schema.ts";

@@ -13,10 +13,10 @@ import { healthAnswer } from "../../reads/answers/health.ts";
 import { statusAnswer, switchoverAnswer } from "../../reads/answers/status.ts";
 import { markAnswer, targetHoldAnswer, targetListAnswer } from "../../reads/answers/target.ts";
 import { tokenAnswer, tokenListAnswer, tokenMadeAnswer } from "../../reads/answers/token.ts";
-import { holdRequest } from "../hold-request.ts";
-import { markRequest } from "../mark-request.ts";
-import { rollbackRequest } from "../rollback-request.ts";
-import { switchoverRequest } from "../switchover-request.ts";
+import { switchoverRequest } from "../redundancy/switchover-request.ts";
+import { holdRequest } from "../targets/hold-request.ts";
+import { markRequest } from "../targets/mark-request.ts";
+import { rollbackRequest } from "../targets/rollback-request.ts";
 import { tokenRequest } from "../tokens/token-request.ts";
 
 /** The schemas of request bodies, by their names in the description. */

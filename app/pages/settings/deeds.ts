@@ -7,7 +7,7 @@ import { unpin } from "../../failover/switchboard.ts";
 import type { DeliveryLogClient } from "../../github/delivery-log.ts";
 import { describePing, type Ping, pingThroughGitHub } from "../../github/ping.ts";
 import { HttpProblem } from "../../http/problem.ts";
-import { switchOver } from "../../http/switch-over.ts";
+import { switchOver } from "../../http/redundancy/switch-over.ts";
 import { prepareSecret } from "../../http/webhook-secret.ts";
 import type { Store } from "../../store/store.ts";
 import type { Deeds } from "./actions.ts";

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Probot } from "probot";
 import { readProtection } from "../../accept/approval.ts";
 import type { AdminTokens, NamedToken } from "../../auth/admin-tokens.ts";
-import { type VariableState, variablesOf } from "../../config/environment-variables.ts";
+import { type VariableState, variablesOf } from "../../config/environment/environment-variables.ts";
 import { type Config, loadConfig } from "../../config/load.ts";
 import { ConfigError, formatProblem } from "../../config/problem.ts";
 import { type Setting, settingsOf } from "../../config/settings-of.ts";

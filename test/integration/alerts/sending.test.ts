@@ -4,7 +4,7 @@ import { AlertSender } from "../../../app/alerts/alert-sender.ts";
 import { channelsOf } from "../../../app/alerts/channels/channels.ts";
 import { makeMessages, nextDigest, TOGETHER_MS } from "../../../app/alerts/digest.ts";
 import { systemClock } from "../../../app/clock.ts";
-import { readEnvironment } from "../../../app/config/environment.ts";
+import { readEnvironment } from "../../../app/config/environment/environment.ts";
 import { configSchema } from "../../../app/config/schema.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";

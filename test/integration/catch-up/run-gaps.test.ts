@@ -5,7 +5,7 @@ import { registerTargets } from "../../../app/accept/register-targets.ts";
 import { judgeWorkflowRun, parseWorkflowRun } from "../../../app/accept/workflow-run.ts";
 import { RunGaps } from "../../../app/catch-up/run-gaps.ts";
 import { type Clock, systemClock } from "../../../app/clock.ts";
-import { readEnvironment } from "../../../app/config/environment.ts";
+import { readEnvironment } from "../../../app/config/environment/environment.ts";
 import type { TargetConfig } from "../../../app/config/schema.ts";
 import { ControllerLease } from "../../../app/failover/controller-lease.ts";
 import { githubApp } from "../../../app/github/app.ts";

@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { expect, it, onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../../app/clock.ts";
-import { readEnvironment } from "../../../app/config/environment.ts";
+import { readEnvironment } from "../../../app/config/environment/environment.ts";
 import { WebhookSync, type Wish } from "../../../app/failover/webhook-sync.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { WebhookConfigClient } from "../../../app/github/webhook-config.ts";

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { readEnvironment } from "../../../app/config/environment.ts";
+import { readEnvironment } from "../../../app/config/environment/environment.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { classifyGitHubError } from "../../../app/github/github-error.ts";
 import { TestHost } from "../../helpers/test-host.ts";

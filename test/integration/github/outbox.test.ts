@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
-import { readEnvironment } from "../../../app/config/environment.ts";
+import { readEnvironment } from "../../../app/config/environment/environment.ts";
 import { configSchema } from "../../../app/config/schema.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { CallBudget } from "../../../app/github/call-budget.ts";

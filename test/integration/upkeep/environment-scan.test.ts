@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { commit } from "../../../app/accept/commit.ts";
 import { registerTargets } from "../../../app/accept/register-targets.ts";
 import { describeAlert } from "../../../app/alerts/describe.ts";
-import { readEnvironment } from "../../../app/config/environment.ts";
+import { readEnvironment } from "../../../app/config/environment/environment.ts";
 import type { TargetConfig } from "../../../app/config/schema.ts";
 import { ControllerLease } from "../../../app/failover/controller-lease.ts";
 import { githubApp } from "../../../app/github/app.ts";

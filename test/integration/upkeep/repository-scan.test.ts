@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { registerTargets } from "../../../app/accept/register-targets.ts";
 import { RepositoryNames } from "../../../app/accept/repository-names.ts";
 import { describeAlert } from "../../../app/alerts/describe.ts";
-import { readEnvironment } from "../../../app/config/environment.ts";
+import { readEnvironment } from "../../../app/config/environment/environment.ts";
 import { ControllerLease } from "../../../app/failover/controller-lease.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { CallBudget } from "../../../app/github/call-budget.ts";

@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../../app/clock.ts";
-import { readEnvironment } from "../../../app/config/environment.ts";
+import { readEnvironment } from "../../../app/config/environment/environment.ts";
 import { ControllerLease } from "../../../app/failover/controller-lease.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";

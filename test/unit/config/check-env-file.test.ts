@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { describe, expect, test } from "vitest";
-import { addEnvFile } from "../../../app/config/env-file.ts";
+import { addEnvFile } from "../../../app/config/environment/env-file.ts";
 import { temporaryDirectory } from "../../helpers/stores.ts";
 
 /** Adds a file of this content to an empty environment. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { addEnvFile, readEnvFile, setInEnvFile } from "../../../app/config/env-file.ts";
+import { addEnvFile, readEnvFile, setInEnvFile } from "../../../app/config/environment/env-file.ts";
 import { temporaryDirectory } from "../../helpers/stores.ts";
 
 const KEY = "-----BEGIN RSA PRIVATE KEY-----\nab+/=\n-----END RSA PRIVATE KEY-----\n";

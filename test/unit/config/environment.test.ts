@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { missingCredentials, readEnvironment } from "../../../app/config/environment.ts";
+import { missingCredentials, readEnvironment } from "../../../app/config/environment/environment.ts";
 import { configWarnings } from "../../../app/config/load.ts";
 import {
   ConfigFile,

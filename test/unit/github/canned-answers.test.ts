@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import { readEnvironment } from "../../../app/config/environment.ts";
+import { readEnvironment } from "../../../app/config/environment/environment.ts";
 import { type GitHubCall, githubApp } from "../../../app/github/app.ts";
 import { CallBudget } from "../../../app/github/call-budget.ts";
 import { DeliveryLogClient } from "../../../app/github/delivery-log.ts";

@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
-import { readEnvironment } from "../../../app/config/environment.ts";
+import { readEnvironment } from "../../../app/config/environment/environment.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { WebhookConfigClient } from "../../../app/github/webhook-config.ts";
 import { appIdentity } from "../../simulator/app-identity.ts";

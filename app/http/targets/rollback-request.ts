@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { storableText } from "../store/storable-text.ts";
+import { storableText } from "../../store/storable-text.ts";
 
 /** A person's request to deploy an earlier commit again. */
 export const rollbackRequest = z.object({

@@ -1,8 +1,8 @@
-import type { Config } from "../config/load.ts";
-import type { Failover } from "../failover/failover.ts";
-import { pin, readSwitchboard } from "../failover/switchboard.ts";
-import type { Store } from "../store/store.ts";
-import { HttpProblem } from "./problem.ts";
+import type { Config } from "../../config/load.ts";
+import type { Failover } from "../../failover/failover.ts";
+import { pin, readSwitchboard } from "../../failover/switchboard.ts";
+import type { Store } from "../../store/store.ts";
+import { HttpProblem } from "../problem.ts";
 
 export interface Switchover {
   /** The instance that becomes the active one. */

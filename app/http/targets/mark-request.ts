@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { storableText } from "../store/storable-text.ts";
+import { storableText } from "../../store/storable-text.ts";
 
 /** A person's request to move the high-water mark of a target's runs. */
 export const markRequest = z.object({

@@ -1,15 +1,15 @@
 import { type Context, Hono } from "hono";
-import { maySee } from "../auth/viewer.ts";
-import { requireManager, type ViewerCredentials, viewerOf } from "../auth/viewer-of.ts";
-import type { InstanceConfig, TargetConfig } from "../config/schema.ts";
-import type { Hold } from "../queue/hold.ts";
-import { setMark } from "../queue/set-mark.ts";
-import type { MarkAnswer, TargetHoldAnswer } from "../reads/answers/target.ts";
-import { listTargets, presentHold } from "../reads/list-targets.ts";
-import { presentDeployment } from "../reads/present.ts";
+import { maySee } from "../../auth/viewer.ts";
+import { requireManager, type ViewerCredentials, viewerOf } from "../../auth/viewer-of.ts";
+import type { InstanceConfig, TargetConfig } from "../../config/schema.ts";
+import type { Hold } from "../../queue/hold.ts";
+import { setMark } from "../../queue/set-mark.ts";
+import type { MarkAnswer, TargetHoldAnswer } from "../../reads/answers/target.ts";
+import { listTargets, presentHold } from "../../reads/list-targets.ts";
+import { presentDeployment } from "../../reads/present.ts";
+import { bodyOf } from "../request-body.ts";
 import { holdRequest } from "./hold-request.ts";
 import { markRequest } from "./mark-request.ts";
-import { bodyOf } from "./request-body.ts";
 import { rollbackRequest } from "./rollback-request.ts";
 import { TargetCommands, type TargetCommandsOptions } from "./target-commands.ts";
 

@@ -10,8 +10,8 @@ import {
   writeSync,
 } from "node:fs";
 import { parseEnv } from "node:util";
-import { checkEnvFile } from "./checks/env-file.ts";
-import { ConfigError } from "./problem.ts";
+import { checkEnvFile } from "../checks/env-file.ts";
+import { ConfigError } from "../problem.ts";
 
 /**
  * The file with the variables of the environment. `npm start` reads it from the folder where it is started.

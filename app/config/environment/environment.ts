@@ -1,9 +1,9 @@
 import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { describeValue } from "./describe-value.ts";
-import { gitHubAddresses, wrongGitHubHost } from "./github-host.ts";
-import type { ConfigProblem } from "./problem.ts";
-import { isStoreAddress, STORE_SYNTAX } from "./store-address.ts";
+import { describeValue } from "../describe-value.ts";
+import { gitHubAddresses, wrongGitHubHost } from "../github-host.ts";
+import type { ConfigProblem } from "../problem.ts";
+import { isStoreAddress, STORE_SYNTAX } from "../store-address.ts";
 
 /** The levels of the log, the most detailed first. */
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];

@@ -1,13 +1,13 @@
-import { type Rollback, type RollbackRequest, rollBack } from "../accept/roll-back.ts";
-import { nameOf, type Viewer } from "../auth/viewer.ts";
-import { requireManager, requireSight } from "../auth/viewer-of.ts";
-import { type Clock, isoTime } from "../clock.ts";
-import type { TargetConfig } from "../config/schema.ts";
-import { endHold, type HeldTarget, type Hold, setHold } from "../queue/hold.ts";
-import { repositoryKey } from "../store/repository-key.ts";
-import type { Store } from "../store/store.ts";
-import type { Audit } from "./audit.ts";
-import { HttpProblem } from "./problem.ts";
+import { type Rollback, type RollbackRequest, rollBack } from "../../accept/roll-back.ts";
+import { nameOf, type Viewer } from "../../auth/viewer.ts";
+import { requireManager, requireSight } from "../../auth/viewer-of.ts";
+import { type Clock, isoTime } from "../../clock.ts";
+import type { TargetConfig } from "../../config/schema.ts";
+import { endHold, type HeldTarget, type Hold, setHold } from "../../queue/hold.ts";
+import { repositoryKey } from "../../store/repository-key.ts";
+import type { Store } from "../../store/store.ts";
+import type { Audit } from "../audit.ts";
+import { HttpProblem } from "../problem.ts";
 
 export interface TargetCommandsOptions {
   store: Store;
