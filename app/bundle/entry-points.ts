@@ -11,7 +11,7 @@ export const ENTRY_POINTS = {
   runner: "run/runner.ts",
   "store-thread": "store/sqlite/worker.ts",
   "commit-task": "accept/commit-task.ts",
-  "claim-task": "queue/claim-task.ts",
+  "claim-task": "queue/claim/claim-task.ts",
   "read-assets": "pages/read-assets.ts",
 } as const;
 

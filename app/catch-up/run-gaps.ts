@@ -9,8 +9,8 @@ import { type ControllerLease, NotControllerError } from "../failover/controller
 import { type ClassifiedError, classifyGitHubError } from "../github/github-error.ts";
 import { ItemReader } from "../github/item-reader.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
-import { describeGap, describeWait, firstUnresolved } from "../queue/barrier.ts";
-import type { FoundGap } from "../queue/earlier-runs.ts";
+import { describeGap, describeWait, firstUnresolved } from "../queue/claim/barrier.ts";
+import type { FoundGap } from "../queue/claim/earlier-runs.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";

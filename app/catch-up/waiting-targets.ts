@@ -1,5 +1,5 @@
 import type { TargetConfig } from "../config/schema.ts";
-import { type FoundGap, findGap } from "../queue/earlier-runs.ts";
+import { type FoundGap, findGap } from "../queue/claim/earlier-runs.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeploymentRecord, TargetRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { type Claim, type ClaimRequest, claim } from "../queue/claim.ts";
+import { type Claim, type ClaimRequest, claim } from "../queue/claim/claim.ts";
 import { type Ending, finish } from "../queue/finish.ts";
 import { interrupt } from "../queue/interrupt.ts";
 import { type Lease, LeaseLostError } from "../queue/lease.ts";

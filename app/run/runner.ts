@@ -3,7 +3,7 @@
  * started it. So the instance may die, or be upgraded, in the middle of a deployment.
  */
 import { systemClock } from "../clock.ts";
-import { rehearseClaim } from "../queue/claim.ts";
+import { rehearseClaim } from "../queue/claim/claim.ts";
 import { openStore } from "../store/open-store.ts";
 import { hostId } from "./host-id.ts";
 import { Launcher } from "./launcher.ts";

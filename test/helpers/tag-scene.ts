@@ -9,7 +9,7 @@ import { ControllerLease } from "../../app/failover/controller-lease.ts";
 import { githubApp } from "../../app/github/app.ts";
 import { CallBudget } from "../../app/github/call-budget.ts";
 import { RepositoryAccess } from "../../app/github/repository-access.ts";
-import { claim } from "../../app/queue/claim.ts";
+import { claim } from "../../app/queue/claim/claim.ts";
 import { TagNames, tagLookup } from "../../app/upkeep/tag-names.ts";
 import type { CompleteRunOptions } from "../simulator/complete-run.ts";
 import { startGitHub } from "../simulator/simulator.ts";

@@ -119,7 +119,7 @@ describe("the rule notices", () => {
     ["action/ask/x.ts", 'import { a,\n  b,\n} from "../../app/log.ts";'],
     ["app/queue/x.ts", 'import "../run/runner.ts";'],
     ["app/config/x.ts", 'import type { Store } from "../store/store.ts";'],
-    ["app/store/sqlite/x.ts", 'const a = await import("../../queue/claim.ts");'],
+    ["app/store/sqlite/x.ts", 'const a = await import("../../queue/claim/claim.ts");'],
     ["app/run/x.ts", 'import { a } from "../github/app.ts";'],
     ["app/clock.ts", 'import { a } from "./log.ts";'],
     ["app/http/x.ts", 'import { a } from "../unheard-of/a.ts";'],

@@ -3,7 +3,7 @@ import type { Accepted } from "../../../app/accept/accepted.ts";
 import { commit } from "../../../app/accept/commit.ts";
 import { releaseWaiting } from "../../../app/accept/release-waiting.ts";
 import type { ControllerLease } from "../../../app/failover/controller-lease.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import type { Protection } from "../../../app/queue/gate/approval.ts";
 import { deleteDeliveries } from "../../../app/upkeep/delete-old.ts";

@@ -5,7 +5,7 @@ import { describeAlert, type Noted } from "../../../app/alerts/describe.ts";
 import { systemClock } from "../../../app/clock.ts";
 import type { AlertFacts } from "../../../app/queue/alert-facts.ts";
 import { cancel } from "../../../app/queue/cancel.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import { retry } from "../../../app/queue/retry.ts";
 import { manualArrival, runArrival, testTarget } from "../../helpers/arrivals.ts";

@@ -3,7 +3,7 @@ import { Acceptor } from "../../../app/accept/acceptor.ts";
 import type { Arrival } from "../../../app/accept/arrival.ts";
 import { systemClock } from "../../../app/clock.ts";
 import { cancel } from "../../../app/queue/cancel.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";

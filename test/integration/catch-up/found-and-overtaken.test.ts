@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describeAlert } from "../../../app/alerts/describe.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
 import { setLooks } from "../../helpers/looks.ts";
 import { noteNoTag } from "../../helpers/no-tag.ts";

@@ -10,7 +10,7 @@ import type { TargetConfig } from "../../../app/config/schema.ts";
 import { ControllerLease } from "../../../app/failover/controller-lease.ts";
 import { githubApp } from "../../../app/github/app.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import { manualArrival, runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { eventually } from "../../helpers/eventually.ts";

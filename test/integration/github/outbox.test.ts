@@ -9,7 +9,7 @@ import { CallBudget } from "../../../app/github/call-budget.ts";
 import { GitHubDeployments } from "../../../app/github/deployments.ts";
 import { Outbox } from "../../../app/github/outbox.ts";
 import { RepositoryAccess } from "../../../app/github/repository-access.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import type { DeploymentRecord } from "../../../app/store/schema.ts";
 import type { Store } from "../../../app/store/store.ts";

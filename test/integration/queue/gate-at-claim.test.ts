@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { commit } from "../../../app/accept/commit.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import { interrupt } from "../../../app/queue/interrupt.ts";
 import { retry } from "../../../app/queue/retry.ts";

@@ -4,7 +4,7 @@ import { commit } from "../../../app/accept/commit.ts";
 import { releaseWaiting } from "../../../app/accept/release-waiting.ts";
 import { rollBack } from "../../../app/accept/roll-back.ts";
 import { cancel } from "../../../app/queue/cancel.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import { endHold, setHold } from "../../../app/queue/hold.ts";
 import { interrupt } from "../../../app/queue/interrupt.ts";

@@ -3,7 +3,7 @@ import { Acceptor } from "../../../app/accept/acceptor.ts";
 import type { Arrival } from "../../../app/accept/arrival.ts";
 import { type RollbackRequest, rollBack } from "../../../app/accept/roll-back.ts";
 import { systemClock } from "../../../app/clock.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import { endExpiredHolds, endHold, setHold } from "../../../app/queue/hold.ts";
 import { interrupt } from "../../../app/queue/interrupt.ts";

@@ -5,7 +5,7 @@ import { systemClock } from "../../../app/clock.ts";
 import type { TargetConfig } from "../../../app/config/schema.ts";
 import { ControllerLease } from "../../../app/failover/controller-lease.ts";
 import { cancel } from "../../../app/queue/cancel.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import { interrupt } from "../../../app/queue/interrupt.ts";
 import { finishHost } from "../../../app/queue/placement/finish-host.ts";

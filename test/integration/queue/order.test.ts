@@ -5,7 +5,7 @@ import type { Arrival } from "../../../app/accept/arrival.ts";
 import { systemClock } from "../../../app/clock.ts";
 import type { TargetConfig } from "../../../app/config/schema.ts";
 import { cancel } from "../../../app/queue/cancel.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finish } from "../../../app/queue/finish.ts";
 import { interrupt } from "../../../app/queue/interrupt.ts";
 import { LeaseLostError } from "../../../app/queue/lease.ts";

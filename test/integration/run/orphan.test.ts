@@ -3,7 +3,7 @@ import pino from "pino";
 import { describe, it, vi } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { finishHost } from "../../../app/queue/placement/finish-host.ts";
 import { placementOf } from "../../../app/queue/placement/placement.ts";
 import { Dispatcher } from "../../../app/run/dispatcher.ts";

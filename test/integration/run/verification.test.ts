@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import { systemClock } from "../../../app/clock.ts";
-import { claim } from "../../../app/queue/claim.ts";
+import { claim } from "../../../app/queue/claim/claim.ts";
 import { interrupt } from "../../../app/queue/interrupt.ts";
 import { beginVerification, noteAnswer } from "../../../app/queue/verification.ts";
 import type { Deployment } from "../../../shared/deployment.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeGap, describeWait, firstUnresolved, gapBefore } from "../../../app/queue/barrier.ts";
+import { describeGap, describeWait, firstUnresolved, gapBefore } from "../../../app/queue/claim/barrier.ts";
 
 describe("the gap before a run", () => {
   it.each([

@@ -1,4 +1,4 @@
-import type { TransactionTask } from "../store/store.ts";
+import type { TransactionTask } from "../../store/store.ts";
 import { type Claim, type ClaimRequest, claimInTransaction } from "./claim.ts";
 
 /** {@link claimInTransaction} as a task for the database thread, since a runner's claim must be fast. */

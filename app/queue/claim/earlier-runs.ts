@@ -1,8 +1,8 @@
-import { RUN_KEY } from "../store/delivery-key.ts";
-import type { DeploymentRecord, TargetRow } from "../store/schema.ts";
-import type { Reader } from "../store/store.ts";
+import { RUN_KEY } from "../../store/delivery-key.ts";
+import type { DeploymentRecord, TargetRow } from "../../store/schema.ts";
+import type { Reader } from "../../store/store.ts";
+import { compareOrder } from "../order.ts";
 import { type Gap, gapBefore } from "./barrier.ts";
-import { compareOrder } from "./order.ts";
 
 /** A gap before a deployment, with the number of the deployment's own run. */
 export interface FoundGap extends Gap {

@@ -1,17 +1,17 @@
-import type { DeploymentRecord } from "../store/schema.ts";
-import type { Store, StoreContext, Writer } from "../store/store.ts";
-import { announce } from "./announce.ts";
+import type { DeploymentRecord } from "../../store/schema.ts";
+import type { Store, StoreContext, Writer } from "../../store/store.ts";
+import { announce } from "../announce.ts";
+import { askForRef, findRef } from "../find-ref.ts";
+import type { ApprovalRules } from "../gate/approval.ts";
+import { hasWaitedAtGate, passGate } from "../gate/pass-gate.ts";
+import { holdOf, passesHold } from "../hold.ts";
+import { compareOrder, isRollback, type Order } from "../order.ts";
+import { describeRuns, isBetweenHosts } from "../placement/host-runs.ts";
+import { type HostRunner, isTurnOf, leaseOf, overdueOn, placeOf, takeHost } from "../placement/take-host.ts";
+import { raiseAlert } from "../raise-alert.ts";
+import { supersede, supersedeWaiting } from "../superseded-deliveries.ts";
 import { describeGap, describeWait } from "./barrier.ts";
 import { findGap, numberOf } from "./earlier-runs.ts";
-import { askForRef, findRef } from "./find-ref.ts";
-import type { ApprovalRules } from "./gate/approval.ts";
-import { hasWaitedAtGate, passGate } from "./gate/pass-gate.ts";
-import { holdOf, passesHold } from "./hold.ts";
-import { compareOrder, isRollback, type Order } from "./order.ts";
-import { describeRuns, isBetweenHosts } from "./placement/host-runs.ts";
-import { type HostRunner, isTurnOf, leaseOf, overdueOn, placeOf, takeHost } from "./placement/take-host.ts";
-import { raiseAlert } from "./raise-alert.ts";
-import { supersede, supersedeWaiting } from "./superseded-deliveries.ts";
 
 /** A runner's request: the target with its rules, and the runner's identity and place. */
 export interface ClaimRequest extends HostRunner {
