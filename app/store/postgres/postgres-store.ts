@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import { entryPoint, type TaskName } from "../../bundle/entry-points.ts";
 import type { Clock } from "../../clock.ts";
+import { StoreUnavailableError } from "../errors.ts";
 import { withLimit } from "../limit.ts";
 import { proveCommit } from "../prove-commit.ts";
 import type { Database } from "../schema.ts";
@@ -76,12 +77,23 @@ export class PostgresStore implements Store {
 
   async write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
+      // An error before the commit. The error of the rollback would hide it.
+      let failure: unknown;
+      const watched = (trx: Writer) =>
+        work(trx).catch((error) => {
+          failure = error;
+          throw error;
+        });
       try {
-        return await this.read.transaction().execute(work);
+        return await this.read.transaction().execute(watched);
       } catch (error) {
+        const cause = asUnavailable(failure ?? error);
         // Two transactions were in conflict. PostgreSQL rolled this one back, and it may run again.
-        if (isConflict(error) && tries < 5) continue;
-        throw asUnavailable(error);
+        if (isConflict(cause) && tries < 5) continue;
+        // The server ends the transaction of a process that stood still, before its commit.
+        const isCut = cause instanceof StoreUnavailableError && cause.reason === "unreachable";
+        if (failure !== undefined && isCut && tries < 2) continue;
+        throw cause;
       }
     }
   }
