@@ -38,6 +38,11 @@ export class StoreProxy {
     else for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
   }
 
+  /** Whether a break was asked for that no accept has met yet. */
+  get isArmed(): boolean {
+    return this.#breakAt !== undefined;
+  }
+
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.break("all");
