@@ -5,9 +5,10 @@ import { type AfterFailure, OutboxLoop } from "../outbox/outbox-loop.ts";
 import type { Store } from "../store/store.ts";
 import { WakeLoop } from "../wake-loop.ts";
 import type { Channel } from "./channels/channel.ts";
-import { describeAlert, type Wording } from "./describe.ts";
+import { describeAlert } from "./describe.ts";
 import { makeMessages, nextDigest } from "./digest.ts";
 import { SendError } from "./send-error.ts";
+import type { Wording } from "./words/writers.ts";
 
 /** The outbox has a line for each channel: a channel that is down holds up no other. */
 const ALERT_OUTBOX: OutboxTable = { name: "alert_outbox", line: "channel" };

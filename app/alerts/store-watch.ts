@@ -4,8 +4,9 @@ import { type Clock, isoTime } from "../clock.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
 import type { Store } from "../store/store.ts";
 import type { Channel } from "./channels/channel.ts";
-import { describeAlert, type Wording } from "./describe.ts";
+import { describeAlert } from "./describe.ts";
 import { SendError } from "./send-error.ts";
+import type { Wording } from "./words/writers.ts";
 
 const LOOK_MS = 1_000;
 const PROBE_LIMIT_MS = 1_000;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
 import type { Arrival } from "../../../app/accept/arrival.ts";
-import { describeAlert, type Noted } from "../../../app/alerts/describe.ts";
+import { describeAlert } from "../../../app/alerts/describe.ts";
+import type { Noted } from "../../../app/alerts/words/writers.ts";
 import { systemClock } from "../../../app/clock.ts";
 import type { AlertFacts } from "../../../app/queue/alert-facts.ts";
 import { cancel } from "../../../app/queue/cancel.ts";
