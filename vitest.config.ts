@@ -43,6 +43,8 @@ export default defineConfig({
   test: {
     pool: "forks",
     globalSetup: ["./test/helpers/global-setup.ts"],
+    // A failed comparison shows what it got, and not only how much.
+    chaiConfig: { truncateThreshold: 2_000 },
     reporters: ["./test/helpers/progress-reporter.ts"],
     sequence: { sequencer: LongestFirst },
     projects: [

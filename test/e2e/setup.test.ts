@@ -14,7 +14,6 @@ import {
   screenshot,
 } from "../helpers/browser.ts";
 import { freePorts } from "../helpers/free-ports.ts";
-import { PATIENCE_MS } from "../helpers/patience.ts";
 import { AppProcess } from "../helpers/process.ts";
 import { startGitHub } from "../simulator/simulator.ts";
 
@@ -131,7 +130,7 @@ describe("npm start where there is no App yet", () => {
       expect([made.includes(secret), supervisor.output.includes(secret)]).toEqual([false, false]);
 
     // The instances start, and the page goes on by itself.
-    await page.getByRole("heading", { name: "Set up", exact: true }).waitFor({ timeout: PATIENCE_MS });
+    await page.getByRole("heading", { name: "Set up", exact: true }).waitFor();
     await page.getByText("acme/site").first().waitFor();
     await page.getByText("acme/<b>odd", { exact: true }).waitFor();
     await page.locator("summary", { hasText: "acme/site" }).click();
@@ -142,7 +141,7 @@ describe("npm start where there is no App yet", () => {
     await page
       .getByRole("status")
       .getByText(/GitHub delivered a ping event, and it was answered with 202/)
-      .waitFor({ timeout: PATIENCE_MS });
+      .waitFor();
     expect(await accessibilityProblems(page)).toEqual([]);
     await screenshot(page, "setup-left-to-do");
     expect(trouble.filter((one) => !/Failed to load resource|readyz/.test(one))).toEqual([]);

@@ -5,6 +5,7 @@ import packed from "@sparticuz/chromium";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { atTestEnd } from "./at-test-end.ts";
 import { mayStartProcesses } from "./may-start-processes.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 /** Where screenshots are put, to be looked at; git does not keep them. */
 export const ARTEFACTS = resolve(import.meta.dirname, "../../coverage/screenshots");
@@ -60,6 +61,7 @@ export async function openWindow(
     ...options,
   });
   atTestEnd(() => context.close());
+  context.setDefaultTimeout(PATIENCE_MS);
   const trouble: string[] = [];
   context.on("weberror", (error) => trouble.push(`uncaught: ${error.error().message}`));
   context.on("console", (message) => {

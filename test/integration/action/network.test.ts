@@ -29,7 +29,7 @@ const inputs = (urls: readonly string[], more: Record<string, string> = {}) =>
     "request-timeout": "2s",
     "max-delay": "20ms",
     "max-attempts": "1",
-    timeout: "30s",
+    timeout: "2m",
     ...more,
   });
 

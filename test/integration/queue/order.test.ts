@@ -209,7 +209,7 @@ describe.each(ENGINES)("the order of deployments on %s", (engine) => {
       { status: "running", count: 1 },
       { status: "superseded", count: 8_000 },
     ]);
-  }, 30_000);
+  });
 
   it("supersedes at the claim what was accepted before a newer run overtook it", async () => {
     const { accept, targets, begin, end, row, store, next } = await queueOf(engine);
