@@ -1,7 +1,7 @@
 import type { TargetConfig } from "../config/schema.ts";
 import { approvalOf, protectionOf } from "../queue/gate/approval.ts";
+import { byTarget } from "../store/by-target.ts";
 import { inSlices } from "../store/in-slices.ts";
-import { repositoryKey } from "../store/repository-key.ts";
 import type { StoreContext, Writer } from "../store/store.ts";
 import type { Arrival } from "./arrival.ts";
 import { commitBatch } from "./commit-batch.ts";
@@ -29,11 +29,13 @@ export async function releaseWaiting(
     .execute();
   if (waiting.length === 0) return 0;
   const rows = await trx.selectFrom("targets").selectAll().execute();
-  const find = (repository: string, name: string) =>
-    targets.find((one) => repositoryKey(one.repository) === repository && one.name === name);
+  const configs = byTarget(
+    targets.map((config) => ({ repository: config.repository, target: config.name, config })),
+  );
+  const rowOf = byTarget(rows);
   const due = waiting.filter(({ repository, target }) => {
-    const config = find(repository, target);
-    const row = rows.find((one) => one.repository === repository && one.target === target);
+    const config = configs(repository, target)?.config;
+    const row = rowOf(repository, target);
     return config && approvalOf(config, protectionOf(row, config)) !== null;
   });
   const byDelivery = new Map(due.map(({ delivery_id, ...row }) => [delivery_id, row]));
@@ -48,7 +50,7 @@ export async function releaseWaiting(
     return {
       ...arrival,
       repository,
-      targets: arrival.targets.flatMap(({ name }) => find(repository, name) ?? []),
+      targets: arrival.targets.flatMap(({ name }) => configs(repository, name)?.config ?? []),
     };
   });
   for (let start = 0; start < arrivals.length; start += MOST_AT_ONCE)

@@ -4,6 +4,7 @@ import type { TargetConfig } from "../config/schema.ts";
 import type { ControllerLease } from "../failover/controller-lease.ts";
 import type { AlertFacts } from "../queue/alert-facts.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
+import { byTarget } from "../store/by-target.ts";
 import { inSlices } from "../store/in-slices.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { LookRow } from "../store/schema.ts";
@@ -149,12 +150,11 @@ export async function watchedSince(
     .selectFrom("targets")
     .select(["repository", "target", "watch_from"])
     .execute();
+  const find = byTarget(rows);
   const since = new Map<TargetConfig, number>();
   for (const target of targets) {
-    const row = rows.find(
-      (r) => r.repository === repositoryKey(target.repository) && r.target === target.name,
-    );
-    if (row?.watch_from != null) since.set(target, row.watch_from);
+    const from = find(target.repository, target.name)?.watch_from;
+    if (from != null) since.set(target, from);
   }
   return since;
 }

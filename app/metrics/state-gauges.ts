@@ -6,8 +6,8 @@ import type { WebhookPlaces } from "../config/webhook-url.ts";
 import type { Failover } from "../failover/failover.ts";
 import { isInSync, readSwitchboard } from "../failover/switchboard.ts";
 import { holdOf } from "../queue/hold.ts";
+import { byTarget } from "../store/by-target.ts";
 import { withLimit } from "../store/limit.ts";
-import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { CertificateExpiry } from "./certificate-expiry.ts";
 import type { EndedDeployments } from "./ended-deployments.ts";
@@ -172,8 +172,9 @@ export class StateGauges {
         this.#active.set({ endpoint: name }, Number(board?.active === name));
       this.#pinned.set(Number(board?.pinned != null));
       this.#inSync.set(Number(isInSync(board, this.#o.config)));
+      const find = byTarget(targets);
       for (const { repository, name } of this.#o.config.targets) {
-        const row = targets.find((t) => t.repository === repositoryKey(repository) && t.target === name);
+        const row = find(repository, name);
         const isHeld = row !== undefined && holdOf(row, now) !== null;
         this.#held.set({ repository, target: name }, Number(isHeld));
       }

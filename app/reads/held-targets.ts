@@ -1,6 +1,7 @@
 import type { TargetConfig } from "../config/schema.ts";
 import { type Hold, holdOf } from "../queue/hold.ts";
 import { pending } from "../queue/pending.ts";
+import { byTarget } from "../store/by-target.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 
@@ -24,9 +25,10 @@ export async function heldTargets(
     .execute();
   if (rows.length === 0) return [];
   const [{ waiting }, now] = await Promise.all([pending(store), store.now(store.read)]);
+  const find = byTarget(rows);
   return targets.flatMap(({ repository, name }) => {
     const key = repositoryKey(repository);
-    const row = rows.find((one) => one.repository === key && one.target === name);
+    const row = find(key, name);
     const hold = row && maySee(key) ? holdOf(row, now) : null;
     const queued = waiting.find((one) => one.repositoryKey === key && one.target === name)?.count ?? 0;
     return hold ? [{ repository, name, ...hold, waiting: Number(queued) }] : [];

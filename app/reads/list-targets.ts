@@ -5,6 +5,7 @@ import { type Hold, holdOf } from "../queue/hold.ts";
 import { liveDeployment } from "../queue/last-success.ts";
 import { pending } from "../queue/pending.ts";
 import { doneHosts } from "../queue/placement/host-runs.ts";
+import { byTarget } from "../store/by-target.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { Store } from "../store/store.ts";
 import type { HoldAnswer, TargetAnswer } from "./answers/target.ts";
@@ -22,11 +23,12 @@ export async function listTargets(
     store.read.selectFrom("targets").selectAll().execute(),
     store.now(store.read),
   ]);
+  const find = byTarget(rows);
   return Promise.all(
     visible.map(async (target): Promise<TargetAnswer> => {
       const { repository, name, environment, hosts } = target;
       const key = repositoryKey(repository);
-      const row = rows.find((one) => one.repository === key && one.target === name);
+      const row = find(key, name);
       const [live, recent] = await Promise.all([
         liveDeployment(store.read, { repositoryKey: key, target: name }),
         recentOf(store.read, { repositoryKey: key, target: name })

@@ -8,6 +8,7 @@ import { isInSync, readSwitchboard } from "../../failover/switchboard.ts";
 import { countVerifications } from "../../reads/count-verifications.ts";
 import { listDeliveries } from "../../reads/list-deliveries.ts";
 import { listDeployments } from "../../reads/list-deployments.ts";
+import { byTarget } from "../../store/by-target.ts";
 import type {
   DeliveryRow,
   DeploymentRecord,
@@ -225,11 +226,12 @@ async function readTargets(
     .select(["targets.repository as key", "targets.target as name"])
     .where("targets.watch_from", "is not", null)
     .execute();
+  const find = byTarget(rows.map((last) => ({ repository: last.key, target: last.name, last })));
   return config.targets
     .filter(({ repository }) => visible === null || visible.includes(repository.toLowerCase()))
     .map(({ repository, name }) => {
-      const row = rows.find((r) => r.key === repository.toLowerCase() && r.name === name);
-      return { repository, name, last: row?.id == null ? null : (row as DeploymentRecord) };
+      const last = find(repository, name)?.last;
+      return { repository, name, last: last?.id == null ? null : (last as DeploymentRecord) };
     });
 }
 
