@@ -86,6 +86,7 @@ export class ControllerWork {
     });
     this.#hosts = new HostWatch({
       ...{ store, clock, log, lease },
+      tellSuccess: config.alerts.some(({ kinds }) => kinds.includes("deployment_succeeded")),
       targets: targets.flatMap((target) => {
         const placement = placementOf(target, config.instances, options.instance);
         const { repository, name } = target;

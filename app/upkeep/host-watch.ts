@@ -26,6 +26,8 @@ export interface HostWatchOptions {
   lease: ControllerLease;
   /** The targets whose command runs on certain hosts. */
   targets: readonly PlacedTarget[];
+  /** Whether a success is an alert. */
+  tellSuccess: boolean;
 }
 
 /** Says on deployments which hosts they wait for, and raises the alert about it. */
@@ -60,7 +62,7 @@ export class HostWatch {
   }
 
   async #look(): Promise<number> {
-    const { store, lease, targets } = this.#o;
+    const { store, lease, targets, tellSuccess } = this.#o;
     if (!lease.held) return LOOK_MS;
     const { waiting, missing } = await missingHosts(store.read, targets);
     const wanted = new Map(missing.map((one) => [one.row.id, one]));
@@ -77,7 +79,7 @@ export class HostWatch {
     await lease.write(async (trx) => {
       for (const row of changed) {
         const hosts = wanted.get(row.id)?.hosts;
-        if (hosts?.length === 0) await endWithout(trx, store, row);
+        if (hosts?.length === 0) await endWithout(trx, store, row, { tellSuccess });
         else await noteHosts(trx, store, row, hosts ?? null);
       }
       for (const one of began) await openCondition(trx, store, alertOf(one));
@@ -118,7 +120,12 @@ async function noteHosts(
 }
 
 /** Ends a deployment whose remaining hosts are all down, and are passed over. */
-async function endWithout(trx: Writer, store: StoreContext, row: PlacedRow): Promise<void> {
+async function endWithout(
+  trx: Writer,
+  store: StoreContext,
+  row: PlacedRow,
+  told: { tellSuccess: boolean },
+): Promise<void> {
   const reason = describePassedOver(pendingHosts(row));
   const ended = await trx
     .updateTable("deployments")
@@ -131,5 +138,5 @@ async function endWithout(trx: Writer, store: StoreContext, row: PlacedRow): Pro
     .executeTakeFirst();
   if (!ended) return;
   await announce(trx, store, [{ id: row.id, status: "succeeded", detail: reason }]);
-  await noteOutcome(trx, store, { ...ended, reason }, "succeeded");
+  await noteOutcome(trx, store, { ...ended, reason }, "succeeded", told);
 }

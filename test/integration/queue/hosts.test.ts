@@ -100,10 +100,12 @@ async function placedQueue(engine: Engine, hosts: unknown, given: Partial<Target
       const placement = placed(host);
       const targets = placement ? [{ repositoryKey: "acme/site", target: target.name, placement }] : [];
       const log = pino({ level: "silent" });
-      const watch = new HostWatch({ store, clock: systemClock, log, lease, targets });
+      const watch = new HostWatch({ store, clock: systemClock, log, lease, targets, tellSuccess: true });
       atTestEnd(() => watch.close());
       watch.start();
     },
+    kinds: async () =>
+      (await store.read.selectFrom("alerts").select("kind").orderBy("id").execute()).map(({ kind }) => kind),
     alerts: async () =>
       (await store.read.selectFrom("alerts").selectAll().orderBy("id").execute())
         .filter(({ kind }) => kind === "host_missing")
@@ -307,13 +309,13 @@ describe.each(ENGINES)("a target on all hosts that skips missing ones, on %s", (
   });
 
   it("ends where the hosts that are left went down after the one before had handed over", async () => {
-    const { accept, runOn, down, watchOn, statuses, alerts } = await placedQueue(engine, SKIP);
+    const { accept, runOn, down, watchOn, statuses, kinds } = await placedQueue(engine, SKIP);
     const id = await accept(1);
     await runOn("a");
     await down("b", "c");
     await watchOn("a");
     await expect.poll(() => statuses(id)).toEqual(["succeeded", "a succeeded", "b pending", "c pending"]);
-    expect(await alerts()).toEqual([]);
+    expect(await kinds()).toEqual(["deployment_succeeded"]);
   });
 });
 
