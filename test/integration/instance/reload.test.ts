@@ -81,6 +81,15 @@ function keepAsking(url: string) {
   };
 }
 
+test("a reload asks GitHub at once how it protects the environment of a new target", async () => {
+  const { github, host, primary, write } = await setScene();
+  const asked = () => github.requests.filter(({ path }) => path.endsWith("/environments/staging"));
+  await github.waitFor(() => github.requests.some(({ path }) => path.endsWith("/environments/production")));
+  write(({ targets }) => targets.push({ ...targets[0], name: "staging", environment: "staging" }));
+  await primary.reload(host.env);
+  await github.waitFor(() => asked().length > 0);
+});
+
 test("reloads refuse no request, and lose no event", async () => {
   const { github, host, primary, write, targets } = await setScene();
   const asking = keepAsking(host.url("primary"));
