@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Config } from "../config/load.ts";
 import { NoInstanceError } from "./failure.ts";
 import type { CommonOptions } from "./options.ts";
@@ -27,7 +28,16 @@ export async function orFromStore<T>(
       return found;
     } catch (trouble) {
       if ((trouble as Error).name !== "StoreUnavailableError") throw trouble;
-      throw new NoInstanceError([...error.causes, `and the store: ${(trouble as Error).message}`]);
+      throw new NoInstanceError([
+        ...error.causes,
+        `and the store: ${missingFile(config) ?? (trouble as Error).message}`,
+      ]);
     }
   }
+}
+
+/** Says that the store's file is not there, which is how it is before the first start. */
+function missingFile({ store }: Config): string | undefined {
+  if (store.engine !== "sqlite" || existsSync(store.path)) return undefined;
+  return `${store.path} does not exist; the first \`twinhook start\` makes it`;
 }

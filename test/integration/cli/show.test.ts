@@ -104,6 +104,14 @@ describe("while an instance runs", () => {
 });
 
 describe("where no instance runs", () => {
+  test("status before the first start says that there is no store yet, and what makes it", async () => {
+    const { twinhook } = await setScene();
+    const { code, err } = await twinhook(["status"]);
+    expect(code).not.toBe(0);
+    expect(err).toMatch(/and the store: .*twinhook\.db does not exist; the first `twinhook start` makes it/);
+    expect(err).not.toContain("broken");
+  });
+
   test("status, deployments and log read the store", async () => {
     const { host, twinhook, json, deploy } = await setScene();
     const instance = await host.startInProcess("primary");
