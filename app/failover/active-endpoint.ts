@@ -41,8 +41,6 @@ export interface ActiveEndpointOptions {
   github: Pick<WebhookConfigClient, "read" | "write">;
   secretChange: Pick<SecretChange, "isUnderWay" | "isAgreed">;
   notices: Notices;
-  /** Called when this instance has become the controller. */
-  onTakeOver: () => void;
   /** Called when GitHub has taken another URL, and again once all deliveries to the old URL have ended. */
   onSwitched: () => void;
   log: Logger;
@@ -87,7 +85,6 @@ export class ActiveEndpoint {
     this.#tookOverAt = this.#o.clock.monotonic();
     this.#repairDueAt = 0;
     this.#secretDue = this.#o.secretChange.isUnderWay;
-    this.#o.onTakeOver();
   }
 
   /**
@@ -173,6 +170,8 @@ export class ActiveEndpoint {
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
     const wish = this.#wish(to);
     if (wish) this.#sync.want(wish);
+    // All else can wait until the write is on its way.
+    await this.#sync.begun;
     // A planned change gets its one visible log line when it is complete.
     log[kind === "failover" ? "warn" : "debug"](`${kind} from ${from} to ${to}: ${reason}`);
     notices.publish({

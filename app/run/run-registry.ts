@@ -79,6 +79,28 @@ export class RunRegistry {
       .flatMap((name) => this.read(name.slice(0, -".json".length)) ?? []);
   }
 
+  /** Tells the process `holder` of this instance that its lease was taken while it was stopped. */
+  fence(instance: string, holder: string): void {
+    writeFileSync(this.#fenceFile(instance), holder, { mode: 0o600 });
+  }
+
+  /** Whether the lease of this process was taken while it was stopped. */
+  isFenced(instance: string, holder: string): boolean {
+    try {
+      return readFileSync(this.#fenceFile(instance), "utf8") === holder;
+    } catch {
+      return false;
+    }
+  }
+
+  removeFence(instance: string): void {
+    rmSync(this.#fenceFile(instance), { force: true });
+  }
+
+  #fenceFile(instance: string): string {
+    return join(this.#directory, `instance-${instance}.fence`);
+  }
+
   #names(): string[] {
     try {
       return readdirSync(this.#directory);
