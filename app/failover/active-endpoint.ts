@@ -170,8 +170,6 @@ export class ActiveEndpoint {
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
     const wish = this.#wish(to);
     if (wish) this.#sync.want(wish);
-    // All else can wait until the write is on its way.
-    await this.#sync.begun;
     // A planned change gets its one visible log line when it is complete.
     log[kind === "failover" ? "warn" : "debug"](`${kind} from ${from} to ${to}: ${reason}`);
     notices.publish({

@@ -5,9 +5,11 @@ import { type Candidate, ControllerLease, type Fences, NotControllerError } from
 
 /** The pause after a step that failed. */
 const RETRY_MS = 250;
+/** A new controller scans after this time: the failover that it begins with is more urgent. */
+const SCAN_AFTER_MS = 100;
 
 export interface ControllerOptions extends Omit<ActiveEndpointOptions, "lease" | "instance"> {
-  /** Called when this instance has become the controller, and has decided for the first time. */
+  /** Called shortly after this instance has become the controller. */
   onTakeOver: () => void;
   candidate: Candidate;
   /** Whether the lease's holder is proven dead, or has released the lease. */
@@ -31,6 +33,7 @@ export class Controller {
   #loop: WakeLoop;
   #unwatch: (() => void) | undefined;
   #leaseDueAt = 0;
+  #scanning: NodeJS.Timeout | undefined;
 
   constructor(options: ControllerOptions) {
     this.#o = options;
@@ -72,6 +75,7 @@ export class Controller {
 
   /** Stops acting and gives up the lease. */
   async close(): Promise<void> {
+    clearTimeout(this.#scanning);
     this.#unwatch?.();
     const closed = this.#loop.close();
     await this.#active.close();
@@ -117,8 +121,7 @@ export class Controller {
     try {
       if (this.#lease.held) await this.#active.review();
     } finally {
-      // A failover is more urgent than what a new controller scans.
-      if (tookOver) onTakeOver();
+      if (tookOver) this.#scanning = setTimeout(onTakeOver, SCAN_AFTER_MS);
     }
   }
 

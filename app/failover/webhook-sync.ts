@@ -40,7 +40,6 @@ export class WebhookSync {
   #options: WebhookSyncOptions;
   #abort: AbortController | undefined;
   #work: Promise<void> = Promise.resolve();
-  #begun: Promise<void> = Promise.resolve();
 
   constructor(options: WebhookSyncOptions) {
     this.#options = options;
@@ -59,11 +58,6 @@ export class WebhookSync {
     if (!this.#abort) this.#begin(wish, { look: true, newSecret: false });
   }
 
-  /** Resolves when the first write of the latest desired config is on its way, or has failed. */
-  get begun(): Promise<void> {
-    return this.#begun;
-  }
-
   /** Stops. Resolves when no try is under way. */
   async stop(): Promise<void> {
     this.#abort?.abort();
@@ -74,9 +68,7 @@ export class WebhookSync {
     this.#abort?.abort();
     const abort = new AbortController();
     this.#abort = abort;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#begun = promise;
-    this.#work = this.#pursue(wish, { ...how, onBegun: resolve }, abort.signal)
+    this.#work = this.#pursue(wish, how, abort.signal)
       .catch((error) => {
         // The new controller sets the webhook.
         if (abort.signal.aborted || !this.#options.mayWrite()) return;
@@ -84,20 +76,18 @@ export class WebhookSync {
       })
       .finally(() => {
         if (this.#abort === abort) this.#abort = undefined;
-        resolve();
       });
   }
 
   async #pursue(
     wish: Wish,
-    { look, newSecret, onBegun }: { look: boolean; newSecret: boolean; onBegun: () => void },
+    { look, newSecret }: { look: boolean; newSecret: boolean },
     signal: AbortSignal,
   ): Promise<void> {
     const { github, mayWrite, onSwitched, onVerified, onDeviation, log } = this.#options;
     const { url } = wish;
     const checkRight = () => {
       if (!mayWrite()) throw new Error("this instance is not the controller any more");
-      onBegun();
     };
     let looking = look;
     let mayBeTaken = false;
@@ -134,7 +124,6 @@ export class WebhookSync {
         signal,
         shouldRetry: () => mayWrite(),
         onFailedAttempt: async ({ error, attemptNumber }) => {
-          onBegun();
           if (signal.aborted || !mayWrite()) return;
           this.#options.onRetry?.();
           const pauseMs = this.#extraPause(error);
