@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isGone, type ProcessIdentity } from "./process-identity.ts";
 
@@ -86,8 +86,11 @@ export class RunRegistry {
 
   /** Whether the lease of this process was taken while it was stopped. */
   isFenced(instance: string, holder: string): boolean {
+    const file = this.#fenceFile(instance);
+    // Asked often, and hardly ever there: an error of a missing file would cost the most.
+    if (!existsSync(file)) return false;
     try {
-      return readFileSync(this.#fenceFile(instance), "utf8") === holder;
+      return readFileSync(file, "utf8") === holder;
     } catch {
       return false;
     }
