@@ -41,8 +41,6 @@ export interface ActiveEndpointOptions {
   github: Pick<WebhookConfigClient, "read" | "write">;
   secretChange: Pick<SecretChange, "isUnderWay" | "isAgreed">;
   notices: Notices;
-  /** Called when this instance has become the controller. */
-  onTakeOver: () => void;
   /** Called when GitHub has taken another URL, and again once all deliveries to the old URL have ended. */
   onSwitched: () => void;
   log: Logger;
@@ -87,7 +85,6 @@ export class ActiveEndpoint {
     this.#tookOverAt = this.#o.clock.monotonic();
     this.#repairDueAt = 0;
     this.#secretDue = this.#o.secretChange.isUnderWay;
-    this.#o.onTakeOver();
   }
 
   /**

@@ -12,6 +12,17 @@ export interface Candidate {
   host: string;
 }
 
+/**
+ * A stopped holder that wakes still counts the time that its lease had left. A fence tells it that the lease was taken.
+ * Only processes of one host see each other's fences.
+ */
+export interface Fences {
+  raise: (holder: LeaseRow) => void;
+  /** Whether there is one against this process. */
+  isRaised: (candidate: Candidate) => boolean;
+  remove: (candidate: Candidate) => void;
+}
+
 /** The caller does not hold the controller's lease (any more). Its transaction was rolled back. */
 export class NotControllerError extends Error {
   override readonly name = "NotControllerError";
@@ -30,12 +41,24 @@ export class ControllerLease {
   #clock: Clock;
   #ttlMs: number;
   #candidate: Candidate;
+  #isStopped: (holder: LeaseRow) => boolean;
+  #fences: Fences | undefined;
   #heldUntil = Number.NEGATIVE_INFINITY;
   #token = 0;
   #seen: { row: LeaseRow; since: number } | undefined;
   #listeners = new Set<() => void>();
 
-  constructor(options: { store: Store; clock: Clock; ttlMs: number; candidate: Candidate }) {
+  /** `isStopped` tells of a holder that stands still, and may be replaced behind one of the `fences`. */
+  constructor(options: {
+    store: Store;
+    clock: Clock;
+    ttlMs: number;
+    candidate: Candidate;
+    isStopped?: (holder: LeaseRow) => boolean;
+    fences?: Fences;
+  }) {
+    this.#isStopped = options.isStopped ?? (() => false);
+    this.#fences = options.fences;
     this.#store = options.store;
     this.#clock = options.clock;
     this.#ttlMs = options.ttlMs;
@@ -44,7 +67,7 @@ export class ControllerLease {
 
   /** Whether this instance may act as the controller at this very moment. */
   get held(): boolean {
-    return this.#clock.monotonic() < this.#heldUntil;
+    return this.#clock.monotonic() < this.#heldUntil && !this.#fences?.isRaised(this.#candidate);
   }
 
   /** The fencing token under which this instance holds the lease, or held it last. */
@@ -70,15 +93,22 @@ export class ControllerLease {
 
   /**
    * Renews the lease, or takes it if it is free. The lease is free early if `isGone` proves that its holder's process
-   * has ended. Returns whether this instance holds the lease now, and whether it has just taken it.
+   * has ended, or if the holder is stopped: then a fence keeps it from acting when it wakes. Returns whether this instance holds the lease now, and whether it has just taken it.
    */
   async acquire(isGone: (holder: LeaseRow) => boolean): Promise<{ held: boolean; taken: boolean }> {
     const askedAt = this.#clock.monotonic();
+    if (this.#fences?.isRaised(this.#candidate)) {
+      this.#heldUntil = Number.NEGATIVE_INFINITY;
+      this.#fences.remove(this.#candidate);
+    }
     const row = await this.#look();
     const mine = row?.holder === this.#candidate.holder;
     if (row && !mine && row.holder !== null && !this.#isFree(row) && !isGone(row)) {
-      this.#heldUntil = Number.NEGATIVE_INFINITY;
-      return { held: false, taken: false };
+      if (!this.#isStopped(row)) {
+        this.#heldUntil = Number.NEGATIVE_INFINITY;
+        return { held: false, taken: false };
+      }
+      this.#fences?.raise(row);
     }
     // A holder that renews too late takes the lease anew, with a new token: others may have acted meanwhile.
     const renewing = mine && this.held;

@@ -1,15 +1,23 @@
 import type { LeaseRow } from "../store/schema.ts";
 import { WakeLoop } from "../wake-loop.ts";
 import { ActiveEndpoint, type ActiveEndpointOptions } from "./active-endpoint.ts";
-import { type Candidate, ControllerLease, NotControllerError } from "./controller-lease.ts";
+import { type Candidate, ControllerLease, type Fences, NotControllerError } from "./controller-lease.ts";
 
 /** The pause after a step that failed. */
 const RETRY_MS = 250;
+/** A new controller scans after this time: the failover that it begins with is more urgent. */
+const SCAN_AFTER_MS = 100;
 
 export interface ControllerOptions extends Omit<ActiveEndpointOptions, "lease" | "instance"> {
+  /** Called shortly after this instance has become the controller. */
+  onTakeOver: () => void;
   candidate: Candidate;
   /** Whether the lease's holder is proven dead, or has released the lease. */
   isGone: (holder: LeaseRow) => boolean;
+  /** Whether the lease's holder is a stopped process of this host, and has been for longer than allowed. */
+  isStopped?: (holder: LeaseRow) => boolean;
+  /** Keep a holder from acting that wakes after its lease was taken. */
+  fences?: Fences;
   /** Whether another instance reaches GitHub while this one does not. */
   isCutOff: () => boolean;
 }
@@ -25,11 +33,17 @@ export class Controller {
   #loop: WakeLoop;
   #unwatch: (() => void) | undefined;
   #leaseDueAt = 0;
+  #scanning: NodeJS.Timeout | undefined;
 
   constructor(options: ControllerOptions) {
     this.#o = options;
     const { store, clock, candidate, thresholds } = options;
-    this.#lease = new ControllerLease({ store, clock, ttlMs: thresholds.lease_ttl, candidate });
+    const { isStopped, fences } = options;
+    const ttlMs = thresholds.lease_ttl;
+    this.#lease = new ControllerLease({
+      ...{ store, clock, ttlMs, candidate },
+      ...(isStopped && fences && { isStopped, fences }),
+    });
     this.#active = new ActiveEndpoint({ ...options, instance: candidate.instance, lease: this.#lease });
     this.#loop = new WakeLoop({
       step: () => this.#step(),
@@ -61,6 +75,7 @@ export class Controller {
 
   /** Stops acting and gives up the lease. */
   async close(): Promise<void> {
+    clearTimeout(this.#scanning);
     this.#unwatch?.();
     const closed = this.#loop.close();
     await this.#active.close();
@@ -86,19 +101,28 @@ export class Controller {
   }
 
   async #act(): Promise<void> {
-    const { clock, thresholds } = this.#o;
+    const { clock, thresholds, onTakeOver } = this.#o;
+    let tookOver = false;
     if (this.#o.isCutOff()) return this.#stepBack();
     const holder = this.#lease.holder;
-    const free = !this.#lease.held && holder !== undefined && this.#o.isGone(holder);
+    const free =
+      !this.#lease.held &&
+      holder !== undefined &&
+      (this.#o.isGone(holder) || (this.#o.isStopped?.(holder) ?? false));
     if (clock.monotonic() >= this.#leaseDueAt || free) {
       const { held, taken } = await this.#lease.acquire(this.#o.isGone);
       const now = clock.monotonic();
       this.#leaseDueAt = held
         ? now + thresholds.lease_ttl / 3
         : Math.min(now + thresholds.lease_ttl / 10, Math.max(now, this.#lease.freeAt));
-      if (taken) this.#takeOver();
+      tookOver = held && taken;
+      if (tookOver) this.#takeOver();
     }
-    if (this.#lease.held) await this.#active.review();
+    try {
+      if (this.#lease.held) await this.#active.review();
+    } finally {
+      if (tookOver) this.#scanning = setTimeout(onTakeOver, SCAN_AFTER_MS);
+    }
   }
 
   /** Releases the lease, so that an instance that reaches GitHub takes it. */

@@ -4,9 +4,8 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import type { InstanceConfig } from "../config/schema.ts";
 import type { WebhookConfigClient } from "../github/webhook-config.ts";
-import { isAlive, type ProcessIdentity } from "../run/process-identity.ts";
+import type { ProcessIdentity } from "../run/process-identity.ts";
 import type { RunRegistry } from "../run/run-registry.ts";
-import type { LeaseRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { Controller } from "./controller.ts";
 import type { GitHubReach } from "./github-reach.ts";
@@ -16,6 +15,8 @@ import type { Health, HealthStatus } from "./health-window.ts";
 import type { Notices } from "./notices.ts";
 import { peerKey } from "./peer-handshake.ts";
 import { PeerLinks } from "./peer-links.ts";
+import { holderName, PeerProcesses, peerOf } from "./peer-processes.ts";
+import { ProcessWatch } from "./process-watch.ts";
 import { SecretChange } from "./secret-change.ts";
 import { isInSync, LINGER_MS, readSwitchboard } from "./switchboard.ts";
 
@@ -24,6 +25,7 @@ const HAND_OVER_LIMIT_MS = 5_000;
 /** How long a planned restart waits for another instance that was started just before. */
 const ANOTHER_UP_LIMIT_MS = 10_000;
 const POLL_MS = 50;
+const GONE = "its process is gone";
 
 export interface FailoverOptions {
   config: Config;
@@ -49,11 +51,6 @@ export interface FailoverOptions {
   log: Logger;
 }
 
-/** The name of a process as the lease's holder. No other process ever has the same name. */
-function holderName(instance: string, { pid, startTime }: ProcessIdentity): string {
-  return `${instance} ${pid} ${startTime}`;
-}
-
 /** Puts the failover of one instance together: health checks, links to its peers, controller and health record. */
 export class Failover {
   readonly controller: Controller;
@@ -62,6 +59,7 @@ export class Failover {
   readonly #record: HealthRecord;
   #o: FailoverOptions;
   #links: PeerLinks;
+  #processes: ProcessWatch;
   /** The endpoints' statuses as the other instances see them, from their latest heartbeats. */
   #views = new Map<string, Record<string, HealthStatus>>();
   /** The peers whose heartbeats say that they cannot write to the store. */
@@ -102,6 +100,18 @@ export class Failover {
       others: endpoints.map(({ name }) => name).filter((name) => name !== self.name),
       isDown: (name) => this.#healthOf(name)?.status === "unhealthy",
     });
+    const others = config.instances.filter(({ name }) => name !== self.name);
+    const processes = new PeerProcesses({ config, self, registry });
+    this.#processes = new ProcessWatch({
+      names: others.map(({ name }) => name),
+      thresholds: config.failover,
+      clock,
+      stateOf: (name) => processes.state(name),
+      onStopped: (name, reason) => {
+        if (this.#healthOf(name)?.status !== "unhealthy") this.checker.died(name, reason);
+      },
+      onGone: (name) => this.checker.died(name, GONE),
+    });
     this.controller = new Controller({
       store,
       clock,
@@ -110,7 +120,10 @@ export class Failover {
       endpoints,
       door: config.door,
       observe: () => this.checker.observe(),
-      isGone: (holder) => isGone(holder, host, registry),
+      isGone: (holder) => processes.isGone(holder, host),
+      isStopped: ({ host: at, instance }) =>
+        at === host && instance !== null && this.#processes.isStopped(instance),
+      fences: processes.fences,
       isCutOff: () => options.reach.onlyElsewhere,
       github,
       secretChange: this.secretChange,
@@ -132,7 +145,7 @@ export class Failover {
     this.#links = new PeerLinks({
       name: self.name,
       key,
-      peers: config.instances.filter(({ name }) => name !== self.name).map((other) => peerOf(self, other)),
+      peers: others.map((other) => peerOf(self, other)),
       beat: () => ({
         leaving: this.#leaving.length > 0,
         stopping: this.#leaving,
@@ -142,7 +155,7 @@ export class Failover {
         github: options.reach.own,
       }),
       events: {
-        onDied: (name) => this.checker.died(name, "its process is gone"),
+        onDied: (name) => this.checker.died(name, GONE),
         onBeat: (name, { leaving, stopping = [], sees, storeFails = false, secrets, github }) => {
           options.reach.heard(name, github);
           this.secretChange.heard(name, secrets);
@@ -164,6 +177,7 @@ export class Failover {
           options.reach.heard(name, undefined);
           this.secretChange.lost(name);
           this.checker.lost(name);
+          this.#processes.lost(name);
         },
       },
       log,
@@ -207,6 +221,7 @@ export class Failover {
   start(server: Server): void {
     this.#links.start(server);
     this.checker.start();
+    this.#processes.start();
     this.controller.start();
     this.#record.start();
   }
@@ -262,31 +277,9 @@ export class Failover {
 
   async close(): Promise<void> {
     this.checker.close();
+    this.#processes.close();
     await this.#record.close();
     await this.controller.close();
     this.#links.close();
   }
-}
-
-/** Whether the holder is proven dead. Only a process of this host can be proven dead; else the lease must run out. */
-function isGone(lease: LeaseRow, host: string, registry: RunRegistry): boolean {
-  if (lease.holder === null) return true;
-  if (lease.host !== host || lease.instance === null) return false;
-  const entry = registry.read(`instance-${lease.instance}`);
-  return !entry || !isAlive(entry.runner) || holderName(lease.instance, entry.runner) !== lease.holder;
-}
-
-/** The address of another instance for peer links: its `peer` address, or the one where it listens. */
-function peerOf(self: InstanceConfig, other: InstanceConfig): { name: string; address: string } {
-  const scheme = other.tls ? "wss" : "ws";
-  const listen = other.peer ?? other.listen;
-  const port = listen.slice(listen.lastIndexOf(":") + 1);
-  const anywhere = /^(0\.0\.0\.0|\[::\]):/.test(listen);
-  const near = other.host === self.host;
-  const host = anywhere
-    ? near
-      ? "127.0.0.1"
-      : new URL(other.url).hostname
-    : listen.slice(0, -port.length - 1);
-  return { name: other.name, address: `${scheme}://${host}:${port}` };
 }

@@ -27,7 +27,7 @@ import { releaseOutbox } from "../outbox/outbox-lease.ts";
 import { GITHUB_OUTBOX } from "../queue/claim-announcement.ts";
 import { placementOf } from "../queue/placement/placement.ts";
 import { Dispatcher } from "../run/dispatcher.ts";
-import { endFrozenHolder } from "../run/frozen-lock.ts";
+import { frozenLockEnder } from "../run/frozen-lock.ts";
 import { hostId } from "../run/host-id.ts";
 import { lockDirectory } from "../run/os-lock.ts";
 import { RunRegistry } from "../run/run-registry.ts";
@@ -48,8 +48,7 @@ import { instanceRoutes } from "./instance-routes.ts";
 export async function assembleInstance(options: AssemblyOptions): Promise<AssembledInstance> {
   const { config, clock, log } = options;
   const registry = new RunRegistry(config.stateDirectory);
-  const open = () =>
-    openStore(config.store, { clock, onFrozenLock: (pid) => endFrozenHolder(pid, registry, log) });
+  const open = () => openStore(config.store, { clock, onLongLock: frozenLockEnder(registry, log) });
   const store = await onceAvailable(open, { clock, log });
   return assemble(options, store, registry).catch(async (error) => {
     // The process may go on with other parts.

@@ -92,6 +92,17 @@ export function isGone(identity: ProcessIdentity): boolean {
   return identity.bootId !== thisMachine().bootId || (isLocal(identity) && !isAlive(identity));
 }
 
+/** `stopped`: by SIGSTOP or the like. A process at which a debugger looks counts as running. */
+export type ProcessState = "running" | "stopped" | "gone";
+
+/** The state of exactly this process; undefined where nothing is certain: it has another pid namespace. */
+export function processState(identity: ProcessIdentity): ProcessState | undefined {
+  if (!isLocal(identity)) return isGone(identity) ? "gone" : undefined;
+  const stat = readStat(identity.pid);
+  if (stat?.startTime !== identity.startTime) return "gone";
+  return stat.state === "T" ? "stopped" : "running";
+}
+
 /**
  * Whether this process is stopped (SIGSTOP, a debugger). A stopped process keeps its locks until it
  * continues.

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isGone, type ProcessIdentity } from "./process-identity.ts";
 
@@ -77,6 +77,31 @@ export class RunRegistry {
     return this.#names()
       .filter((name) => name.endsWith(".json") && !name.endsWith(".payload.json"))
       .flatMap((name) => this.read(name.slice(0, -".json".length)) ?? []);
+  }
+
+  /** Tells the process `holder` of this instance that its lease was taken while it was stopped. */
+  fence(instance: string, holder: string): void {
+    writeFileSync(this.#fenceFile(instance), holder, { mode: 0o600 });
+  }
+
+  /** Whether the lease of this process was taken while it was stopped. */
+  isFenced(instance: string, holder: string): boolean {
+    const file = this.#fenceFile(instance);
+    // Asked often, and hardly ever there: an error of a missing file would cost the most.
+    if (!existsSync(file)) return false;
+    try {
+      return readFileSync(file, "utf8") === holder;
+    } catch {
+      return false;
+    }
+  }
+
+  removeFence(instance: string): void {
+    rmSync(this.#fenceFile(instance), { force: true });
+  }
+
+  #fenceFile(instance: string): string {
+    return join(this.#directory, `instance-${instance}.fence`);
   }
 
   #names(): string[] {

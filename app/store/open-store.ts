@@ -6,8 +6,8 @@ import type { Store } from "./store.ts";
 
 export interface OpenOptions {
   clock: Clock;
-  /** Called with the pid of a process that has held SQLite's write lock for over a second. */
-  onFrozenLock?: (pid: number) => void;
+  /** Called with the pid of a process that holds SQLite's write lock, and for how long so far: after each 300 ms. */
+  onLongLock?: (pid: number, heldMs: number) => void;
   /** PostgreSQL: the largest number of connections (default 8). */
   maxConnections?: number;
   /** SQLite: how soon a commit by another connection is noticed (default 100 ms). PostgreSQL notices it at once. */

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { buildApp } from "../../app/bundle/build.ts";
 import { type PostgresServer, startPostgres } from "../helpers/postgres.ts";
 import { wholeNumber } from "../helpers/whole-number.ts";
+import { runCalm } from "./calm.ts";
 import { runCampaign } from "./campaign.ts";
 import { printHangPlans, runHangRounds } from "./hang-rounds.ts";
 import { violated } from "./violated.ts";
@@ -31,6 +32,12 @@ commands show must be every run, once, in order. Each 20 hangs have a host and a
   --hangs [N]          how many hangs on each store (default: 200, about an hour)
   --at-once N          how many hosts at the same time (default: 1)
   --plan               print the schedule, and run nothing
+
+With --calm, nothing fails: both instances work at 200 events a second beside endless loops, and are frozen together
+for 1 s every minute, as a machine that stands still would do. There must be no failover.
+
+  --calm MINUTES       for how long
+  --loops N            how many endless loops run beside them (default: 2)
 
 A seed reproduces the schedule: which events are sent in which order, with which GUIDs, over which pauses and to
 which twin first; which kills happen after how many answers, in which situation and after which delay; and what
@@ -58,6 +65,8 @@ async function main(): Promise<number> {
       "no-github": { type: "boolean", default: false },
       keep: { type: "boolean", default: false },
       hangs: { type: "string" },
+      calm: { type: "string" },
+      loops: { type: "string", default: "2" },
       "at-once": { type: "string", default: "1" },
       plan: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -82,6 +91,18 @@ async function main(): Promise<number> {
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.once(signal, () => abort.abort(new Error(`ended by ${signal}`)));
+  if (values.calm !== undefined) {
+    const report = await runCalm({
+      ...{ rate: 200, freezeEverySeconds: 60, freezeMs: 1_000 },
+      seconds: 60 * wholeNumber("calm", values.calm, 1),
+      loops: wholeNumber("loops", values.loops, 0),
+      onProgress: (line) => console.log(`  ${line}`),
+      signal: abort.signal,
+    });
+    const { failovers, died, ...figures } = report;
+    console.log({ failovers: failovers.length, died: died.length, ...figures });
+    return failovers.length + died.length === 0 ? 0 : 1;
+  }
   if (values.hangs !== undefined) {
     const hangs = wholeNumber("hangs", values.hangs, 1);
     if (values.plan) {

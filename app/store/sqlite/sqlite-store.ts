@@ -23,8 +23,10 @@ const LOCK_LIMIT_MS = 5_000;
  * step.
  */
 const LOCK_RETRY_MS = 15;
-/** Healthy code never holds a lock this long without a break. */
-const FROZEN_AFTER_MS = 1_000;
+/** Healthy code seldom holds a lock this long without a break. */
+const LONG_LOCK_MS = 300;
+/** After such a pause between two tries this process itself stood still: it does not know how long the lock was held. */
+const STOOD_STILL_MS = 200;
 /** How soon a commit of another process is noticed. */
 const WATCH_MS = 100;
 /** How much space must be free, after a full disk, before the store counts as well again. */
@@ -41,8 +43,8 @@ export interface SqliteStoreOptions {
   create: boolean;
   /** How soon a commit of another connection is noticed (default 100 ms). */
   watchMs?: number;
-  /** Called with the pid of a process that has held the write lock for over a second. */
-  onFrozenLock?: (pid: number) => void;
+  /** Called with the pid of a process that holds the write lock, and for how long so far: after each 300 ms. */
+  onLongLock?: (pid: number, heldMs: number) => void;
 }
 
 /** The embedded store: one SQLite file in WAL mode, shared by all processes of a host. */
@@ -137,15 +139,15 @@ export class SqliteStore implements Store {
   }
 
   /**
-   * Runs `attempt`, which takes the write lock, until the lock is free. Blocks no thread, and reports a
-   * frozen holder.
+   * Runs `attempt`, which takes the write lock, until the lock is free. Blocks no thread, and reports who
+   * holds the lock for long.
    */
   async #onceUnlocked<T>(attempt: () => Promise<T>): Promise<T> {
-    const { clock, onFrozenLock } = this.#options;
+    const { clock, onLongLock } = this.#options;
     // After such an error the connection itself may be broken.
     let useless = this.#failure !== undefined && this.#failure !== "locked";
     const since = clock.monotonic();
-    let holder: { pid: number; since: number } | undefined;
+    let holder: { pid: number; since: number; saidAt: number; seenAt: number } | undefined;
     for (;;) {
       try {
         if (useless) await this.#connection.reopen();
@@ -155,10 +157,15 @@ export class SqliteStore implements Store {
         const now = clock.monotonic();
         if (!isBusy(error) || now - since > LOCK_LIMIT_MS) throw error;
         const pid = await lockHolder(this.#options.path);
-        if (pid !== holder?.pid) holder = pid === undefined ? undefined : { pid, since: now };
-        if (holder && now - holder.since > FROZEN_AFTER_MS) {
-          onFrozenLock?.(holder.pid);
-          holder = undefined;
+        if (pid === undefined) holder = undefined;
+        else if (pid !== holder?.pid || now - holder.seenAt > STOOD_STILL_MS)
+          holder = { pid, since: now, saidAt: now, seenAt: now };
+        else {
+          holder.seenAt = now;
+          if (now - holder.saidAt > LONG_LOCK_MS) {
+            onLongLock?.(pid, now - holder.since);
+            holder.saidAt = now;
+          }
         }
         await clock.sleep(Math.random() * LOCK_RETRY_MS);
       }
