@@ -7,6 +7,7 @@ import { buildApp } from "../../app/bundle/build.ts";
 import { type PostgresServer, startPostgres } from "../helpers/postgres.ts";
 import { wholeNumber } from "../helpers/whole-number.ts";
 import { runCampaign } from "./campaign.ts";
+import { runPlanted } from "./end-to-end/planted-rounds.ts";
 import { printHistory, runRounds } from "./end-to-end/rounds.ts";
 import { printHangPlans, runHangRounds } from "./hang-rounds.ts";
 import { violated } from "./violated.ts";
@@ -25,7 +26,8 @@ commands' own notes must then show that every promise was kept.
   --faults N,N         one round, with these faults of the seed alone (0: none)
   --shrink N           how many minutes to look for a shorter history after a violation (default: 10)
   --plan               print the history of the seed, and run nothing
-  --planted [NAME]     plant known bugs, or the named one, in a copy of the App, and show which rule catches each
+  --planted [NAME]     plant known bugs, or the named one, in a copy of the App (SQLite), look for each for --minutes,
+                       --at-once at the same time, and show which rule caught it
   --keep               on a violation, keep the host's folder, the logs and the evidence, and say where
   --verbose            print each fault as it happens
 
@@ -54,12 +56,11 @@ const STORES = ["sqlite", "postgres"] as const;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    // `--hangs` alone is the whole campaign.
-    args: process.argv
-      .slice(2)
-      .flatMap((arg, index, all) =>
-        arg === "--hangs" && !/^\d/.test(all[index + 1] ?? "") ? [arg, HANGS] : [arg],
-      ),
+    // These two have a value of their own where none is given.
+    args: process.argv.slice(2).flatMap((arg, index, all) => {
+      const whole = { "--hangs": HANGS, "--planted": "all" }[arg];
+      return whole !== undefined && /^(--|$)/.test(all[index + 1] ?? "") ? [arg, whole] : [arg];
+    }),
     options: {
       store: { type: "string", default: "both" },
       seed: { type: "string" },
@@ -69,6 +70,7 @@ async function main(): Promise<number> {
       length: { type: "string", default: "40" },
       faults: { type: "string" },
       shrink: { type: "string", default: "10" },
+      planted: { type: "string" },
       verbose: { type: "boolean", default: false },
       connections: { type: "string", default: "16" },
       rate: { type: "string", default: "40" },
@@ -98,6 +100,18 @@ async function main(): Promise<number> {
       printHistory(seed, lengthMs);
       return 0;
     }
+    if (values.planted !== undefined)
+      return (await runPlanted({
+        ...(values.planted !== "all" && { name: values.planted }),
+        seed,
+        lengthMs,
+        minutes: wholeNumber("minutes", values.minutes, 0),
+        atOnce: wholeNumber("at-once", values["at-once"], 1),
+        keep: values.keep,
+        signal: abort.signal,
+      }))
+        ? 0
+        : 1;
     console.log(`${stores.join(" and ")}, from seed ${seed} on`);
     const kept = await runRounds({
       stores,

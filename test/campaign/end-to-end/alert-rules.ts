@@ -24,6 +24,13 @@ function alertsOf({ evidence }: Facts, kind: string, ...states: string[]): Recei
 
 export const ALERT_RULES: Rule[] = [
   {
+    rule: "P8: nobody is told that the webhook was changed, since nobody else changes it",
+    against: (facts) =>
+      alertsOf(facts, "webhook_out_of_sync", "firing", "event")
+        .filter(({ cause }) => cause.startsWith("It was changed"))
+        .map(show),
+  },
+  {
     rule: "P8: an alert is sent in one message",
     against: ({ evidence }) =>
       [...Map.groupBy(evidence.alerts, ({ id }) => id)]

@@ -49,10 +49,17 @@ export class Facts {
     const wanted = new Map<string, Run>();
     // Once an Action has asked for a run, its later attempts count only by a request.
     for (const run of this.evidence.history.runs)
-      for (const target of run.targets) wanted.set(keyOf(target, run.id, run.attempt), run);
+      for (const target of run.targets)
+        if (!this.#isSetAside(run, target)) wanted.set(keyOf(target, run.id, run.attempt), run);
     for (const { run, job, exitCode } of this.evidence.asked)
       if (job.approved && exitCode === 0) wanted.set(keyOf(job.target, run.id, run.attempt), run);
     return wanted;
+  }
+
+  /** Once an Action has asked for a run, before GitHub's event, its later attempts count only by a request. */
+  #isSetAside({ id, attempt }: Run, target: string): boolean {
+    const [first] = this.byKey.get(keyOf(target, id, 1)) ?? [];
+    return attempt > 1 && (first?.source === "action" || first?.source === "github_deployment");
   }
 
   /** The run attempts that may have a deployment besides: an approved job that gave up may have asked all the same. */

@@ -82,8 +82,7 @@ function drawRuns(random: Random, endMs: number): Run[] {
   for (let atMs = FIRST_RUN_MS; atMs < endMs; ) {
     const run = drawRun(random, runs.length, atMs);
     runs.push(run);
-    const repeats = run.job === null && run.sending === "prompt" && run.requestedMs === null;
-    if (random.chance(0.06) && repeats && run.kind !== "fork") again.push(drawRerun(random, run));
+    if (random.chance(0.15) && mayRepeat(run)) again.push(drawRerun(random, run));
     const [least, most] = PAUSES_MS[random.weighted({ burst: 30, usual: 60, rest: 10 })];
     atMs += random.integer(least, most);
   }
@@ -122,6 +121,12 @@ function drawRun(random: Random, index: number, atMs: number): Run {
   return run;
 }
 
+/** GitHub lists a run with its latest attempt only: an earlier one must have been told otherwise. */
+function mayRepeat({ kind, sending, requestedMs, job }: Run): boolean {
+  if (kind === "fork" || requestedMs !== null || job?.approved) return false;
+  return sending === "prompt" || (sending === "late" && job !== null);
+}
+
 /** A person runs it again: an attempt of its own, whose event is sent at once. */
 function drawRerun(random: Random, run: Run): Run {
   return {
@@ -133,6 +138,8 @@ function drawRerun(random: Random, run: Run): Run {
         ? targetsOf(run).flatMap(({ name, approval }) => (approval ? [] : [name]))
         : run.targets,
     guid: random.uuid(),
-    completedMs: run.completedMs + random.integer(2_500, 15_000),
+    sending: "prompt",
+    job: null,
+    completedMs: run.completedMs + run.laterMs + random.integer(2_500, 15_000),
   };
 }

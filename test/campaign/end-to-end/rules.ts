@@ -184,7 +184,8 @@ const RULES: Rule[] = [
         );
         if (shown.length === 0 && (row.status === "superseded" || left)) return [];
         // GitHub itself makes a success inactive when the environment's next one comes.
-        const last = shown[0]?.findLast((state) => state !== "inactive") ?? shown[0]?.at(-1);
+        const states = shown[0]?.filter((state) => row.status === "superseded" || state !== "inactive");
+        const last = states?.at(-1);
         return shown.length === 1 && last === FINAL_STATES[row.status]
           ? []
           : [`${JSON.stringify(shown)} for ${facts.tell(facts.runOf(row), row)}`];
@@ -205,7 +206,7 @@ const MAX_INTERRUPTIONS = 2;
 function rightlyFailed(facts: Facts, row: Deployment): boolean {
   if (facts.runOf(row)?.fails) return true;
   if (facts.hits("command", `${row.id} ${row.attempt}`) > 0) return true;
-  return (row.reason?.startsWith("interrupted") ?? false) && facts.hits("runner") > MAX_INTERRUPTIONS;
+  return /^(on \S+: )?interrupted/.test(row.reason ?? "") && facts.hits("runner") > MAX_INTERRUPTIONS;
 }
 
 /** Holds what was seen from outside against every rule; an empty list means that all promises were kept. */
