@@ -88,13 +88,15 @@ export async function perform(stage: Stage, fault: Fault): Promise<void> {
     case "lock_store":
       if (database) return lockPostgres(database.url, fault.forMs);
       return breakStore(host, undefined, { at: "all", heldMs: fault.forMs });
-    case "restart_store":
-      if (!database) return breakStore(host, undefined, { at: "all", heldMs: fault.forMs });
+    case "restart_store": {
+      const { pause, resume } = database?.server ?? {};
+      if (!pause || !resume) return breakStore(host, stage.proxy, { at: "all", heldMs: fault.forMs });
       return inTurn(stage, fault.what, async () => {
-        await database.server.pause();
+        await pause();
         await sleep(fault.forMs);
-        await database.server.resume();
+        await resume();
       });
+    }
     case "hold":
       return hold(stage, fault.target, fault.forMs);
     case "switchover": {

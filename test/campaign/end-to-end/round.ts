@@ -1,6 +1,5 @@
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PostgresServer } from "../../helpers/postgres.ts";
 import { keepHost } from "../keep-host.ts";
 import { processesLeftIn } from "../processes.ts";
 import type { Violation } from "../verdict.ts";
@@ -11,7 +10,7 @@ import { failoverTimes } from "./figures.ts";
 import { drawHistory, type History, type Run } from "./history.ts";
 import { perform } from "./perform.ts";
 import { judge } from "./rules.ts";
-import { type Stage, setStage } from "./stage.ts";
+import { type Server, type Stage, setStage } from "./stage.ts";
 
 /** How one round is run. */
 export interface RoundOptions {
@@ -19,8 +18,8 @@ export interface RoundOptions {
   lengthMs: number;
   /** The numbers of the faults that are carried out; all without it. */
   only?: ReadonlySet<number>;
-  /** A PostgreSQL server of its own, which the round may stop and start; without it the store is SQLite. */
-  server?: PostgresServer;
+  /** Without it the store is SQLite. */
+  server?: Server;
   /** The App's main file, where it is not this folder's. */
   main?: string;
   onProgress?: (line: string) => void;

@@ -15,6 +15,9 @@ import type { Happened, Held } from "./perform.ts";
 import { Service } from "./service.ts";
 import { ALL_SOURCES, configs } from "./targets.ts";
 
+/** A PostgreSQL server. Only one that is the round's alone can be stopped and started. */
+export type Server = Pick<PostgresServer, "url"> & Partial<Pick<PostgresServer, "pause" | "resume">>;
+
 /** What one round is played on, and what was seen so far. */
 export interface Stage {
   github: GitHub;
@@ -22,7 +25,7 @@ export interface Stage {
   service: Service;
   alerts: HttpReceiver;
   proxy: StoreProxy | undefined;
-  database: { server: PostgresServer; url: string } | undefined;
+  database: { server: Server; url: string } | undefined;
   happened: Happened[];
   held: Held[];
   /** The last work of each name that goes on beside the others. */
@@ -38,7 +41,7 @@ const GITHUB_LATENCY_MS = 20;
 /** Sets up GitHub, the host and the receiver of alerts. Nothing of the App runs yet. */
 export async function setStage(
   history: History,
-  options: { server?: PostgresServer; main?: string },
+  options: { server?: Server; main?: string },
 ): Promise<Stage> {
   const github = await startGitHub({ latencyMs: GITHUB_LATENCY_MS, rateLimits: null });
   for (const source of Object.keys(ALL_SOURCES)) github.addRepository(source.split(" ")[0] as string);
