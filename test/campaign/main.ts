@@ -90,6 +90,8 @@ async function main(): Promise<number> {
   if (stores.length === 0) throw new Error(`--store: expected sqlite, postgres or both, got ${values.store}`);
   const seed =
     values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : wholeNumber("seed", values.seed, 0);
+  // Each job that runs at the same time listens for this process's end.
+  process.setMaxListeners(0);
   await buildApp();
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const)

@@ -150,10 +150,13 @@ async function settle(stage: Stage, history: History, options: RoundOptions) {
     const now = JSON.stringify([
       violations.map(({ rule, evidence: { length } }) => [rule, length]),
       evidence?.deployments.map(({ status, attempt }) => [status, attempt]),
-      evidence?.alerts.length,
       [...(evidence?.shown.values() ?? [])].flat(2).length,
     ]);
-    if (now !== before) changedAt = Date.now();
+    if (now !== before) {
+      changedAt = Date.now();
+      for (const { rule, evidence: found } of violations)
+        options.onProgress?.(`${rule}: ${found.length}, such as ${found[0]?.slice(0, 150)}`);
+    }
     before = now;
     if (!restarted && evidence && quietMs() > NEVER_SENT_QUIET_MS && onlyNeverSent(evidence, violations)) {
       restarted = true;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { identify, isAlive, type ProcessIdentity } from "../../../app/run/process-identity.ts";
 import type { AppProcess } from "../../helpers/process.ts";
 import type { TestHost } from "../../helpers/test-host.ts";
@@ -23,11 +24,7 @@ export class Service {
   async start(): Promise<void> {
     this.#stopping = false;
     for (const name of this.#supervised ? ["supervisor"] : NAMES) this.#spawn(name);
-    await Promise.all(
-      NAMES.map((name) =>
-        this.#processOf(name)?.line(({ msg, instance }) => msg === "listening" && instance === name),
-      ),
-    );
+    await Promise.all(NAMES.map((name) => this.#untilListening(name)));
   }
 
   /** Stops all as a person would, and resolves when they have ended. */
@@ -48,6 +45,17 @@ export class Service {
           );
     const found = pid ? identify(pid) : undefined;
     return found && isAlive(found) ? found : undefined;
+  }
+
+  /** A fault may end the process meanwhile: then it is the next one's line. */
+  async #untilListening(name: InstanceName): Promise<void> {
+    while (!this.#stopping)
+      try {
+        await this.#processOf(name)?.line(({ msg, instance }) => msg === "listening" && instance === name);
+        return;
+      } catch {
+        await sleep(PAUSE_MS);
+      }
   }
 
   #processOf(name: string): AppProcess | undefined {

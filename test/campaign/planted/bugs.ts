@@ -28,9 +28,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "lost-wake-up",
-    says: "a change of the store during a check wakes nobody, and nothing sweeps",
+    says: "a change of the store wakes no dispatcher, and nothing sweeps",
     changes: [
-      change("run/dispatcher.ts", "      this.#again = true;\n      return;", "      return;"),
+      change(
+        "run/dispatcher.ts",
+        "this.#store.onChange(() => this.wake())",
+        "this.#store.onChange(() => {})",
+      ),
       change(
         "run/dispatcher.ts",
         "    this.#timer = setInterval(() => {\n      this.wake();",
