@@ -26,7 +26,7 @@ commands' own notes must then show that every promise was kept.
   --faults N,N         one round, with these faults of the seed alone (0: none)
   --shrink N           how many minutes to look for a shorter history after a violation (default: 10)
   --plan               print the history of the seed, and run nothing
-  --planted [NAME]     plant known bugs, or the named one, in a copy of the App (SQLite), look for each for --minutes,
+  --planted [NAME,…]   plant known bugs, or the named ones, in a copy of the App (SQLite), look for each for --minutes,
                        --at-once at the same time, and show which rule caught it
   --keep               on a violation, keep the host's folder, the logs and the evidence, and say where
   --verbose            print each fault as it happens
@@ -104,7 +104,7 @@ async function main(): Promise<number> {
     }
     if (values.planted !== undefined)
       return (await runPlanted({
-        ...(values.planted !== "all" && { name: values.planted }),
+        ...(values.planted !== "all" && { names: values.planted.split(",") }),
         seed,
         lengthMs,
         minutes: wholeNumber("minutes", values.minutes, 0),

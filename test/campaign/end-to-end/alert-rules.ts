@@ -25,6 +25,7 @@ function alertsOf({ evidence }: Facts, kind: string, ...states: string[]): Recei
 export const ALERT_RULES: Rule[] = [
   {
     rule: "P8: nobody is told that the webhook was changed, since nobody else changes it",
+    forGood: true,
     against: (facts) =>
       alertsOf(facts, "webhook_out_of_sync", "firing", "event")
         .filter(({ cause }) => cause.startsWith("It was changed"))

@@ -9,8 +9,8 @@ import { runRound } from "./round.ts";
 
 /** How planted bugs are looked for. */
 export interface PlantedOptions {
-  /** The bug's name; all without it. */
-  name?: string;
+  /** The bugs' names; all without them. */
+  names?: readonly string[];
   seed: number;
   lengthMs: number;
   /** How long to look for each (minutes). */
@@ -33,10 +33,10 @@ const QUIET_MS = 75_000;
 
 /** Plays rounds against each planted bug until a rule is broken. Resolves with whether each was caught. */
 export async function runPlanted(options: PlantedOptions): Promise<boolean> {
-  const bugs = PLANTED_BUGS.filter(({ name }) => options.name === undefined || options.name === name);
+  const bugs = PLANTED_BUGS.filter(({ name }) => options.names?.includes(name) ?? true);
   if (bugs.length === 0)
     throw new Error(
-      `--planted: expected one of ${PLANTED_BUGS.map(({ name }) => name).join(", ")}, got ${options.name}`,
+      `--planted: expected one of ${PLANTED_BUGS.map(({ name }) => name).join(", ")}, got ${options.names}`,
     );
   const results: Caught[] = [];
   const queue = bugs.values();

@@ -9,7 +9,7 @@ import { describe } from "./faults.ts";
 import { failoverTimes } from "./figures.ts";
 import { drawHistory, type History, type Run } from "./history.ts";
 import { perform } from "./perform.ts";
-import { judge } from "./rules.ts";
+import { isForGood, judge } from "./rules.ts";
 import { type Server, type Stage, setStage } from "./stage.ts";
 
 /** How one round is run. */
@@ -146,7 +146,7 @@ async function settle(stage: Stage, history: History, options: RoundOptions) {
       if (options.signal?.aborted) throw error;
       violations = [{ rule: "an instance answers", evidence: [(error as Error).message] }];
     }
-    if (violations.length === 0) break;
+    if (violations.length === 0 || isForGood(violations)) break;
     const now = JSON.stringify([
       violations.map(({ rule, evidence: { length } }) => [rule, length]),
       evidence?.deployments.map(({ status, attempt }) => [status, attempt]),

@@ -10,6 +10,8 @@ import { ALL_TARGETS } from "./targets.ts";
 /** One rule: the promise in words, and what speaks against it. */
 export interface Rule {
   rule: string;
+  /** Whether time cannot heal what speaks against it. */
+  forGood?: true;
   against: (facts: Facts) => string[];
 }
 
@@ -53,6 +55,7 @@ const RULES: Rule[] = [
   },
   {
     rule: "P3: with `queue: all`, nothing is superseded that GitHub sent, logged or lists in time",
+    forGood: true,
     against: (facts) =>
       QUEUE_ALL.flatMap((target) => facts.of(target))
         .filter(({ status, run_attempt }) => status === "superseded" && run_attempt === 1)
@@ -76,6 +79,7 @@ const RULES: Rule[] = [
   },
   {
     rule: "P3: the commands of a target start in the order of its runs",
+    forGood: true,
     against: (facts) =>
       ALL_TARGETS.flatMap(({ name }) => {
         let newest: Deployment | undefined;
@@ -97,11 +101,13 @@ const RULES: Rule[] = [
   },
   {
     rule: "P4: two of one target, or of one named lock, never run at once",
+    forGood: true,
     against: ({ evidence }) =>
       evidence.journal.filter(({ what }) => what === "overlap").map(({ text }) => text),
   },
   {
     rule: "P2, P5: an attempt's command starts once at most, and again only after its worker was killed",
+    forGood: true,
     against: (facts) => {
       const starts = facts.evidence.journal.filter(({ what }) => what === "start");
       const attempts = Map.groupBy(starts, ({ deployment, attempt }) => `${deployment} ${attempt}`);
@@ -133,6 +139,7 @@ const RULES: Rule[] = [
   },
   {
     rule: "on a held target nothing begins",
+    forGood: true,
     against: (facts) =>
       facts.evidence.held.flatMap(({ target, from, until }) =>
         facts.evidence.deployments
@@ -215,4 +222,9 @@ export function judge(evidence: Evidence): Violation[] {
   return RULES.map(({ rule, against }) => ({ rule, evidence: against(facts) })).filter(
     ({ evidence: found }) => found.length > 0,
   );
+}
+
+/** Whether one of these violations stays, however long one waits. */
+export function isForGood(violations: readonly Violation[]): boolean {
+  return RULES.some(({ rule, forGood }) => forGood && violations.some((one) => one.rule === rule));
 }
