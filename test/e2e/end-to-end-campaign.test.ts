@@ -1,6 +1,9 @@
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, inject, test, vi } from "vitest";
 import { runRound } from "../campaign/end-to-end/round.ts";
 import { ENGINES } from "../helpers/stores.ts";
+
+// A busy machine takes its time to find what GitHub did not deliver.
+vi.setConfig({ testTimeout: 1_200_000 });
 
 const LENGTH_MS = 12_000;
 /** Supervised on SQLite, on their own on PostgreSQL. */

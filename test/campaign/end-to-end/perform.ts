@@ -27,8 +27,8 @@ export interface Held {
   until: number;
 }
 
-/** A person asks again for so long where no instance answers. */
-const PERSON_LIMIT_MS = 90_000;
+/** A person asks again where no instance answers: the last resort on a busy machine. */
+const PERSON_LIMIT_MS = 600_000;
 const PERSON_PAUSE_MS = 500;
 
 /** Carries out one fault, from its beginning to its end. */
@@ -182,7 +182,7 @@ async function insist(
             "content-type": "application/json",
           },
           ...(body !== undefined && { body: JSON.stringify(body) }),
-          signal: AbortSignal.timeout(8_000),
+          signal: AbortSignal.timeout(20_000),
         });
         if (wanted.includes(answer.status)) return;
         last = `${answer.status} ${await answer.text()}`;

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { looksAtLog } from "../hangs.ts";
 import { keepHost } from "../keep-host.ts";
 import { processesLeftIn } from "../processes.ts";
 import type { Violation } from "../verdict.ts";
@@ -44,8 +45,11 @@ export interface RoundReport {
 }
 
 const LOOK_MS = 1_500;
-/** GitHub is read once a minute, and a busy machine is late. */
 const QUIET_MS = 150_000;
+/** GitHub's log is read once a minute. A busy machine is late, and so is its time to be called stuck. */
+const LOG_EVERY_MS = 60_000;
+/** The last resort. */
+const LONGEST_QUIET_MS = 900_000;
 /** Runs whose event GitHub never sent are found by a new controller, or within ten minutes. */
 const NEVER_SENT_QUIET_MS = 8_000;
 const END_LIMIT_MS = 20_000;
@@ -137,8 +141,13 @@ async function settle(stage: Stage, history: History, options: RoundOptions) {
   let before = "";
   let changedAt = Date.now();
   let restarted = false;
+  let looks = looksAtLog(stage);
+  const limitMs = options.quietMs ?? QUIET_MS;
   const quietMs = () => Date.now() - changedAt;
-  while (quietMs() < (options.quietMs ?? QUIET_MS)) {
+  const isStuck = () =>
+    quietMs() > LONGEST_QUIET_MS ||
+    (quietMs() > limitMs && looksAtLog(stage) - looks >= Math.floor(limitMs / LOG_EVERY_MS));
+  while (!isStuck()) {
     try {
       evidence = await collect(stage, history);
       violations = judge(evidence);
@@ -154,6 +163,7 @@ async function settle(stage: Stage, history: History, options: RoundOptions) {
     ]);
     if (now !== before) {
       changedAt = Date.now();
+      looks = looksAtLog(stage);
       for (const { rule, evidence: found } of violations)
         options.onProgress?.(`${rule}: ${found.length}, such as ${found[0]?.slice(0, 150)}`);
     }
