@@ -41,6 +41,9 @@ export interface Evidence {
 export async function collect(stage: Stage, history: History): Promise<Evidence> {
   const { github, host } = stage;
   const active = activeOf(stage);
+  const asked = await whoAnswers(stage, active);
+  // Before the deployments: whatever a command noted is on record already.
+  const journal = readScriptTrace(host.traceFile);
   return {
     history,
     happened: stage.happened,
@@ -48,13 +51,13 @@ export async function collect(stage: Stage, history: History): Promise<Evidence>
     asked: stage.asked,
     completedAt: stage.completedAt,
     log: github.deliveries,
-    deployments: await host.deployments(active),
-    guids: await guidsOnRecord(stage, active),
-    status: (await (await host.admin(active, "GET", "/api/status")).json()) as StatusAnswer,
+    deployments: await host.deployments(asked),
+    guids: await guidsOnRecord(stage, asked),
+    status: (await (await host.admin(asked, "GET", "/api/status")).json()) as StatusAnswer,
     active,
     hookUrl: github.hook.config.url,
     urls: urlsOf(stage),
-    journal: readScriptTrace(host.traceFile),
+    journal,
     alerts: stage.alerts.posts.all.flatMap(({ text, headers }) =>
       (JSON.parse(text) as { data: { alerts: SentAlert[] } }).data.alerts.map((alert) => ({
         ...alert,
@@ -65,11 +68,19 @@ export async function collect(stage: Stage, history: History): Promise<Evidence>
   };
 }
 
-async function guidsOnRecord({ host }: Stage, active: InstanceName): Promise<Set<string>> {
+/** The active instance, or the other one where it does not answer. */
+async function whoAnswers({ host }: Stage, active: InstanceName): Promise<InstanceName> {
+  const up = await fetch(host.url(active, "/livez")).catch(() => undefined);
+  await up?.body?.cancel();
+  if (up?.ok) return active;
+  return active === "primary" ? "backup" : "primary";
+}
+
+async function guidsOnRecord({ host }: Stage, asked: InstanceName): Promise<Set<string>> {
   const guids = new Set<string>();
   for (let cursor: string | null = ""; cursor !== null; ) {
     const query: string = cursor === "" ? "" : `&cursor=${cursor}`;
-    const answer = await host.admin(active, "GET", `/api/deliveries?per_page=100${query}`);
+    const answer = await host.admin(asked, "GET", `/api/deliveries?per_page=100${query}`);
     const page = (await answer.json()) as { items: DeliveryAnswer[]; next_cursor: string | null };
     for (const { guid } of page.items) if (guid !== null) guids.add(guid);
     cursor = page.next_cursor;
