@@ -48,6 +48,7 @@ export class Alerts {
     this.#storeWatch = new StoreWatch({
       ...common,
       preferred: names.slice(0, names.indexOf(instance)),
+      stateDirectory: config.stateDirectory,
       failingPeers: () => failover.failingPeers(),
     });
     this.#parts = [

@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Clock, isoTime } from "../clock.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
@@ -26,8 +28,16 @@ export interface StoreWatchOptions {
   failingPeers: () => readonly string[];
   channels: readonly Channel[];
   wording: Wording;
+  /** The directory of the host's files. */
+  stateDirectory: string;
   onSent: (channel: Channel) => void;
   log: Logger;
+}
+
+/** A failure of the store: since when (ms), and why. */
+interface Failure {
+  since: number;
+  reason: string;
 }
 
 /**
@@ -40,7 +50,9 @@ export class StoreWatch {
   #abort = new AbortController();
   #failing: { since: number; sinceMonotonic: number; reason: string } | undefined;
   /** The alert that this instance sends, until its end is recorded in the store. `stop` ends the tries. */
-  #told: { since: number; reason: string; stop: AbortController } | undefined;
+  #told: (Failure & { stop: AbortController }) | undefined;
+  /** A failure that this instance told before it died. Only its end is still to be told. */
+  #owed: Failure | undefined;
   #sending = new Set<Promise<void>>();
   #watching: Promise<void> | undefined;
 
@@ -54,6 +66,7 @@ export class StoreWatch {
   }
 
   start(): void {
+    this.#owed = this.#readNote();
     this.#watching = this.#watch();
   }
 
@@ -77,7 +90,8 @@ export class StoreWatch {
     try {
       await store.probe(PROBE_LIMIT_MS);
       this.#failing = undefined;
-      if (this.#told) await this.#over(this.#told);
+      const open = this.#told ?? this.#owed;
+      if (open) await this.#over(open);
       if (store.can.copies) await this.#tellOfCopies();
     } catch (error) {
       const reason = (error as Error).message;
@@ -122,7 +136,28 @@ export class StoreWatch {
     }
   }
 
-  #tell({ since, reason }: { since: number; reason: string }): void {
+  /** Outside the store, so that the end is told even if this process dies before. A disk that is full holds no note. */
+  get #note(): string {
+    return join(this.#o.stateDirectory, `store-alert-${this.#o.instance}.json`);
+  }
+
+  #readNote(): Failure | undefined {
+    try {
+      return JSON.parse(readFileSync(this.#note, "utf8")) as Failure;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #writeNote(failure: Failure): void {
+    try {
+      writeFileSync(this.#note, JSON.stringify(failure), { mode: 0o600 });
+    } catch (error) {
+      this.#o.log.debug({ err: error }, "cannot note that the store's failure was told");
+    }
+  }
+
+  #tell({ since, reason }: Failure): void {
     const stop = new AbortController();
     this.#told = { since, reason, stop };
     const id = `alert_${randomUUID()}`;
@@ -136,7 +171,7 @@ export class StoreWatch {
 
   async #send(
     channel: Channel,
-    { id, since, reason }: { id: string; since: number; reason: string },
+    { id, since, reason }: Failure & { id: string },
     signal: AbortSignal,
   ): Promise<void> {
     const { clock, instance, wording, onSent, log } = this.#o;
@@ -154,6 +189,7 @@ export class StoreWatch {
       let wait = pause;
       try {
         await channel.send({ id: id.replace("alert", "msg"), alerts: [alert] });
+        this.#writeNote({ since, reason });
         return onSent(channel);
       } catch (error) {
         if (error instanceof SendError) wait = Math.min(error.retryAfterMs ?? pause, LONGEST_WAIT_MS);
@@ -167,21 +203,15 @@ export class StoreWatch {
   }
 
   /** The store can be written to again: the end of the alert is recorded and sent as usual. */
-  async #over({
-    since,
-    reason,
-    stop,
-  }: {
-    since: number;
-    reason: string;
-    stop: AbortController;
-  }): Promise<void> {
+  async #over({ since, reason }: Failure): Promise<void> {
     const { store, instance } = this.#o;
     const facts = { instance, reason };
     await store.write((trx) =>
       raiseAlert(trx, store, { kind: "store_not_writable", state: "resolved", subject: "", since, facts }),
     );
+    this.#told?.stop.abort();
     this.#told = undefined;
-    stop.abort();
+    this.#owed = undefined;
+    rmSync(this.#note, { force: true });
   }
 }

@@ -34,7 +34,10 @@ export function passesHold(row: Pick<DeploymentRow, "passes_hold" | "interruptio
   return row.passes_hold !== null || row.interruptions > 0;
 }
 
-/** Holds a target from now on. A target that is held already gets the new words and the new end. */
+/**
+ * Holds a target from now on. A target that is held already gets the new words and the new end. An order that was
+ * repeated, since its answer was lost, raises no second alert.
+ */
 export async function setHold(
   trx: Writer,
   store: StoreContext,
@@ -56,7 +59,8 @@ export async function setHold(
     })
     .onConflict((c) => c.columns(["repository", "target"]).doUpdateSet(columns))
     .execute();
-  await openCondition(trx, store, alertOf(held, hold), { again: true });
+  const changed = before?.by !== by || before.reason !== reason || before.until !== until;
+  await openCondition(trx, store, alertOf(held, hold), { again: changed });
   await store.notify(trx);
   return hold;
 }

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
  * one runs for the same target or named lock: its arguments name files beside the trace, each of which the running command has
  * made by `ln`, which is atomic. A file whose process (pid and start time) is gone was left by a killed one.
  * It uses the shell's own commands where it can, since it runs more than a thousand times.
+ * Files beside the trace say how long the command of a run takes, and whether it fails.
  */
 export const DEPLOY_SCRIPT = `#!/bin/sh
 look() {
@@ -37,9 +38,13 @@ give() {
 note start
 for lock; do take "$TRACE_FILE.$lock"; done
 echo "deploying $TWINHOOK_SHA"
-if [ $((TWINHOOK_RUN_ID % 41)) = 0 ]; then sleep 0.4; else sleep 0.0$((TWINHOOK_RUN_ID % 7)); fi
+if [ -e "$TRACE_FILE.takes.$TWINHOOK_RUN_ID" ]; then
+  read -r seconds < "$TRACE_FILE.takes.$TWINHOOK_RUN_ID"
+  sleep "$seconds"
+elif [ $((TWINHOOK_RUN_ID % 41)) = 0 ]; then sleep 0.4; else sleep 0.0$((TWINHOOK_RUN_ID % 7)); fi
 for lock; do give "$TRACE_FILE.$lock"; done
 note end
+if [ -e "$TRACE_FILE.fails.$TWINHOOK_RUN_ID" ]; then exit 1; fi
 `;
 
 /** A line that the script wrote. */

@@ -245,7 +245,8 @@ async function settle(stage: Stage, plan: HangPlan, signal?: AbortSignal): Promi
   return seen;
 }
 
-function looksAtLog({ github }: Stage): number {
+/** How often GitHub's log of deliveries was read: work that a busy machine does late. */
+export function looksAtLog({ github }: Pick<Stage, "github">): number {
   return github.requests.filter(({ path, status }) => path === "/app/hook/deliveries" && status === 200)
     .length;
 }

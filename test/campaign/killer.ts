@@ -141,7 +141,7 @@ async function untilGone(identity: ProcessIdentity): Promise<void> {
 }
 
 /** Which attempt of which deployment a command works on, by its environment; empty before and after it does. */
-function attemptOf(command: ProcessIdentity | null): string {
+export function attemptOf(command: ProcessIdentity | null): string {
   try {
     const environment = readFileSync(`/proc/${command?.pid}/environ`, "utf8").split("\0");
     const value = (name: string) =>

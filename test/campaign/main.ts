@@ -8,22 +8,38 @@ import { type PostgresServer, startPostgres } from "../helpers/postgres.ts";
 import { wholeNumber } from "../helpers/whole-number.ts";
 import { runCalm } from "./calm.ts";
 import { runCampaign } from "./campaign.ts";
+import { runPlanted } from "./end-to-end/planted-rounds.ts";
+import { printHistory, runRounds } from "./end-to-end/rounds.ts";
 import { printHangPlans, runHangRounds } from "./hang-rounds.ts";
 import { violated } from "./violated.ts";
 
 const USAGE = `Usage: npm run campaign -- [options]
 
-Sends workflow_run events to both twins while instances, runners and commands are killed, and then checks from
-the store, from what the commands noted, and at the simulated GitHub that every promise was kept.
+Plays histories that are drawn from seeds: GitHub sends events to the App's URL alone, jobs ask beside it, and things
+break, alone and in pairs. Processes are killed and frozen, GitHub is down, slow or late and loses answers, the store
+is locked, cut off or restarted, people hold targets and switch over. GitHub's log, the API, the alerts and the
+commands' own notes must then show that every promise was kept.
 
+  --minutes N          begin rounds for so long (default: 10)
   --store STORE        sqlite, postgres or both (default: both)
-  --seed N             the seed of the schedule (default: drawn, and printed)
+  --seed N             the seed of the first round; the next one has the next seed (default: drawn, and printed)
+  --length N           how many seconds of each round have runs and faults (default: 40)
+  --faults N,N         one round, with these faults of the seed alone (0: none)
+  --shrink N           how many minutes to look for a shorter history after a violation (default: 10)
+  --plan               print the history of the seed, and run nothing
+  --planted [NAME,…]   plant known bugs, or the named ones, in a copy of the App (SQLite), look for each for --minutes,
+                       --at-once at the same time, and show which rule caught it
+  --keep               on a violation, keep the host's folder, the logs and the evidence, and say where
+  --verbose            print each fault as it happens
+
+With --kills, events are sent to both twins while instances, runners and commands are killed, often at a rare moment.
+The store must then hold what the promises say.
+
+  --kills N            how many kills
   --events N           how many events (default: 2000)
-  --kills N            how many kills (default: 50)
   --connections N      how many connections send them (default: 16)
   --rate N             events per second, over all connections (default: 40)
   --no-github          do not wait until GitHub has been told everything
-  --keep               on a violation, keep the host's folder and the logs, and say where
 
 With --hangs, GitHub sends the events to the active instance while instances hang (SIGSTOP), are killed and switched
 over, while GitHub shows rows and runs late or loses answers, and while the store breaks. What GitHub, the API and the
@@ -39,27 +55,30 @@ for 1 s every minute, as a machine that stands still would do. There must be no 
   --calm MINUTES       for how long
   --loops N            how many endless loops run beside them (default: 2)
 
-A seed reproduces the schedule: which events are sent in which order, with which GUIDs, over which pauses and to
-which twin first; which kills happen after how many answers, in which situation and after which delay; and what
-goes wrong at GitHub. It does not reproduce how the operating system interleaves the processes, so that a kill
-hits a moment like the one before, but not the very same instruction. Repeat a seed to meet a rare moment again.`;
+A seed reproduces the schedule: which runs end and which events are sent, what breaks, when, and for how long. It does
+not reproduce how the operating system interleaves the processes. Repeat a seed to meet a rare moment again.`;
 
 const HANGS = "200";
 const STORES = ["sqlite", "postgres"] as const;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    // `--hangs` alone is the whole campaign.
-    args: process.argv
-      .slice(2)
-      .flatMap((arg, index, all) =>
-        arg === "--hangs" && !/^\d/.test(all[index + 1] ?? "") ? [arg, HANGS] : [arg],
-      ),
+    // These two have a value of their own where none is given.
+    args: process.argv.slice(2).flatMap((arg, index, all) => {
+      const whole = { "--hangs": HANGS, "--planted": "all" }[arg];
+      return whole !== undefined && /^(--|$)/.test(all[index + 1] ?? "") ? [arg, whole] : [arg];
+    }),
     options: {
       store: { type: "string", default: "both" },
       seed: { type: "string" },
       events: { type: "string", default: "2000" },
-      kills: { type: "string", default: "50" },
+      kills: { type: "string" },
+      minutes: { type: "string", default: "10" },
+      length: { type: "string", default: "40" },
+      faults: { type: "string" },
+      shrink: { type: "string", default: "10" },
+      planted: { type: "string" },
+      verbose: { type: "boolean", default: false },
       connections: { type: "string", default: "16" },
       rate: { type: "string", default: "40" },
       "no-github": { type: "boolean", default: false },
@@ -80,13 +99,8 @@ async function main(): Promise<number> {
   if (stores.length === 0) throw new Error(`--store: expected sqlite, postgres or both, got ${values.store}`);
   const seed =
     values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : wholeNumber("seed", values.seed, 0);
-  const size = {
-    events: wholeNumber("events", values.events, 1),
-    kills: wholeNumber("kills", values.kills, 0),
-    connections: wholeNumber("connections", values.connections, 1),
-    rate: wholeNumber("rate", values.rate, 1),
-  };
-
+  // Each job that runs at the same time listens for this process's end.
+  process.setMaxListeners(0);
   await buildApp();
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const)
@@ -103,6 +117,45 @@ async function main(): Promise<number> {
     console.log({ failovers: failovers.length, died: died.length, ...figures });
     return failovers.length + died.length === 0 ? 0 : 1;
   }
+  if (values.kills === undefined && values.hangs === undefined) {
+    const lengthMs = 1_000 * wholeNumber("length", values.length, 5);
+    if (values.plan) {
+      printHistory(seed, lengthMs);
+      return 0;
+    }
+    if (values.planted !== undefined)
+      return (await runPlanted({
+        ...(values.planted !== "all" && { names: values.planted.split(",") }),
+        seed,
+        lengthMs,
+        minutes: wholeNumber("minutes", values.minutes, 0),
+        atOnce: wholeNumber("at-once", values["at-once"], 1),
+        keep: values.keep,
+        signal: abort.signal,
+      }))
+        ? 0
+        : 1;
+    console.log(`${stores.join(" and ")}, from seed ${seed} on`);
+    const kept = await runRounds({
+      stores,
+      seed,
+      lengthMs,
+      minutes: wholeNumber("minutes", values.minutes, 0),
+      shrinkMinutes: wholeNumber("shrink", values.shrink, 0),
+      ...(values.faults !== undefined && { only: new Set(values.faults.split(",").map(Number)) }),
+      keep: values.keep,
+      verbose: values.verbose,
+      signal: abort.signal,
+    });
+    return kept ? 0 : 1;
+  }
+  const size = {
+    events: wholeNumber("events", values.events, 1),
+    kills: wholeNumber("kills", values.kills ?? "0", 0),
+    connections: wholeNumber("connections", values.connections, 1),
+    rate: wholeNumber("rate", values.rate, 1),
+  };
+
   if (values.hangs !== undefined) {
     const hangs = wholeNumber("hangs", values.hangs, 1);
     if (values.plan) {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
 import type { TestHost } from "../helpers/test-host.ts";
 import type { BreakAt } from "./hang-plan.ts";
 import type { StoreProxy } from "./store-proxy.ts";
@@ -22,6 +23,22 @@ export async function breakStore(
     database.exec("ROLLBACK");
   } finally {
     database.close();
+  }
+}
+
+/** Holds the lock on PostgreSQL that every commit of the instances needs. */
+export async function lockPostgres(url: string, heldMs: number): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  // The server may be stopped meanwhile, which ends the lock as well.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.query("BEGIN; LOCK TABLE twinhook_version IN ACCESS EXCLUSIVE MODE");
+    await sleep(heldMs);
+  } catch {
+    // It could not be had.
+  } finally {
+    await client.end().catch(() => {});
   }
 }
 

@@ -320,7 +320,8 @@ const RULES: Rule[] = [
   },
 ];
 
-const FINAL_STATES: Record<string, string> = {
+/** The state that GitHub shows in the end. */
+export const FINAL_STATES: Record<string, string> = {
   succeeded: "success",
   failed: "failure",
   cancelled: "error",

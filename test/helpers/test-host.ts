@@ -64,6 +64,8 @@ export interface TestHostOptions {
   env?: Record<string, string>;
   /** A command through which instances are started, such as `ip netns exec NAME`. */
   through?: string[];
+  /** The App's main file; default: that of this folder, or its bundle. */
+  main?: string;
 }
 
 /** A server as a team would have it: a folder with a configuration and a deploy script, and instances. */
@@ -79,9 +81,11 @@ export class TestHost {
   readonly started: StartedInstance[] = [];
   readonly processes: AppProcess[] = [];
   readonly #through: readonly string[];
+  readonly #main: string;
 
-  private constructor({ github, store, env, through = [] }: TestHostOptions) {
+  private constructor({ github, store, env, through = [], main = MAIN }: TestHostOptions) {
     this.#through = through;
+    this.#main = main;
     this.webhookSecret = github.app.webhookSecret;
     this.env = {
       PATH: process.env.PATH,
@@ -128,7 +132,7 @@ export class TestHost {
   /** Starts a process of the App with these arguments. */
   spawn(args: readonly string[], env: NodeJS.ProcessEnv = {}): AppProcess {
     const started = new AppProcess(
-      [MAIN, ...args],
+      [this.#main, ...args],
       { cwd: this.directory, env: { ...this.env, ...env } },
       this.#through,
     );

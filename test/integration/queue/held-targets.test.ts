@@ -62,6 +62,15 @@ async function queueOf(engine: Engine, queue: "all" | "latest" = "latest") {
 }
 
 describe.each(ENGINES)("a held target on %s", (engine) => {
+  it("is told once of a hold that a person asks for twice, and again when its end changes", async () => {
+    const { hold, alerts } = await queueOf(engine);
+    await hold();
+    await hold();
+    expect(await alerts()).toEqual(["held firing"]);
+    await hold(Date.now() + 3_600_000);
+    expect(await alerts()).toEqual(["held firing", "held firing"]);
+  });
+
   it("begins nothing and supersedes nothing, and `latest` deploys the newest once it is released", async () => {
     const { accept, hold, release, runNext, row, store } = await queueOf(engine);
     await hold();

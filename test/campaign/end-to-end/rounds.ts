@@ -1,0 +1,119 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { table } from "../../bench/table.ts";
+import { type PostgresServer, startPostgres } from "../../helpers/postgres.ts";
+import { violated } from "../violated.ts";
+import { describe } from "./faults.ts";
+import { quantile } from "./figures.ts";
+import { drawHistory } from "./history.ts";
+import { type RoundReport, runRound } from "./round.ts";
+import { shrink } from "./shrink.ts";
+
+export type StoreName = "sqlite" | "postgres";
+
+/** What `npm run campaign` was asked for. */
+export interface RoundsOptions {
+  stores: readonly StoreName[];
+  seed: number;
+  /** Rounds begin for so long, on all stores together. */
+  minutes: number;
+  lengthMs: number;
+  /** Only these faults of the seed, for a single round. */
+  only?: ReadonlySet<number>;
+  /** How long to look for a shorter history after a violation (minutes). */
+  shrinkMinutes: number;
+  /** Whether to keep the hosts on which a rule did not hold. */
+  keep: boolean;
+  verbose: boolean;
+  signal: AbortSignal;
+}
+
+/** The history of one seed, line by line. */
+export function printHistory(seed: number, lengthMs: number): void {
+  const { supervised, failover, runs, faults } = drawHistory(seed, lengthMs);
+  console.log(
+    `seed ${seed}: ${supervised ? "supervised" : "on their own"}, failover ${JSON.stringify(failover)}`,
+  );
+  const lines = [
+    ...faults.map((fault) => ({ atMs: fault.atMs, text: describe(fault) })),
+    ...runs.map(({ completedMs: atMs, ...run }) => ({
+      atMs,
+      text: `${(atMs / 1000).toFixed(1)} s  run ${run.id}.${run.attempt} of ${run.repository} ${run.branch}: ${run.kind}, sent ${run.sending}${run.job ? `, asked for by a job for ${run.job.target}` : ""}`,
+    })),
+  ];
+  for (const { text } of lines.toSorted((a, b) => a.atMs - b.atMs)) console.log(`  ${text}`);
+}
+
+/** Runs rounds, one seed after the other, until the time is up. Resolves with whether all promises were kept. */
+export async function runRounds(options: RoundsOptions): Promise<boolean> {
+  const { stores, lengthMs, signal } = options;
+  const until = Date.now() + options.minutes * 60_000;
+  const reports: { store: StoreName; report: RoundReport }[] = [];
+  let server: PostgresServer | undefined;
+  try {
+    // The rounds stop and start it.
+    if (stores.includes("postgres")) server = await startPostgres({ persistent: true });
+    for (let index = 0; index === 0 || (Date.now() < until && !options.only); index++) {
+      const store = stores[index % stores.length] as StoreName;
+      const seed = options.seed + Math.floor(index / stores.length);
+      const keepIn = options.keep ? mkdtempSync(join(tmpdir(), "twinhook-campaign-")) : undefined;
+      const round = {
+        seed,
+        lengthMs,
+        signal,
+        ...(options.only && { only: options.only }),
+        ...(store === "postgres" && server && { server }),
+      };
+      const report = await runRound({
+        ...round,
+        ...(keepIn && { keepIn }),
+        ...(options.verbose && { onProgress: (line: string) => console.log(`  ${line}`) }),
+      });
+      reports.push({ store, report });
+      console.log(lineOf(store, report));
+      if (report.violations.length === 0) continue;
+      const name = `npm run campaign -- --store ${store} --seed ${seed} --length ${lengthMs / 1000}`;
+      console.log(`${violated(report.violations)}${keepIn ? `\n  kept in ${keepIn}` : ""}`);
+      const shortest = await shrink(round, report.violations, options.shrinkMinutes);
+      for (const fault of shortest.faults) console.log(`    ${describe(fault)}`);
+      console.log(
+        `  again: ${name} --faults ${shortest.faults.map(({ number }) => number).join(",") || "0"}`,
+      );
+      console.log(`  ${shortest.note}`);
+    }
+  } finally {
+    await server?.stop();
+  }
+  console.log(`\n${summary(reports)}`);
+  return reports.every(({ report }) => report.violations.length === 0);
+}
+
+function lineOf(
+  store: string,
+  { seed, faults, events, deployments, seconds, violations }: RoundReport,
+): string {
+  const verdict = violations.length === 0 ? "every promise was kept" : "VIOLATED";
+  return `${store}, seed ${seed}: ${faults} faults, ${events} events, ${deployments} deployments, ${seconds.toFixed(0)} s: ${verdict}`;
+}
+
+function summary(reports: readonly { store: StoreName; report: RoundReport }[]): string {
+  const sum = (some: typeof reports, count: (report: RoundReport) => number) =>
+    String(some.reduce((total, { report }) => total + count(report), 0));
+  const rows = [...Map.groupBy(reports, ({ store }) => store)].map(([store, some]) => {
+    const times = some.flatMap(({ report }) => report.failovers.map(({ ms }) => ms));
+    return [
+      store,
+      String(some.length),
+      sum(some, ({ faults }) => faults),
+      sum(some, ({ events }) => events),
+      sum(some, ({ deployments }) => deployments),
+      sum(some, ({ violations }) => violations.length),
+      times.length === 0 ? "" : [0.5, 0.99, 1].map((p) => `${quantile(times, p)}`).join(" / "),
+    ];
+  });
+  return table(
+    ["store", "rounds", "faults", "events", "deployments", "broken rules", "failover p50 / p99 / max ms"],
+    rows,
+  );
+}
