@@ -59,7 +59,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     changes: [
       change(
         "failover/controller-lease.ts",
-        "return this.#clock.monotonic() < this.#heldUntil;",
+        "return this.#clock.monotonic() < this.#heldUntil && !this.#fences?.isRaised(this.#candidate);",
         "return this.#heldUntil > 0;",
       ),
       change(
