@@ -93,7 +93,8 @@ export class ControllerLease {
 
   /**
    * Renews the lease, or takes it if it is free. The lease is free early if `isGone` proves that its holder's process
-   * has ended, or if the holder is stopped: then a fence keeps it from acting when it wakes. Returns whether this instance holds the lease now, and whether it has just taken it.
+   * has ended, or if the holder is stopped: then a fence keeps it from acting when it wakes.
+   * Returns whether this instance holds the lease now, and whether it has just taken it.
    */
   async acquire(isGone: (holder: LeaseRow) => boolean): Promise<{ held: boolean; taken: boolean }> {
     const askedAt = this.#clock.monotonic();
