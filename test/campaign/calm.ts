@@ -69,7 +69,7 @@ export async function runCalm(options: CalmOptions): Promise<CalmReport> {
       for (const request of github.requests)
         if (request.method === "PATCH" && request.path === "/app/hook/config" && !known.has(request)) {
           known.add(request);
-          note(report.failovers, `${Math.round(now / 1_000)} s: the URL was set: ${request.body}`);
+          note(report.failovers, `${Math.round(now / 1_000)} s: the URL was set: ${await whyMoved(host)}`);
         }
       if (now >= freezeAt) {
         freezeAt += freezeEverySeconds * 1_000;
@@ -94,6 +94,12 @@ export async function runCalm(options: CalmOptions): Promise<CalmReport> {
     await host.close();
     await github.close();
   }
+}
+
+/** The reason that the instances themselves give for the last change. */
+async function whyMoved(host: TestHost): Promise<string> {
+  const status = await (await host.admin("primary", "GET", "/api/status")).json();
+  return JSON.stringify((status as { last_failover: unknown }).last_failover);
 }
 
 /** Sends an event of a branch that nothing deploys: it is judged and recorded like any other. */
