@@ -7,6 +7,7 @@ import type { WebhookConfigClient } from "../github/webhook-config.ts";
 import type { ProcessIdentity } from "../run/process-identity.ts";
 import type { RunRegistry } from "../run/run-registry.ts";
 import type { Store } from "../store/store.ts";
+import { isMachineBusy } from "./busy-machine.ts";
 import { Controller } from "./controller.ts";
 import type { GitHubReach } from "./github-reach.ts";
 import { HealthChecker } from "./health-checker.ts";
@@ -62,6 +63,8 @@ export class Failover {
   #processes: ProcessWatch;
   /** The endpoints' statuses as the other instances see them, from their latest heartbeats. */
   #views = new Map<string, Record<string, HealthStatus>>();
+  /** When the last heartbeat of each connected peer came (ms, monotonic). */
+  #beats = new Map<string, number>();
   /** The peers whose heartbeats say that they cannot write to the store. */
   #failing = new Set<string>();
   #wasAgreed = false;
@@ -85,6 +88,7 @@ export class Failover {
         options.onChecked(name, ok, ms);
       },
       onStoreFailure: () => store.doubt(),
+      mayGoOn: (name) => this.#livesOn(name) && isMachineBusy(),
       onStatus: (name, was, { status, reason, shutDown }) => {
         const level = shutDown ? "debug" : status === "healthy" ? "info" : "warn";
         log[level](`${name} is ${status}: ${reason}`);
@@ -157,6 +161,7 @@ export class Failover {
       events: {
         onDied: (name) => this.checker.died(name, GONE),
         onBeat: (name, { leaving, stopping = [], sees, storeFails = false, secrets, github }) => {
+          this.#beats.set(name, clock.monotonic());
           options.reach.heard(name, github);
           this.secretChange.heard(name, secrets);
           this.#checkSecret();
@@ -172,6 +177,7 @@ export class Failover {
             }
         },
         onLost: (name) => {
+          this.#beats.delete(name);
           this.#views.delete(name);
           this.#failing.delete(name);
           options.reach.heard(name, undefined);
@@ -189,6 +195,13 @@ export class Failover {
     const own = this.#healthOf(endpoint)?.status;
     const views = [...this.#views].map(([name, sees]) => [name, sees[endpoint]]);
     return Object.fromEntries([[this.#o.self.name, own], ...views]);
+  }
+
+  /** Whether an instance has sent a heartbeat within the time limit of a check; this one always has. */
+  #livesOn(name: string): boolean {
+    const { self, clock, config } = this.#o;
+    const beat = name === self.name ? clock.monotonic() : this.#beats.get(name);
+    return beat !== undefined && clock.monotonic() - beat < config.failover.health_check_timeout;
   }
 
   /** The connected peers that say that they cannot write to the store. */

@@ -6,6 +6,8 @@ import { type Health, type HealthStatus, HealthWindow, type Thresholds } from ".
 
 /** An instance's answer is shorter; the rest is not read. */
 const MAX_ANSWER_LENGTH = 4_096;
+/** How many time limits an unanswered check may last in all, where it may go on. */
+const MOST_LIMITS = 3;
 
 export interface CheckedEndpoint {
   name: string;
@@ -27,6 +29,7 @@ export class HealthChecker {
   #windows = new Map<string, HealthWindow>();
   #checkedAt = new Map<string, number>();
   #onStoreFailure: (name: string) => void;
+  #mayGoOn: (name: string) => boolean;
   /** When checks last began, and when this process last noticed that it had stood still (ms, monotonic). */
   #begunAt: number;
   #resumedAt = Number.NEGATIVE_INFINITY;
@@ -36,7 +39,8 @@ export class HealthChecker {
   /**
    * `onChange` is called after every check and every other observation. `onStatus` is called before it if a status has
    * changed. `onChecked` gets the result of every check. `onStoreFailure` is called when an endpoint says that it
-   * cannot commit.
+   * cannot commit. `mayGoOn` is asked about each check that has no answer at its time limit: whether its endpoint lives
+   * all the same, on a machine too busy to answer in time.
    */
   constructor(options: {
     endpoints: readonly CheckedEndpoint[];
@@ -46,6 +50,7 @@ export class HealthChecker {
     onStatus: (name: string, was: HealthStatus, health: Health) => void;
     onChecked?: (name: string, ok: boolean, ms: number) => void;
     onStoreFailure?: (name: string) => void;
+    mayGoOn?: (name: string) => boolean;
   }) {
     this.#endpoints = options.endpoints;
     this.#thresholds = options.thresholds;
@@ -54,6 +59,7 @@ export class HealthChecker {
     this.#onStatus = options.onStatus;
     this.#onChecked = options.onChecked ?? (() => {});
     this.#onStoreFailure = options.onStoreFailure ?? (() => {});
+    this.#mayGoOn = options.mayGoOn ?? (() => false);
     this.#begunAt = this.#clock.monotonic();
     for (const { name } of this.#endpoints) this.#windows.set(name, new HealthWindow(this.#thresholds));
   }
@@ -176,13 +182,20 @@ export class HealthChecker {
       },
     );
     request.on("error", (error: NodeJS.ErrnoException) => settle(error.code ?? error.message));
-    const limit = setTimeout(() => {
+    const limitMs = this.#thresholds.health_check_timeout;
+    let limits = 1;
+    const late = () =>
       // If this process was busy, an answer may wait unread: read it before the check counts as failed.
       setImmediate(() => {
-        settle(`no answer within ${this.#thresholds.health_check_timeout} ms`);
+        if (!settled && limits < MOST_LIMITS && this.#mayGoOn(name)) {
+          limits += 1;
+          limit = setTimeout(late, limitMs);
+          return;
+        }
+        settle(`no answer within ${limits * limitMs} ms`);
         request.destroy();
       });
-    }, this.#thresholds.health_check_timeout);
+    let limit = setTimeout(late, limitMs);
     request.end();
   }
 }
