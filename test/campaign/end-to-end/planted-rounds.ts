@@ -50,7 +50,9 @@ export async function runPlanted(options: PlantedOptions): Promise<boolean> {
       );
     }
   };
-  await Promise.all(Array.from({ length: options.atOnce }, worker));
+  // Each ends what it started before an error of one of them ends all.
+  const ended = await Promise.allSettled(Array.from({ length: options.atOnce }, worker));
+  for (const one of ended) if (one.status === "rejected") throw one.reason;
   const rows = PLANTED_BUGS.flatMap((bug) => {
     const caught = results.find((result) => result.bug === bug);
     if (!caught) return [];
