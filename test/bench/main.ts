@@ -7,6 +7,7 @@ import { type ActionTimes, measureAction } from "./action.ts";
 import { type DashboardResult, measureDashboard } from "./dashboard/dashboard.ts";
 import { measureDisk } from "./disk.ts";
 import { type FailoverTimes, measureFailover } from "./failover/failover.ts";
+import { type IdleUsage, measureIdle } from "./idle.ts";
 import { type MemoryLook, measureMemory } from "./memory.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
 import {
@@ -14,6 +15,7 @@ import {
   describeAction,
   describeDashboard,
   describeFailover,
+  describeIdle,
   describeMemory,
   describeTrigger,
 } from "./report.ts";
@@ -37,6 +39,7 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
   let accepts: AcceptResult[] | undefined;
   let trigger: TriggerTimes[] | undefined;
   let memory: MemoryLook[] | undefined;
+  let idle: IdleUsage[] | undefined;
   let failover: FailoverTimes[] | undefined;
   let action: ActionTimes[] | undefined;
   let dashboard: DashboardResult | undefined;
@@ -52,6 +55,10 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
     if (parts.includes("memory")) {
       memory = await measureMemory(github, note);
       print(describeMemory(memory));
+    }
+    if (parts.includes("idle")) {
+      idle = await measureIdle(github, options, note);
+      print(describeIdle(idle));
     }
     if (parts.includes("failover")) {
       failover = await measureFailover(github, options, note);
@@ -72,7 +79,7 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
   if (json)
     console.log(
       JSON.stringify(
-        { node: process.version, disk, accepts, trigger, memory, failover, action, dashboard },
+        { node: process.version, disk, accepts, trigger, memory, idle, failover, action, dashboard },
         undefined,
         2,
       ),

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const PARTS = ["accepts", "trigger", "memory", "failover", "action", "dashboard"] as const;
+export const PARTS = ["accepts", "trigger", "memory", "idle", "failover", "action", "dashboard"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -9,6 +9,8 @@ export interface BenchOptions {
   rounds: number;
   /** How many events the trigger time is measured with, per subject. */
   samples: number;
+  /** How long an idle pair is watched. */
+  idleSeconds: number;
   /** How often the active instance is killed, and how often it is frozen. */
   kills: number;
   freezes: number;
@@ -20,10 +22,11 @@ export interface BenchOptions {
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --only PART     accepts, trigger, memory, failover, action or dashboard; may be given several times (default: all)
+  --only PART     accepts, trigger, memory, idle, failover, action or dashboard; may be given several times (default: all)
   --seconds N     accepts, dashboard: how long each subject is loaded per round (default 3)
   --rounds N      accepts, dashboard: how many rounds of all subjects, one after the other (default 5)
   --samples N     trigger: how many events per subject (default 60)
+  --idle N        idle: how many seconds an idle pair is watched (default 60)
   --kills N       failover: how often the active instance is killed (default 20)
   --freezes N     failover: how often it is frozen (default 10)
   --steps N       action: how often it is run in each situation (default 10)
@@ -44,6 +47,7 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
       seconds: { type: "string", default: "3" },
       rounds: { type: "string", default: "5" },
       samples: { type: "string", default: "60" },
+      idle: { type: "string", default: "60" },
       kills: { type: "string", default: "20" },
       freezes: { type: "string", default: "10" },
       steps: { type: "string", default: "10" },
@@ -59,6 +63,7 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
     seconds: positive("--seconds", values.seconds),
     rounds: Math.ceil(positive("--rounds", values.rounds)),
     samples: Math.ceil(positive("--samples", values.samples)),
+    idleSeconds: positive("--idle", values.idle),
     kills: Math.ceil(positive("--kills", values.kills)),
     freezes: Math.ceil(positive("--freezes", values.freezes)),
     steps: Math.ceil(positive("--steps", values.steps)),

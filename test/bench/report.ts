@@ -3,6 +3,7 @@ import type { ActionTimes } from "./action.ts";
 import type { DashboardResult } from "./dashboard/dashboard.ts";
 import { DELIVERIES, DEPLOYMENTS } from "./dashboard/fill-store.ts";
 import type { FailoverTimes } from "./failover/failover.ts";
+import type { IdleUsage } from "./idle.ts";
 import { CONNECTIONS } from "./load-generator.ts";
 import type { MemoryLook } from "./memory.ts";
 import { BODY } from "./payload.ts";
@@ -75,6 +76,22 @@ export function describeMemory(looks: readonly MemoryLook[]): string {
     (residentBytes / first).toFixed(2),
   ]);
   return ["Memory of the instance", "", table(["", "resident MiB", "to the first"], rows)].join("\n");
+}
+
+/** What idle pairs use, as a table. */
+export function describeIdle(usages: readonly IdleUsage[]): string {
+  const rows = usages.map(({ subject, processes, startCpuMs, cpuMsPerMinute, pssBytes }) => [
+    subject,
+    String(processes),
+    (startCpuMs / 1000).toFixed(2),
+    (cpuMsPerMinute / 1000).toFixed(2),
+    (pssBytes / 2 ** 20).toFixed(0),
+  ]);
+  return [
+    "An idle pair with all its processes, SQLite",
+    "",
+    table(["", "processes", "s of CPU to start", "s of CPU a minute", "PSS MiB"], rows),
+  ].join("\n");
 }
 
 /** The failovers as a table. */
