@@ -4,6 +4,7 @@ import { buildApp } from "../../app/bundle/build.ts";
 import { startGitHub } from "../simulator/simulator.ts";
 import { type AcceptResult, measureAccepts } from "./accepts.ts";
 import { type ActionTimes, measureAction } from "./action.ts";
+import { type ClaimResult, measureClaims } from "./claims.ts";
 import { type DashboardResult, measureDashboard } from "./dashboard/dashboard.ts";
 import { measureDisk } from "./disk.ts";
 import { type FailoverTimes, measureFailover } from "./failover/failover.ts";
@@ -12,15 +13,17 @@ import { type BenchOptions, readOptions } from "./options.ts";
 import {
   describeAccepts,
   describeAction,
+  describeClaims,
   describeDashboard,
   describeFailover,
   describeMemory,
   describeTrigger,
 } from "./report.ts";
+import { checkOut } from "./other-build.ts";
 import { stopAll } from "./subjects/running.ts";
 import { measureTrigger, type TriggerTimes } from "./trigger.ts";
 
-async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
+async function bench({ parts, json, against, ...rest }: BenchOptions): Promise<void> {
   const note = (line: string) => console.error(line);
   const print = (text: string) => {
     if (!json) console.log(`\n${text}`);
@@ -32,9 +35,13 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
       `${disk.directory}: fsync of a page ${disk.fsyncP50Ms.toFixed(2)} ms`,
   );
   await buildApp();
+  if (against !== null) note(`building ${against}`);
+  const other = against === null ? null : checkOut(against);
+  const options = { ...rest, other };
   const github = await startGitHub();
   github.addRepository("acme/site");
   let accepts: AcceptResult[] | undefined;
+  let claims: ClaimResult[] | undefined;
   let trigger: TriggerTimes[] | undefined;
   let memory: MemoryLook[] | undefined;
   let failover: FailoverTimes[] | undefined;
@@ -45,12 +52,16 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
       accepts = await measureAccepts(github, options, note);
       print(describeAccepts(accepts));
     }
+    if (parts.includes("claims")) {
+      claims = await measureClaims(options, note);
+      print(describeClaims(claims));
+    }
     if (parts.includes("trigger")) {
       trigger = await measureTrigger(github, options, note);
       print(describeTrigger(trigger));
     }
     if (parts.includes("memory")) {
-      memory = await measureMemory(github, note);
+      memory = await measureMemory(github, options, note);
       print(describeMemory(memory));
     }
     if (parts.includes("failover")) {
@@ -68,11 +79,12 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
   } finally {
     await stopAll();
     await github.close();
+    other?.remove();
   }
   if (json)
     console.log(
       JSON.stringify(
-        { node: process.version, disk, accepts, trigger, memory, failover, action, dashboard },
+        { node: process.version, disk, accepts, claims, trigger, memory, failover, action, dashboard },
         undefined,
         2,
       ),
