@@ -10,6 +10,7 @@ import { measureDisk } from "./disk.ts";
 import { type FailoverTimes, measureFailover } from "./failover/failover.ts";
 import { type MemoryLook, measureMemory } from "./memory.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
+import { checkOut } from "./other-build.ts";
 import {
   describeAccepts,
   describeAction,
@@ -19,7 +20,6 @@ import {
   describeMemory,
   describeTrigger,
 } from "./report.ts";
-import { checkOut } from "./other-build.ts";
 import { stopAll } from "./subjects/running.ts";
 import { measureTrigger, type TriggerTimes } from "./trigger.ts";
 

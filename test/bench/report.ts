@@ -64,7 +64,16 @@ export function describeTrigger(results: readonly TriggerTimes[]): string {
     describeComparison(against),
     String(samples),
   ]);
-  const headings = ["", "p50 ms", "p99 ms", "range", "answered p50 ms", "p50 to adnanh/webhook", AGAINST, "samples"];
+  const headings = [
+    "",
+    "p50 ms",
+    "p99 ms",
+    "range",
+    "answered p50 ms",
+    "p50 to adnanh/webhook",
+    AGAINST,
+    "samples",
+  ];
   return [
     "Trigger: from sending the event to the first act of the command (a bash script that writes a byte), idle system",
     "",

@@ -40,9 +40,7 @@ export function compare(own: readonly number[], other: readonly number[]): Compa
   const ratios = own.map((rate, round) => rate / (other[round] as number)).sort((a, b) => a - b);
   const skip = outside(ratios.length);
   const [low, high] =
-    skip === null
-      ? [0, Number.POSITIVE_INFINITY]
-      : [ratios[skip] as number, ratios.at(-1 - skip) as number];
+    skip === null ? [0, Number.POSITIVE_INFINITY] : [ratios[skip] as number, ratios.at(-1 - skip) as number];
   return {
     ratio: percentile(ratios, 0.5),
     low,

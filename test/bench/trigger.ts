@@ -67,8 +67,7 @@ export async function measureTrigger(
     const results = await takeTurns(subjects, WARM_UP_SAMPLES + samples, async (subject) => {
       await sleep(PAUSE_MS);
       const result = await probe.ask({ plan: planEvents(subject.entrance, 1, 1), pipe });
-      if (result.status > 299)
-        throw new Error(`${subject.name} refused an event (status ${result.status})`);
+      if (result.status > 299) throw new Error(`${subject.name} refused an event (status ${result.status})`);
       return result;
     });
     const counted = subjects.map((subject) => (results.get(subject) ?? []).slice(WARM_UP_SAMPLES));
