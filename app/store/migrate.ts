@@ -20,6 +20,7 @@ import * as placedDeployments from "./migrations/0018-placed-deployments.ts";
 import * as verifications from "./migrations/0019-verifications.ts";
 import * as adminTokens from "./migrations/0020-admin-tokens.ts";
 import * as gatesAtClaim from "./migrations/0021-gates-at-claim.ts";
+import * as waitingInOrder from "./migrations/0022-waiting-in-order.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 
@@ -48,6 +49,7 @@ const MIGRATIONS = [
   verifications.up,
   adminTokens.up,
   gatesAtClaim.up,
+  waitingInOrder.up,
 ] as unknown as EngineMigration[];
 
 /**

@@ -1,10 +1,12 @@
 import type { GitHub } from "../simulator/simulator.ts";
 import { LoadGenerator } from "./load-generator.ts";
-import { type Spread, spread } from "./statistics.ts";
+import { type Build, OWN_BUILD } from "./other-build.ts";
+import { type Comparison, compare, type Spread, spread } from "./statistics.ts";
 import { findAdnanhWebhook, startAdnanhWebhook } from "./subjects/adnanh-webhook.ts";
 import { startProbot } from "./subjects/probot.ts";
 import type { Subject } from "./subjects/subject.ts";
 import { startTwinhook } from "./subjects/twinhook.ts";
+import { takeTurns } from "./turns.ts";
 
 /** Enough for the just-in-time compilers. */
 const WARM_UP_SECONDS = 2;
@@ -18,6 +20,8 @@ export interface AcceptResult {
   p99: Spread;
   /** To bare Probot, round by round. */
   ratio: Spread;
+  /** To the same events at the build that it is compared with. */
+  against?: Comparison;
   /** Events that were answered 2xx, and how many of them the store holds; null where there is no store. */
   accepted: number;
   stored: number | null;
@@ -27,15 +31,17 @@ interface Contender {
   subject: Subject;
   freshRunEvery: number;
   stored?: () => number;
+  /** The same of the other build. */
+  rival?: Contender;
 }
 
 /** Measures durable accepts: all subjects in every round, one after the other. */
 export async function measureAccepts(
   github: GitHub,
-  { seconds, rounds }: { seconds: number; rounds: number },
+  { seconds, rounds, other }: { seconds: number; rounds: number; other: Build | null },
   note: (line: string) => void,
 ): Promise<AcceptResult[]> {
-  const contenders = await startAll(github, note);
+  const contenders = await startAll(github, other, note);
   const load = new LoadGenerator();
   try {
     // The outbox would call GitHub for every deployment: that is not the accepting, and has its own time.
@@ -47,16 +53,14 @@ export async function measureAccepts(
       const { freshRunEvery, subject } = contender;
       count(contender, (await load.run(subject, { freshRunEvery, seconds: WARM_UP_SECONDS })).accepted);
     }
-    const results = new Map(contenders.map((contender) => [contender, [] as RoundResult[]]));
-    for (let round = 1; round <= rounds; round++) {
-      note(`round ${round} of ${rounds}`);
-      for (const contender of contenders) {
-        const { freshRunEvery, subject } = contender;
-        const result = await load.run(subject, { freshRunEvery, seconds });
-        count(contender, result.accepted);
-        results.get(contender)?.push(result);
-      }
-    }
+    const results = await takeTurns(contenders, rounds, async (contender, round): Promise<RoundResult> => {
+      note(`round ${round + 1} of ${rounds}: ${contender.subject.name}`);
+      const { freshRunEvery, subject } = contender;
+      const result = await load.run(subject, { freshRunEvery, seconds });
+      count(contender, result.accepted);
+      return result;
+    });
+    const rates = (contender: Contender) => (results.get(contender) ?? []).map(({ perSecond }) => perSecond);
     const base = results.get(contenders[0] as Contender) as RoundResult[];
     return contenders.map((contender) => {
       const own = results.get(contender) as RoundResult[];
@@ -66,6 +70,7 @@ export async function measureAccepts(
         p50: spread(own.map(({ p50 }) => p50)),
         p99: spread(own.map(({ p99 }) => p99)),
         ratio: spread(own.map(({ perSecond }, round) => perSecond / (base[round]?.perSecond ?? Number.NaN))),
+        ...(contender.rival && { against: compare(rates(contender), rates(contender.rival)) }),
         accepted: accepted.get(contender) ?? 0,
         stored: contender.stored?.() ?? null,
       };
@@ -84,24 +89,18 @@ interface RoundResult {
 }
 
 /** Bare Probot comes first: the others are compared with it. */
-async function startAll(github: GitHub, note: (line: string) => void): Promise<Contender[]> {
-  const known = await startTwinhook(github, {
-    name: "Twinhook, fresh GUIDs of one run",
-    command: ["true"],
-    queue: "all",
-  });
-  // The first deployment goes on until the end, so that the others are recorded and wait: the accepting is
-  // measured, not the running.
-  const fresh = await startTwinhook(github, {
-    name: "Twinhook, every event a new run",
-    command: ["sleep", "3600"],
-    queue: "all",
-  });
-  const contenders: Contender[] = [
-    { subject: await startProbot(github), freshRunEvery: 0 },
-    { subject: known, freshRunEvery: 0, stored: () => known.deliveries() },
-    { subject: fresh, freshRunEvery: 1, stored: () => fresh.deliveries() },
-  ];
+async function startAll(
+  github: GitHub,
+  other: Build | null,
+  note: (line: string) => void,
+): Promise<Contender[]> {
+  const contenders: Contender[] = [{ subject: await startProbot(github), freshRunEvery: 0 }];
+  const rivals = other ? await startBuild(github, other) : [];
+  for (const [index, contender] of (await startBuild(github, OWN_BUILD)).entries()) {
+    const rival = rivals[index];
+    contenders.push(rival ? { ...contender, rival } : contender);
+    if (rival) contenders.push(rival);
+  }
   const binary = findAdnanhWebhook();
   const secret = github.app.webhookSecret;
   if (binary)
@@ -111,4 +110,26 @@ async function startAll(github: GitHub, note: (line: string) => void): Promise<C
     });
   else note("adnanh/webhook is left out: there is no `webhook` on the PATH");
   return contenders;
+}
+
+/** One build twice: for events of a known run, and for events of new runs. */
+async function startBuild(github: GitHub, build: Build): Promise<Contender[]> {
+  const known = await startTwinhook(github, {
+    name: `${build.name}, fresh GUIDs of one run`,
+    command: ["true"],
+    queue: "all",
+    build,
+  });
+  // The first deployment goes on until the end, so that the others are recorded and wait: the accepting is
+  // measured, not the running.
+  const fresh = await startTwinhook(github, {
+    name: `${build.name}, every event a new run`,
+    command: ["sleep", "3600"],
+    queue: "all",
+    build,
+  });
+  return [
+    { subject: known, freshRunEvery: 0, stored: () => known.deliveries() },
+    { subject: fresh, freshRunEvery: 1, stored: () => fresh.deliveries() },
+  ];
 }

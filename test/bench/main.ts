@@ -4,15 +4,18 @@ import { buildApp } from "../../app/bundle/build.ts";
 import { startGitHub } from "../simulator/simulator.ts";
 import { type AcceptResult, measureAccepts } from "./accepts.ts";
 import { type ActionTimes, measureAction } from "./action.ts";
+import { type ClaimResult, measureClaims } from "./claims.ts";
 import { type DashboardResult, measureDashboard } from "./dashboard/dashboard.ts";
 import { measureDisk } from "./disk.ts";
 import { type FailoverTimes, measureFailover } from "./failover/failover.ts";
 import { type IdleUsage, measureIdle } from "./idle.ts";
 import { type MemoryLook, measureMemory } from "./memory.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
+import { checkOut } from "./other-build.ts";
 import {
   describeAccepts,
   describeAction,
+  describeClaims,
   describeDashboard,
   describeFailover,
   describeIdle,
@@ -22,7 +25,7 @@ import {
 import { stopAll } from "./subjects/running.ts";
 import { measureTrigger, type TriggerTimes } from "./trigger.ts";
 
-async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
+async function bench({ parts, json, against, ...rest }: BenchOptions): Promise<void> {
   const note = (line: string) => console.error(line);
   const print = (text: string) => {
     if (!json) console.log(`\n${text}`);
@@ -34,9 +37,13 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
       `${disk.directory}: fsync of a page ${disk.fsyncP50Ms.toFixed(2)} ms`,
   );
   await buildApp();
+  if (against !== null) note(`building ${against}`);
+  const other = against === null ? null : checkOut(against);
+  const options = { ...rest, other };
   const github = await startGitHub();
   github.addRepository("acme/site");
   let accepts: AcceptResult[] | undefined;
+  let claims: ClaimResult[] | undefined;
   let trigger: TriggerTimes[] | undefined;
   let memory: MemoryLook[] | undefined;
   let idle: IdleUsage[] | undefined;
@@ -48,12 +55,16 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
       accepts = await measureAccepts(github, options, note);
       print(describeAccepts(accepts));
     }
+    if (parts.includes("claims")) {
+      claims = await measureClaims(options, note);
+      print(describeClaims(claims));
+    }
     if (parts.includes("trigger")) {
       trigger = await measureTrigger(github, options, note);
       print(describeTrigger(trigger));
     }
     if (parts.includes("memory")) {
-      memory = await measureMemory(github, note);
+      memory = await measureMemory(github, options, note);
       print(describeMemory(memory));
     }
     if (parts.includes("idle")) {
@@ -75,11 +86,12 @@ async function bench({ parts, json, ...options }: BenchOptions): Promise<void> {
   } finally {
     await stopAll();
     await github.close();
+    other?.remove();
   }
   if (json)
     console.log(
       JSON.stringify(
-        { node: process.version, disk, accepts, trigger, memory, idle, failover, action, dashboard },
+        { node: process.version, disk, accepts, claims, trigger, memory, idle, failover, action, dashboard },
         undefined,
         2,
       ),

@@ -1,6 +1,15 @@
 import { parseArgs } from "node:util";
 
-export const PARTS = ["accepts", "trigger", "memory", "idle", "failover", "action", "dashboard"] as const;
+export const PARTS = [
+  "accepts",
+  "claims",
+  "trigger",
+  "memory",
+  "idle",
+  "failover",
+  "action",
+  "dashboard",
+] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -17,19 +26,23 @@ export interface BenchOptions {
   /** How often the Action is run in each situation. */
   steps: number;
   parts: readonly Part[];
+  /** The commit whose build is measured beside this one; null for none. */
+  against: string | null;
   json: boolean;
 }
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --only PART     accepts, trigger, memory, idle, failover, action or dashboard; may be given several times (default: all)
+  --only PART     accepts, claims, trigger, memory, idle, failover, action or dashboard; may be given several times
+                  (default: all)
   --seconds N     accepts, dashboard: how long each subject is loaded per round (default 3)
-  --rounds N      accepts, dashboard: how many rounds of all subjects, one after the other (default 5)
+  --rounds N      accepts, claims, dashboard: how many rounds of all subjects, one after the other (default 5)
   --samples N     trigger: how many events per subject (default 60)
   --idle N        idle: how many seconds an idle pair is watched (default 60)
   --kills N       failover: how often the active instance is killed (default 20)
   --freezes N     failover: how often it is frozen (default 10)
   --steps N       action: how often it is run in each situation (default 10)
+  --against COMMIT  accepts, trigger and memory: measures the build of that commit in the same run, and compares
   --json          print the results as JSON on standard output, and nothing else there
   --help          this text
 
@@ -51,6 +64,7 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
       kills: { type: "string", default: "20" },
       freezes: { type: "string", default: "10" },
       steps: { type: "string", default: "10" },
+      against: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -68,6 +82,7 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
     freezes: Math.ceil(positive("--freezes", values.freezes)),
     steps: Math.ceil(positive("--steps", values.steps)),
     parts: values.only?.map(part) ?? PARTS,
+    against: values.against ?? null,
     json: values.json,
   };
 }

@@ -1,5 +1,6 @@
 import type { AcceptResult } from "./accepts.ts";
 import type { ActionTimes } from "./action.ts";
+import { type ClaimResult, WAITING } from "./claims.ts";
 import type { DashboardResult } from "./dashboard/dashboard.ts";
 import { DELIVERIES, DEPLOYMENTS } from "./dashboard/fill-store.ts";
 import type { FailoverTimes } from "./failover/failover.ts";
@@ -7,24 +8,28 @@ import type { IdleUsage } from "./idle.ts";
 import { CONNECTIONS } from "./load-generator.ts";
 import type { MemoryLook } from "./memory.ts";
 import { BODY } from "./payload.ts";
-import { type Spread, spread } from "./statistics.ts";
+import { type Comparison, type Spread, spread } from "./statistics.ts";
 import { table } from "./table.ts";
 import type { TriggerTimes } from "./trigger.ts";
 
+/** The heading of the comparison with `--against`. Above 1 this build is the faster one. */
+const AGAINST = "speed to the other build";
+
 /** The accepts as a table, with what one must know to read it. */
 export function describeAccepts(results: readonly AcceptResult[]): string {
-  const rows = results.map(({ subject, perSecond, p50, p99, ratio, accepted, stored }) => [
+  const rows = results.map(({ subject, perSecond, p50, p99, ratio, against, accepted, stored }) => [
     subject,
     withRange(perSecond, 0),
     withRange(p50, 1),
     withRange(p99, 1),
     withRange(ratio, 2),
+    describeComparison(against),
     stored === null ? "nothing" : `${stored} of ${accepted}`,
   ]);
   return [
     `Accepts: ${CONNECTIONS} connections, ${BODY.length.toLocaleString("en")} bytes, every event with a fresh GUID; median (lowest to highest round)`,
     "",
-    table(["", "events/s", "p50 ms", "p99 ms", "to bare Probot", "stored"], rows),
+    table(["", "events/s", "p50 ms", "p99 ms", "to bare Probot", AGAINST, "stored"], rows),
     "",
     "One run: every delivery is recorded, its deployment is known already. New runs: delivery, deployment and word",
     "for GitHub are recorded, and wait behind a deployment that goes on throughout. GitHub is away in this part:",
@@ -32,19 +37,44 @@ export function describeAccepts(results: readonly AcceptResult[]): string {
   ].join("\n");
 }
 
+/** The claims as a table. */
+export function describeClaims(results: readonly ClaimResult[]): string {
+  const rows = results.map(({ engine, waiting, none, ratio }) => [
+    engine,
+    withRange(waiting, 0),
+    withRange(none, 0),
+    describeComparison(ratio),
+  ]);
+  return [
+    "Claims: of a target with `queue: all`, each one a durable commit; median (lowest to highest round)",
+    "",
+    table(["", `claims/s, ${WAITING.toLocaleString("en")} waiting`, "claims/s, none", "ratio"], rows),
+  ].join("\n");
+}
+
 /** The trigger times as a table. */
 export function describeTrigger(results: readonly TriggerTimes[]): string {
   const base = results.find(({ subject }) => subject === "adnanh/webhook");
-  const rows = results.map(({ subject, samples, p50, p99, min, max, answeredP50 }) => [
+  const rows = results.map(({ subject, samples, p50, p99, min, max, answeredP50, against }) => [
     subject,
     p50.toFixed(1),
     p99.toFixed(1),
     `${min.toFixed(1)} to ${max.toFixed(1)}`,
     answeredP50.toFixed(1),
     base ? (p50 / base.p50).toFixed(2) : "",
+    describeComparison(against),
     String(samples),
   ]);
-  const headings = ["", "p50 ms", "p99 ms", "range", "answered p50 ms", "p50 to adnanh/webhook", "samples"];
+  const headings = [
+    "",
+    "p50 ms",
+    "p99 ms",
+    "range",
+    "answered p50 ms",
+    "p50 to adnanh/webhook",
+    AGAINST,
+    "samples",
+  ];
   return [
     "Trigger: from sending the event to the first act of the command (a bash script that writes a byte), idle system",
     "",
@@ -69,11 +99,12 @@ export function describeAction(times: readonly ActionTimes[]): string {
 
 /** The memory as a table. */
 export function describeMemory(looks: readonly MemoryLook[]): string {
-  const first = looks[0]?.residentBytes ?? Number.NaN;
-  const rows = looks.map(({ events, residentBytes }) => [
-    `after ${events.toLocaleString("en")} events`,
+  const firstOf = (name: string) =>
+    looks.find(({ subject }) => subject === name)?.residentBytes ?? Number.NaN;
+  const rows = looks.map(({ subject, events, residentBytes }) => [
+    `${subject}, after ${events.toLocaleString("en")} events`,
     (residentBytes / 2 ** 20).toFixed(0),
-    (residentBytes / first).toFixed(2),
+    (residentBytes / firstOf(subject)).toFixed(2),
   ]);
   return ["Memory of the instance", "", table(["", "resident MiB", "to the first"], rows)].join("\n");
 }
@@ -133,6 +164,12 @@ export function describeDashboard({ pages, empty, full, ratio }: DashboardResult
     "",
     `Accepts: ${withRange(full, 0)} events/s, with an empty store ${withRange(empty, 0)}: ${withRange(ratio, 2)} of it`,
   ].join("\n");
+}
+
+function describeComparison(comparison: Comparison | undefined): string {
+  if (!comparison) return "";
+  const { ratio, low, high, verdict } = comparison;
+  return `${ratio.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}): ${verdict}`;
 }
 
 function withRange({ median, min, max }: Spread, digits: number): string {

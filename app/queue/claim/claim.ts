@@ -1,11 +1,11 @@
-import type { DeploymentRecord } from "../../store/schema.ts";
+import type { DeploymentRecord, TargetRow } from "../../store/schema.ts";
 import type { Store, StoreContext, Writer } from "../../store/store.ts";
 import { announce } from "../announce.ts";
 import { askForRef, findRef } from "../find-ref.ts";
 import type { ApprovalRules } from "../gate/approval.ts";
-import { hasWaitedAtGate, passGate } from "../gate/pass-gate.ts";
+import { hasGate, hasWaitedAtGate, passGate } from "../gate/pass-gate.ts";
 import { holdOf, passesHold } from "../hold.ts";
-import { compareOrder, isRollback, type Order } from "../order.ts";
+import { isRollback, type Order } from "../order.ts";
 import { describeRuns, isBetweenHosts } from "../placement/host-runs.ts";
 import { type HostRunner, isTurnOf, leaseOf, overdueOn, placeOf, takeHost } from "../placement/take-host.ts";
 import { raiseAlert } from "../raise-alert.ts";
@@ -86,31 +86,26 @@ export async function claimInTransaction(
     .where("target", "=", request.target)
     .executeTakeFirst();
   if (!mark) return { kind: "nothing" };
-  const waiting = await trx
-    .selectFrom("deployments")
-    .selectAll()
-    .where("repository_key", "=", request.repositoryKey)
-    .where("target", "=", request.target)
-    .where("status", "=", "queued")
-    .orderBy("order_run_id")
-    .orderBy("order_run_attempt")
-    .orderBy("seq")
-    .execute();
-  const markOrder = { runId: mark.mark_run_id, runAttempt: mark.mark_run_attempt };
   const now = await store.now(trx);
   const isHeld = holdOf(mark, now) !== null;
-  const below = waiting.filter((row) => compareOrder(orderOf(row), markOrder) < 0);
+  const rules = request.rules && hasGate(request.rules, mark) ? request.rules : null;
+  // Thousands may wait. Without a hold or gate the lowest is the next one under `all`.
+  const isLowestNext = request.queue === "all" && !isHeld && rules === null;
+  const below = await queuedOf(trx, mark, "<").execute();
+  const above = await queuedOf(trx, mark, ">=")
+    .$if(isLowestNext, (q) => q.limit(1))
+    .execute();
   const late = isHeld ? [] : below;
-  const open = waiting.slice(below.length).filter((row) => !isHeld || passesHold(row));
-  const { free: current, stopped: gated } = request.rules
-    ? await passGate(trx, store, request.rules, { target: mark, waiting: open })
+  const open = above.filter((row) => !isHeld || passesHold(row));
+  const { free: current, stopped: gated } = rules
+    ? await passGate(trx, store, rules, { target: mark, waiting: open })
     : { free: open, stopped: [] };
   const next = request.queue === "latest" ? current.at(-1) : current[0];
   if (!next) {
     await supersede(trx, store, late, mark.mark_deployment_id);
     const overdue = await overdueOn(trx, request, mark, isHeld);
     if (overdue) return goOn(trx, store, request, overdue);
-    const [stopped] = isHeld ? waiting : gated;
+    const [stopped] = isHeld ? [...below, ...above] : gated;
     return stopped ? { kind: "held", deploymentId: stopped.id } : { kind: "nothing" };
   }
   if (!(await isTurnOf(trx, request, next))) return { kind: "elsewhere", deploymentId: next.id };
@@ -169,6 +164,26 @@ export async function claimInTransaction(
   await announce(trx, store, [{ id: next.id, status: "running", detail }]);
   if (rollback) await raiseRollbackAlert(trx, store, next);
   return { kind: "claimed", deployment: { ...next, ...claimed } };
+}
+
+/** The target's queued deployments on one side of its high-water mark, in order. */
+function queuedOf(trx: Writer, mark: TargetRow, side: "<" | ">=") {
+  return trx
+    .selectFrom("deployments")
+    .selectAll()
+    .where("repository_key", "=", mark.repository)
+    .where("target", "=", mark.target)
+    .where("status", "=", "queued")
+    .where((e) =>
+      e(
+        e.refTuple("order_run_id", "order_run_attempt"),
+        side,
+        e.tuple(mark.mark_run_id, mark.mark_run_attempt),
+      ),
+    )
+    .orderBy("order_run_id")
+    .orderBy("order_run_attempt")
+    .orderBy("seq");
 }
 
 /** Goes on with a deployment on this host, after others have run it. */

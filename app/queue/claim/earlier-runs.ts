@@ -44,6 +44,8 @@ export async function findGap(
     .where("target", "=", target.target)
     // The index has no run number. In the worst case GitHub is asked about a run below the mark.
     .where("run_id", ">", target.mark_run_id)
+    // GitHub gives ids and numbers in one order. This keeps the later runs, which may be thousands, unread.
+    .where("run_id", "<", waiting.order_run_id)
     .where("run_workflow", "=", workflow)
     .where("run_number", "<", number)
     .execute();

@@ -5,6 +5,11 @@ import { type ApprovalRules, describeGate, gateOf, protectionOf } from "./approv
 /** A deployment's right to begin while its target needs an approval. */
 type Proof = Pick<DeploymentRecord, "source" | "approved_for" | "passes_gate" | "interruptions">;
 
+/** Whether a run at this target may have to wait for an approval or for GitHub's word on one. */
+export function hasGate(rules: ApprovalRules, target: TargetRow): boolean {
+  return gateOf(null, rules, protectionOf(target, rules)) !== null;
+}
+
 /**
  * Splits waiting deployments by the target's gate. An environment may have become protected after a run was
  * accepted. Those that have to wait say so from now on.

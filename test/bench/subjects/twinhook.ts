@@ -1,15 +1,13 @@
 import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { INSTANCE_OPTIONS } from "../../../app/supervisor/keeper.ts";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import { TestHost } from "../../helpers/test-host.ts";
 import type { GitHub } from "../../simulator/simulator.ts";
+import { type Build, OWN_BUILD } from "../other-build.ts";
 import { noteRunning } from "./running.ts";
 import { startServer } from "./server-process.ts";
 import type { Subject } from "./subject.ts";
-
-const MAIN = resolve(import.meta.dirname, "../../../app/main.ts");
 
 /** An instance of Twinhook, which alone of the subjects remembers what it accepted. */
 export interface TwinhookSubject extends Subject {
@@ -29,6 +27,8 @@ export async function startTwinhook(
     name: string;
     command: readonly string[];
     queue: "latest" | "all";
+    /** Default: the build that these files are. */
+    build?: Build;
     /** Makes the store at this path before the instance starts. */
     prepare?: (path: string) => Promise<void>;
   },
@@ -44,7 +44,8 @@ export async function startTwinhook(
   const path = join(host.stateDirectory, "twinhook.db");
   mkdirSync(host.stateDirectory, { recursive: true });
   await options.prepare?.(path);
-  const server = await startServer(process.execPath, [...INSTANCE_OPTIONS, MAIN, "--instance", "bench"], {
+  const { main, nodeOptions } = options.build ?? OWN_BUILD;
+  const server = await startServer(process.execPath, [...nodeOptions, main, "--instance", "bench"], {
     port: Number(port),
     directory: host.directory,
     env: host.env,
