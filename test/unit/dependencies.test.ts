@@ -2,10 +2,14 @@ import { globSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
+import lock from "../../package-lock.json" with { type: "json" };
 
 const ROOT = resolve(import.meta.dirname, "../..");
 /** Commands and types, which no source names. */
 const TOOLS = /^(@types\/.*|@biomejs\/biome|typescript)$/;
+
+/** SPDX names of licences that ask for no more than their text beside the code. */
+const FREE = ["MIT", "MIT-0", "ISC", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "Apache-2.0", "Unlicense"];
 
 const sourcesOf = (pattern: string) =>
   globSync(pattern, { cwd: ROOT, exclude: ["**/dist/**", import.meta.filename] }).map((file) =>
@@ -39,4 +43,12 @@ test("hosts of every architecture get the same version of Node", () => {
   expect([...new Set(Object.values(manifest.optionalDependencies))]).toEqual([
     expect.stringMatching(/^24\.\d+\.\d+$/),
   ]);
+});
+
+test("what an operator installs has a licence that asks for no more than its text", () => {
+  const installed = Object.entries<{ dev?: boolean; license?: string }>(lock.packages).filter(
+    ([path, { dev }]) => path !== "" && !dev,
+  );
+  expect(installed.length).toBeGreaterThan(50);
+  expect(installed.filter(([, { license }]) => !FREE.includes(license ?? "none"))).toEqual([]);
 });
