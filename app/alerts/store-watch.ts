@@ -212,6 +212,13 @@ export class StoreWatch {
     this.#told?.stop.abort();
     this.#told = undefined;
     this.#owed = undefined;
-    rmSync(this.#note, { force: true });
+    try {
+      rmSync(this.#note, { force: true });
+    } catch (error) {
+      this.#o.log.warn(
+        { err: error },
+        `cannot remove ${this.#note}: the next start tells the end of the store's failure once more`,
+      );
+    }
   }
 }
