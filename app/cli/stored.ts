@@ -17,7 +17,10 @@ import { VERSION } from "../version.ts";
  * Opens the store only to read it: nothing is created or migrated.
  * @throws {StoreUnavailableError} when it cannot be opened.
  */
-export async function withStore<T>(config: Config, work: (store: Store) => Promise<T>): Promise<T> {
+export async function withStore<T>(
+  config: Pick<Config, "store">,
+  work: (store: Store) => Promise<T>,
+): Promise<T> {
   const store = await openStore(config.store, { clock: systemClock, forRunner: true, threads: false });
   try {
     return await work(store);

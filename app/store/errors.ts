@@ -1,5 +1,13 @@
 /** Why the store cannot commit right now. */
-export type UnavailableCause = "locked" | "full" | "read_only" | "unreachable" | "broken" | "slow" | "moved";
+export type UnavailableCause =
+  | "locked"
+  | "full"
+  | "read_only"
+  | "unreachable"
+  | "broken"
+  | "slow"
+  | "moved"
+  | "pooled";
 
 const REMEDIES: Record<UnavailableCause, string> = {
   locked:
@@ -11,6 +19,8 @@ const REMEDIES: Record<UnavailableCause, string> = {
   broken: "the store cannot be opened or read; check its path, its permissions and the disk",
   moved:
     "never remove or replace its files while Twinhook runs; Twinhook keeps their contents, and puts them back unless another file has the name",
+  pooled:
+    "a connection pooler, such as PgBouncer, stands before PostgreSQL; name PostgreSQL's own address; an instance keeps at most 9 connections",
   slow: "the commit took too long; check the load of the disk or of the database",
 };
 

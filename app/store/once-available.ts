@@ -4,7 +4,7 @@ import { StoreUnavailableError, type UnavailableCause } from "./errors.ts";
 
 const PAUSE_MS = 500;
 /** Causes that do not pass by themselves. */
-const LASTING: readonly UnavailableCause[] = ["broken", "read_only"];
+const LASTING: readonly UnavailableCause[] = ["broken", "read_only", "pooled"];
 
 /**
  * Repeats `act` until the store is available. So an instance can start while its store is unavailable for a

@@ -21,6 +21,15 @@ const CHECK_MS = 3_000;
 const CHECK_LIMIT_MS = 3_000;
 /** PostgreSQL's int8. Run ids, times and our counters all fit a JavaScript number. */
 const INT8 = 20;
+/**
+ * The time limits of a connection (ms). The server itself ends the transaction of a frozen instance, which would block
+ * its peers.
+ */
+const LIMITS_MS = {
+  statement_timeout: 5_000,
+  lock_timeout: 4_000,
+  idle_in_transaction_session_timeout: 1_500,
+};
 
 pg.types.setTypeParser(INT8, Number);
 
@@ -48,10 +57,7 @@ export class PostgresStore implements Store {
       keepAlive: true,
       keepAliveInitialDelayMillis: 1_000,
       application_name: "twinhook",
-      statement_timeout: 5_000,
-      lock_timeout: 4_000,
-      // The server itself ends the transaction of a frozen instance, which would block its peers.
-      idle_in_transaction_session_timeout: 1_500,
+      ...LIMITS_MS,
     });
     // The pool replaces a connection that breaks while idle or inside a transaction. Without these listeners
     // the error would end the process.
@@ -63,16 +69,32 @@ export class PostgresStore implements Store {
     this.read = new Kysely<Database>({ dialect: new PostgresDialect({ pool: this.#pool }) });
   }
 
-  /** Connects. The migrations are still to be run. */
+  /**
+   * Connects. The migrations are still to be run.
+   * @throws {StoreUnavailableError} when the database cannot be reached, or only through a connection pooler.
+   */
   static async open(options: { url: string; clock: Clock; maxConnections?: number }): Promise<PostgresStore> {
     const store = new PostgresStore(options.url, options.clock, options.maxConnections ?? 8);
     try {
-      await sql`select 1`.execute(store.read);
+      await store.#proveLimits();
     } catch (error) {
       await store.close();
       throw asUnavailable(error);
     }
     return store;
+  }
+
+  /** A pooler that was told to pass our settings over would also lose what the server notifies us of. */
+  async #proveLimits(): Promise<void> {
+    const { rows } = await sql<{ name: string; setting: string }>`
+      select name, setting from pg_settings where name in (${sql.join(Object.keys(LIMITS_MS))})`.execute(
+      this.read,
+    );
+    for (const { name, setting } of rows) {
+      const wanted = LIMITS_MS[name as keyof typeof LIMITS_MS];
+      if (Number(setting) !== wanted)
+        throw new StoreUnavailableError("pooled", `${name} is ${setting} ms and not ${wanted} ms`);
+    }
   }
 
   async write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {

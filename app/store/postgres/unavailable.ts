@@ -7,6 +7,8 @@ export function codeOf(error: unknown): string {
 
 function unavailableCause(error: unknown): UnavailableCause | undefined {
   const code = codeOf(error);
+  // PgBouncer takes no settings with a connection.
+  if (error instanceof Error && /unsupported startup parameter/.test(error.message)) return "pooled";
   if (code === "53100") return "full";
   if (code === "25006") return "read_only";
   if (code === "55P03" || code === "57014" || code === "25P03") return "locked";
@@ -23,6 +25,7 @@ function unavailableCause(error: unknown): UnavailableCause | undefined {
  * unchanged.
  */
 export function asUnavailable(error: unknown): unknown {
+  if (error instanceof StoreUnavailableError) return error;
   const cause = unavailableCause(error);
   if (!cause) return error;
   const detail = error instanceof AggregateError ? String(error.errors[0]) : (error as Error).message;
