@@ -117,7 +117,9 @@ describe("workflow runs", () => {
       head_sha: requested.run.head_sha,
       conclusion: "success",
     });
-    expect(Date.parse(rerun.run.run_started_at) - Date.parse(completed.run.run_started_at)).toBe(60_000);
+    const between = Date.parse(rerun.run.run_started_at) - Date.parse(completed.run.run_started_at);
+    // GitHub tells whole seconds, and real time passes as well.
+    expect(between).toBeGreaterThanOrEqual(60_000);
     expect(rerun.run.created_at).toBe(requested.run.created_at);
     const attempt = { ...at, run_id, attempt_number: 1 };
     expect((await client.rest.actions.getWorkflowRunAttempt(attempt)).data.conclusion).toBe("failure");
