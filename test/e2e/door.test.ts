@@ -118,8 +118,8 @@ describe("a door that all instances of a host share", () => {
     await host.start("primary");
     await visitors.more(CONNECTIONS_PER_S / 2);
     const visits = await visitors.stop();
-    // Some may have come between the last look for newcomers and the closing, more of them on a busy machine.
-    expect(visits.filter(({ failure }) => failure !== null).length).toBeLessThan(MOST_IN_FLIGHT / 2);
+    // Those on their way may have come between the last look for newcomers and the closing.
+    expect(visits.filter(({ failure }) => failure !== null).length).toBeLessThanOrEqual(MOST_IN_FLIGHT);
     expect(visits.filter(({ failure }) => failure === "ECONNREFUSED")).toEqual([]);
     expect(new Set(visits.slice(-50).map(({ by }) => by))).toEqual(new Set(["primary", "backup"]));
   });

@@ -326,7 +326,7 @@ describe.each(ENGINES)("the catch-up on %s", (engine) => {
     await done;
     void looks.everywhere();
     await clock.asleep();
-    expect((await scene.deployments()).map(({ run_id }) => run_id)).toEqual([run.id]);
+    await expect.poll(async () => (await scene.deployments()).map(({ run_id }) => run_id)).toEqual([run.id]);
     expect(await scene.lastLook()).toBeUndefined();
     expect(lines.filter(({ msg }) => msg.includes("tried again"))).toEqual([]);
   });
