@@ -120,7 +120,7 @@ export class ControllerLease {
       beat: (row?.beat ?? 0) + 1,
     };
     if (!(await this.#replace(row, next))) return { held: this.held, taken: false };
-    // It may have run out while it was renewed. Then writes were refused meanwhile, as after another holder.
+    // The lease may have run out while it was renewed. Writes were refused meanwhile, as after another holder.
     const taken = !renewing || !this.held;
     this.#token = next.token;
     this.#heldUntil = askedAt + this.#ttlMs;

@@ -61,10 +61,8 @@ export class Failover {
   #o: FailoverOptions;
   #links: PeerLinks;
   #processes: ProcessWatch;
-  /** The endpoints' statuses as the other instances see them, from their latest heartbeats. */
-  #views = new Map<string, Record<string, HealthStatus>>();
-  /** When the last heartbeat of each connected peer came (ms, monotonic). */
-  #beats = new Map<string, number>();
+  /** The latest heartbeat of each connected peer: when it came (ms, monotonic), and how the peer sees the endpoints. */
+  #beats = new Map<string, { at: number; sees: Record<string, HealthStatus> }>();
   /** The peers whose heartbeats say that they cannot write to the store. */
   #failing = new Set<string>();
   #wasAgreed = false;
@@ -161,11 +159,10 @@ export class Failover {
       events: {
         onDied: (name) => this.checker.died(name, GONE),
         onBeat: (name, { leaving, stopping = [], sees, storeFails = false, secrets, github }) => {
-          this.#beats.set(name, clock.monotonic());
           options.reach.heard(name, github);
           this.secretChange.heard(name, secrets);
           this.#checkSecret();
-          this.#views.set(name, sees);
+          this.#beats.set(name, { at: clock.monotonic(), sees });
           if (storeFails) this.#failing.add(name);
           else this.#failing.delete(name);
           this.checker.leaving(name, leaving || this.#leaving.includes(name));
@@ -178,7 +175,6 @@ export class Failover {
         },
         onLost: (name) => {
           this.#beats.delete(name);
-          this.#views.delete(name);
           this.#failing.delete(name);
           options.reach.heard(name, undefined);
           this.secretChange.lost(name);
@@ -193,15 +189,16 @@ export class Failover {
   /** The status of this endpoint as each instance sees it, by the instance's name. Unconnected peers are left out. */
   seenBy(endpoint: string): Record<string, HealthStatus> {
     const own = this.#healthOf(endpoint)?.status;
-    const views = [...this.#views].map(([name, sees]) => [name, sees[endpoint]]);
+    const views = [...this.#beats].map(([name, { sees }]) => [name, sees[endpoint]]);
     return Object.fromEntries([[this.#o.self.name, own], ...views]);
   }
 
   /** Whether an instance has sent a heartbeat within the time limit of a check; this one always has. */
   #livesOn(name: string): boolean {
     const { self, clock, config } = this.#o;
-    const beat = name === self.name ? clock.monotonic() : this.#beats.get(name);
-    return beat !== undefined && clock.monotonic() - beat < config.failover.health_check_timeout;
+    const beat = this.#beats.get(name);
+    const isRecent = beat && clock.monotonic() - beat.at < config.failover.health_check_timeout;
+    return name === self.name || isRecent === true;
   }
 
   /** The connected peers that say that they cannot write to the store. */

@@ -5,7 +5,7 @@ import type { Thresholds } from "./health-window.ts";
 /** The time between two looks at the processes: usually, and while one of them is stopped. */
 const LOOK_MS = 200;
 const SUSPECT_LOOK_MS = 50;
-/** If a look is later than this, this process itself stood still. Then it judges nobody. */
+/** A look that comes later than this shows that this process itself stood still. Such a look judges nobody. */
 const LATE_MS = 250;
 /** A process closes its sockets a moment before it is gone. It is looked at this often, and this many times. */
 const END_LOOK_MS = 2;
