@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import { licenses } from "../shared/licenses.ts";
+import { plainBuiltins } from "../shared/plain-builtins.ts";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -37,7 +38,7 @@ export async function buildAction(folder: string): Promise<number> {
     metafile: true,
     write: false,
     logLevel: "warning",
-    plugins: [withoutUndici],
+    plugins: [withoutUndici, plainBuiltins],
     // The CommonJS packages call `require` for Node's own modules; an ES module has no `require`.
     banner: {
       js: 'import{createRequire as twinhookCreateRequire}from"node:module";const require=twinhookCreateRequire(import.meta.url);',

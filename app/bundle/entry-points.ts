@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 
 /**
  * The modules that start processes and threads, and the tasks that a thread loads by address. Each becomes a
@@ -15,7 +15,7 @@ export const ENTRY_POINTS = {
   "read-assets": "pages/read-assets.ts",
 } as const;
 
-type EntryPoint = keyof typeof ENTRY_POINTS;
+export type EntryPoint = keyof typeof ENTRY_POINTS;
 /** A module whose default export is a transaction. */
 export type TaskName = Extract<EntryPoint, `${string}-task`>;
 
@@ -63,17 +63,24 @@ let currentBundle: URL | undefined;
  * times of change. Reading hundreds of files would cost much of the time that the bundle saves.
  */
 export function bundleOfSources(): URL {
-  const hash = createHash("sha256");
+  const notes: string[] = [];
   const root = appFile("../").pathname;
+  // Relative paths, so that the whole folder may be moved.
   const note = (path: string) => {
-    const { size, mtimeMs } = statSync(path);
-    // Relative paths, so that the whole folder may be moved.
-    hash.update(`${relative(root, path)} ${size} ${mtimeMs}\n`);
+    const { size, mtimeMs } = statSync(join(root, path));
+    notes.push(`${path} ${size} ${mtimeMs}\n`);
   };
-  for (const folder of ["app", "shared"])
-    for (const file of readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
-      if (file.isFile() && file.name.endsWith(".ts")) note(join(file.parentPath, file.name));
-  for (const file of ["package.json", "package-lock.json"])
-    if (existsSync(join(root, file))) note(join(root, file));
-  return new URL(`${hash.digest("hex").slice(0, 16)}/`, BUNDLES);
+  // Folder by folder: the bundles hold more files than the sources, and Node's own walk takes thrice the time.
+  const walk = (folder: string) => {
+    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isFile() && path.endsWith(".ts")) note(path);
+      else if (entry.isDirectory() && path !== "app/dist") walk(path);
+    }
+  };
+  walk("app");
+  walk("shared");
+  for (const file of ["package.json", "package-lock.json"]) if (existsSync(join(root, file))) note(file);
+  const hash = createHash("sha256").update(notes.join("")).digest("hex");
+  return new URL(`${hash.slice(0, 16)}/`, BUNDLES);
 }

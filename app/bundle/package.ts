@@ -41,7 +41,7 @@ const BUNDLED = ["@octokit/webhooks-examples", "idiomorph", "uplot"];
 
 rmSync(PACKAGE, { recursive: true, force: true });
 const built = join(PACKAGE, "app/dist/package");
-const { inputs } = await bundle({ ...ENTRY_POINTS, main: "main.ts", demo: "../test/demo/main.ts" }, built);
+const inputs = await bundle({ ...ENTRY_POINTS, main: "main.ts", demo: "../test/demo/main.ts" }, built);
 for (const file of globSync(FILES, { cwd: ROOT })) {
   mkdirSync(join(PACKAGE, dirname(file)), { recursive: true });
   cpSync(join(ROOT, file), join(PACKAGE, file), { recursive: true });
@@ -49,7 +49,7 @@ for (const file of globSync(FILES, { cwd: ROOT })) {
 const inPackages = BUNDLED.map((name) => `../node_modules/${name}/`);
 writeFileSync(
   join(built, "licenses.txt"),
-  await licenses(fileURLToPath(appFile(".")), [...Object.keys(inputs), ...inPackages]),
+  await licenses(fileURLToPath(appFile(".")), [...inputs, ...inPackages]),
 );
 
 const {

@@ -44,7 +44,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const file = new YamlFile(name);
   const { environment, problems } = readEnvironment(env);
   const parsed = file.parse(configSchema);
-  const broken = checkRules(checkable(file.content, environment, folder), file, env);
+  const broken = checkRules(checkable(parsed ?? fittingParts(file.content), environment, folder), file, env);
   const inFile = [...file.problems, ...broken].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   if (!parsed || inFile.length > 0 || problems.length > 0) {
     // Report missing credentials together with the other problems, so that one correction is enough.
@@ -81,29 +81,36 @@ export function loadService(base: NodeJS.ProcessEnv): { config: Config; env: Nod
   return { config, env };
 }
 
+type Parts = ReturnType<typeof fittingParts>;
+
 /** The parts of the file with the right shape. So the rules can be checked even if other parts are wrong. */
-function checkable(content: unknown, { databaseUrl }: Environment, folder: string): Checkable {
+function fittingParts(content: unknown) {
   const { shape } = configSchema;
   const file = (typeof content === "object" ? content : null) as Record<string, unknown> | null;
   const part = <S extends z.ZodType>(schema: S, value: unknown): z.output<S> | undefined =>
     schema.safeParse(value).data;
-  const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-  const written = databaseUrl ?? part(shape.store, file?.store);
-  const store = written && isStoreAddress(written) ? parseStoreAddress(written, folder) : undefined;
+  const list = <S extends z.ZodType>(schema: S, value: unknown): (z.output<S> | undefined)[] =>
+    Array.isArray(value) ? value.map((item) => part(schema, item)) : [];
   return {
-    instances: list(file?.instances).map((value) => {
-      const instance = part(shape.instances.element, value);
-      return instance && instanceFrom(folder, instance);
-    }),
-    targets: list(file?.targets).map((value) => {
-      const target = part(shape.targets.unwrap().element, value);
-      return target && targetFrom(folder, target);
-    }),
+    instances: list(shape.instances.element, file?.instances),
+    targets: list(shape.targets.unwrap().element, file?.targets),
     failover: part(shape.failover, file?.failover),
     retry: part(shape.retry, file?.retry),
     door: part(shape.door, file?.door),
-    alerts: list(file?.alerts).map((value) => part(shape.alerts.unwrap().element, value)),
-    deadMansSwitch: part(shape.dead_mans_switch, file?.dead_mans_switch),
+    alerts: list(shape.alerts.unwrap().element, file?.alerts),
+    dead_mans_switch: part(shape.dead_mans_switch, file?.dead_mans_switch),
+    store: part(shape.store, file?.store),
+  };
+}
+
+function checkable(parts: Parts, { databaseUrl }: Environment, folder: string): Checkable {
+  const written = databaseUrl ?? parts.store;
+  const store = written && isStoreAddress(written) ? parseStoreAddress(written, folder) : undefined;
+  return {
+    ...parts,
+    instances: parts.instances.map((instance) => instance && instanceFrom(folder, instance)),
+    targets: parts.targets.map((target) => target && targetFrom(folder, target)),
+    deadMansSwitch: parts.dead_mans_switch,
     stateDirectory: store && stateDirectoryOf(store, folder),
     store,
   };

@@ -169,16 +169,20 @@ function thresholdsFit({ failover: f, retry }: Checkable, file: YamlFile): Confi
 }
 
 function targetsDiffer({ targets }: Checkable, file: YamlFile): ConfigProblem[] {
+  // By repository and name, whatever their case: comparing each two of a thousand targets takes long.
+  const alike = new Map<string, number[]>();
   return targets.flatMap((target, index) => {
     if (!target) return [];
     const { repository, name } = target;
-    const first = targets.findIndex(
-      (other, before) =>
-        before < index &&
-        other?.repository.toLowerCase() === repository.toLowerCase() &&
-        (isNamed(other, name) || isNamed(target, other.name)),
-    );
-    if (first === -1) return [];
+    const key = `${repository} ${name}`.toLowerCase();
+    const before = alike.get(key) ?? [];
+    alike.set(key, before);
+    const first = before.find((earlier) => {
+      const other = targets[earlier];
+      return other && (isNamed(other, name) || isNamed(target, other.name));
+    });
+    before.push(index);
+    if (first === undefined) return [];
     const same = targets[first]?.name === name ? "" : ", but for its case,";
     return file.problem(["targets", index, "name"], {
       expected: `a name of its own within ${repository}`,
@@ -259,9 +263,11 @@ function findCommand({ run, directory, env }: TargetConfig, inheritedPath = ""):
 
 function isUsable(path: string, mode: number, kind: "file" | "directory"): boolean {
   try {
+    // Most folders of PATH do not have the command, and an error costs more than the look.
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (!(kind === "file" ? found?.isFile() : found?.isDirectory())) return false;
     accessSync(path, mode);
-    const found = statSync(path);
-    return kind === "file" ? found.isFile() : found.isDirectory();
+    return true;
   } catch {
     return false;
   }

@@ -23,26 +23,33 @@ export function keyName(path: Path): string {
   return name || WHOLE_FILE;
 }
 
+interface ParsedText {
+  document: Document;
+  lines: LineCounter;
+}
+
 /** A parsed YAML file that knows the line of each of its keys. */
 export class YamlFile {
   readonly name: string;
   readonly problems: ConfigProblem[] = [];
   /** The file's contents, of any shape; undefined when it is not YAML. */
   readonly content: unknown;
-  #document: Document;
-  #lines = new LineCounter();
+  #text: string;
+  /** Of a thousand targets it is 20 MB, and it is seldom needed again. */
+  #parsed: WeakRef<ParsedText> | undefined;
 
   /** Reads and parses the file. `problems` lists its faults. */
   constructor(name: string) {
     this.name = name;
     const text = this.#read();
-    this.#document = parseDocument(text ?? "", { lineCounter: this.#lines, prettyErrors: false });
+    this.#text = text ?? "";
     if (text === undefined) return;
-    for (const error of [...this.#document.errors, ...this.#document.warnings])
+    const { document } = this.#parse();
+    for (const error of [...document.errors, ...document.warnings])
       this.problems.push(this.#syntaxProblem(error, text));
     if (this.problems.length > 0) return;
     try {
-      this.content = this.#document.toJS();
+      this.content = document.toJS();
     } catch (error) {
       // Aliases without an anchor, or so many that they would fill the memory.
       const got = (error as Error).message;
@@ -61,12 +68,22 @@ export class YamlFile {
     }
   }
 
+  #parse(): ParsedText {
+    let parsed = this.#parsed?.deref();
+    if (!parsed) {
+      const lines = new LineCounter();
+      parsed = { document: parseDocument(this.#text, { lineCounter: lines, prettyErrors: false }), lines };
+      this.#parsed = new WeakRef(parsed);
+    }
+    return parsed;
+  }
+
   #wrong(expected: string, got: string): void {
     this.problems.push({ file: this.name, key: WHOLE_FILE, expected, got, remedy: START_FROM_EXAMPLE });
   }
 
   #syntaxProblem({ code, message, pos: [start, end] }: YAMLError, text: string): ConfigProblem {
-    const place = { file: this.name, line: this.#lines.linePos(start).line };
+    const place = { file: this.name, line: this.#parse().lines.linePos(start).line };
     if (code === "DUPLICATE_KEY") {
       const key = /^[\w.-]+/.exec(text.slice(start))?.[0] ?? text.slice(start, end);
       return { ...place, key: describeKey(key), expected: "each key once", got: "it a second time" };
@@ -79,13 +96,14 @@ export class YamlFile {
 
   /** The line of the key at `path`, or of its nearest parent in the file. */
   line(path: Path): number | undefined {
+    const { document, lines } = this.#parse();
     for (let length = path.length; length > 0; length--) {
-      const parent = this.#document.getIn(path.slice(0, length - 1), true);
+      const parent = document.getIn(path.slice(0, length - 1), true);
       const last = path[length - 1];
       const node = isMap(parent)
         ? parent.items.find(({ key }) => isScalar(key) && String(key.value) === last)?.key
-        : this.#document.getIn(path.slice(0, length), true);
-      if (isNode(node) && node.range) return this.#lines.linePos(node.range[0]).line;
+        : document.getIn(path.slice(0, length), true);
+      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
     }
     return undefined;
   }

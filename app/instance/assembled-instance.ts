@@ -33,4 +33,6 @@ export interface AssemblyOptions {
   env: NodeJS.ProcessEnv;
   /** This process, which has taken the instance's name. */
   process: ProcessIdentity;
+  /** Whether to do without the threads of SQLite and the waiting worker, which only make an instance faster. */
+  isFrugal?: boolean;
 }

@@ -48,7 +48,12 @@ import { instanceRoutes } from "./instance-routes.ts";
 export async function assembleInstance(options: AssemblyOptions): Promise<AssembledInstance> {
   const { config, clock, log } = options;
   const registry = new RunRegistry(config.stateDirectory);
-  const open = () => openStore(config.store, { clock, onLongLock: frozenLockEnder(registry, log) });
+  const open = () =>
+    openStore(config.store, {
+      clock,
+      threads: !options.isFrugal,
+      onLongLock: frozenLockEnder(registry, log),
+    });
   const store = await onceAvailable(open, { clock, log });
   return assemble(options, store, registry).catch(async (error) => {
     // The process may go on with other parts.
@@ -265,7 +270,7 @@ async function assemble(
       live.attach(door);
     },
     async start({ server }) {
-      pool.warm();
+      if (!options.isFrugal) pool.warm();
       dispatcher.start();
       await releaseOutbox(store, GITHUB_OUTBOX, name);
       outbox.start();

@@ -60,8 +60,10 @@ export async function startInstance(options: {
   clock: Clock;
   log: Logger;
   env: NodeJS.ProcessEnv;
+  /** Whether to do without the threads of SQLite and the waiting worker, which only make an instance faster. */
+  isFrugal?: boolean;
 }): Promise<Instance> {
-  const { name, clock, log } = options;
+  const { name, clock, log, isFrugal = false } = options;
   let { config } = options;
   const { stateDirectory, store } = config;
   const self = config.instances.find((instance) => instance.name === name);
@@ -74,7 +76,7 @@ export async function startInstance(options: {
   narrow(files, (path, error) => log.warn(`other users may read ${path}: ${error.message}`));
 
   const assemble = (given: { config: Config; env: NodeJS.ProcessEnv }) =>
-    assembleInstance({ ...given, name, clock, log, process: identity.process });
+    assembleInstance({ ...given, name, clock, log, isFrugal, process: identity.process });
   let current: AssembledInstance = await assemble(options);
   /** Those that still answer requests from before a reload. */
   const former = new Set<Promise<void>>();

@@ -5,7 +5,7 @@ import { inheritedEnvironment } from "./command-environment.ts";
 import type { FromRunner, Job, JobResult, Preparation, RunProgress } from "./messages.ts";
 import { UMASK_VARIABLE } from "./private-files.ts";
 
-/** An idle runner is kept this long for the next deployment; one is always kept. */
+/** An idle runner is kept this long for the next deployment; the last one stays. */
 const IDLE_MS = 60_000;
 
 /** A runner process of this instance, as the pool sees it. */
@@ -26,6 +26,7 @@ export class RunnerPool {
   #onProgress: (progress: RunProgress) => void;
   #spare: Runner[] = [];
   #closed = false;
+  #keepsSpare = false;
 
   constructor(preparation: Preparation, log: Logger, onProgress: (progress: RunProgress) => void = () => {}) {
     this.#preparation = preparation;
@@ -34,9 +35,11 @@ export class RunnerPool {
   }
 
   /**
-   * Starts the first spare runner. Call it after the start of the instance, which needs the processor itself.
+   * Starts the first spare runner, and always keeps one from now on. Call it after the start of the instance, which
+   * needs the processor itself.
    */
   warm(): void {
+    this.#keepsSpare = true;
     this.#addSpare();
   }
 
@@ -57,7 +60,7 @@ export class RunnerPool {
             { deployment: message.deploymentId, attempt: message.attempt },
             "deployment started",
           );
-          if (!this.#closed && this.#spare.length === 0) this.#addSpare();
+          if (this.#keepsSpare && !this.#closed && this.#spare.length === 0) this.#addSpare();
         } else if (message.type === "ended")
           this.#log.info({ deployment: message.deploymentId, status: message.status }, "deployment ended");
         else if (message.type === "idle") {

@@ -33,7 +33,8 @@ export class InProcessInstance implements StartedInstance {
     const lines = new LogLines();
     const config = loadConfig(env);
     const log = createLog(config.environment.logLevel, name, { write: (text) => lines.add(text.trimEnd()) });
-    const instance = await startInstance({ config, name, clock, log, env });
+    // Threads and a waiting worker cost more than most tests. Tests with processes have both.
+    const instance = await startInstance({ config, name, clock, log, env, isFrugal: true });
     return new InProcessInstance(lines, instance);
   }
 

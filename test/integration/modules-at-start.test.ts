@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { newEntryPoint } from "../../app/bundle/entry-points.ts";
 import { compileCache } from "../../app/config/compile-cache.ts";
 import { temporaryDirectory } from "../helpers/stores.ts";
 
@@ -39,6 +40,29 @@ test("a runner loads little more than the queue and its store", () => {
     "kysely",
     "p-retry",
   ]);
+});
+
+describe("a worker from the bundle", () => {
+  const runner = newEntryPoint("runner").href;
+
+  test("loads a few files", () => {
+    const list = join(ROOT, "test/helpers/list-modules.mjs");
+    const output = execFileSync(process.execPath, [list, runner], { encoding: "utf8" });
+    const files = output.split("\n").filter((url) => url.startsWith("file:"));
+    expect(files).toContain(runner);
+    expect(files.length).toBeLessThan(12);
+  });
+
+  test("loads nothing of fetch, which an import of node:http would", () => {
+    const script = `await import(${JSON.stringify(runner)});
+      console.log(process.moduleLoadList.join("\\n"));
+      process.exit(0);`;
+    const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+    });
+    expect(output).toContain("NativeModule http\n");
+    expect(output).not.toContain("undici");
+  });
 });
 
 test("the supervisor loads neither the instance nor the store", () => {

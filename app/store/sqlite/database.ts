@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import type { CompiledQuery } from "kysely";
 import type { TaskName } from "../../bundle/entry-points.ts";
 import type { SqliteLink } from "./dialect.ts";
-import { fileAt, holdersOfDeleted, holdersOfReplaced, stateOf } from "./open-files.ts";
+import { areOpenHere, fileAt, holdersOfDeleted, holdersOfReplaced, stateOf } from "./open-files.ts";
 import {
   copyAt,
   descendsFrom,
@@ -139,6 +139,8 @@ export class SqliteDatabase {
    * the log is not that file's: SQLite would mix the two.
    */
   #checkHolders(path: string, found: string | null): void {
+    // The writing connection of this process has checked them: looking at every process on the host takes long.
+    if (this.#options.readOnly && areOpenHere(namesOf(path))) return;
     const missing = namesOf(path).filter((name) => fileAt(name) === null);
     const holders =
       found === null

@@ -42,6 +42,12 @@ export function holdersOf(file: string): number[] {
   return processIds().filter((pid) => openFiles(pid).includes(file));
 }
 
+/** Whether this process has all of these files open. */
+export function areOpenHere(files: readonly string[]): boolean {
+  const open = new Set(openFiles(process.pid));
+  return files.every((file) => open.has(file));
+}
+
 function processIds(): number[] {
   return entries("/proc").map(Number).filter(Number.isInteger);
 }
