@@ -23,7 +23,7 @@ export interface DatabaseOptions {
   readOnly: boolean;
   /** Whether to create a missing file. */
   create: boolean;
-  /** How often to check for commits of other connections (ms); 0 for never. */
+  /** How often to check for commits of other connections (ms), until a request changes it; 0 for never. */
   watchMs: number;
 }
 export type DatabaseRequest =
@@ -31,6 +31,9 @@ export type DatabaseRequest =
   /** Runs a whole transaction in the database's thread: see transaction-tasks.ts. */
   | { op: "task"; task: TaskName; input: string }
   | { op: "reopen" }
+  /** Notifies of the open transaction: once it is committed, those who watch are told. */
+  | { op: "notify" }
+  | { op: "watch"; everyMs: number }
   /** Fails where the file's name no longer leads to the open file. */
   | { op: "check name" };
 export type DatabaseAnswer =
@@ -48,6 +51,8 @@ const BUSY = 5;
 const NO_DATABASE = 26;
 /** SQLITE_READONLY_DBMOVED: the file's name no longer leads to the open file. */
 export const MOVED = 1032;
+/** Commits of an older release notify nobody. So any commit counts as a change after this time. */
+const UNTOLD_MS = 10_000;
 /** The longest wait of a thread inside SQLite. The caller retries without blocking others. */
 const BUSY_TIMEOUT_MS = 20;
 
@@ -59,30 +64,62 @@ export class SqliteDatabase {
   #statements = new Map<string, { statement: StatementSync; returnsRows: boolean }>();
   #tasks: TransactionTasks | undefined;
   #answered: Promise<unknown> = Promise.resolve();
+  #onChange: () => void;
   #watch: NodeJS.Timeout | undefined;
+  /** The commits as the watch last saw them. The first check counts as a change: there may have been commits before. */
+  #seen: { version: unknown; notified: unknown; toldAt: number } | undefined;
+  /** Whether there was a commit since the last call of `onChange`. */
+  #untold = false;
   /** A file under the database's name that is not the copy. It need not be opened again. */
   #notTheCopy: string | undefined;
 
-  /** `onChange` is called after a commit of another connection, if this one watches. */
+  /** `onChange` is called after a commit of another connection that notified, if this one watches. */
   constructor(options: DatabaseOptions, onChange: () => void) {
     this.#options = options;
-    if (options.watchMs === 0) return;
-    let seen: unknown;
+    this.#onChange = onChange;
+    if (options.watchMs > 0) this.#watchEvery(options.watchMs);
+  }
+
+  #watchEvery(ms: number): void {
+    clearInterval(this.#watch);
     this.#watch = setInterval(() => {
       // The first request opens the file, and may wait for its lock. The watch needs an open file.
       if (!this.#opened) return;
       try {
         this.#follow();
-        // Changes exactly when another connection committed:
-        // https://www.sqlite.org/pragma.html#pragma_data_version
-        const version = this.#prepare("PRAGMA data_version").statement.get()?.data_version;
-        // The first check counts as a change: the listener cannot know of commits just before it.
-        if (version !== seen) onChange();
-        seen = version;
+        this.#checkForChange();
       } catch {
         // The next query reports an unreadable store to its caller.
       }
-    }, options.watchMs).unref();
+    }, ms).unref();
+  }
+
+  #checkForChange(): void {
+    // Changes exactly when another connection committed: https://www.sqlite.org/pragma.html#pragma_data_version
+    const version = this.#pragma("data_version");
+    const seen = this.#seen;
+    const isNew = version !== seen?.version;
+    if (!isNew && !this.#untold) return;
+    this.#untold = true;
+    // Read only after a new commit: the instances themselves commit every second, and notify of hardly anything.
+    const notified = isNew ? this.#pragma("user_version") : seen?.notified;
+    const now = performance.now();
+    const tell = !seen || notified !== seen.notified || now - seen.toldAt >= UNTOLD_MS;
+    this.#seen = { version, notified, toldAt: tell ? now : seen.toldAt };
+    if (!tell) return;
+    this.#untold = false;
+    this.#onChange();
+  }
+
+  /** Counts the notifications in `user_version`, which SQLite leaves to its users. It commits or rolls back with the rest. */
+  #notify(): void {
+    const next = (Number(this.#pragma("user_version")) + 1) % 2 ** 31;
+    // The text is new each time, and would fill the cache of statements.
+    this.#open().database.exec(`PRAGMA user_version = ${next}`);
+  }
+
+  #pragma(name: "data_version" | "user_version"): unknown {
+    return this.#prepare(`PRAGMA ${name}`).statement.get()?.[name];
   }
 
   /**
@@ -205,6 +242,7 @@ export class SqliteDatabase {
   #replace(old: Opened, opened: Opened): void {
     this.#statements.clear();
     this.#opened = opened;
+    this.#seen = undefined;
     old.database.close();
   }
 
@@ -283,17 +321,17 @@ export class SqliteDatabase {
 
   async #answer(request: DatabaseRequest): Promise<DatabaseAnswer> {
     try {
-      if (request.op === "reopen" || request.op === "check name") {
-        if (request.op === "reopen") this.#reopen();
-        else if (this.#opened) this.#checkName(this.#opened);
-        return { rows: [], changes: 0, insertId: 0 };
-      }
-      if (request.op === "task") {
+      if (request.op === "reopen") this.#reopen();
+      else if (request.op === "notify") this.#notify();
+      else if (request.op === "watch") this.#watchEvery(request.everyMs);
+      else if (request.op === "check name" && this.#opened) this.#checkName(this.#opened);
+      else if (request.op === "query") return this.#query(request.sql, request.parameters);
+      else if (request.op === "task") {
         this.#tasks ??= await this.#loadTasks();
         const output = await this.#tasks.run(request.task, JSON.parse(request.input));
         return { rows: [JSON.stringify(output)], changes: 0, insertId: 0 };
       }
-      return this.#query(request.sql, request.parameters);
+      return { rows: [], changes: 0, insertId: 0 };
     } catch (error) {
       const { message, errcode } = error as Error & { errcode?: number };
       return { error: { message, code: errcode ?? 0 } };
@@ -315,7 +353,7 @@ export class SqliteDatabase {
       },
       async close() {},
     };
-    return new TransactionTasks(link);
+    return new TransactionTasks(link, () => this.#notify());
   }
 }
 
