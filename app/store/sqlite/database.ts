@@ -4,6 +4,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 import { pathToFileURL } from "node:url";
 import type { CompiledQuery } from "kysely";
 import type { TaskName } from "../../bundle/entry-points.ts";
+import { ChangeWatch, type Counter, nextNotification } from "./change-watch.ts";
 import type { SqliteLink } from "./dialect.ts";
 import { fileAt, holdersOfDeleted, holdersOfReplaced, stateOf } from "./open-files.ts";
 import {
@@ -51,8 +52,6 @@ const BUSY = 5;
 const NO_DATABASE = 26;
 /** SQLITE_READONLY_DBMOVED: the file's name no longer leads to the open file. */
 export const MOVED = 1032;
-/** Commits of an older release notify nobody. So any commit counts as a change after this time. */
-const UNTOLD_MS = 10_000;
 /** The longest wait of a thread inside SQLite. The caller retries without blocking others. */
 const BUSY_TIMEOUT_MS = 20;
 
@@ -66,10 +65,7 @@ export class SqliteDatabase {
   #answered: Promise<unknown> = Promise.resolve();
   #onChange: () => void;
   #watch: NodeJS.Timeout | undefined;
-  /** The commits as the watch last saw them. The first check counts as a change: there may have been commits before. */
-  #seen: { version: unknown; notified: unknown; toldAt: number } | undefined;
-  /** Whether there was a commit since the last call of `onChange`. */
-  #untold = false;
+  #changes = new ChangeWatch((counter) => this.#counter(counter));
   /** A file under the database's name that is not the copy. It need not be opened again. */
   #notTheCopy: string | undefined;
 
@@ -87,39 +83,22 @@ export class SqliteDatabase {
       if (!this.#opened) return;
       try {
         this.#follow();
-        this.#checkForChange();
+        if (this.#changes.check()) this.#onChange();
       } catch {
         // The next query reports an unreadable store to its caller.
       }
     }, ms).unref();
   }
 
-  #checkForChange(): void {
-    // Changes exactly when another connection committed: https://www.sqlite.org/pragma.html#pragma_data_version
-    const version = this.#pragma("data_version");
-    const seen = this.#seen;
-    const isNew = version !== seen?.version;
-    if (!isNew && !this.#untold) return;
-    this.#untold = true;
-    // Read only after a new commit: the instances themselves commit every second, and notify of hardly anything.
-    const notified = isNew ? this.#pragma("user_version") : seen?.notified;
-    const now = performance.now();
-    const tell = !seen || notified !== seen.notified || now - seen.toldAt >= UNTOLD_MS;
-    this.#seen = { version, notified, toldAt: tell ? now : seen.toldAt };
-    if (!tell) return;
-    this.#untold = false;
-    this.#onChange();
-  }
-
-  /** Counts the notifications in `user_version`, which SQLite leaves to its users. It commits or rolls back with the rest. */
+  /** Notifies as a part of the open transaction: it commits or rolls back with the rest. */
   #notify(): void {
-    const next = (Number(this.#pragma("user_version")) + 1) % 2 ** 31;
+    const next = nextNotification(this.#counter("user_version"));
     // The text is new each time, and would fill the cache of statements.
     this.#open().database.exec(`PRAGMA user_version = ${next}`);
   }
 
-  #pragma(name: "data_version" | "user_version"): unknown {
-    return this.#prepare(`PRAGMA ${name}`).statement.get()?.[name];
+  #counter(counter: Counter): unknown {
+    return this.#prepare(`PRAGMA ${counter}`).statement.get()?.[counter];
   }
 
   /**
@@ -242,7 +221,7 @@ export class SqliteDatabase {
   #replace(old: Opened, opened: Opened): void {
     this.#statements.clear();
     this.#opened = opened;
-    this.#seen = undefined;
+    this.#changes.reset();
     old.database.close();
   }
 
