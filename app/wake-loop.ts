@@ -48,7 +48,7 @@ export class WakeLoop {
     this.#nap?.abort.abort();
     const nap = { due, abort: new AbortController() };
     this.#nap = nap;
-    void this.#o.clock.sleep(Math.max(0, ms), AbortSignal.any([nap.abort.signal, this.signal])).then(
+    void this.#o.clock.sleep(Math.max(0, ms), nap.abort.signal).then(
       () => {
         if (this.#nap === nap) this.#nap = undefined;
         this.wake();
@@ -60,6 +60,7 @@ export class WakeLoop {
   /** Ends the loop. Resolves when the present step is done. */
   async close(): Promise<void> {
     this.#abort.abort();
+    this.#nap?.abort.abort();
     await this.#running;
   }
 

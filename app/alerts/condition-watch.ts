@@ -10,10 +10,12 @@ import { readSwitchboard } from "../failover/switchboard.ts";
 import type { AlertFacts } from "../queue/alert-facts.ts";
 import { endExpiredHolds } from "../queue/hold.ts";
 import { closeCondition, openCondition } from "../queue/raise-alert.ts";
-import type { AlertConditionRow } from "../store/schema.ts";
+import type { AlertConditionRow, SwitchboardRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
 const LOOK_MS = 1_000;
+/** The longest time between two reads of the store. */
+const READ_AGAIN_MS = 10_000;
 /** An endpoint counts as back after it has been up for this long. */
 const STEADY_MS = 5_000;
 /** An endpoint that shuts down on purpose counts as lost only after this time. */
@@ -29,6 +31,13 @@ type WatchedKind = (typeof KINDS)[number];
 type Opening = {
   [K in WatchedKind]: { kind: K; subject: string; facts: AlertFacts[K]; since: number };
 }[WatchedKind];
+
+/** What the store holds: the open conditions, the routing state, and when the first hold ends (null: none does). */
+interface Recorded {
+  conditions: AlertConditionRow[];
+  board: SwitchboardRow | undefined;
+  holdsEndAt: number | null;
+}
 
 export interface ConditionWatchOptions {
   store: Store;
@@ -47,6 +56,10 @@ export class ConditionWatch {
   #o: ConditionWatchOptions;
   #timer: NodeJS.Timeout | undefined;
   #unsubscribe: (() => void) | undefined;
+  #unwatch: (() => void) | undefined;
+  #recorded: Recorded | undefined;
+  /** When the store is to be read again (ms, monotonic). */
+  #readAgainAt = 0;
   #looking: Promise<void> | undefined;
   #startedAt = 0;
   /** Until when an endpoint that shut down on purpose is not lost (ms, monotonic). */
@@ -66,12 +79,16 @@ export class ConditionWatch {
       if (notice.type === "webhook_deviated") this.#deviation = { ...notice, at: clock.now() };
       if (["webhook_deviated", "endpoint", "all_down"].includes(notice.type)) this.#wake();
     });
+    this.#unwatch = this.#o.store.onChange(() => {
+      this.#readAgainAt = 0;
+    });
     this.#timer = setInterval(() => this.#wake(), LOOK_MS);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#unsubscribe?.();
+    this.#unwatch?.();
     await this.#looking;
   }
 
@@ -92,34 +109,49 @@ export class ConditionWatch {
     this.#notePlanned();
     if (!failover.controller.held) {
       this.#outOfSync = undefined;
+      this.#readAgainAt = 0;
       return;
     }
-    const conditions = await store.read
-      .selectFrom("alert_conditions")
-      .selectAll()
-      .where("kind", "in", KINDS)
-      .execute();
+    const { conditions, board, holdsEndAt } = await this.#read();
     const deviation = this.#deviation;
-    const webhook = await this.#webhook(conditions);
+    const webhook = this.#webhook(conditions, board);
     const [openings, closings] = [
       [...this.#lost(), ...webhook.openings].filter(
         ({ kind, subject }) => !isOpen(conditions, kind, subject),
       ),
       [...this.#back(conditions), ...webhook.closings],
     ];
-    const expired = await store.read
-      .selectFrom("targets")
-      .select("target")
-      .where("held_until", "<=", await store.now(store.read))
-      .limit(1)
-      .execute();
-    if (openings.length + closings.length + expired.length > 0)
+    const isOver = holdsEndAt !== null && holdsEndAt <= (await store.now(store.read));
+    if (openings.length + closings.length > 0 || isOver) {
+      this.#readAgainAt = 0;
       await failover.controller.lease.write(async (trx) => {
         for (const one of openings) await openCondition(trx, store, one);
         for (const one of closings) await closeCondition(trx, store, one);
         await endExpiredHolds(trx, store);
       });
+    }
     if (this.#deviation === deviation) this.#deviation = undefined;
+  }
+
+  /** What is on record. It changes seldom, so it is read after a change, and once in a while. */
+  async #read(): Promise<Recorded> {
+    const { store, clock } = this.#o;
+    if (this.#recorded && clock.monotonic() < this.#readAgainAt) return this.#recorded;
+    // Before the read: a change meanwhile calls for another one.
+    this.#readAgainAt = clock.monotonic() + READ_AGAIN_MS;
+    this.#recorded = undefined;
+    const conditions = await store.read
+      .selectFrom("alert_conditions")
+      .selectAll()
+      .where("kind", "in", KINDS)
+      .execute();
+    const board = await readSwitchboard(store);
+    const holds = await store.read
+      .selectFrom("targets")
+      .select((e) => e.fn.min("held_until").as("endAt"))
+      .executeTakeFirst();
+    this.#recorded = { conditions, board, holdsEndAt: holds?.endAt ?? null };
+    return this.#recorded;
   }
 
   #notePlanned(): void {
@@ -174,10 +206,9 @@ export class ConditionWatch {
     return [...back, { kind: "all_down" as const, subject: "", facts: { reason } }];
   }
 
-  async #webhook(conditions: readonly AlertConditionRow[]) {
-    const { store, clock, config } = this.#o;
+  #webhook(conditions: readonly AlertConditionRow[], board: SwitchboardRow | undefined) {
+    const { clock, config } = this.#o;
     const kind = "webhook_out_of_sync" as const;
-    const board = await readSwitchboard(store);
     const wanted = board && webhookUrl(config, board.active);
     if (!wanted) return { openings: [], closings: [] };
     const found = board.webhook_url;

@@ -12,6 +12,8 @@ import type { Wording } from "./words/writers.ts";
 
 const LOOK_MS = 1_000;
 const PROBE_LIMIT_MS = 1_000;
+/** How often to look for files that were put back. */
+const COPIES_LOOK_MS = 5_000;
 /** A shorter failure raises no alert: a busy disk, a database that restarts. */
 const LASTING_MS = 3_000;
 const LONGEST_PAUSE_MS = 60_000;
@@ -54,6 +56,7 @@ export class StoreWatch {
   /** A failure that this instance told before it died. Only its end is still to be told. */
   #owed: Failure | undefined;
   #sending = new Set<Promise<void>>();
+  #copiesDueAt = 0;
   #watching: Promise<void> | undefined;
 
   constructor(options: StoreWatchOptions) {
@@ -92,9 +95,14 @@ export class StoreWatch {
       this.#failing = undefined;
       const open = this.#told ?? this.#owed;
       if (open) await this.#over(open);
-      if (store.can.copies) await this.#tellOfCopies();
+      if (store.can.copies && clock.monotonic() >= this.#copiesDueAt) {
+        await this.#tellOfCopies();
+        this.#copiesDueAt = clock.monotonic() + COPIES_LOOK_MS;
+      }
     } catch (error) {
       const reason = (error as Error).message;
+      // The failure may be a lost file that is put back by now.
+      this.#copiesDueAt = 0;
       this.#failing ??= { since: clock.now(), sinceMonotonic: clock.monotonic(), reason };
       const { since, sinceMonotonic } = this.#failing;
       const lasts = clock.monotonic() - sinceMonotonic >= LASTING_MS;

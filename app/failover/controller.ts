@@ -69,7 +69,11 @@ export class Controller {
   }
 
   start(): void {
-    this.#unwatch = this.#o.store.onChange(() => this.wake());
+    this.#unwatch = this.#o.store.onChange(() => {
+      // The holder may have released the lease.
+      if (!this.#lease.held) this.#leaseDueAt = 0;
+      this.wake();
+    });
     this.wake();
   }
 
@@ -114,7 +118,7 @@ export class Controller {
       const now = clock.monotonic();
       this.#leaseDueAt = held
         ? now + thresholds.lease_ttl / 3
-        : Math.min(now + thresholds.lease_ttl / 10, Math.max(now, this.#lease.freeAt));
+        : Math.min(this.#nextLook(now), Math.max(now, this.#lease.freeAt));
       tookOver = held && taken;
       if (tookOver) this.#takeOver();
     }
@@ -123,6 +127,16 @@ export class Controller {
     } finally {
       if (tookOver) this.#scanning = setTimeout(onTakeOver, SCAN_AFTER_MS);
     }
+  }
+
+  /**
+   * When to look again at another holder's lease. A renewal is noticed at most a tenth of the lease's time after it was
+   * made, and the next one comes a third of that time later.
+   */
+  #nextLook(now: number): number {
+    const { lease_ttl } = this.#o.thresholds;
+    const sawRenewal = now - (this.#lease.freeAt - lease_ttl) < lease_ttl / 10;
+    return now + (sawRenewal ? lease_ttl / 3 : lease_ttl / 10);
   }
 
   /** Releases the lease, so that an instance that reaches GitHub takes it. */

@@ -8,6 +8,8 @@ import { type Health, type HealthStatus, HealthWindow, type Thresholds } from ".
 const MAX_ANSWER_LENGTH = 4_096;
 /** How many time limits an unanswered check may last in all, where it may go on. */
 const MOST_LIMITS = 3;
+/** The least time between two calls of `onChange` while every check succeeds. */
+const CALM_MS = 1_000;
 
 export interface CheckedEndpoint {
   name: string;
@@ -25,7 +27,8 @@ export class HealthChecker {
   #onChange: () => void;
   #onStatus: (name: string, was: HealthStatus, health: Health) => void;
   #onChecked: (name: string, ok: boolean, ms: number) => void;
-  #statuses = new Map<string, HealthStatus>();
+  /** Each endpoint's health at its last observation. */
+  #last = new Map<string, Health>();
   #windows = new Map<string, HealthWindow>();
   #checkedAt = new Map<string, number>();
   #onStoreFailure: (name: string) => void;
@@ -33,12 +36,14 @@ export class HealthChecker {
   /** When checks last began, and when this process last noticed that it had stood still (ms, monotonic). */
   #begunAt: number;
   #resumedAt = Number.NEGATIVE_INFINITY;
+  /** When `onChange` was last called (ms, monotonic). */
+  #toldAt = Number.NEGATIVE_INFINITY;
   #agents = { "http:": new HttpAgent({ keepAlive: true }), "https:": new HttpsAgent({ keepAlive: true }) };
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * `onChange` is called after every check and every other observation. `onStatus` is called before it if a status has
-   * changed. `onChecked` gets the result of every check. `onStoreFailure` is called when an endpoint says that it
+   * `onChange` is called after every observation. Only a further success of an endpoint that is well may wait for up to
+   * a second. `onStatus` is called before it if a status has changed. `onChecked` gets the result of every check. `onStoreFailure` is called when an endpoint says that it
    * cannot commit. `mayGoOn` is asked about each check that has no answer at its time limit: whether its endpoint lives
    * all the same, on a machine too busy to answer in time.
    */
@@ -121,9 +126,14 @@ export class HealthChecker {
 
   #changed(name: string): void {
     const health = this.#window(name).health(this.#clock.monotonic());
-    const was = this.#statuses.get(name) ?? "unknown";
-    this.#statuses.set(name, health.status);
+    const last = this.#last.get(name);
+    this.#last.set(name, health);
+    const was = last?.status ?? "unknown";
     if (health.status !== was) this.#onStatus(name, was, health);
+    // Some decisions depend on time, such as a failback. So they are made again even where all goes on as before.
+    const now = this.#clock.monotonic();
+    if (last && isWell(health) && isWell(last) && now - this.#toldAt < CALM_MS) return;
+    this.#toldAt = now;
     this.#onChange();
   }
 
@@ -198,6 +208,10 @@ export class HealthChecker {
     let limit = setTimeout(late, limitMs);
     request.end();
   }
+}
+
+function isWell({ status, consecutiveFailures, stale }: Health): boolean {
+  return status === "healthy" && consecutiveFailures === 0 && !stale;
 }
 
 /** Whether an instance says that it cannot commit. */

@@ -75,6 +75,8 @@ export class HealthWindow {
   /** `says so`: it said that it is shutting down. `gone`: its link was lost after that. */
   #leaving: "no" | "says so" | "gone" = "no";
   #stale = false;
+  /** The health as last computed, until an observation, or until a sample is too old. */
+  #known: { health: Health; until: number } | undefined;
 
   constructor(thresholds: Thresholds) {
     this.#thresholds = thresholds;
@@ -111,11 +113,13 @@ export class HealthWindow {
 
   /** The observer stood still: counts start again. The status is stale until the next check. */
   interrupted(at: number): void {
+    this.#known = undefined;
     this.#stale = true;
     this.#successes = 0;
     if (this.health(at).status === "unhealthy") return;
     this.#failures = 0;
     this.#unanswered = 0;
+    this.#known = undefined;
   }
 
   /** Its process is proven dead: it is unhealthy at once. */
@@ -138,6 +142,7 @@ export class HealthWindow {
 
   /** Its link is lost. If it was shutting down, it counts as shut down until it answers again. */
   lost(): void {
+    this.#known = undefined;
     if (this.#leaving === "says so") this.#leaving = "gone";
   }
 
@@ -148,6 +153,14 @@ export class HealthWindow {
   }
 
   health(now: number): Health {
+    if (!this.#known || now > this.#known.until) {
+      const health = this.#compute(now);
+      this.#known = { health, until: (this.#samples[0]?.at ?? now) + this.#thresholds.window };
+    }
+    return this.#known.health;
+  }
+
+  #compute(now: number): Health {
     this.#samples = this.#samples.filter(({ at }) => now - at <= this.#thresholds.window);
     const times = this.#samples
       .filter(({ ok }) => ok)
@@ -217,14 +230,16 @@ export class HealthWindow {
   }
 
   #note(at: number): void {
+    this.#known = undefined;
     const { status, successRate } = this.health(at);
     this.#noteReach(at, status === "degraded" ? successRate : null);
     if (status !== "unhealthy") {
       this.#unhealthySince = null;
-      return;
+    } else {
+      this.#lastUnhealthyAt = at;
+      this.#unhealthySince ??= at;
     }
-    this.#lastUnhealthyAt = at;
-    this.#unhealthySince ??= at;
+    this.#known = undefined;
   }
 
   /** Updates until when it counts as unreachable for GitHub. `rate` is null unless it is degraded. */

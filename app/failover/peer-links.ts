@@ -16,8 +16,12 @@ import {
 
 /** The time between two heartbeats. */
 const BEAT_MS = 200;
-/** The pause before the next call: usually, after failed handshakes, and after a first refusal right after a loss. */
+/**
+ * The pause before the next call: at first and at most (doubled each time), after failed handshakes, and after a first
+ * refusal right after a loss. A peer that comes back calls by itself, and is then called at once.
+ */
 const REDIAL_MS = 200;
+const LONGEST_REDIAL_MS = 2_000;
 const FAILING_REDIAL_MS = 5_000;
 const JUST_LOST_REDIAL_MS = 20;
 /** No peer sends longer messages. */
@@ -72,6 +76,12 @@ export class PeerLinks {
   #log: Logger;
   #server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
   #calls = new Map<string, WebSocket>();
+  /** The proven connections that peers made, each with the peer's name. */
+  #answered = new Map<WebSocket, string>();
+  /** How many calls in a row each peer did not take, and the timer and act of the next one. */
+  #missed = new Map<string, number>();
+  #redials = new Map<string, { timer: NodeJS.Timeout; call: () => void }>();
+  #beating: NodeJS.Timeout | undefined;
   /** How often in a row the handshake with each peer failed. */
   #failedHandshakes = new Map<string, number>();
   #timers = new Set<NodeJS.Timeout>();
@@ -102,15 +112,20 @@ export class PeerLinks {
       this.#server.handleUpgrade(request, socket, head, (link) => this.#answer(link));
     });
     for (const peer of this.#peers) this.#call(peer, false);
+    this.#beating = setInterval(() => this.beatNow(), BEAT_MS);
   }
 
   /** Sends a heartbeat to every peer at once: its content has changed. */
   beatNow(): void {
-    for (const link of this.#calls.values()) this.#say(link);
+    const links = [...this.#calls.values()];
+    // A peer that cannot be called hears it on the connection that it made.
+    for (const [link, name] of this.#answered) if (!this.#calls.has(name)) links.push(link);
+    if (links.length > 0) this.#say(links);
   }
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#beating);
     for (const timer of this.#timers) clearTimeout(timer);
     for (const link of [...this.#calls.values(), ...this.#server.clients]) link.terminate();
     this.#server.close();
@@ -150,10 +165,11 @@ export class PeerLinks {
           return link.terminate();
         proven = true;
         this.#failedHandshakes.delete(peer.name);
+        this.#missed.delete(peer.name);
         this.#calls.set(peer.name, link);
         const proof = prove(this.#key, "caller", hello, message.nonce);
         link.send(JSON.stringify({ type: "proof", proof } satisfies Proof));
-        this.#keepBeating(link);
+        this.#say([link]);
       } else if (message?.type === "beat" && proven) this.#events.onBeat(peer.name, message);
     });
     link.on("error", (error: NodeJS.ErrnoException) => {
@@ -165,11 +181,33 @@ export class PeerLinks {
       if (proven) this.#events.onLost(peer.name);
       if (refused && wasConnected) this.#events.onDied(peer.name);
       const failing = opened && !proven && this.#failsHandshakes(peer);
-      // Right after a loss, call at once: a refusal proves that the process is dead. If the kernel has closed the
-      // socket but not yet the port, it resets the call. So a second call follows soon.
-      const pause = proven ? 0 : failing ? FAILING_REDIAL_MS : justLost ? JUST_LOST_REDIAL_MS : REDIAL_MS;
-      this.#later(pause, () => this.#call(peer, proven || (wasConnected && !refused), proven));
+      const pause = failing ? FAILING_REDIAL_MS : this.#redialPause(peer, { proven, justLost });
+      const call = () => {
+        this.#redials.delete(peer.name);
+        this.#call(peer, proven || (wasConnected && !refused), proven);
+      };
+      this.#redials.set(peer.name, { timer: this.#later(pause, call), call });
     });
+  }
+
+  #redialPause({ name }: Peer, { proven, justLost }: { proven: boolean; justLost: boolean }): number {
+    // Right after a loss, call at once: a refusal proves that the process is dead. If the kernel has closed the
+    // socket but not yet the port, it resets the call. So a second call follows soon.
+    if (proven) return 0;
+    if (justLost) return JUST_LOST_REDIAL_MS;
+    const missed = this.#missed.get(name) ?? 0;
+    this.#missed.set(name, missed + 1);
+    const pause = Math.min(REDIAL_MS * 2 ** missed, LONGEST_REDIAL_MS);
+    // Jitter keeps instances that lost one peer together from calling it together.
+    return pause * (0.75 + Math.random() / 4);
+  }
+
+  /** A peer that calls is up, so the next call to it waits no longer. */
+  #redialNow(name: string): void {
+    const redial = this.#redials.get(name);
+    if (!redial) return;
+    this.#forget(redial.timer);
+    redial.call();
   }
 
   /**
@@ -196,7 +234,10 @@ export class PeerLinks {
       if (!proven) link.terminate();
     });
     link.on("error", () => {});
-    link.on("close", () => this.#forget(limit));
+    link.on("close", () => {
+      this.#answered.delete(link);
+      this.#forget(limit);
+    });
     link.on("message", (data) => {
       const message = parse(data.toString()) as Hello | Proof | Beat | undefined;
       if (message?.type === "hello" && !hello && this.#isForMe(message)) {
@@ -215,7 +256,9 @@ export class PeerLinks {
         sameProof(message.proof, prove(this.#key, "caller", hello, nonce))
       ) {
         proven = true;
-        this.#keepBeating(link);
+        this.#answered.set(link, hello.from);
+        this.#say([link]);
+        this.#redialNow(hello.from);
       } else if (message?.type === "beat" && proven && hello) this.#events.onBeat(hello.from, message);
       else link.terminate();
     });
@@ -225,14 +268,9 @@ export class PeerLinks {
     return version === PEER_PROTOCOL && to === this.#name && this.#peers.some(({ name }) => name === from);
   }
 
-  #keepBeating(link: WebSocket): void {
-    if (link.readyState !== WebSocket.OPEN) return;
-    this.#say(link);
-    this.#later(BEAT_MS, () => this.#keepBeating(link));
-  }
-
-  #say(link: WebSocket): void {
-    link.send(JSON.stringify({ type: "beat", ...this.#beat() } satisfies Beat));
+  #say(links: readonly WebSocket[]): void {
+    const beat = JSON.stringify({ type: "beat", ...this.#beat() } satisfies Beat);
+    for (const link of links) if (link.readyState === WebSocket.OPEN) link.send(beat);
   }
 
   #later(ms: number, act: () => void): NodeJS.Timeout {

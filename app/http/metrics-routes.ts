@@ -18,7 +18,7 @@ export function metricsRoutes(options: {
     const bearer = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1] ?? "";
     if (metricsToken === null || !sameText(bearer, metricsToken)) await inspectorOf(c, credentials);
     await state.refresh();
-    return c.body(await metrics.registry.metrics(), 200, {
+    return c.body(await metrics.text(), 200, {
       "content-type": metrics.registry.contentType,
       "cache-control": "no-store",
     });

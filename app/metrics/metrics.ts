@@ -55,6 +55,7 @@ export interface MetricsOptions {
  */
 export class Metrics {
   readonly registry = new Registry();
+  #measuresProcess = false;
   #targets: ReadonlySet<string>;
   #endpoints: readonly string[];
   #clock: Pick<Clock, "monotonic">;
@@ -178,8 +179,6 @@ export class Metrics {
     this.#targets = new Set(targets.map(({ repository, name }) => `${repositoryKey(repository)} ${name}`));
     this.#endpoints = endpoints;
     this.#clock = clock;
-    collectDefaultMetrics({ register: this.registry });
-    for (const name of MISNAMED) this.registry.removeSingleMetric(name);
     this.#info.set({ name: instance, version: VERSION }, 1);
     // What has not happened yet shows as 0, so that its first time is a change that rules can see.
     startAtZero(this.#deliveries, { source: DEPLOYMENT_SOURCES, outcome: DELIVERY_OUTCOMES });
@@ -199,6 +198,19 @@ export class Metrics {
       startAtZero(this.#trigger, labels);
       startAtZero(this.#duration, { ...labels, status: ENDS });
     }
+  }
+
+  /**
+   * All metrics, as Prometheus reads them. Those of the process itself begin with the first call: they measure the lag
+   * of the event loop by waking the process a hundred times a second.
+   */
+  text(): Promise<string> {
+    if (!this.#measuresProcess) {
+      this.#measuresProcess = true;
+      collectDefaultMetrics({ register: this.registry });
+      for (const name of MISNAMED) this.registry.removeSingleMetric(name);
+    }
+    return this.registry.metrics();
   }
 
   accepted({ source }: Arrival, { outcome, conflict }: Accepted): void {

@@ -18,6 +18,8 @@ import type { RunnerPool } from "./runner-pool.ts";
 
 /** How often to check the store without a wake-up, for dead runners of others and expired leases. */
 const SWEEP_MS = 1_000;
+/** While nothing waits or runs, only one sweep in so many takes place. */
+const QUIET_SWEEPS = 10;
 /** How long a peer has to clear away a dead deployment whose target only the peer's configuration names. */
 const ORPHAN_MS = 60_000;
 
@@ -47,6 +49,8 @@ export class Dispatcher {
   #looking = false;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
+  /** Whether nothing waited or ran at the last look. */
+  #isQuiet = false;
   #unwatch: (() => void) | undefined;
   #closed = false;
 
@@ -82,7 +86,11 @@ export class Dispatcher {
 
   start(): void {
     this.#unwatch = this.#store.onChange(() => this.wake());
+    let quiet = 0;
     this.#timer = setInterval(() => {
+      // Where nothing waits or runs, only a change of the store brings work.
+      quiet = this.#isQuiet ? quiet + 1 : 0;
+      if (quiet % QUIET_SWEEPS !== 0) return;
       this.wake();
       void this.#tidy().catch((error) =>
         this.#log.warn({ err: error }, "cannot remove the files of dead workers, retry in 1 s"),
@@ -146,7 +154,10 @@ export class Dispatcher {
   }
 
   async #look(): Promise<void> {
+    this.#isQuiet = false;
     const { waiting, running } = await pending(this.#store);
+    // A host that comes back may be given work without a change of the store.
+    this.#isQuiet = waiting.length + running.length + this.#placements.size === 0;
     if (this.#closed) return;
     const elsewhere = running.some(({ host }) => host !== this.#host);
     const now = elsewhere ? await this.#store.now(this.#store.read) : 0;

@@ -1,5 +1,5 @@
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
 
 const INTERVAL_MS = 700;
@@ -50,18 +50,20 @@ export async function untilFrozen(
   }
 }
 
+/** A new connection for each check would take most of its time. */
+const AGENTS = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
+
 function ask(url: string): Promise<"answer" | "silence" | "refusal"> {
   return new Promise((resolve) => {
     const secure = url.startsWith("https:");
-    // The certificate names the public host, not this address.
-    const options = { agent: false as const };
     const onResponse = (response: IncomingMessage) => {
-      response.destroy();
+      response.resume();
       resolve("answer");
     };
     const request = secure
-      ? httpsRequest(url, { ...options, rejectUnauthorized: false }, onResponse)
-      : httpRequest(url, options, onResponse);
+      ? // The certificate names the public host, not this address.
+        httpsRequest(url, { agent: AGENTS.https, rejectUnauthorized: false }, onResponse)
+      : httpRequest(url, { agent: AGENTS.http }, onResponse);
     request.on("error", () => resolve("refusal"));
     const limit = setTimeout(() => {
       // If this process was too busy, an answer may lie unread; the event loop reads it first.

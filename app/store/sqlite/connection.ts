@@ -84,6 +84,16 @@ export class SqliteConnection implements SqliteLink {
     await this.#send({ op: "reopen" });
   }
 
+  /** Inside a transaction: once it is committed, connections that watch call their `onChange`. */
+  async notify(): Promise<void> {
+    await this.#send({ op: "notify" });
+  }
+
+  /** Watches for changes at this pace from now on. */
+  async watch(everyMs: number): Promise<void> {
+    await this.#send({ op: "watch", everyMs });
+  }
+
   /** @throws {SqliteError} when the file's name no longer leads to the open file. */
   async checkName(): Promise<void> {
     await this.#send({ op: "check name" });

@@ -4,6 +4,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 import { pathToFileURL } from "node:url";
 import type { CompiledQuery } from "kysely";
 import type { TaskName } from "../../bundle/entry-points.ts";
+import { ChangeWatch, type Counter, nextNotification } from "./change-watch.ts";
 import type { SqliteLink } from "./dialect.ts";
 import { areOpenHere, fileAt, holdersOfDeleted, holdersOfReplaced, stateOf } from "./open-files.ts";
 import {
@@ -23,7 +24,7 @@ export interface DatabaseOptions {
   readOnly: boolean;
   /** Whether to create a missing file. */
   create: boolean;
-  /** How often to check for commits of other connections (ms); 0 for never. */
+  /** How often to check for commits of other connections (ms), until a request changes it; 0 for never. */
   watchMs: number;
 }
 export type DatabaseRequest =
@@ -31,6 +32,9 @@ export type DatabaseRequest =
   /** Runs a whole transaction in the database's thread: see transaction-tasks.ts. */
   | { op: "task"; task: TaskName; input: string }
   | { op: "reopen" }
+  /** Notifies of the open transaction: once it is committed, those who watch are told. */
+  | { op: "notify" }
+  | { op: "watch"; everyMs: number }
   /** Fails where the file's name no longer leads to the open file. */
   | { op: "check name" };
 export type DatabaseAnswer =
@@ -59,30 +63,42 @@ export class SqliteDatabase {
   #statements = new Map<string, { statement: StatementSync; returnsRows: boolean }>();
   #tasks: TransactionTasks | undefined;
   #answered: Promise<unknown> = Promise.resolve();
+  #onChange: () => void;
   #watch: NodeJS.Timeout | undefined;
+  #changes = new ChangeWatch((counter) => this.#counter(counter));
   /** A file under the database's name that is not the copy. It need not be opened again. */
   #notTheCopy: string | undefined;
 
-  /** `onChange` is called after a commit of another connection, if this one watches. */
+  /** `onChange` is called after a commit of another connection that notified, if this one watches. */
   constructor(options: DatabaseOptions, onChange: () => void) {
     this.#options = options;
-    if (options.watchMs === 0) return;
-    let seen: unknown;
+    this.#onChange = onChange;
+    if (options.watchMs > 0) this.#watchEvery(options.watchMs);
+  }
+
+  #watchEvery(ms: number): void {
+    clearInterval(this.#watch);
     this.#watch = setInterval(() => {
       // The first request opens the file, and may wait for its lock. The watch needs an open file.
       if (!this.#opened) return;
       try {
         this.#follow();
-        // Changes exactly when another connection committed:
-        // https://www.sqlite.org/pragma.html#pragma_data_version
-        const version = this.#prepare("PRAGMA data_version").statement.get()?.data_version;
-        // The first check counts as a change: the listener cannot know of commits just before it.
-        if (version !== seen) onChange();
-        seen = version;
+        if (this.#changes.check()) this.#onChange();
       } catch {
         // The next query reports an unreadable store to its caller.
       }
-    }, options.watchMs).unref();
+    }, ms).unref();
+  }
+
+  /** Notifies as a part of the open transaction: it commits or rolls back with the rest. */
+  #notify(): void {
+    const next = nextNotification(this.#counter("user_version"));
+    // The text is new each time, and would fill the cache of statements.
+    this.#open().database.exec(`PRAGMA user_version = ${next}`);
+  }
+
+  #counter(counter: Counter): unknown {
+    return this.#prepare(`PRAGMA ${counter}`).statement.get()?.[counter];
   }
 
   /**
@@ -207,6 +223,7 @@ export class SqliteDatabase {
   #replace(old: Opened, opened: Opened): void {
     this.#statements.clear();
     this.#opened = opened;
+    this.#changes.reset();
     old.database.close();
   }
 
@@ -285,17 +302,17 @@ export class SqliteDatabase {
 
   async #answer(request: DatabaseRequest): Promise<DatabaseAnswer> {
     try {
-      if (request.op === "reopen" || request.op === "check name") {
-        if (request.op === "reopen") this.#reopen();
-        else if (this.#opened) this.#checkName(this.#opened);
-        return { rows: [], changes: 0, insertId: 0 };
-      }
-      if (request.op === "task") {
+      if (request.op === "reopen") this.#reopen();
+      else if (request.op === "notify") this.#notify();
+      else if (request.op === "watch") this.#watchEvery(request.everyMs);
+      else if (request.op === "check name" && this.#opened) this.#checkName(this.#opened);
+      else if (request.op === "query") return this.#query(request.sql, request.parameters);
+      else if (request.op === "task") {
         this.#tasks ??= await this.#loadTasks();
         const output = await this.#tasks.run(request.task, JSON.parse(request.input));
         return { rows: [JSON.stringify(output)], changes: 0, insertId: 0 };
       }
-      return this.#query(request.sql, request.parameters);
+      return { rows: [], changes: 0, insertId: 0 };
     } catch (error) {
       const { message, errcode } = error as Error & { errcode?: number };
       return { error: { message, code: errcode ?? 0 } };
@@ -317,7 +334,7 @@ export class SqliteDatabase {
       },
       async close() {},
     };
-    return new TransactionTasks(link);
+    return new TransactionTasks(link, () => this.#notify());
   }
 }
 

@@ -27,8 +27,10 @@ const LOCK_RETRY_MS = 15;
 const LONG_LOCK_MS = 300;
 /** After such a pause between two tries this process itself stood still: it does not know how long the lock was held. */
 const STOOD_STILL_MS = 200;
-/** How soon a commit of another process is noticed. */
+/** How soon a change by another process is noticed. */
 const WATCH_MS = 100;
+/** How soon the loss of the file is noticed while nobody waits for changes. */
+const LOSS_WATCH_MS = 1_000;
 /** How much space must be free, after a full disk, before the store counts as well again. */
 const SPARE_BYTES = 1024 * 1024;
 /** How long a commit proves that the next one is possible. */
@@ -41,7 +43,7 @@ export interface SqliteStoreOptions {
   threads: boolean;
   /** Whether to create a missing file. */
   create: boolean;
-  /** How soon a commit of another connection is noticed (default 100 ms). */
+  /** How soon a change by another connection is noticed (default 100 ms). */
   watchMs?: number;
   /** Called with the pid of a process that holds the write lock, and for how long so far: after each 300 ms. */
   onLongLock?: (pid: number, heldMs: number) => void;
@@ -57,6 +59,7 @@ export class SqliteStore implements Store {
   #reading: SqliteConnection;
   #options: SqliteStoreOptions;
   #listeners = new Set<() => void>();
+  #isWatched = false;
   /** When a commit was last proven possible, on the monotonic clock; undefined after a failed one. */
   #provenAt: number | undefined;
   #doubted = false;
@@ -67,7 +70,7 @@ export class SqliteStore implements Store {
 
   private constructor(options: SqliteStoreOptions) {
     this.#options = options;
-    const { path, threads, watchMs = WATCH_MS } = options;
+    const { path, threads } = options;
     const open = (database: DatabaseOptions, onChange: () => void) =>
       new SqliteConnection(
         threads ? new DatabaseThread(database, onChange) : new SqliteDatabase(database, onChange),
@@ -76,7 +79,7 @@ export class SqliteStore implements Store {
     this.#writer = new Kysely({
       dialect: sqliteDialect(this.#connection, { exclusive: true, begin: () => this.#begin() }),
     });
-    this.#reading = open({ path, readOnly: true, create: false, watchMs }, () => {
+    this.#reading = open({ path, readOnly: true, create: false, watchMs: LOSS_WATCH_MS }, () => {
       for (const listener of this.#listeners) listener();
     });
     this.read = new Kysely({
@@ -183,12 +186,26 @@ export class SqliteStore implements Store {
   }
 
   async notify(): Promise<void> {
-    // The other connections notice every commit anyway.
+    await this.#connection.notify();
   }
 
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#setPace();
+    return () => {
+      this.#listeners.delete(listener);
+      this.#setPace();
+    };
+  }
+
+  /** Looks for changes often only while someone listens: a waiting runner is idle for days. */
+  #setPace(): void {
+    const isWatched = this.#listeners.size > 0;
+    if (isWatched === this.#isWatched) return;
+    this.#isWatched = isWatched;
+    const { watchMs = WATCH_MS } = this.#options;
+    // A thread that has ended watches nothing.
+    void this.#reading.watch(isWatched ? watchMs : LOSS_WATCH_MS).catch(() => {});
   }
 
   async probe(limitMs: number): Promise<void> {

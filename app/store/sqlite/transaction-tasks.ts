@@ -9,10 +9,12 @@ import { type SqliteLink, sqliteDialect } from "./dialect.ts";
 /** Runs tasks in the connection's thread, each in a transaction of its own. */
 export class TransactionTasks {
   #database: Kysely<Database>;
+  #notify: () => void;
   /** Asking the module loader each time would cost as much as some of the statements. */
   #loaded = new Map<TaskName, TransactionTask<unknown, unknown>>();
 
-  constructor(connection: SqliteLink) {
+  constructor(connection: SqliteLink, notify: () => void) {
+    this.#notify = notify;
     // It does not wait for the write lock. The caller waits, and can serve others at the same time.
     const begin = () => connection.run("BEGIN IMMEDIATE");
     this.#database = new Kysely({ dialect: sqliteDialect(connection, { exclusive: false, begin }) });
@@ -21,12 +23,11 @@ export class TransactionTasks {
   /** `task` names a module whose default export is the task; `now` is its time (ms). */
   async run(task: TaskName, { input, now }: { input: unknown; now: number }): Promise<unknown> {
     const work = this.#loaded.get(task) ?? (await this.#load(task));
-    // Others notice a commit without a notification.
     const context: StoreContext = {
       can: SQLITE_CAN,
       now: async () => now,
       lockNamed: async () => {},
-      notify: async () => {},
+      notify: async () => this.#notify(),
     };
     return this.#database.transaction().execute((trx) => work(trx, context, input));
   }
