@@ -5,6 +5,7 @@ import type { Config } from "../config/load.ts";
 import type { Failover } from "../failover/failover.ts";
 import type { RequestHandler } from "../http/server.ts";
 import type { ProcessIdentity } from "../run/process-identity.ts";
+import type { Store } from "../store/store.ts";
 
 /** The parts of an instance, put together. It has no port of its own: it answers what is handed to it. */
 export interface AssembledInstance {
@@ -20,7 +21,7 @@ export interface AssembledInstance {
   finish(): Promise<void>;
   /** Ends what works by itself, and hands nothing over: this instance goes on with other parts. */
   quiesce(): Promise<void>;
-  /** Releases the rest. Nothing may wait for an answer any more. */
+  /** Releases the rest, but for the store. Nothing may wait for an answer any more. */
   close(): Promise<void>;
 }
 
@@ -31,6 +32,8 @@ export interface AssemblyOptions {
   clock: Clock;
   log: Logger;
   env: NodeJS.ProcessEnv;
+  /** The open store. It stays open when the parts close. */
+  store: Store;
   /** This process, which has taken the instance's name. */
   process: ProcessIdentity;
   /** Whether to do without the threads of SQLite and the waiting worker, which only make an instance faster. */

@@ -27,35 +27,31 @@ import { releaseOutbox } from "../outbox/outbox-lease.ts";
 import { GITHUB_OUTBOX } from "../queue/claim-announcement.ts";
 import { placementOf } from "../queue/placement/placement.ts";
 import { Dispatcher } from "../run/dispatcher.ts";
-import { frozenLockEnder } from "../run/frozen-lock.ts";
 import { hostId } from "../run/host-id.ts";
 import { lockDirectory } from "../run/os-lock.ts";
 import { RunRegistry } from "../run/run-registry.ts";
 import { RunnerPool } from "../run/runner-pool.ts";
 import { onceAvailable } from "../store/once-available.ts";
-import { openStore } from "../store/open-store.ts";
 import { repositoryKey } from "../store/repository-key.ts";
-import type { Store } from "../store/store.ts";
 import type { AssembledInstance, AssemblyOptions } from "./assembled-instance.ts";
 import { ControllerWork } from "./controller-work.ts";
 import { instanceRoutes } from "./instance-routes.ts";
 
 /**
- * Opens the store and makes every part of an instance. None of them works by itself yet, so that others may do so
- * meanwhile.
- * @throws {StoreUnavailableError} when the store cannot be opened, and waiting does not help.
+ * Makes every part of an instance. None of them works by itself yet, so that others may do so meanwhile.
+ * @throws {StoreUnavailableError} when the store is unavailable, and waiting does not help.
  */
 export async function assembleInstance(options: AssemblyOptions): Promise<AssembledInstance> {
-  const { config, clock, log } = options;
-  const registry = new RunRegistry(config.stateDirectory);
-  const open = () =>
-    openStore(config.store, {
-      clock,
-      threads: !options.isFrugal,
-      onLongLock: frozenLockEnder(registry, log),
-    });
-  const store = await onceAvailable(open, { clock, log });
-  return assemble(options, store, registry).catch(async (error) => {
+  const { config, name, clock } = options;
+  const metrics = new Metrics({
+    instance: name,
+    endpoints: config.instances.map((instance) => instance.name),
+    targets: config.targets,
+    channels: [...new Set(config.alerts.map(({ type }) => type))],
+    clock,
+  });
+  const store = new MeasuredStore(options.store, metrics);
+  return assemble(options, store, metrics).catch(async (error) => {
     // The process may go on with other parts.
     await store.close();
     throw error;
@@ -64,23 +60,16 @@ export async function assembleInstance(options: AssemblyOptions): Promise<Assemb
 
 async function assemble(
   options: AssemblyOptions,
-  opened: Store,
-  registry: RunRegistry,
+  store: MeasuredStore,
+  metrics: Metrics,
 ): Promise<AssembledInstance> {
   const { config, name, clock, log, env } = options;
   const { environment, stateDirectory, targets } = config;
   const self = config.instances.find((instance) => instance.name === name);
   if (!self) throw new Error(`there is no instance named ${name} in ${config.file}`);
+  const registry = new RunRegistry(stateDirectory);
   const host = hostId(stateDirectory);
-  const metrics = new Metrics({
-    instance: name,
-    endpoints: config.instances.map((instance) => instance.name),
-    targets,
-    channels: [...new Set(config.alerts.map(({ type }) => type))],
-    clock,
-  });
   const whenAvailable = <T>(act: () => Promise<T>) => onceAvailable(act, { clock, log });
-  const store = new MeasuredStore(opened, metrics);
   const ended = new EndedDeployments(store, (deployment) => metrics.ended(deployment));
   await whenAvailable(() => ended.read());
 

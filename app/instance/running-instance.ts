@@ -5,8 +5,12 @@ import { fixedInInstance } from "../config/checks/running-service.ts";
 import type { Config } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { RequestHandler } from "../http/server.ts";
+import { frozenLockEnder } from "../run/frozen-lock.ts";
 import { takeInstanceName } from "../run/instance-lock.ts";
 import { narrow } from "../run/private-files.ts";
+import { RunRegistry } from "../run/run-registry.ts";
+import { onceAvailable } from "../store/once-available.ts";
+import { openStore } from "../store/open-store.ts";
 import { namesOf } from "../store/sqlite/put-back.ts";
 import type { AssembledInstance } from "./assembled-instance.ts";
 import { Entrance } from "./entrance.ts";
@@ -75,9 +79,18 @@ export async function startInstance(options: {
   if (store.engine === "sqlite") files.push(...namesOf(store.path));
   narrow(files, (path, error) => log.warn(`other users may read ${path}: ${error.message}`));
 
+  const registry = new RunRegistry(stateDirectory);
+  // A reload keeps it open: another one would first have to prove that it can commit.
+  const opened = await onceAvailable(
+    () => openStore(store, { clock, threads: !isFrugal, onLongLock: frozenLockEnder(registry, log) }),
+    { clock, log },
+  );
   const assemble = (given: { config: Config; env: NodeJS.ProcessEnv }) =>
-    assembleInstance({ ...given, name, clock, log, isFrugal, process: identity.process });
-  let current: AssembledInstance = await assemble(options);
+    assembleInstance({ ...given, name, clock, log, process: identity.process, isFrugal, store: opened });
+  let current: AssembledInstance = await assemble(options).catch(async (error) => {
+    await opened.close();
+    throw error;
+  });
   /** Those that still answer requests from before a reload. */
   const former = new Set<Promise<void>>();
   const entrance = new Entrance(current.handle, { tls: self.tls, log });
@@ -134,6 +147,7 @@ export async function startInstance(options: {
       entrance.cutSoon();
       await Promise.all([closed, doorClosed, ...former]);
       await current.close();
+      await opened.close();
       identity.lock.release();
       log.info("stopped");
     },

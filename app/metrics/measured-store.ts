@@ -3,13 +3,17 @@ import { StoreUnavailableError } from "../store/errors.ts";
 import type { Reader, Store, Writer } from "../store/store.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** Wraps a store: it measures how long commits take, and counts why they fail. */
+/**
+ * Wraps a store: it measures how long commits take, and counts why they fail. Closing it ends its listeners and leaves
+ * the store open, since a reload wraps the same store again.
+ */
 export class MeasuredStore implements Store {
   readonly engine: Store["engine"];
   readonly can: Store["can"];
   readonly read: Reader;
   #store: Store;
   #metrics: Pick<Metrics, "committed" | "storeFailed">;
+  #unwatch = new Set<() => void>();
 
   constructor(store: Store, metrics: Pick<Metrics, "committed" | "storeFailed">) {
     this.#store = store;
@@ -40,7 +44,12 @@ export class MeasuredStore implements Store {
   }
 
   onChange(listener: () => void): () => void {
-    return this.#store.onChange(listener);
+    const stop = this.#store.onChange(listener);
+    this.#unwatch.add(stop);
+    return () => {
+      this.#unwatch.delete(stop);
+      stop();
+    };
   }
 
   async probe(limitMs: number): Promise<void> {
@@ -56,8 +65,9 @@ export class MeasuredStore implements Store {
     this.#store.doubt();
   }
 
-  close(): Promise<void> {
-    return this.#store.close();
+  async close(): Promise<void> {
+    for (const stop of this.#unwatch) stop();
+    this.#unwatch.clear();
   }
 
   async #measure<T>(commit: () => Promise<T>): Promise<T> {

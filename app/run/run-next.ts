@@ -9,7 +9,7 @@ import { beginVerification, noteAnswer } from "../queue/verification.ts";
 import { repositoryKey } from "../store/repository-key.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
-import { untilAvailable } from "../store/until-available.ts";
+import { type UntilAvailable, untilAvailable } from "../store/until-available.ts";
 import { type Execution, execute } from "./execute.ts";
 import { endLeftovers, MAY_NOT_BE_ENDED } from "./interrupted.ts";
 import { keepLease } from "./keep-lease.ts";
@@ -41,13 +41,17 @@ export interface Attempt {
   launcher: Launcher;
 }
 
+/** The same with the wait for the store that all of a job shares. */
+type Bench = Workplace & { untilAvailable: UntilAvailable };
+
 /**
  * Runs the next deployment of the job's target, from the claim to the recorded result. The order matters, so
  * that two deployments of a target never run at once. First take the operating system's lock, which only one
  * runner of the host can hold. Then clear away the processes of a dead predecessor. Only then claim.
  */
-export async function runNext(place: Workplace, job: Job, attempt: Attempt): Promise<JobResult> {
-  const { store, registry } = place;
+export async function runNext(workplace: Workplace, job: Job, attempt: Attempt): Promise<JobResult> {
+  const { clock, registry } = workplace;
+  const place = { ...workplace, untilAvailable: untilAvailable(clock, () => registry.isDeleted()) };
   const { target } = job;
   const locks = tryAcquireAll(place.lockDirectory, lockNames(target));
   if (!locks) return "locked";
@@ -64,9 +68,9 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
       host: place.host,
       placement: job.placement,
     };
-    let claimed = await claimOnce(store, request);
+    let claimed = await claimOnce(place, request);
     if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by)))
-      claimed = await claimOnce(store, request);
+      claimed = await claimOnce(place, request);
     if (claimed.kind !== "claimed") return claimed.kind;
     await run(place, job, claimed.deployment, attempt);
     registry.remove(attempt.holder);
@@ -80,7 +84,7 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
  * Claims a deployment. If an earlier claim was committed and only its answer was lost, that deployment is
  * ours.
  */
-async function claimOnce(store: Store, request: ClaimRequest): Promise<Claim> {
+async function claimOnce({ store, untilAvailable }: Bench, request: ClaimRequest): Promise<Claim> {
   const claimed = await untilAvailable(() => claim(store, request));
   const isOurs = claimed.kind === "occupied" && claimed.by.holder === request.holder;
   return isOurs ? { kind: "claimed", deployment: claimed.by } : claimed;
@@ -88,7 +92,7 @@ async function claimOnce(store: Store, request: ClaimRequest): Promise<Claim> {
 
 /** Takes a deployment from a dead runner. On this host the target's lock proves that the runner is dead. */
 async function clearAway(
-  { store, registry, host, clock, tell }: Workplace,
+  { store, registry, host, clock, tell, untilAvailable }: Bench,
   request: ClaimRequest,
   { target }: Job,
   by: DeploymentRecord,
@@ -113,12 +117,12 @@ function aboutOf({ id, attempt, repository, target }: DeploymentRecord) {
 }
 
 async function run(
-  place: Workplace,
+  place: Bench,
   job: Job,
   deployment: DeploymentRecord,
   { holder, launcher }: Attempt,
 ): Promise<void> {
-  const { store, clock, tell } = place;
+  const { store, clock, tell, untilAvailable } = place;
   const { target, inherited, secrets, placement } = job;
   const lease: Lease = { deploymentId: deployment.id, holder, token: deployment.token };
   const on = deployment.hosts !== null && placement ? { deployment, placement } : null;
@@ -178,8 +182,8 @@ function nextSeq(store: Store, { id, attempt }: DeploymentRecord): Promise<numbe
   });
 }
 
-/** Records a result, however long the store is unavailable. After a lost lease the new holder records it. */
-async function record({ tell }: Workplace, write: () => Promise<unknown>): Promise<void> {
+/** Records a result, once the store is available. After a lost lease the new holder records it. */
+async function record({ tell, untilAvailable }: Bench, write: () => Promise<unknown>): Promise<void> {
   try {
     await untilAvailable(write);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { isGone, type ProcessIdentity } from "./process-identity.ts";
 
 /** The processes of a runner. Kept outside the store, since they mean nothing on another host. */
@@ -29,6 +29,11 @@ export class RunRegistry {
   }
   #unfinished(holder: string): string {
     return `${this.#file(holder)}.new`;
+  }
+
+  /** Whether the folder with this host's state was deleted. */
+  isDeleted(): boolean {
+    return !existsSync(dirname(this.#directory));
   }
 
   /** Writes the whole entry, or nothing. */

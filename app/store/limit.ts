@@ -1,6 +1,9 @@
 import { StoreUnavailableError, type UnavailableCause } from "./errors.ts";
 
-/** Rejects when `promise` takes longer than `limitMs`. The work itself goes on. */
+/**
+ * Rejects when `promise` takes longer than `limitMs`. The work itself goes on. If this process was too busy, an answer
+ * may lie unread when the time is up. The event loop reads it first.
+ */
 export async function withLimit<T>(
   promise: Promise<T>,
   limitMs: number,
@@ -8,10 +11,8 @@ export async function withLimit<T>(
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new StoreUnavailableError(cause, `no commit within ${limitMs} ms`)),
-      limitMs,
-    );
+    const end = () => reject(new StoreUnavailableError(cause, `no commit within ${limitMs} ms`));
+    timer = setTimeout(() => setImmediate(end), limitMs);
   });
   promise.catch(() => {});
   try {

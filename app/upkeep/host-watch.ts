@@ -16,6 +16,8 @@ import type { Store, StoreContext, Writer } from "../store/store.ts";
 import { WakeLoop } from "../wake-loop.ts";
 
 const LOOK_MS = 1_000;
+/** A deployment may wait so long for a host before people are told: a restart takes less. */
+const RESTART_MS = 30_000;
 const KIND = "host_missing" as const;
 
 export interface HostWatchOptions {
@@ -35,6 +37,8 @@ export class HostWatch {
   #o: HostWatchOptions;
   #loop: WakeLoop;
   #unwatch: (() => void) | undefined;
+  /** When this instance first saw each subject wait (ms, monotonic). */
+  #since = new Map<string, number>();
 
   constructor(options: HostWatchOptions) {
     this.#o = options;
@@ -62,8 +66,11 @@ export class HostWatch {
   }
 
   async #look(): Promise<number> {
-    const { store, lease, targets, tellSuccess } = this.#o;
-    if (!lease.held) return LOOK_MS;
+    const { store, clock, lease, targets, tellSuccess } = this.#o;
+    if (!lease.held) {
+      this.#since.clear();
+      return LOOK_MS;
+    }
     const { waiting, missing } = await missingHosts(store.read, targets);
     const wanted = new Map(missing.map((one) => [one.row.id, one]));
     const changed = waiting.filter((row) => (wanted.get(row.id)?.hosts.join(", ") ?? null) !== row.waits_for);
@@ -73,7 +80,14 @@ export class HostWatch {
       .select("subject")
       .where("kind", "=", KIND)
       .execute();
-    const began = waits.filter(({ row }) => !open.some(({ subject }) => subject === subjectOf(row)));
+    const now = clock.monotonic();
+    this.#since = new Map(
+      waits.map(({ row }) => [subjectOf(row), this.#since.get(subjectOf(row)) ?? now] as const),
+    );
+    const waitedMs = (row: PlacedRow) => now - (this.#since.get(subjectOf(row)) ?? now);
+    const began = waits.filter(
+      ({ row }) => waitedMs(row) >= RESTART_MS && !open.some(({ subject }) => subject === subjectOf(row)),
+    );
     const ended = open.filter(({ subject }) => !waits.some(({ row }) => subjectOf(row) === subject));
     if (changed.length + began.length + ended.length === 0) return LOOK_MS;
     await lease.write(async (trx) => {
@@ -82,7 +96,10 @@ export class HostWatch {
         if (hosts?.length === 0) await endWithout(trx, store, row, { tellSuccess });
         else await noteHosts(trx, store, row, hosts ?? null);
       }
-      for (const one of began) await openCondition(trx, store, alertOf(one));
+      for (const one of began) {
+        const since = (await store.now(trx)) - waitedMs(one.row);
+        await openCondition(trx, store, { ...alertOf(one), since });
+      }
       for (const { subject } of ended)
         await closeCondition(trx, store, { kind: KIND, subject, facts: { deploymentId: null, hosts: [] } });
     });

@@ -11,6 +11,7 @@ import { runCampaign } from "./campaign.ts";
 import { runPlanted } from "./end-to-end/planted-rounds.ts";
 import { printHistory, runRounds } from "./end-to-end/rounds.ts";
 import { printHangPlans, runHangRounds } from "./hang-rounds.ts";
+import { runUpgrades } from "./upgrade.ts";
 import { violated } from "./violated.ts";
 
 const USAGE = `Usage: npm run campaign -- [options]
@@ -49,6 +50,12 @@ commands show must be every run, once, in order. Each 20 hangs have a host and a
   --at-once N          how many hosts at the same time (default: 1)
   --plan               print the schedule, and run nothing
 
+With --upgrade, both instances are upgraded one after the other from another commit to these files, and back again,
+while GitHub sends an event every 50 ms. Each run must have one deployment, and GitHub's log no failed delivery.
+
+  --upgrade COMMIT     the commit to come from, such as HEAD~1
+  --rounds N           how many times there and back on each store (default: 1)
+
 With --calm, nothing fails: both instances work at 200 events a second beside endless loops, and are frozen together
 for 1 s every minute, as a machine that stands still would do. There must be no failover.
 
@@ -86,6 +93,8 @@ async function main(): Promise<number> {
       hangs: { type: "string" },
       calm: { type: "string" },
       loops: { type: "string", default: "2" },
+      upgrade: { type: "string" },
+      rounds: { type: "string", default: "1" },
       "at-once": { type: "string", default: "1" },
       plan: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -117,6 +126,13 @@ async function main(): Promise<number> {
     console.log({ failovers: failovers.length, died: died.length, ...figures });
     return failovers.length + died.length === 0 ? 0 : 1;
   }
+  if (values.upgrade !== undefined)
+    return (await runUpgrades({
+      ...{ commit: values.upgrade, stores, signal: abort.signal },
+      rounds: wholeNumber("rounds", values.rounds, 1),
+    }))
+      ? 0
+      : 1;
   if (values.kills === undefined && values.hangs === undefined) {
     const lengthMs = 1_000 * wholeNumber("length", values.length, 5);
     if (values.plan) {

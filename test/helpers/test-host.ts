@@ -84,11 +84,12 @@ export class TestHost {
   readonly started: StartedInstance[] = [];
   readonly processes: AppProcess[] = [];
   readonly #through: readonly string[];
-  readonly #main: string;
+  /** The App's main file of what is started next. */
+  main: string;
 
   private constructor({ github, store, env, through = [], main = MAIN }: TestHostOptions) {
     this.#through = through;
-    this.#main = main;
+    this.main = main;
     this.webhookSecret = github.app.webhookSecret;
     this.env = {
       PATH: process.env.PATH,
@@ -136,7 +137,7 @@ export class TestHost {
   /** Starts a process of the App with these arguments. */
   spawn(args: readonly string[], env: NodeJS.ProcessEnv = {}): AppProcess {
     const started = new AppProcess(
-      [this.#main, ...args],
+      [this.main, ...args],
       { cwd: this.directory, env: { ...this.env, ...env } },
       this.#through,
     );

@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import { BlockList, isIPv6 } from "node:net";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import { INSTANCE_HEADER } from "../../../shared/instance-header.ts";
+import { COMMIT_LIMIT_MS } from "../../accept/acceptor.ts";
 import { localInstances } from "../../config/checks/running-service.ts";
 import { MAX_PAYLOAD_BYTES } from "../../http/webhook-entrance.ts";
 import { type Exchange, exchange } from "./exchange.ts";
@@ -53,7 +54,7 @@ async function checkEndpoint(endpoint: Endpoint, patient: Patient): Promise<Find
   if (certificate?.status === "failed") return [certificate];
   const rest = [certificate, checkAnswer(endpoint, answer)].filter((finding) => finding !== null);
   if (rest.some(({ status }) => status === "failed")) return rest;
-  rest.push(...(await checkBodyLimit(endpoint)));
+  rest.push(...(await checkBodyLimit(endpoint)), ...(await checkPatience(endpoint, patient)));
   if (names.length > 1) rest.push(...(await checkDoor(endpoint)));
   return rest;
 }
@@ -178,6 +179,26 @@ async function checkBodyLimit({ check, url }: Endpoint): Promise<Finding[]> {
       check,
       `the proxy at ${url} refuses events as large as GitHub sends (HTTP 413 for 25 MB)`,
       "raise its limit: client_max_body_size 25m; in nginx",
+    ),
+  ];
+}
+
+/** An event waits for its commit, and a poll for a change: a proxy must not give up before. */
+async function checkPatience({ check, url }: Endpoint, { machine }: Patient): Promise<Finding[]> {
+  const { pollSeconds } = machine;
+  const began = machine.now();
+  const how = await exchange(`${url}/livez?wait=${pollSeconds}`, { slowMs: pollSeconds * 1_000 }).then(
+    ({ status, headers }) => (headers[INSTANCE_HEADER.toLowerCase()] === undefined ? `HTTP ${status}` : null),
+    ({ code, message }: NodeJS.ErrnoException) => code ?? message,
+  );
+  if (how === null) return [];
+  const seconds = Math.round((machine.now() - began) / 1_000);
+  const verdict = seconds * 1_000 > COMMIT_LIMIT_MS ? warning : failed;
+  return [
+    verdict(
+      check,
+      `the proxy at ${url} gives up after ${seconds} s (${how}): an event may take ${COMMIT_LIMIT_MS / 1_000} s, and a poll ${pollSeconds} s`,
+      "let it wait longer: proxy_read_timeout 60s; in nginx, timeout server 60s in HAProxy",
     ),
   ];
 }

@@ -25,16 +25,21 @@ interface Certificate {
 
 /**
  * Asks once, over a connection of its own. With `announce` it announces a body of so many bytes, and never sends it.
+ * `slowMs` is the time that the answer is asked to take.
  * @throws {Error} with a `code` when there is no answer.
  */
-export function exchange(url: string, { announce }: { announce?: number } = {}): Promise<Exchange> {
+export function exchange(
+  url: string,
+  { announce, slowMs = 0 }: { announce?: number; slowMs?: number } = {},
+): Promise<Exchange> {
+  const limitMs = LIMIT_MS + slowMs;
   return new Promise((resolve, reject) => {
     const send = url.startsWith("https:") ? httpsRequest : httpRequest;
     const request = send(url, {
       agent: false,
       // A certificate that is refused is looked at as well.
       rejectUnauthorized: false,
-      timeout: LIMIT_MS,
+      timeout: limitMs,
       ...(announce === undefined
         ? {}
         : {
@@ -46,7 +51,7 @@ export function exchange(url: string, { announce }: { announce?: number } = {}):
             },
           }),
     });
-    const limit = setTimeout(() => request.destroy(timedOut()), LIMIT_MS);
+    const limit = setTimeout(() => request.destroy(timedOut(limitMs)), limitMs);
     const end = (act: () => void) => {
       clearTimeout(limit);
       act();
@@ -63,15 +68,15 @@ export function exchange(url: string, { announce }: { announce?: number } = {}):
       const text = await textOf(answer);
       end(() => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, certificate }));
     });
-    request.on("timeout", () => request.destroy(timedOut()));
+    request.on("timeout", () => request.destroy(timedOut(limitMs)));
     request.on("error", (error) => end(() => reject(error)));
     if (announce === undefined) request.end();
     else request.flushHeaders();
   });
 }
 
-function timedOut(): Error {
-  return Object.assign(new Error(`no answer within ${LIMIT_MS / 1_000} s`), { code: "ETIMEDOUT" });
+function timedOut(limitMs: number): Error {
+  return Object.assign(new Error(`no answer within ${limitMs / 1_000} s`), { code: "ETIMEDOUT" });
 }
 
 async function textOf(answer: IncomingMessage): Promise<string> {

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { MAX_WAIT_S } from "../../http/list-query.ts";
 
 /** The facts of this machine. Tests give others. */
 export interface Machine {
@@ -22,6 +23,8 @@ export interface Machine {
   freeBytes(directory: string): number;
   /** How long the disk takes to make 4 KiB durable (ms, the median of several tries). */
   syncMs(directory: string): number;
+  /** How slow an answer is by which the patience of proxies is measured (s). */
+  pollSeconds: number;
   /** Whether systemd runs this machine. */
   hasSystemd: boolean;
   /** The folders of its unit files, the strongest first. */
@@ -54,6 +57,7 @@ export const thisMachine: Machine = {
       rmSync(file);
     }
   },
+  pollSeconds: MAX_WAIT_S,
   hasSystemd: existsSync("/run/systemd/system"),
   unitFolders: [
     "/etc/systemd/system",

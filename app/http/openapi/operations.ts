@@ -252,8 +252,11 @@ export const OPERATIONS: readonly Operation[] = [
     path: "/livez",
     summary: "The process answers",
     proofs: [],
+    query: z.object({
+      wait: z.int().min(0).max(MAX_WAIT_S).default(0).describe("seconds until it does"),
+    }),
     answers: { 200: "Health" },
-    problems: [],
+    problems: [400],
   },
   {
     method: "get",

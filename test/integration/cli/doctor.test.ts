@@ -82,7 +82,7 @@ async function examine({ env = {}, machine = {}, config }: Planted = {}) {
     terminal,
     { json: true },
     // A busy disk of the test's machine is no fault of the installation.
-    { ...thisMachine, syncMs: () => 1, hasSystemd: true, unitFolders: [units], ...machine },
+    { ...thisMachine, syncMs: () => 1, pollSeconds: 0, hasSystemd: true, unitFolders: [units], ...machine },
   );
   return { code, findings: (terminal.json as { findings: Finding[] }).findings };
 }
@@ -102,6 +102,18 @@ const primaryAt = (url: string): Planted => ({
     (instances[0] as { url: string }).url = url;
   },
 });
+
+/** A proxy before the primary that gives up on an answer after this time by the doctor's clock (ms). */
+async function impatient(afterMs: number): Promise<Planted> {
+  let ahead = 0;
+  const url = await serve(({ url }, response) => {
+    if (!url?.startsWith("/livez"))
+      return void response.writeHead(200, { [INSTANCE_HEADER]: "primary" }).end("{}");
+    ahead = afterMs;
+    response.writeHead(504).end();
+  });
+  return { ...primaryAt(url), machine: { now: () => Date.now() + ahead, pollSeconds: 25 } };
+}
 
 /** A server that gives every request this answer. */
 async function answering(status: number, headers: Record<string, string> = {}): Promise<Planted> {
@@ -393,6 +405,22 @@ const FAULTS: [
     "failed",
     /as large as GitHub sends/,
     /client_max_body_size/,
+  ],
+  [
+    "a proxy that gives up before a slow commit",
+    () => impatient(3_000),
+    "URL of primary",
+    "failed",
+    /gives up after 3 s \(HTTP 504\)/,
+    /proxy_read_timeout 60s/,
+  ],
+  [
+    "a proxy that gives up before the end of a poll",
+    () => impatient(12_000),
+    "URL of primary",
+    "warning",
+    /gives up after 12 s \(HTTP 504\)/,
+    /timeout server 60s/,
   ],
   [
     "a GitHub out of reach",

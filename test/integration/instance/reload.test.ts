@@ -90,6 +90,18 @@ test("a reload asks GitHub at once how it protects the environment of a new targ
   await github.waitFor(() => asked().length > 0);
 });
 
+test("a reload keeps the store open, and with it the proof that it can commit: no thread starts", async () => {
+  const { host, primary } = await setScene();
+  await host.untilReady("primary");
+  let threads = 0;
+  const count = () => threads++;
+  process.on("worker", count);
+  onTestFinished(() => void process.off("worker", count));
+  await primary.reload(host.env);
+  await host.untilReady("primary");
+  expect(threads).toBe(0);
+});
+
 test("reloads refuse no request, and lose no event", async () => {
   const { github, host, primary, write, targets } = await setScene();
   const asking = keepAsking(host.url("primary"));

@@ -17,6 +17,7 @@ import type { DeploymentRecord } from "../../../app/store/schema.ts";
 import { HostWatch } from "../../../app/upkeep/host-watch.ts";
 import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { atTestEnd } from "../../helpers/at-test-end.ts";
+import { SleepersClock } from "../../helpers/sleepers-clock.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
 
 const SKIP = { all: true, missing: "skip" };
@@ -90,8 +91,9 @@ async function placedQueue(engine: Engine, hosts: unknown, given: Partial<Target
       });
       return (await Promise.all(here)).flat();
     },
-    /** The controller on this host notes which hosts are missing. */
+    /** The controller on this host notes which hosts are missing. `pass` lets time pass for it. */
     watchOn: async (host: string) => {
+      const clock = new SleepersClock();
       const lease = new ControllerLease({
         ...{ store, clock: systemClock, ttlMs: 7 * 24 * 60 * 60_000 },
         candidate: { holder: host, instance: host, host },
@@ -100,9 +102,16 @@ async function placedQueue(engine: Engine, hosts: unknown, given: Partial<Target
       const placement = placed(host);
       const targets = placement ? [{ repositoryKey: "acme/site", target: target.name, placement }] : [];
       const log = pino({ level: "silent" });
-      const watch = new HostWatch({ store, clock: systemClock, log, lease, targets, tellSuccess: true });
+      const watch = new HostWatch({ store, clock, log, lease, targets, tellSuccess: true });
       atTestEnd(() => watch.close());
       watch.start();
+      return {
+        pass: async (ms: number) => {
+          await clock.asleep();
+          clock.advance(ms);
+          await clock.asleep();
+        },
+      };
     },
     kinds: async () =>
       (await store.read.selectFrom("alerts").select("kind").orderBy("id").execute()).map(({ kind }) => kind),
@@ -133,13 +142,15 @@ describe.each(ENGINES)("a target with a list of hosts on %s", (engine) => {
     const { accept, down, watchOn, row, alerts, runOn } = await placedQueue(engine, ["b", "a"]);
     await down("a", "b");
     const ids = [await accept(1), await accept(2)];
-    await watchOn("c");
+    const { pass } = await watchOn("c");
     for (const id of ids)
       await expect
         .poll(async () => (await row(id)).reason)
         .toBe("waits for one of the hosts b, a, which are down");
+    await pass(30_000);
     expect(await alerts()).toEqual(["firing b, a"]);
     await down("b");
+    await pass(1_000);
     await expect.poll(async () => (await row(ids[1] as string)).reason).toBeNull();
     await expect.poll(alerts).toEqual(["firing b, a", "resolved "]);
     expect(await runOn("a")).toBe("claimed");
@@ -242,17 +253,39 @@ describe.each(ENGINES)("a target on all hosts, on %s", (engine) => {
     const id = await accept(1);
     await runOn("a");
     await down("b");
-    await watchOn("c");
+    const { pass } = await watchOn("c");
     await expect.poll(async () => (await row(id)).reason).toBe("waits for the host b, which is down");
+    await pass(30_000);
     expect(await alerts()).toEqual(["firing b"]);
     expect(await runOn("c")).toBe("elsewhere");
     await down();
+    await pass(1_000);
     await expect.poll(alerts).toEqual(["firing b", "resolved "]);
     expect(await workOn()).toEqual(["b"]);
     await runOn("b");
     await runOn("c");
     expect(await statuses(id)).toEqual(["succeeded", "a succeeded", "b succeeded", "c succeeded"]);
     expect((await row(id)).reason).toBeNull();
+  });
+});
+
+describe("a host that restarts", () => {
+  it("raises no alert: a deployment may wait for it for 30 s", async () => {
+    const { accept, down, watchOn, row, alerts } = await placedQueue("sqlite", ["b"]);
+    const id = await accept(1);
+    await down("b");
+    const { pass } = await watchOn("c");
+    await expect.poll(async () => (await row(id)).reason).toBe("waits for the host b, which is down");
+    await pass(29_000);
+    await down();
+    await pass(1_000);
+    expect((await row(id)).reason).toBeNull();
+    await down("b");
+    await pass(1_000);
+    await pass(28_000);
+    expect(await alerts()).toEqual([]);
+    await pass(2_000);
+    expect(await alerts()).toEqual(["firing b"]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Acceptor } from "../../../app/accept/acceptor.ts";
@@ -16,7 +16,12 @@ import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { ENGINES, type Engine, newStore, temporaryDirectory } from "../../helpers/stores.ts";
 
 /** What waits for a target, and a runner in this very process that is to run it; its store may be another's view. */
-async function runnerOf(engine: Engine, view: (store: Store) => Store, change: Partial<TargetConfig> = {}) {
+async function runnerOf(
+  engine: Engine,
+  view: (store: Store, directory: string) => Store,
+  change: Partial<TargetConfig> = {},
+  clock = systemClock,
+) {
   const store = await newStore(engine);
   const directory = temporaryDirectory();
   const target = { ...testTarget({ run: ["sh", "-c", "echo once | tee -a ran"], directory }), ...change };
@@ -30,8 +35,8 @@ async function runnerOf(engine: Engine, view: (store: Store) => Store, change: P
   registry.write({ holder, runner, command: launcher.identity });
   const told: FromRunner[] = [];
   const place = {
-    clock: systemClock,
-    store: view(store),
+    clock,
+    store: view(store, directory),
     registry,
     lockDirectory: join(directory, "locks"),
     instance: "primary",
@@ -95,5 +100,51 @@ describe.concurrent.each(ENGINES)("a runner on %s", (engine) => {
     );
     expect(row).toMatchObject({ status: "succeeded", exit_code: 0 });
     expect(told).toContainEqual({ type: "error", message: expect.stringContaining("too many values") });
+  });
+});
+
+describe("a runner whose store is unavailable", () => {
+  /** The monotonic clock is `ahead.ms` ahead. */
+  const clockAhead = (ahead: { ms: number }) => ({
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() + ahead.ms,
+  });
+  const hours = (count: number) => count * 60 * 60_000;
+
+  it("gives up after an hour in which its folder is deleted, and not before", async () => {
+    const ahead = { ms: 0 };
+    let refused = 0;
+    const result = runnerOf(
+      "sqlite",
+      (store, directory) =>
+        withMethod(store, "write", async () => {
+          rmSync(directory, { recursive: true, force: true });
+          refused++;
+          if (refused === 3) ahead.ms = hours(0.9);
+          if (refused === 6) ahead.ms = hours(1.1);
+          throw new StoreUnavailableError("moved", "twinhook.db was deleted");
+        }),
+      {},
+      clockAhead(ahead),
+    );
+    await expect(result).rejects.toThrow(/was deleted/);
+    expect(refused).toBeGreaterThanOrEqual(6);
+  });
+
+  it("waits on for days where its folder is there, and then records how the command ended", async () => {
+    const ahead = { ms: 0 };
+    let refused = 0;
+    const { row } = await runnerOf(
+      "sqlite",
+      (store) =>
+        withMethod(store, "write", (work) => {
+          if (refused++ > 4) return store.write(work);
+          ahead.ms += hours(24);
+          throw new StoreUnavailableError("moved", "twinhook.db is another file than the one that is open");
+        }),
+      {},
+      clockAhead(ahead),
+    );
+    expect(row).toMatchObject({ status: "succeeded", exit_code: 0 });
   });
 });
