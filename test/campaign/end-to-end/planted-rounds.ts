@@ -6,7 +6,7 @@ import { PLANTED_BUGS, type PlantedBug } from "../planted/bugs.ts";
 import { plant } from "../planted/plant.ts";
 import { violated } from "../violated.ts";
 import type { Only } from "./history.ts";
-import { type RoundOptions, runRound } from "./round.ts";
+import { type RoundOptions, type RoundReport, runRound } from "./round.ts";
 import { told } from "./rounds.ts";
 import { shrink } from "./shrink.ts";
 
@@ -81,16 +81,24 @@ export async function runPlanted(options: PlantedOptions): Promise<boolean> {
   return results.every(({ verdict }) => verdict === "caught");
 }
 
-async function hunt(bug: PlantedBug, options: PlantedOptions): Promise<Caught> {
+/** What a search is made of. */
+const PARTS = {
+  plant,
+  runRound: runRound as (round: RoundOptions) => Promise<Pick<RoundReport, "violations">>,
+};
+
+/** Looks for one bug. */
+export async function hunt(bug: PlantedBug, options: PlantedOptions, parts = PARTS): Promise<Caught> {
   const { lengthMs, signal, only } = options;
-  const app = await plant(bug);
+  const app = await parts.plant(bug);
+  const play = (name: string, round: RoundOptions) => playAndShow(name, round, options, parts.runRound);
   const began = Date.now();
   try {
     for (let rounds = 1; ; rounds++) {
       const seed = options.seed + rounds - 1;
       const history = { seed, lengthMs, bias: bug.bias, signal, ...(only && { only }) };
       const planted = { ...history, main: app.main, quietMs: QUIET_MS };
-      const broken = await play(`${bug.name}, seed ${seed}`, planted, options);
+      const broken = await play(`${bug.name}, seed ${seed}`, planted);
       const seconds = (Date.now() - began) / 1000;
       const result = {
         bug,
@@ -100,7 +108,7 @@ async function hunt(bug: PlantedBug, options: PlantedOptions): Promise<Caught> {
         rule: bug.brokenBy.find((own) => broken.includes(own)) ?? "",
       };
       if (result.rule !== "") {
-        const control = await play(`the control of ${bug.name}, seed ${seed}`, history, options);
+        const control = await play(`the control of ${bug.name}, seed ${seed}`, history);
         if (control.length > 0) return { ...result, verdict: "CONTROL NOT CLEAN" };
         if (options.shrinkMinutes > 0) {
           const again = `npm run campaign -- --planted ${bug.name} --seed ${seed} --length ${lengthMs / 1000}`;
@@ -118,9 +126,14 @@ async function hunt(bug: PlantedBug, options: PlantedOptions): Promise<Caught> {
 }
 
 /** Plays a round, shows what it broke, and resolves with the broken rules. */
-async function play(name: string, round: RoundOptions, { keep, verbose }: PlantedOptions): Promise<string[]> {
+async function playAndShow(
+  name: string,
+  round: RoundOptions,
+  { keep, verbose }: PlantedOptions,
+  play: (typeof PARTS)["runRound"],
+): Promise<string[]> {
   const keepIn = keep ? mkdtempSync(join(tmpdir(), "twinhook-campaign-")) : undefined;
-  const { violations } = await runRound({
+  const { violations } = await play({
     ...round,
     ...(keepIn && { keepIn }),
     ...(verbose && { onProgress: (line: string) => console.log(`  ${name}: ${line}`) }),
