@@ -11,6 +11,7 @@ import { runCampaign } from "./campaign.ts";
 import { runPlanted } from "./end-to-end/planted-rounds.ts";
 import { printHistory, runRounds } from "./end-to-end/rounds.ts";
 import { printHangPlans, runHangRounds } from "./hang-rounds.ts";
+import { PLANTED_BUGS } from "./planted/bugs.ts";
 import { violated } from "./violated.ts";
 
 const USAGE = `Usage: npm run campaign -- [options]
@@ -27,7 +28,7 @@ commands' own notes must then show that every promise was kept.
   --faults N,N         one round, with these faults of the seed alone (0: none)
   --runs N,N           one round, with these runs of the seed alone
   --shrink N           how many minutes to look for a shorter history after a violation (default: 10)
-  --plan               print the history of the seed, and run nothing
+  --plan               print the history of the seed, with --planted NAME that of this bug, and run nothing
   --planted [NAME,…]   plant known bugs, or the named ones, in a copy of the App (SQLite), look for each for --minutes,
                        --at-once at the same time, and show which of its own rules caught it. Its history is drawn so
                        that the bug can show (--seed: 1, --length: 10, --shrink: 0 by default), and is played once
@@ -132,7 +133,7 @@ async function main(): Promise<number> {
     const [faults, runs] = [numbers(values.faults), numbers(values.runs)];
     const only = faults || runs ? { only: { ...(faults && { faults }), ...(runs && { runs }) } } : {};
     if (values.plan) {
-      printHistory(seed, lengthMs);
+      printHistory(seed, lengthMs, PLANTED_BUGS.find(({ name }) => name === values.planted)?.bias);
       return 0;
     }
     if (values.planted !== undefined)

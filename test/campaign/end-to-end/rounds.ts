@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { table } from "../../bench/table.ts";
 import { type PostgresServer, startPostgres } from "../../helpers/postgres.ts";
 import { violated } from "../violated.ts";
+import type { Bias } from "./bias.ts";
 import { describe } from "./faults.ts";
 import { quantile } from "./figures.ts";
 import { drawHistory, type History, type Only } from "./history.ts";
@@ -30,8 +31,8 @@ export interface RoundsOptions {
 }
 
 /** The history of one seed, line by line. */
-export function printHistory(seed: number, lengthMs: number): void {
-  const history = drawHistory(seed, lengthMs);
+export function printHistory(seed: number, lengthMs: number, bias?: Bias): void {
+  const history = drawHistory(seed, lengthMs, bias);
   const { supervised, failover } = history;
   console.log(
     `seed ${seed}: ${supervised ? "supervised" : "on their own"}, failover ${JSON.stringify(failover)}`,

@@ -14,14 +14,15 @@ export interface PlantedBug {
 
 const change = (file: string, from: string, to: string) => ({ file: `app/${file}`, from, to });
 
+/** A short control: nothing comes late, is sent again, or has to be searched for. */
+const PLAIN: Bias = { sendings: { prompt: 1 }, asked: 0, rerun: 0, scenes: [] };
+
 /** Many events fail at once, and GitHub lists their runs too late for the new controller to find them there. */
 const NOT_DELIVERED: Bias = {
+  ...PLAIN,
   // Targets with `queue: all` miss a run by its number.
   sources: { "acme/docs main": 1, "acme/shop staging": 1 },
-  sendings: { prompt: 1 },
   pauseMs: [50, 150],
-  asked: 0,
-  rerun: 0,
   scenes: [
     [
       { what: "lag", logMs: 0, runsMs: 25_000, forMs: 25_000 },
@@ -31,6 +32,7 @@ const NOT_DELIVERED: Bias = {
 };
 
 const WORKER_KILLED: Bias = {
+  ...PLAIN,
   takesMs: [2_000, 4_000],
   scenes: [[{ what: "kill", whom: "runner" }], [{ what: "kill", whom: "runner", afterMs: 500 }]],
 };
@@ -42,6 +44,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     says: "an event is answered before its commit",
     brokenBy: ["P1: what was answered with 2xx was on record before the answer"],
     bias: {
+      ...PLAIN,
       pauseMs: [50, 200],
       // The lock makes commits wait, and the end of the instance ends them.
       scenes: [
@@ -70,13 +73,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     says: "a change of the store wakes no dispatcher, and nothing sweeps",
     brokenBy: ["nothing is left waiting or running at the end"],
     bias: {
+      ...PLAIN,
       // The command outlives the instance that began it, and no later run comes.
       sources: { "acme/shop main": 1 },
-      sendings: { prompt: 1 },
       takesMs: [12_000, 12_000],
       pauseMs: [1_500, 2_500],
-      rerun: 0,
-      asked: 0,
       scenes: [[{ what: "kill", whom: "active" }]],
     },
     changes: [
@@ -97,6 +98,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     says: "a hold ends after half a second",
     brokenBy: ["on a held target nothing begins"],
     bias: {
+      ...PLAIN,
       sources: { "acme/shop main": 1, "acme/docs main": 1 },
       scenes: [
         [
@@ -121,6 +123,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       "P6: in the end GitHub delivers to an instance that answers, and the App knows it",
     ],
     bias: {
+      ...PLAIN,
       // The supervisor would end an instance that is frozen for so long.
       supervised: false,
       // The new controller is frozen while it sets the URL, and wakes when the other has set it.
@@ -155,6 +158,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     says: "a write of the URL counts although it failed, and nobody compares it afterwards",
     brokenBy: ["P6: in the end GitHub delivers to an instance that answers, and the App knows it"],
     bias: {
+      ...PLAIN,
       // GitHub takes the failover's URL, and not that of the way back.
       scenes: [
         [
@@ -192,11 +196,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     says: "the mark is set when a run is accepted, not when it begins",
     brokenBy: ["P3: with `queue: all`, nothing is superseded that GitHub sent, logged or lists in time"],
     bias: {
+      ...PLAIN,
       sources: { "acme/shop main": 1 },
-      sendings: { prompt: 1 },
       pauseMs: [50, 500],
-      takesMs: [500, 1_000],
-      scenes: [],
+      takesMs: [300, 600],
     },
     changes: [
       change(
@@ -269,9 +272,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     says: "targets that share a lock do not wait for each other",
     brokenBy: ["P4: two of one target, or of one named lock, never run at once"],
     bias: {
+      ...PLAIN,
       sources: { "acme/api main": 1, "acme/docs main": 1 },
-      takesMs: [500, 1_500],
-      scenes: [],
+      takesMs: [500, 1_000],
     },
     changes: [
       change(
@@ -305,10 +308,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     says: "under `queue: all` a run does not wait for a missing earlier one",
     brokenBy: ["P3: with `queue: all`, nothing is superseded that GitHub sent, logged or lists in time"],
     bias: {
+      ...PLAIN,
       sources: { "acme/shop main": 1 },
       sendings: { prompt: 1, late: 1 },
-      asked: 0,
-      scenes: [],
     },
     changes: [
       change(
@@ -338,6 +340,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     says: "a status that GitHub does not take at once is never posted",
     brokenBy: ["P8: GitHub shows every deployment once, and in the end as it is"],
     bias: {
+      ...PLAIN,
       scenes: [[{ what: "github_fails", status: 503, route: "/repos/*", forMs: 6_000 }]],
     },
     changes: [
@@ -349,13 +352,28 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: "created-again",
+    says: "a GitHub Deployment whose answer was lost is made again, without a look for it",
+    brokenBy: ["P8: GitHub shows every deployment once, and in the end as it is"],
+    bias: {
+      ...PLAIN,
+      scenes: [[{ what: "lose_answers", route: "/repos/*", forMs: 3_000 }]],
+    },
+    changes: [
+      change(
+        "github/outbox.ts",
+        "const found = again ? await github.find(shown) : null;",
+        "const found = again ? null : null;",
+      ),
+    ],
+  },
+  {
     name: "gate-open",
     says: "an event deploys where an approval is required",
     brokenBy: ["P2: a run has one deployment for each of its targets, and no other run has one"],
     bias: {
+      ...PLAIN,
       sources: { "acme/pay main": 1 },
-      asked: 0,
-      scenes: [],
     },
     changes: [
       change(
@@ -370,9 +388,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     says: "a failure has no alert while the one before it lasts",
     brokenBy: ["P8: every failed deployment has an alert, once"],
     bias: {
+      ...PLAIN,
       sources: { "acme/shop main": 1 },
       fails: 0.8,
-      scenes: [],
     },
     changes: [
       change(
