@@ -1,7 +1,6 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { table } from "../../bench/table.ts";
 import { PLANTED_BUGS, type PlantedBug } from "../planted/bugs.ts";
 import { plant } from "../planted/plant.ts";
 import { violated } from "../violated.ts";
@@ -69,16 +68,21 @@ export async function runPlanted(options: PlantedOptions): Promise<boolean> {
   // Each ends what it started before an error of one of them ends all.
   const ended = await Promise.allSettled(Array.from({ length: options.atOnce }, worker));
   for (const one of ended) if (one.status === "rejected") throw one.reason;
-  const rows = bugs.flatMap((bug) => {
-    const caught = results.find((result) => result.bug === bug);
-    if (!caught) return [];
-    const { rule, rounds, seconds, seed, verdict } = caught;
-    return [[bug.name, bug.says, rule, seconds.toFixed(0), `${seed}`, `${rounds}`, verdict]];
-  });
-  console.log(
-    `\n${table(["planted bug", "what is wrong", "rule that caught it", "s", "seed", "rounds", "verdict"], rows)}`,
-  );
+  console.log(`\n${tableOf(results.toSorted((a, b) => bugs.indexOf(a.bug) - bugs.indexOf(b.bug)))}`);
   return results.every(({ verdict }) => verdict === "caught");
+}
+
+/** In Markdown, as docs/evidence.md shows it. */
+function tableOf(results: readonly Caught[]): string {
+  const rows = results.map(({ bug, verdict, rule, seconds, seed }) => [
+    bug.name,
+    bug.says,
+    verdict === "caught" ? rule : verdict,
+    seconds.toFixed(0),
+    `${seed}`,
+  ]);
+  const titles = ["planted bug", "what is wrong", "caught by the rule", "s", "seed"];
+  return [titles, titles.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
 /** What a search is made of. */

@@ -127,6 +127,23 @@ test("a first attempt may be superseded by its run's second one, which came firs
   expect(brokenBy(evidence)).toEqual([expect.stringContaining("nothing is superseded")]);
 });
 
+test("a re-run deploys by its event only if no Action had asked for the run before", () => {
+  const evidence = allDeployed();
+  const [, , third] = evidence.history.runs as [Run, Run, Run];
+  evidence.history.runs.push({ ...third, attempt: 2 });
+  const asked = { source: "action", accepted_at: new Date(2_000).toISOString() } as const;
+  evidence.deployments[2] = deployment(3, asked);
+  const rerun = { id: "dep_3b", run_attempt: 2, source: "webhook" } as const;
+  evidence.deployments.push(deployment(3, { ...rerun, accepted_at: new Date(1_000).toISOString() }));
+  evidence.shown.set("dep_3b", [["success"]]);
+  evidence.journal.push(
+    ...(["start", "end"] as const).map((what) => ({ ...noted(what, 3), deployment: "dep_3b" })),
+  );
+  expect(judge(evidence)).toEqual([]);
+  evidence.deployments[3] = deployment(3, { ...rerun, accepted_at: new Date(3_000).toISOString() });
+  expect(brokenBy(evidence)).toEqual([expect.stringContaining("P2: a run has one deployment")]);
+});
+
 test("a command that starts after that of a newer run is a violation", () => {
   const evidence = allDeployed();
   evidence.journal = [3, 1, 2].flatMap((id) => [noted("start", id), noted("end", id)]);
