@@ -15,7 +15,7 @@ export interface PlantedOptions {
   names?: readonly string[];
   seed: number;
   lengthMs: number;
-  /** Only these parts of the seed's history, for a single round. */
+  /** Only these parts of the first seed's history. */
   only?: Only;
   /** How long to look for each (minutes). */
   minutes: number;
@@ -99,7 +99,8 @@ export async function hunt(bug: PlantedBug, options: PlantedOptions, parts = PAR
   const began = Date.now();
   try {
     for (let rounds = 1; ; rounds++) {
-      const seed = options.seed + rounds - 1;
+      // The processes do not interleave the same way twice: what is left of a history is played again.
+      const seed = only ? options.seed : options.seed + rounds - 1;
       const history = { seed, lengthMs, bias: bug.bias, signal, ...(only && { only }) };
       const planted = { ...history, main: app.main, quietMs: QUIET_MS };
       const broken = await play(`${bug.name}, seed ${seed}`, planted);
@@ -122,7 +123,7 @@ export async function hunt(bug: PlantedBug, options: PlantedOptions, parts = PAR
         }
         return { ...result, verdict: "caught" };
       }
-      if (only || seconds > options.minutes * 60) return { ...result, verdict: "NOT CAUGHT" };
+      if (seconds > options.minutes * 60) return { ...result, verdict: "NOT CAUGHT" };
     }
   } finally {
     app.remove();

@@ -43,6 +43,19 @@ test("a bug is caught by its own rule alone; a history that breaks another one i
   expect(caught).toMatchObject({ verdict: "caught", rule: OWN, seed: 4, rounds: 2 });
 });
 
+test("a shortened history is played again with the same seed until it shows the bug", async () => {
+  const only = { faults: new Set([1]), runs: new Set([7]) };
+  const parts = rounds({ 3: [] });
+  let played = 0;
+  const runRound = async (round: RoundOptions) => {
+    const shows = round.main === PLANTED_MAIN && ++played === 2;
+    return shows ? { violations: [{ rule: OWN, evidence: [] }] } : parts.runRound(round);
+  };
+  const caught = await hunt(BUG, { ...OPTIONS, only }, { ...parts, runRound });
+  expect(caught).toMatchObject({ verdict: "caught", seed: 3, rounds: 2 });
+  for (const round of parts.played) expect(round).toMatchObject({ seed: 3, only });
+});
+
 test("the same history is played without the bug, and only if it breaks no rule there, the bug is caught", async () => {
   const parts = rounds({ 3: [OWN] }, ["P8: any rule"]);
   expect(await hunt(BUG, OPTIONS, parts)).toMatchObject({ verdict: "CONTROL NOT CLEAN" });
