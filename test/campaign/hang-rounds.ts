@@ -74,7 +74,9 @@ export async function runHangRounds(options: HangRoundsOptions): Promise<boolean
           );
       }
     };
-    await Promise.all(Array.from({ length: atOnce }, runner));
+    // Each ends what it started before an error of one of them ends all.
+    const ended = await Promise.allSettled(Array.from({ length: atOnce }, runner));
+    for (const one of ended) if (one.status === "rejected") throw one.reason;
   } finally {
     await postgres?.stop();
   }

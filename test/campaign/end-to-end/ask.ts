@@ -22,7 +22,7 @@ const OWN_RUN = 1_000_000;
 
 /** Runs the Action's committed bundle in a workflow that `workflow_run` started. */
 export async function ask(
-  { github, host }: { github: GitHub; host: TestHost },
+  { github, host, signal }: { github: GitHub; host: TestHost; signal: AbortSignal },
   run: Run,
   job: Job,
   sent: SentRun,
@@ -62,7 +62,11 @@ export async function ask(
       GITHUB_RUN_ID: String(ownRun),
     },
   );
+  const cancel = () => action.kill("SIGKILL");
+  signal.addEventListener("abort", cancel);
+  if (signal.aborted) cancel();
   const { exitCode, outputs } = await action.result;
+  signal.removeEventListener("abort", cancel);
   await remove();
   return {
     run,

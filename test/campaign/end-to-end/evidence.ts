@@ -1,6 +1,6 @@
 import type { DeliveryAnswer } from "../../../app/reads/answers/delivery.ts";
 import type { StatusAnswer } from "../../../app/reads/answers/status.ts";
-import type { Deployment } from "../../../shared/deployment.ts";
+import type { Deployment, DeploymentSource } from "../../../shared/deployment.ts";
 import type { SentAlert } from "../../helpers/alerts/receivers.ts";
 import type { DeliveryRecord } from "../../simulator/delivery-log.ts";
 import { readScriptTrace, type ScriptLine } from "../deploy-script.ts";
@@ -24,8 +24,8 @@ export interface Evidence {
   /** GitHub's log of deliveries, rows that do not show yet included. */
   log: DeliveryRecord[];
   deployments: Deployment[];
-  /** The GUIDs on record. */
-  guids: Set<string>;
+  /** The GUIDs on record, each with the way in which its event arrived first. */
+  guids: Map<string, DeploymentSource>;
   status: StatusAnswer;
   active: InstanceName;
   hookUrl: string;
@@ -76,13 +76,13 @@ async function whoAnswers({ host }: Stage, active: InstanceName): Promise<Instan
   return active === "primary" ? "backup" : "primary";
 }
 
-async function guidsOnRecord({ host }: Stage, asked: InstanceName): Promise<Set<string>> {
-  const guids = new Set<string>();
+async function guidsOnRecord({ host }: Stage, asked: InstanceName): Promise<Evidence["guids"]> {
+  const guids: Evidence["guids"] = new Map();
   for (let cursor: string | null = ""; cursor !== null; ) {
     const query: string = cursor === "" ? "" : `&cursor=${cursor}`;
     const answer = await host.admin(asked, "GET", `/api/deliveries?per_page=100${query}`);
     const page = (await answer.json()) as { items: DeliveryAnswer[]; next_cursor: string | null };
-    for (const { guid } of page.items) if (guid !== null) guids.add(guid);
+    for (const { guid, source } of page.items) if (guid !== null) guids.set(guid, source);
     cursor = page.next_cursor;
   }
   return guids;

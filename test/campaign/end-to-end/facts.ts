@@ -59,12 +59,25 @@ export class Facts {
   /** Once an Action has asked for a run, before GitHub's event, its later attempts count only by a request. */
   #isSetAside({ id, attempt }: Run, target: string): boolean {
     const [first] = this.byKey.get(keyOf(target, id, 1)) ?? [];
-    return attempt > 1 && (first?.source === "action" || first?.source === "github_deployment");
+    const [again] = this.byKey.get(keyOf(target, id, attempt)) ?? [];
+    if (attempt === 1 || (first?.source !== "action" && first?.source !== "github_deployment")) return false;
+    return !again || first.accepted_at < again.accepted_at;
   }
 
   /** The run attempts that may have a deployment besides: an approved job that gave up may have asked all the same. */
   allowed(): Set<string> {
     return new Set(this.evidence.asked.map(({ run, job }) => keyOf(job.target, run.id, run.attempt)));
+  }
+
+  /** Whether a later attempt of the same run was accepted first. It deploys the same commit, and counts for the run. */
+  wasRunAgain({ target, run_id, run_attempt, accepted_at }: Deployment): boolean {
+    return this.evidence.deployments.some(
+      (other) =>
+        other.target === target &&
+        other.run_id === run_id &&
+        (other.run_attempt ?? 0) > (run_attempt ?? 0) &&
+        other.accepted_at <= accepted_at,
+    );
   }
 
   /** Whether a newer run of the repository had ended at GitHub before this one did. */

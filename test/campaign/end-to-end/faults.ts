@@ -1,5 +1,6 @@
 import type { BreakAt } from "../hang-plan.ts";
 import type { Random } from "../random.ts";
+import type { Scene } from "./bias.ts";
 import { ALL_TARGETS } from "./targets.ts";
 
 /** A process, by its part at the moment of the fault: GitHub's webhook URL names the active instance. */
@@ -51,17 +52,27 @@ const VICTIMS: Record<Victim, number> = {
 };
 const ROUTES = ["*", "PATCH /app/hook/config", "GET /app/hook/deliveries*", "/repos/*"];
 const PAUSE_MS = [1_200, 5_000] as const;
+/** Each scene is over before the next one begins. */
+const SCENE_PAUSE_MS = [6_000, 9_000] as const;
 const PAIRED = 0.4;
 const PAIR_WITHIN_MS = 1_500;
 
-/** Draws faults, alone and in pairs, from the time when the first runs are in. */
-export function drawFaults(random: Random, endMs: number): Fault[] {
+/**
+ * Draws faults, alone and in pairs, from the time when the first runs are in. With `scenes`, draws from these alone.
+ */
+export function drawFaults(random: Random, endMs: number, scenes?: readonly Scene[]): Fault[] {
   const faults: Fault[] = [];
-  const add = (atMs: number) => faults.push({ ...draw(random), number: faults.length + 1, atMs });
-  for (let atMs = 4_000; atMs < endMs - 2_000; atMs += random.integer(...PAUSE_MS)) {
-    add(atMs);
-    if (random.chance(PAIRED)) add(atMs + random.integer(0, PAIR_WITHIN_MS));
-  }
+  const add = (atMs: number, happening: Happening) =>
+    faults.push({ ...happening, number: faults.length + 1, atMs });
+  if (scenes?.length === 0) return [];
+  const [least, most] = scenes ? SCENE_PAUSE_MS : PAUSE_MS;
+  for (let atMs = 4_000; atMs < endMs - 2_000; atMs += random.integer(least, most))
+    if (scenes)
+      for (const { afterMs = 0, ...happening } of random.pick(scenes)) add(atMs + afterMs, happening);
+    else {
+      add(atMs, draw(random));
+      if (random.chance(PAIRED)) add(atMs + random.integer(0, PAIR_WITHIN_MS), draw(random));
+    }
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 

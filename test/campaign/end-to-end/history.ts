@@ -1,5 +1,6 @@
 import { FIRST_RUN_ID } from "../../simulator/workflow-run-payload.ts";
 import { Random } from "../random.ts";
+import type { Bias } from "./bias.ts";
 import { drawFaults, type Fault } from "./faults.ts";
 import { ALL_SOURCES, targetsOf } from "./targets.ts";
 
@@ -19,6 +20,8 @@ export type Sending = "prompt" | "late" | "twice" | "never";
 
 /** One attempt of a workflow run. */
 export interface Run {
+  /** By which `--runs` names it, with all its attempts. */
+  number: number;
   id: number;
   attempt: number;
   guid: string;
@@ -57,61 +60,81 @@ const PAUSES_MS = { burst: [20, 150], usual: [300, 1_200], rest: [1_500, 3_000] 
 const KINDS = { success: 88, failure: 4, fork: 4, other_branch: 4 } as const;
 const SENDINGS: Record<Sending, number> = { prompt: 78, late: 8, twice: 9, never: 5 };
 const JOBS_EVERY = 7;
+const USUAL_TAKES_MS = [500, 4_000] as const;
 
-/** Draws the history of a seed. */
-export function drawHistory(seed: number, endMs: number): History {
+/** Draws the history of a seed. `bias` makes it prefer what shows a certain bug. */
+export function drawHistory(seed: number, endMs: number, bias: Bias = {}): History {
   const random = new Random(seed, "history");
+  const supervised = random.chance(0.5);
   return {
     seed,
-    supervised: random.chance(0.5),
+    supervised: bias.supervised ?? supervised,
     failover: {
       failover_threshold: random.pick([3, 5]),
       // No verdict may depend on the speed of the machine: without GitHub's word a run is not given up.
       order_wait: "10m",
       ...(random.chance(0.5) && { min_success_rate: 10, recovery_success_rate: 20 }),
     },
-    runs: drawRuns(new Random(seed, "runs"), endMs),
-    faults: drawFaults(new Random(seed, "faults"), endMs),
+    runs: drawRuns(new Random(seed, "runs"), endMs, bias),
+    faults: drawFaults(new Random(seed, "faults"), endMs, bias.scenes),
     endMs,
   };
 }
 
-function drawRuns(random: Random, endMs: number): Run[] {
+/** The numbers of the faults that happen, and of the runs; without one of them, all. */
+export interface Only {
+  faults?: ReadonlySet<number>;
+  runs?: ReadonlySet<number>;
+}
+
+/** The history with these faults and runs alone. */
+export function shorten(history: History, only: Only = {}): History {
+  return {
+    ...history,
+    faults: history.faults.filter(({ number }) => only.faults?.has(number) ?? true),
+    runs: history.runs.filter(({ number }) => only.runs?.has(number) ?? true),
+  };
+}
+
+function drawRuns(random: Random, endMs: number, bias: Bias): Run[] {
   const runs: Run[] = [];
   const again: Run[] = [];
   for (let atMs = FIRST_RUN_MS; atMs < endMs; ) {
-    const run = drawRun(random, runs.length, atMs);
+    const run = drawRun(random, runs.length, atMs, bias);
     runs.push(run);
-    if (random.chance(0.15) && mayRepeat(run)) again.push(drawRerun(random, run));
-    const [least, most] = PAUSES_MS[random.weighted({ burst: 30, usual: 60, rest: 10 })];
-    atMs += random.integer(least, most);
+    if (random.chance(bias.rerun ?? 0.15) && mayRepeat(run)) again.push(drawRerun(random, run));
+    const usual = PAUSES_MS[random.weighted({ burst: 30, usual: 60, rest: 10 })];
+    atMs += random.integer(...(bias.pauseMs ?? usual));
   }
   return [...runs, ...again].sort((a, b) => a.completedMs - b.completedMs);
 }
 
-function drawRun(random: Random, index: number, atMs: number): Run {
-  const [repository = "", branch = ""] = random.weighted(ALL_SOURCES).split(" ");
+function drawRun(random: Random, index: number, atMs: number, bias: Bias): Run {
+  const [repository = "", branch = ""] = random.weighted(bias.sources ?? ALL_SOURCES).split(" ");
   const kind = random.weighted(KINDS);
   const slow = random.chance(0.08);
   const targets = kind === "success" ? targetsOf({ repository, branch }) : [];
   const run: Run = {
+    number: index + 1,
     id: FIRST_RUN_ID + index * RUN_ID_STEP,
     attempt: 1,
     guid: random.uuid(),
     repository,
     branch: kind === "other_branch" ? "feature" : branch,
     kind,
-    sending: random.weighted(SENDINGS),
+    sending: random.weighted(bias.sendings ?? SENDINGS),
     requestedMs: slow || random.chance(0.2) ? atMs : null,
     completedMs: slow ? atMs + random.integer(1_500, 6_000) : atMs + 60,
     laterMs: random.integer(20, random.pick([300, 3_000, 15_000])),
     otherGuid: random.chance(0.4) ? random.uuid() : null,
     targets: targets.filter(({ approval }) => !approval).map(({ name }) => name),
-    fails: random.chance(0.04),
-    takesMs: random.chance(0.15) ? random.integer(500, 4_000) : null,
+    fails: random.chance(bias.fails ?? 0.04),
+    takesMs: random.chance(bias.takesMs ? 1 : 0.15)
+      ? random.integer(...(bias.takesMs ?? USUAL_TAKES_MS))
+      : null,
     job: null,
   };
-  const asked = random.chance(repository === "acme/pay" ? 0.7 : 1 / JOBS_EVERY);
+  const asked = random.chance(bias.asked ?? (repository === "acme/pay" ? 0.7 : 1 / JOBS_EVERY));
   const job: Omit<Job, "target" | "approved"> = {
     waitFor: random.pick(["accepted", "started", "succeeded"] as const),
     afterMs: random.integer(0, random.pick([0, 500, 4_000])),

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { identify, isAlive, type ProcessIdentity } from "../../../app/run/process-identity.ts";
 import { endProcess } from "../../helpers/end-process.ts";
-import type { TestHost } from "../../helpers/test-host.ts";
 import type { FaultKind } from "../../simulator/faults.ts";
 import type { InstanceName } from "../instances.ts";
 import { attemptOf } from "../killer.ts";
@@ -31,15 +30,14 @@ export interface Held {
 const PERSON_LIMIT_MS = 600_000;
 const PERSON_PAUSE_MS = 500;
 
-/** Carries out one fault, from its beginning to its end. */
+/** Carries out one fault, from its beginning to its end. The round's end ends it too, and nothing stays broken. */
 export async function perform(stage: Stage, fault: Fault): Promise<void> {
   const { github, host, service, database } = stage;
   const happened: Happened = { fault, at: Date.now(), active: activeOf(stage), hit: [] };
   stage.happened.push(happened);
   const during = async (kind: FaultKind, route: string, forMs: number) => {
     const active = github.faults.add(kind, { route });
-    await sleep(forMs);
-    active.clear();
+    await pause(stage, forMs).finally(() => active.clear());
   };
   switch (fault.what) {
     case "kill":
@@ -49,9 +47,9 @@ export async function perform(stage: Stage, fault: Fault): Promise<void> {
     case "freeze": {
       const frozen = victimsOf(stage, fault.whom).filter(({ identity }) => signal(identity, "SIGSTOP"));
       happened.hit.push(...frozen.map(({ name }) => name));
-      await sleep(fault.forMs);
-      for (const { identity } of frozen) signal(identity, "SIGCONT");
-      return;
+      return pause(stage, fault.forMs).finally(() => {
+        for (const { identity } of frozen) signal(identity, "SIGCONT");
+      });
     }
     case "restart":
       return inTurn(stage, fault.what, async () => {
@@ -61,8 +59,7 @@ export async function perform(stage: Stage, fault: Fault): Promise<void> {
     case "github_down":
       return inTurn(stage, fault.what, async () => {
         await github.goDown();
-        await sleep(fault.forMs);
-        await github.comeBack();
+        await pause(stage, fault.forMs).finally(() => github.comeBack());
       });
     case "github_fails":
       return during({ kind: "status", status: fault.status }, fault.route, fault.forMs);
@@ -80,21 +77,20 @@ export async function perform(stage: Stage, fault: Fault): Promise<void> {
       return during({ kind: "lost-answer" }, fault.route, fault.forMs);
     case "lag":
       Object.assign(github.settings, { deliveryListLagMs: fault.logMs, runListLagMs: fault.runsMs });
-      await sleep(fault.forMs);
-      Object.assign(github.settings, { deliveryListLagMs: 0, runListLagMs: 0 });
-      return;
+      return pause(stage, fault.forMs).finally(() =>
+        Object.assign(github.settings, { deliveryListLagMs: 0, runListLagMs: 0 }),
+      );
     case "cut_store":
       return breakStore(host, stage.proxy, { at: fault.at, heldMs: fault.forMs });
     case "lock_store":
       if (database) return lockPostgres(database.url, fault.forMs);
       return breakStore(host, undefined, { at: "all", heldMs: fault.forMs });
     case "restart_store": {
-      const { pause, resume } = database?.server ?? {};
-      if (!pause || !resume) return breakStore(host, stage.proxy, { at: "all", heldMs: fault.forMs });
+      const { pause: stop, resume } = database?.server ?? {};
+      if (!stop || !resume) return breakStore(host, stage.proxy, { at: "all", heldMs: fault.forMs });
       return inTurn(stage, fault.what, async () => {
-        await pause();
-        await sleep(fault.forMs);
-        await resume();
+        await stop();
+        await pause(stage, fault.forMs).finally(resume);
       });
     }
     case "hold":
@@ -102,9 +98,8 @@ export async function perform(stage: Stage, fault: Fault): Promise<void> {
     case "switchover": {
       const to = activeOf(stage) === "primary" ? "backup" : "primary";
       await host.admin(to, "POST", "/api/switchover", { to, reason: "the campaign" }).catch(() => {});
-      await sleep(fault.forMs);
-      await insist(host, "DELETE", "/api/switchover", undefined, [202, 404, 409]);
-      return;
+      await pause(stage, fault.forMs);
+      return insist(stage, "DELETE", "/api/switchover", undefined, [202, 404, 409]);
     }
   }
 }
@@ -147,13 +142,17 @@ function hold(stage: Stage, target: string, forMs: number): Promise<void> {
   const { repository } = ALL_TARGETS.find(({ name }) => name === target) ?? {};
   const path = `/api/targets/${repository}/${target}/hold`;
   return inTurn(stage, `hold ${target}`, async () => {
-    await insist(stage.host, "POST", path, { reason: "the campaign" }, [202]);
+    await insist(stage, "POST", path, { reason: "the campaign" }, [202]);
     const from = Date.now();
-    await sleep(forMs);
+    await pause(stage, forMs);
     const until = Date.now();
-    await insist(stage.host, "DELETE", path, undefined, [202]);
+    await insist(stage, "DELETE", path, undefined, [202]);
     stage.held.push({ target, from, until });
   });
+}
+
+function pause({ signal: ended }: Stage, forMs: number): Promise<void> {
+  return sleep(forMs, undefined, { signal: ended });
 }
 
 /** Works of one name go one after the other. */
@@ -165,14 +164,15 @@ function inTurn({ turns }: Stage, name: string, work: () => Promise<void>): Prom
 
 /** Asks one instance after the other until one answers as `wanted`. */
 async function insist(
-  host: TestHost,
+  { host, signal: ended }: Stage,
   method: string,
   path: string,
   body: unknown,
   wanted: readonly number[],
 ): Promise<void> {
   let last = "";
-  for (const until = Date.now() + PERSON_LIMIT_MS; Date.now() < until; await sleep(PERSON_PAUSE_MS))
+  for (const until = Date.now() + PERSON_LIMIT_MS; Date.now() < until; await sleep(PERSON_PAUSE_MS)) {
+    ended.throwIfAborted();
     for (const name of ["primary", "backup"])
       try {
         const answer = await fetch(host.url(name, path), {
@@ -182,12 +182,13 @@ async function insist(
             "content-type": "application/json",
           },
           ...(body !== undefined && { body: JSON.stringify(body) }),
-          signal: AbortSignal.timeout(20_000),
+          signal: AbortSignal.any([ended, AbortSignal.timeout(20_000)]),
         });
         if (wanted.includes(answer.status)) return;
         last = `${answer.status} ${await answer.text()}`;
       } catch (error) {
         last = (error as Error).message;
       }
+  }
   throw new Error(`${method} ${path}: no instance answered ${wanted.join(" or ")}; last ${last}`);
 }

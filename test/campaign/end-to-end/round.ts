@@ -5,10 +5,11 @@ import { keepHost } from "../keep-host.ts";
 import { processesLeftIn } from "../processes.ts";
 import type { Violation } from "../verdict.ts";
 import { ask } from "./ask.ts";
+import type { Bias } from "./bias.ts";
 import { collect, type Evidence } from "./evidence.ts";
 import { describe } from "./faults.ts";
 import { failoverTimes } from "./figures.ts";
-import { drawHistory, type History, type Run } from "./history.ts";
+import { drawHistory, type History, type Only, type Run, shorten } from "./history.ts";
 import { perform } from "./perform.ts";
 import { isForGood, judge } from "./rules.ts";
 import { type Server, type Stage, setStage } from "./stage.ts";
@@ -17,8 +18,8 @@ import { type Server, type Stage, setStage } from "./stage.ts";
 export interface RoundOptions {
   seed: number;
   lengthMs: number;
-  /** The numbers of the faults that are carried out; all without it. */
-  only?: ReadonlySet<number>;
+  bias?: Bias;
+  only?: Only;
   /** Without it the store is SQLite. */
   server?: Server;
   /** The App's main file, where it is not this folder's. */
@@ -57,9 +58,7 @@ const END_LIMIT_MS = 20_000;
 /** Plays the history of a seed, and judges it from outside. */
 export async function runRound(options: RoundOptions): Promise<RoundReport> {
   const began = performance.now();
-  const history = drawHistory(options.seed, options.lengthMs);
-  const { only } = options;
-  if (only) history.faults = history.faults.filter(({ number }) => only.has(number));
+  const history = shorten(drawHistory(options.seed, options.lengthMs, options.bias), options.only);
   const stage = await setStage(history, options);
   try {
     await stage.service.start();
@@ -92,7 +91,7 @@ async function play(stage: Stage, history: History, options: RoundOptions): Prom
   const startedAt = Date.now();
   const at = (ms: number) =>
     sleep(Math.max(0, startedAt + ms - Date.now()), undefined, { signal: options.signal });
-  await Promise.all([
+  const works = await Promise.allSettled([
     ...history.runs.map((run) => playRun(stage, run, at)),
     ...history.faults.map(async (fault) => {
       await at(fault.atMs);
@@ -100,6 +99,8 @@ async function play(stage: Stage, history: History, options: RoundOptions): Prom
       await perform(stage, fault);
     }),
   ]);
+  // None goes on beside the end of the round.
+  for (const work of works) if (work.status === "rejected") throw work.reason;
   stage.github.faults.clear();
 }
 

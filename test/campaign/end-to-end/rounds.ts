@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { table } from "../../bench/table.ts";
 import { type PostgresServer, startPostgres } from "../../helpers/postgres.ts";
 import { violated } from "../violated.ts";
+import type { Bias } from "./bias.ts";
 import { describe } from "./faults.ts";
 import { quantile } from "./figures.ts";
-import { drawHistory } from "./history.ts";
+import { drawHistory, type History, type Only } from "./history.ts";
 import { type RoundReport, runRound } from "./round.ts";
-import { shrink } from "./shrink.ts";
+import { type Shortest, shrink } from "./shrink.ts";
 
 export type StoreName = "sqlite" | "postgres";
 
@@ -19,8 +20,8 @@ export interface RoundsOptions {
   /** Rounds begin for so long, on all stores together. */
   minutes: number;
   lengthMs: number;
-  /** Only these faults of the seed, for a single round. */
-  only?: ReadonlySet<number>;
+  /** Only these parts of the seed's history, for a single round. */
+  only?: Only;
   /** How long to look for a shorter history after a violation (minutes). */
   shrinkMinutes: number;
   /** Whether to keep the hosts on which a rule did not hold. */
@@ -30,19 +31,36 @@ export interface RoundsOptions {
 }
 
 /** The history of one seed, line by line. */
-export function printHistory(seed: number, lengthMs: number): void {
-  const { supervised, failover, runs, faults } = drawHistory(seed, lengthMs);
+export function printHistory(seed: number, lengthMs: number, bias?: Bias): void {
+  const history = drawHistory(seed, lengthMs, bias);
+  const { supervised, failover } = history;
   console.log(
     `seed ${seed}: ${supervised ? "supervised" : "on their own"}, failover ${JSON.stringify(failover)}`,
   );
-  const lines = [
+  for (const line of linesOf(history)) console.log(`  ${line}`);
+}
+
+/** What happens, in the order of time. */
+function linesOf({ runs, faults }: Pick<History, "runs" | "faults">): string[] {
+  return [
     ...faults.map((fault) => ({ atMs: fault.atMs, text: describe(fault) })),
     ...runs.map(({ completedMs: atMs, ...run }) => ({
       atMs,
-      text: `${(atMs / 1000).toFixed(1)} s  run ${run.id}.${run.attempt} of ${run.repository} ${run.branch}: ${run.kind}, sent ${run.sending}${run.job ? `, asked for by a job for ${run.job.target}` : ""}`,
+      text: `${(atMs / 1000).toFixed(1)} s  run ${run.number}: ${run.id}.${run.attempt} of ${run.repository} ${run.branch}, ${run.kind}, sent ${run.sending}${run.job ? `, asked for by a job for ${run.job.target}` : ""}`,
     })),
-  ];
-  for (const { text } of lines.toSorted((a, b) => a.atMs - b.atMs)) console.log(`  ${text}`);
+  ]
+    .toSorted((a, b) => a.atMs - b.atMs)
+    .map(({ text }) => text);
+}
+
+/** The shortest history of a violation: the promise, the seed and options that play it again, and what happens in it. */
+export function told(command: string, rules: readonly string[], shortest: Shortest): string {
+  return [
+    ...rules.map((rule) => `  broken: ${rule}`),
+    ...linesOf(shortest).map((line) => `    ${line}`),
+    `  again: ${command} ${shortest.options}`,
+    `  ${shortest.note}`,
+  ].join("\n");
 }
 
 /** Runs rounds, one seed after the other, until the time is up. Resolves with whether all promises were kept. */
@@ -75,12 +93,8 @@ export async function runRounds(options: RoundsOptions): Promise<boolean> {
       if (report.violations.length === 0) continue;
       const name = `npm run campaign -- --store ${store} --seed ${seed} --length ${lengthMs / 1000}`;
       console.log(`${violated(report.violations)}${keepIn ? `\n  kept in ${keepIn}` : ""}`);
-      const shortest = await shrink(round, report.violations, options.shrinkMinutes);
-      for (const fault of shortest.faults) console.log(`    ${describe(fault)}`);
-      console.log(
-        `  again: ${name} --faults ${shortest.faults.map(({ number }) => number).join(",") || "0"}`,
-      );
-      console.log(`  ${shortest.note}`);
+      const rules = report.violations.map(({ rule }) => rule);
+      console.log(told(name, rules, await shrink(round, rules, options.shrinkMinutes)));
     }
   } finally {
     await server?.stop();

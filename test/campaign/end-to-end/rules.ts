@@ -17,14 +17,19 @@ export interface Rule {
 
 const RULES: Rule[] = [
   {
-    rule: "P2, P7: every run that the rules allow is on record once for each of its targets, and no other run is",
+    rule: "P7: every run that the rules allow is on record for each of its targets",
+    against: (facts) =>
+      [...facts.wanted()]
+        .filter(([key]) => !facts.byKey.has(key))
+        .map(([key, run]) => `lost: ${key}: ${facts.tell(run)}`),
+  },
+  {
+    rule: "P2: a run has one deployment for each of its targets, and no other run has one",
+    forGood: true,
     against: (facts) => {
       const wanted = facts.wanted();
       const allowed = facts.allowed();
       return [
-        ...[...wanted]
-          .filter(([key]) => !facts.byKey.has(key))
-          .map(([key, run]) => `lost: ${key}: ${facts.tell(run)}`),
         ...[...facts.byKey]
           .filter(([key]) => !wanted.has(key) && !allowed.has(key))
           .map(([key, [row]]) => `not allowed: ${key}: ${facts.tell(row && facts.runOf(row), row)}`),
@@ -47,6 +52,17 @@ const RULES: Rule[] = [
     ],
   },
   {
+    // The catch-up repairs such a loss within a minute. Its record tells that it had to.
+    rule: "P1: what was answered with 2xx was on record before the answer",
+    forGood: true,
+    against: ({ evidence: { log, guids } }) =>
+      [...Map.groupBy(log, ({ guid }) => guid)]
+        .filter(
+          ([guid, rows]) => guids.get(guid) === "catch_up" && rows.every(({ status }) => status === "OK"),
+        )
+        .map(([guid, rows]) => `the event ${guid}, by ${rows.map(({ url }) => url)}`),
+  },
+  {
     rule: "nothing is left waiting or running at the end",
     against: (facts) =>
       facts.evidence.deployments
@@ -61,7 +77,7 @@ const RULES: Rule[] = [
         .filter(({ status, run_attempt }) => status === "superseded" && run_attempt === 1)
         .filter((row) => {
           const run = facts.runOf(row);
-          return run && !facts.overtaken(run);
+          return run && !facts.overtaken(run) && !facts.wasRunAgain(row);
         })
         .map((row) => facts.tell(facts.runOf(row), row)),
   },
@@ -215,6 +231,9 @@ function rightlyFailed(facts: Facts, row: Deployment): boolean {
   if (facts.hits("command", `${row.id} ${row.attempt}`) > 0) return true;
   return /^(on \S+: )?interrupted/.test(row.reason ?? "") && facts.hits("runner") > MAX_INTERRUPTIONS;
 }
+
+/** What a planted bug may be caught by. */
+export const RULE_NAMES: ReadonlySet<string> = new Set(RULES.map(({ rule }) => rule));
 
 /** Holds what was seen from outside against every rule; an empty list means that all promises were kept. */
 export function judge(evidence: Evidence): Violation[] {

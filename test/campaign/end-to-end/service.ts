@@ -14,6 +14,7 @@ export class Service {
   readonly #supervised: boolean;
   readonly #running = new Map<string, AppProcess>();
   #stopping = false;
+  #closed = false;
 
   constructor(host: TestHost, { supervised }: { supervised: boolean }) {
     this.#host = host;
@@ -22,6 +23,7 @@ export class Service {
 
   /** Starts all, and resolves when both instances listen. */
   async start(): Promise<void> {
+    if (this.#closed) return;
     this.#stopping = false;
     for (const name of this.#supervised ? ["supervisor"] : NAMES) this.#spawn(name);
     await Promise.all(NAMES.map((name) => this.#untilListening(name)));
@@ -31,6 +33,12 @@ export class Service {
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all([...this.#running.values()].map((running) => running.kill("SIGTERM")));
+  }
+
+  /** Stops all for good: a fault that is still under way starts nothing any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.stop();
   }
 
   /** The process, if it lives. */

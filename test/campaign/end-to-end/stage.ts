@@ -3,11 +3,13 @@ import { hostname } from "node:os";
 import { WEBHOOK_PATH } from "../../../shared/deployment-request.ts";
 import { HttpReceiver } from "../../helpers/alerts/http-receiver.ts";
 import { ALERT_SECRET } from "../../helpers/alerts/receivers.ts";
+import { endProcess } from "../../helpers/end-process.ts";
 import { freePorts } from "../../helpers/free-ports.ts";
 import { createDatabase, type PostgresServer } from "../../helpers/postgres.ts";
 import { TestHost } from "../../helpers/test-host.ts";
 import { type GitHub, startGitHub } from "../../simulator/simulator.ts";
 import { DEPLOY_SCRIPT } from "../deploy-script.ts";
+import { processesIn } from "../processes.ts";
 import { StoreProxy } from "../store-proxy.ts";
 import type { Asked } from "./ask.ts";
 import type { History } from "./history.ts";
@@ -33,6 +35,8 @@ export interface Stage {
   asked: Asked[];
   /** When each run attempt ended at GitHub, by `id.attempt`. */
   completedAt: Map<string, number>;
+  /** Ends the round before its time. */
+  signal: AbortSignal;
   close(): Promise<void>;
 }
 
@@ -41,7 +45,7 @@ const GITHUB_LATENCY_MS = 20;
 /** Sets up GitHub, the host and the receiver of alerts. Nothing of the App runs yet. */
 export async function setStage(
   history: History,
-  options: { server?: Server; main?: string },
+  options: { server?: Server; main?: string; signal?: AbortSignal },
 ): Promise<Stage> {
   const github = await startGitHub({ latencyMs: GITHUB_LATENCY_MS, rateLimits: null });
   for (const source of Object.keys(ALL_SOURCES)) github.addRepository(source.split(" ")[0] as string);
@@ -86,8 +90,11 @@ export async function setStage(
     turns: new Map(),
     asked: [],
     completedAt: new Map(),
+    signal: options.signal ?? new AbortController().signal,
     async close() {
-      await service.stop();
+      await service.close();
+      // An instance whose supervisor was killed, and commands whose worker was.
+      for (const left of processesIn(host.directory)) endProcess(left);
       await host.close();
       await proxy?.close();
       await alerts.goDown();

@@ -1,18 +1,59 @@
+import type { Bias } from "../end-to-end/bias.ts";
+
 /** A known bug, as textual replacements in a copy of the App. */
 export interface PlantedBug {
   name: string;
   /** What is wrong, for the table. */
   says: string;
+  /** The rules that it breaks. Any other rule may break too, and does not count. */
+  brokenBy: readonly string[];
+  /** What the histories need so that it shows. */
+  bias: Bias;
   changes: { file: string; from: string; to: string }[];
 }
 
 const change = (file: string, from: string, to: string) => ({ file: `app/${file}`, from, to });
+
+/** A short control: nothing comes late, is sent again, or has to be searched for. */
+const PLAIN: Bias = { sendings: { prompt: 1 }, asked: 0, rerun: 0, scenes: [] };
+
+/** Many events fail at once, and GitHub lists their runs too late for the new controller to find them there. */
+const NOT_DELIVERED: Bias = {
+  ...PLAIN,
+  // Targets with `queue: all` miss a run by its number.
+  sources: { "acme/docs main": 1, "acme/shop staging": 1 },
+  pauseMs: [50, 150],
+  scenes: [
+    [
+      { what: "lag", logMs: 0, runsMs: 25_000, forMs: 25_000 },
+      { what: "kill", whom: "active", afterMs: 500 },
+    ],
+  ],
+};
+
+const WORKER_KILLED: Bias = {
+  ...PLAIN,
+  takesMs: [2_000, 4_000],
+  scenes: [[{ what: "kill", whom: "runner" }], [{ what: "kill", whom: "runner", afterMs: 500 }]],
+};
 
 /** Each of them breaks a promise, and must break a rule of the campaign. */
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "answer-before-commit",
     says: "an event is answered before its commit",
+    brokenBy: ["P1: what was answered with 2xx was on record before the answer"],
+    bias: {
+      ...PLAIN,
+      pauseMs: [50, 200],
+      // The lock makes commits wait, and the end of the instance ends them.
+      scenes: [
+        [
+          { what: "lock_store", forMs: 3_000 },
+          { what: "kill", whom: "active", afterMs: 1_000 },
+        ],
+      ],
+    },
     changes: [
       change(
         "accept/acceptor.ts",
@@ -22,6 +63,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       for (const waiting of batch)
         if (waiting.arrival.guid !== null)
           waiting.resolve({ deliveryId: "dlv_0", outcome: "deployed", reason: null, deployments: [], queued: true, conflict: null });
+      await new Promise((resolve) => setTimeout(resolve, 10));
       const accepted = await commit(`,
       ),
     ],
@@ -29,6 +71,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "lost-wake-up",
     says: "a change of the store wakes no dispatcher, and nothing sweeps",
+    brokenBy: ["nothing is left waiting or running at the end"],
+    bias: {
+      ...PLAIN,
+      // The command outlives the instance that began it, and no later run comes.
+      sources: { "acme/shop main": 1 },
+      takesMs: [12_000, 12_000],
+      pauseMs: [1_500, 2_500],
+      scenes: [[{ what: "kill", whom: "active" }]],
+    },
     changes: [
       change(
         "run/dispatcher.ts",
@@ -45,6 +96,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "hold-ends-early",
     says: "a hold ends after half a second",
+    brokenBy: ["on a held target nothing begins"],
+    bias: {
+      ...PLAIN,
+      sources: { "acme/shop main": 1, "acme/docs main": 1 },
+      scenes: [
+        [
+          { what: "hold", target: "shop", forMs: 5_000 },
+          { what: "hold", target: "docs", forMs: 5_000 },
+        ],
+      ],
+    },
     changes: [
       change(
         "queue/hold.ts",
@@ -56,6 +118,23 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "stale-controller",
     says: "a controller whose lease ran out writes on: its decisions without their token, and the URL at GitHub",
+    brokenBy: [
+      "P8: nobody is told that the webhook was changed, since nobody else changes it",
+      "P6: in the end GitHub delivers to an instance that answers, and the App knows it",
+    ],
+    bias: {
+      ...PLAIN,
+      // The supervisor would end an instance that is frozen for so long.
+      supervised: false,
+      // The new controller is frozen while it sets the URL, and wakes when the other has set it.
+      scenes: [
+        [
+          { what: "github_slow", ms: 2_000, forMs: 4_000 },
+          { what: "kill", whom: "active", afterMs: 300 },
+          { what: "freeze", whom: "other", forMs: 12_000, afterMs: 2_200 },
+        ],
+      ],
+    },
     changes: [
       change(
         "failover/controller-lease.ts",
@@ -77,6 +156,23 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "url-never-compared",
     says: "a write of the URL counts although it failed, and nobody compares it afterwards",
+    brokenBy: ["P6: in the end GitHub delivers to an instance that answers, and the App knows it"],
+    bias: {
+      ...PLAIN,
+      // GitHub takes the failover's URL, and not that of the way back.
+      scenes: [
+        [
+          { what: "kill", whom: "active" },
+          {
+            what: "github_fails",
+            status: 503,
+            route: "PATCH /app/hook/config",
+            forMs: 20_000,
+            afterMs: 2_500,
+          },
+        ],
+      ],
+    },
     changes: [
       change(
         "failover/webhook-sync.ts",
@@ -98,6 +194,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "mark-at-accept",
     says: "the mark is set when a run is accepted, not when it begins",
+    brokenBy: ["P3: with `queue: all`, nothing is superseded that GitHub sent, logged or lists in time"],
+    bias: {
+      ...PLAIN,
+      sources: { "acme/shop main": 1 },
+      pauseMs: [50, 500],
+      takesMs: [300, 600],
+    },
     changes: [
       change(
         "accept/commit-batch.ts",
@@ -119,6 +222,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "one-page",
     says: "the catch-up trusts one page of GitHub's log, a short one",
+    brokenBy: ["P7: every run that the rules allow is on record for each of its targets"],
+    bias: NOT_DELIVERED,
     changes: [
       change("github/delivery-log.ts", "per_page: PER_PAGE", "per_page: 5"),
       change(
@@ -131,17 +236,29 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "attempt-as-wish",
     says: "the re-run of a run that an Action asked for deploys again",
+    brokenBy: ["P2: a run has one deployment for each of its targets, and no other run has one"],
+    bias: {
+      // The job asks before the event comes, and the run is run again.
+      sources: { "acme/shop main": 1 },
+      sendings: { late: 1 },
+      pauseMs: [800, 1_500],
+      asked: 1,
+      rerun: 1,
+      scenes: [],
+    },
     changes: [
       change(
         "accept/run-source.ts",
         "if (first === undefined || !isAction(first) || !isEvent(source)) return null;",
-        "if (first !== undefined || !isEvent(source)) return null;",
+        "if (first === undefined || first) return null;",
       ),
     ],
   },
   {
     name: "server-errors-skipped",
     says: "the catch-up passes over deliveries that ended with 502, 503 or 504",
+    brokenBy: ["P7: every run that the rules allow is on record for each of its targets"],
+    bias: NOT_DELIVERED,
     changes: [
       change(
         "catch-up/undelivered-events.ts",
@@ -153,6 +270,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "shared-lock-forgotten",
     says: "targets that share a lock do not wait for each other",
+    brokenBy: ["P4: two of one target, or of one named lock, never run at once"],
+    bias: {
+      ...PLAIN,
+      sources: { "acme/api main": 1, "acme/docs main": 1 },
+      takesMs: [500, 1_000],
+    },
     changes: [
       change(
         "run/lock-names.ts",
@@ -170,6 +293,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "leftovers-run-on",
     says: "the command of a dead worker is not ended before it is run again",
+    brokenBy: ["P4: two of one target, or of one named lock, never run at once"],
+    bias: WORKER_KILLED,
     changes: [
       change(
         "run/interrupted.ts",
@@ -181,6 +306,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "no-barrier",
     says: "under `queue: all` a run does not wait for a missing earlier one",
+    brokenBy: ["P3: with `queue: all`, nothing is superseded that GitHub sent, logged or lists in time"],
+    bias: {
+      ...PLAIN,
+      sources: { "acme/shop main": 1 },
+      sendings: { prompt: 1, late: 1 },
+    },
     changes: [
       change(
         "queue/claim/claim.ts",
@@ -192,6 +323,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "attempt-repeated",
     says: "an interrupted deployment runs again under the number of the same attempt",
+    brokenBy: [
+      "P2, P5: an attempt's command starts once at most, and again only after its worker was killed",
+    ],
+    bias: WORKER_KILLED,
     changes: [
       change(
         "queue/interrupt.ts",
@@ -203,6 +338,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "status-dropped",
     says: "a status that GitHub does not take at once is never posted",
+    brokenBy: ["P8: GitHub shows every deployment once, and in the end as it is"],
+    bias: {
+      ...PLAIN,
+      scenes: [[{ what: "github_fails", status: 503, route: "/repos/*", forMs: 6_000 }]],
+    },
     changes: [
       change(
         "github/outbox.ts",
@@ -212,8 +352,29 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: "created-again",
+    says: "a GitHub Deployment whose answer was lost is made again, without a look for it",
+    brokenBy: ["P8: GitHub shows every deployment once, and in the end as it is"],
+    bias: {
+      ...PLAIN,
+      scenes: [[{ what: "lose_answers", route: "/repos/*", forMs: 3_000 }]],
+    },
+    changes: [
+      change(
+        "github/outbox.ts",
+        "const found = again ? await github.find(shown) : null;",
+        "const found = again ? null : null;",
+      ),
+    ],
+  },
+  {
     name: "gate-open",
     says: "an event deploys where an approval is required",
+    brokenBy: ["P2: a run has one deployment for each of its targets, and no other run has one"],
+    bias: {
+      ...PLAIN,
+      sources: { "acme/pay main": 1 },
+    },
     changes: [
       change(
         "accept/approval.ts",
@@ -225,6 +386,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "failure-told-once",
     says: "a failure has no alert while the one before it lasts",
+    brokenBy: ["P8: every failed deployment has an alert, once"],
+    bias: {
+      ...PLAIN,
+      sources: { "acme/shop main": 1 },
+      fails: 0.8,
+    },
     changes: [
       change(
         "queue/raise-alert.ts",

@@ -22,21 +22,24 @@ export interface PlantedApp {
  */
 export async function plant(bug: PlantedBug): Promise<PlantedApp> {
   const folder = mkdtempSync(join(tmpdir(), "twinhook-planted-"));
-  for (const part of PARTS)
-    cpSync(join(ROOT, part), join(folder, part), {
-      recursive: true,
-      filter: (path) => !path.includes("/app/dist"),
-    });
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  for (const { file, from, to } of bug.changes) {
-    const path = join(folder, file);
-    writeFileSync(path, replaceOnce(readFileSync(path, "utf8"), from, to, `${bug.name}: ${file}`));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    for (const part of PARTS)
+      cpSync(join(ROOT, part), join(folder, part), {
+        recursive: true,
+        filter: (path) => !path.includes("/app/dist"),
+      });
+    symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+    for (const { file, from, to } of bug.changes) {
+      const path = join(folder, file);
+      writeFileSync(path, replaceOnce(readFileSync(path, "utf8"), from, to, `${bug.name}: ${file}`));
+    }
+    await promisify(execFile)(process.execPath, [join(folder, "app/bundle/build.ts")], { cwd: folder });
+  } catch (error) {
+    remove();
+    throw error;
   }
-  await promisify(execFile)(process.execPath, [join(folder, "app/bundle/build.ts")], { cwd: folder });
-  return {
-    main: join(folder, "app/main.ts"),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
-  };
+  return { main: join(folder, "app/main.ts"), remove };
 }
 
 /** Replaces a text that stands there exactly once. */

@@ -1,13 +1,9 @@
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { Deployment } from "../../../shared/deployment.ts";
 import type { ScriptLine } from "../../campaign/deploy-script.ts";
 import type { Evidence, ReceivedAlert } from "../../campaign/end-to-end/evidence.ts";
 import { drawHistory, type Run } from "../../campaign/end-to-end/history.ts";
 import { judge } from "../../campaign/end-to-end/rules.ts";
-import { PLANTED_BUGS } from "../../campaign/planted/bugs.ts";
-import { replaceOnce } from "../../campaign/planted/plant.ts";
 
 const LENGTH_MS = 40_000;
 const URL = "http://127.0.0.1:1";
@@ -28,7 +24,7 @@ function allDeployed(): Evidence {
     completedAt: new Map(ids.map((id) => [`${id}.1`, id])),
     log: [],
     deployments: ids.map((id) => deployment(id)),
-    guids: new Set(),
+    guids: new Map(),
     status: {
       active: "primary",
       endpoints: [{ name: "primary", url: URL, priority: 0, status: "healthy" }],
@@ -82,13 +78,25 @@ test("a run that is nowhere on record is a violation", () => {
   const evidence = allDeployed();
   evidence.deployments.pop();
   evidence.journal = evidence.journal.filter(({ runId }) => runId !== 3);
-  expect(brokenBy(evidence)).toEqual([expect.stringContaining("P2, P7")]);
+  expect(brokenBy(evidence)).toEqual([expect.stringContaining("P7: every run")]);
 });
 
 test("an event that was answered with 2xx and is not on record is a violation", () => {
   const evidence = allDeployed();
   evidence.log = [{ event: "workflow_run", status: "OK", guid: "guid-1", url: URL }] as Evidence["log"];
   expect(brokenBy(evidence)).toEqual([expect.stringContaining("P1")]);
+});
+
+test("an event that was answered with 2xx and had to be caught up with is a violation, unless GitHub also got an error", () => {
+  const evidence = allDeployed();
+  const answered = { event: "workflow_run", status: "OK", guid: "guid-1", url: URL };
+  evidence.log = [answered] as Evidence["log"];
+  evidence.guids.set("guid-1", "webhook");
+  expect(judge(evidence)).toEqual([]);
+  evidence.guids.set("guid-1", "catch_up");
+  expect(brokenBy(evidence)).toEqual([expect.stringContaining("on record before the answer")]);
+  evidence.log = [answered, { ...answered, status: "failed to connect to host" }] as Evidence["log"];
+  expect(judge(evidence)).toEqual([]);
 });
 
 test("a superseded run of a target with `queue: all` is a violation, unless a newer one ended before it", () => {
@@ -99,6 +107,41 @@ test("a superseded run of a target with `queue: all` is a violation, unless a ne
   expect(brokenBy(evidence)).toEqual([expect.stringContaining("nothing is superseded")]);
   evidence.completedAt.set("2.1", 4);
   expect(judge(evidence)).toEqual([]);
+});
+
+test("a first attempt may be superseded by its run's second one, which came first", () => {
+  const evidence = allDeployed();
+  const [, second] = evidence.history.runs as [Run, Run];
+  evidence.history.runs.push({ ...second, attempt: 2 });
+  const again = { id: "dep_2b", run_attempt: 2, accepted_at: new Date(1_000).toISOString() };
+  evidence.deployments.push(deployment(2, again));
+  evidence.shown.set("dep_2b", [["success"]]);
+  evidence.shown.delete("dep_2");
+  evidence.journal = evidence.journal.map((line) =>
+    line.runId === 2 ? { ...line, deployment: "dep_2b" } : line,
+  );
+  const late = { status: "superseded", accepted_at: new Date(2_000).toISOString() } as const;
+  evidence.deployments[1] = deployment(2, late);
+  expect(judge(evidence)).toEqual([]);
+  evidence.deployments[1] = deployment(2, { ...late, accepted_at: new Date(500).toISOString() });
+  expect(brokenBy(evidence)).toEqual([expect.stringContaining("nothing is superseded")]);
+});
+
+test("a re-run deploys by its event only if no Action had asked for the run before", () => {
+  const evidence = allDeployed();
+  const [, , third] = evidence.history.runs as [Run, Run, Run];
+  evidence.history.runs.push({ ...third, attempt: 2 });
+  const asked = { source: "action", accepted_at: new Date(2_000).toISOString() } as const;
+  evidence.deployments[2] = deployment(3, asked);
+  const rerun = { id: "dep_3b", run_attempt: 2, source: "webhook" } as const;
+  evidence.deployments.push(deployment(3, { ...rerun, accepted_at: new Date(1_000).toISOString() }));
+  evidence.shown.set("dep_3b", [["success"]]);
+  evidence.journal.push(
+    ...(["start", "end"] as const).map((what) => ({ ...noted(what, 3), deployment: "dep_3b" })),
+  );
+  expect(judge(evidence)).toEqual([]);
+  evidence.deployments[3] = deployment(3, { ...rerun, accepted_at: new Date(3_000).toISOString() });
+  expect(brokenBy(evidence)).toEqual([expect.stringContaining("P2: a run has one deployment")]);
 });
 
 test("a command that starts after that of a newer run is a violation", () => {
@@ -150,13 +193,4 @@ test("a run that begins on a held target is a violation", () => {
     alert({ id: "alert_2", kind: "held", state: "resolved" }),
   ];
   expect(brokenBy(evidence)).toEqual(["on a held target nothing begins"]);
-});
-
-test("each planted bug still finds the text that it replaces", () => {
-  const root = fileURLToPath(new globalThis.URL("../../../", import.meta.url));
-  for (const { name, changes } of PLANTED_BUGS)
-    for (const { file, from, to } of changes) {
-      const text = readFileSync(root + file, "utf8");
-      expect(replaceOnce(text, from, to, `${name}: ${file}`)).not.toBe(text);
-    }
 });
