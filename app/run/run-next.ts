@@ -12,7 +12,7 @@ import type { Store } from "../store/store.ts";
 import { untilAvailable } from "../store/until-available.ts";
 import { type Execution, execute } from "./execute.ts";
 import { endLeftovers, MAY_NOT_BE_ENDED } from "./interrupted.ts";
-import { keepLease } from "./keep-lease.ts";
+import { keepLease, refreshLease } from "./keep-lease.ts";
 import type { Launcher } from "./launcher.ts";
 import { lockNames } from "./lock-names.ts";
 import type { FromRunner, Job, JobResult } from "./messages.ts";
@@ -64,11 +64,14 @@ export async function runNext(place: Workplace, job: Job, attempt: Attempt): Pro
       host: place.host,
       placement: job.placement,
     };
+    let askedAt = place.clock.monotonic();
     let claimed = await claimOnce(store, request);
-    if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by)))
+    if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by))) {
+      askedAt = place.clock.monotonic();
       claimed = await claimOnce(store, request);
+    }
     if (claimed.kind !== "claimed") return claimed.kind;
-    await run(place, job, claimed.deployment, attempt);
+    await run(place, job, { deployment: claimed.deployment, askedAt }, attempt);
     registry.remove(attempt.holder);
     return "ran";
   } finally {
@@ -115,7 +118,7 @@ function aboutOf({ id, attempt, repository, target }: DeploymentRecord) {
 async function run(
   place: Workplace,
   job: Job,
-  deployment: DeploymentRecord,
+  { deployment, askedAt }: { deployment: DeploymentRecord; askedAt: number },
   { holder, launcher }: Attempt,
 ): Promise<void> {
   const { store, clock, tell } = place;
@@ -134,6 +137,15 @@ async function run(
     // A lost note is made good by the next one, or by the result.
     answered: (answer: string) => void noteAnswer(store, lease, answer).catch(() => {}),
   };
+  let since: number;
+  try {
+    since = await refreshLease(store, clock, lease, askedAt);
+  } catch (error) {
+    launcher.dismiss();
+    await launcher.ended;
+    if (!(error instanceof LeaseLostError)) throw error;
+    return tell({ type: "error", message: `${error.message}; its command was not begun` });
+  }
   let execution: Execution;
   try {
     execution = execute({ deployment, target, inherited, launcher, payloadFile, clock, log, progress });
@@ -147,7 +159,7 @@ async function run(
   }
   const isFirst = hostRuns(deployment).filter(({ started_at }) => started_at !== null).length < 2;
   tell({ type: "started", ...about, waitedMs: isFirst ? clock.now() - deployment.accepted_at : null });
-  const letGo = keepLease({ store, clock, lease, execution });
+  const letGo = keepLease({ store, clock, lease, since, execution });
   const ending = await execution.result;
   letGo();
   await log.settle();
