@@ -105,7 +105,8 @@ async function clearAway(
       tell({ type: "error", message: `the command of ${by.id} has lost its worker: ${MAY_NOT_BE_ENDED}` }),
     );
   const detail = local ? "its worker process ended" : `host ${by.host} stopped renewing its lease`;
-  const status = await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail));
+  const ranOut = !local;
+  const status = await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail, { ranOut }));
   if (status === "failed" || status === "cancelled") tell({ type: "ended", ...aboutOf(by), status });
   return true;
 }

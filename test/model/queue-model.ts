@@ -141,7 +141,7 @@ export async function queueModel(options: QueueOptions): Promise<Model<State>> {
     return inStore(state, async () => {
       const ends = local && fault !== "leftovers are not ended";
       const commands = state.commands.filter(({ holder }) => !ends || holder !== by.holder);
-      await interrupt(store, by, "retry", "its worker process ended");
+      await interrupt(store, by, "retry", "its worker process ended", { ranOut: !local && looks });
       return { ...change(state, index, { where: { at: "locked", cleared: true } }), commands };
     });
   }
