@@ -78,6 +78,8 @@ export class ActiveEndpoint {
       },
       log,
     });
+    // A try that began under an earlier lease may carry an earlier decision.
+    lease.onTaken(() => this.#sync.abandon());
   }
 
   /** This instance has become the controller. */

@@ -1,16 +1,8 @@
 import type { Clock } from "../clock.ts";
 import type { LeaseRow } from "../store/schema.ts";
 import type { Store, Writer } from "../store/store.ts";
-
-const NAME = "controller";
-
-/** The process that asks for the lease. */
-export interface Candidate {
-  /** Unique for all time. */
-  holder: string;
-  instance: string;
-  host: string;
-}
+import { isHolder, readLease, releaseLease, replaceLease } from "./lease-row.ts";
+import { asWinner, bidFor, type Candidate, freeAt, isHeld, type LeaseView, noteRow } from "./lease-rules.ts";
 
 /**
  * A stopped holder that wakes still counts the time that its lease had left. A fence tells it that the lease was taken.
@@ -43,9 +35,7 @@ export class ControllerLease {
   #candidate: Candidate;
   #isStopped: (holder: LeaseRow) => boolean;
   #fences: Fences | undefined;
-  #heldUntil = Number.NEGATIVE_INFINITY;
-  #token = 0;
-  #seen: { row: LeaseRow; since: number } | undefined;
+  #view: LeaseView = { heldUntil: Number.NEGATIVE_INFINITY, token: 0, seen: undefined };
   #listeners = new Set<() => void>();
 
   /** `isStopped` tells of a holder that stands still, and may be replaced behind one of the `fences`. */
@@ -67,12 +57,12 @@ export class ControllerLease {
 
   /** Whether this instance may act as the controller at this very moment. */
   get held(): boolean {
-    return this.#clock.monotonic() < this.#heldUntil && !this.#fences?.isRaised(this.#candidate);
+    return isHeld(this.#view, this.#clock.monotonic(), () => this.#isFenced);
   }
 
   /** The fencing token under which this instance holds the lease, or held it last. */
   get token(): number {
-    return this.#token;
+    return this.#view.token;
   }
 
   /** Calls `listener` whenever this instance takes the lease, also anew. The result unsubscribes. */
@@ -83,12 +73,12 @@ export class ControllerLease {
 
   /** The lease as this instance last read it; for display. */
   get holder(): LeaseRow | undefined {
-    return this.#seen?.row;
+    return this.#view.seen?.row;
   }
 
   /** When another holder's lease ends, unless it is renewed before (ms, monotonic). */
   get freeAt(): number {
-    return (this.#seen?.since ?? Number.NEGATIVE_INFINITY) + this.#ttlMs;
+    return freeAt(this.#view, this.#ttlMs);
   }
 
   /**
@@ -98,49 +88,37 @@ export class ControllerLease {
    */
   async acquire(isGone: (holder: LeaseRow) => boolean): Promise<{ held: boolean; taken: boolean }> {
     const askedAt = this.#clock.monotonic();
-    if (this.#fences?.isRaised(this.#candidate)) {
-      this.#heldUntil = Number.NEGATIVE_INFINITY;
-      this.#fences.remove(this.#candidate);
+    if (this.#isFenced) {
+      this.#giveUp();
+      this.#fences?.remove(this.#candidate);
     }
-    const row = await this.#look();
-    const mine = row?.holder === this.#candidate.holder;
-    if (row && !mine && row.holder !== null && !this.#isFree(row) && !isGone(row)) {
-      if (!this.#isStopped(row)) {
-        this.#heldUntil = Number.NEGATIVE_INFINITY;
-        return { held: false, taken: false };
-      }
-      this.#fences?.raise(row);
+    const row = await readLease(this.#store.read);
+    this.#view = noteRow(this.#view, row, this.#clock.monotonic());
+    const bid = bidFor(this.#view, row, {
+      candidate: this.#candidate,
+      ttlMs: this.#ttlMs,
+      now: this.#clock.monotonic(),
+      isFenced: () => this.#isFenced,
+      isGone,
+      isStopped: this.#isStopped,
+    });
+    if (bid.kind === "none") {
+      this.#giveUp();
+      return { held: false, taken: false };
     }
-    // A holder that renews too late takes the lease anew, with a new token: others may have acted meanwhile.
-    const renewing = mine && this.held;
-    const next: LeaseRow = {
-      name: NAME,
-      ...this.#candidate,
-      token: renewing ? (row?.token ?? 0) : (row?.token ?? 0) + 1,
-      beat: (row?.beat ?? 0) + 1,
-    };
-    if (!(await this.#replace(row, next))) return { held: this.held, taken: false };
+    if (bid.fenceOff) this.#fences?.raise(bid.fenceOff);
+    if (!(await replaceLease(this.#store, row, bid.next))) return { held: this.held, taken: false };
     // The lease may have run out while it was renewed. Writes were refused meanwhile, as after another holder.
-    const taken = !renewing || !this.held;
-    this.#token = next.token;
-    this.#heldUntil = askedAt + this.#ttlMs;
-    this.#remember(next);
+    const taken = !bid.renewing || !this.held;
+    this.#view = asWinner(this.#view, bid.next, { askedAt, ttlMs: this.#ttlMs, now: this.#clock.monotonic() });
     if (taken) for (const listener of this.#listeners) listener();
     return { held: this.held, taken };
   }
 
   /** Gives up the lease, so that another instance need not wait for its end. */
   async release(): Promise<void> {
-    this.#heldUntil = Number.NEGATIVE_INFINITY;
-    await this.#store.write(async (trx) => {
-      await trx
-        .updateTable("leases")
-        .set((e) => ({ holder: null, beat: e("beat", "+", 1) }))
-        .where("name", "=", NAME)
-        .where("holder", "=", this.#candidate.holder)
-        .execute();
-      await this.#store.notify(trx);
-    });
+    this.#giveUp();
+    await releaseLease(this.#store, this.#candidate);
   }
 
   /**
@@ -148,63 +126,21 @@ export class ControllerLease {
    * @throws {NotControllerError} otherwise.
    */
   write<T>(work: (trx: Writer, store: Store) => Promise<T>): Promise<T> {
-    const token = this.#token;
+    const token = this.#view.token;
     return this.#store.write(async (trx) => {
-      const row = await trx
-        .selectFrom("leases")
-        .select("token")
-        .where("name", "=", NAME)
-        .where("holder", "=", this.#candidate.holder)
-        .where("token", "=", token)
-        .$if(this.#store.can.rowLocks, (q) => q.forUpdate())
-        .executeTakeFirst();
-      if (!row || !this.held) throw new NotControllerError(this.#candidate.holder);
+      if (!(await isHolder(trx, this.#store, this.#candidate, token)) || !this.held)
+        throw new NotControllerError(this.#candidate.holder);
       const result = await work(trx, this.#store);
       await this.#store.notify(trx);
       return result;
     });
   }
 
-  async #look(): Promise<LeaseRow | undefined> {
-    const row = await this.#store.read
-      .selectFrom("leases")
-      .selectAll()
-      .where("name", "=", NAME)
-      .executeTakeFirst();
-    if (row) this.#remember(row);
-    return row;
+  get #isFenced(): boolean {
+    return this.#fences?.isRaised(this.#candidate) ?? false;
   }
 
-  #remember(row: LeaseRow): void {
-    const seen = this.#seen?.row;
-    if (seen && seen.token === row.token && seen.beat === row.beat) return;
-    this.#seen = { row, since: this.#clock.monotonic() };
-  }
-
-  #isFree(row: LeaseRow): boolean {
-    const seen = this.#seen;
-    if (!seen || seen.row.token !== row.token || seen.row.beat !== row.beat) return false;
-    return this.#clock.monotonic() >= this.freeAt;
-  }
-
-  #replace(row: LeaseRow | undefined, next: LeaseRow): Promise<boolean> {
-    return this.#store.write(async (trx) => {
-      const changed = row
-        ? await trx
-            .updateTable("leases")
-            .set(next)
-            .where("name", "=", NAME)
-            .where("token", "=", row.token)
-            .where("beat", "=", row.beat)
-            .returning("name")
-            .executeTakeFirst()
-        : await trx
-            .insertInto("leases")
-            .values(next)
-            .onConflict((c) => c.doNothing())
-            .returning("name")
-            .executeTakeFirst();
-      return changed !== undefined;
-    });
+  #giveUp(): void {
+    this.#view = { ...this.#view, heldUntil: Number.NEGATIVE_INFINITY };
   }
 }

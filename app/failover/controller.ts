@@ -1,7 +1,8 @@
 import type { LeaseRow } from "../store/schema.ts";
 import { WakeLoop } from "../wake-loop.ts";
 import { ActiveEndpoint, type ActiveEndpointOptions } from "./active-endpoint.ts";
-import { type Candidate, ControllerLease, type Fences, NotControllerError } from "./controller-lease.ts";
+import { ControllerLease, type Fences, NotControllerError } from "./controller-lease.ts";
+import type { Candidate } from "./lease-rules.ts";
 
 /** The pause after a step that failed. */
 const RETRY_MS = 250;

@@ -58,14 +58,20 @@ export class WebhookSync {
     if (!this.#abort) this.#begin(wish, { look: true, newSecret: false });
   }
 
+  /** Forgets the desired config. A request that is at GitHub already may still be taken. */
+  abandon(): void {
+    this.#abort?.abort();
+    this.#abort = undefined;
+  }
+
   /** Stops. Resolves when no try is under way. */
   async stop(): Promise<void> {
-    this.#abort?.abort();
+    this.abandon();
     await this.#work;
   }
 
   #begin(wish: Wish, how: { look: boolean; newSecret: boolean }): void {
-    this.#abort?.abort();
+    this.abandon();
     const abort = new AbortController();
     this.#abort = abort;
     this.#work = this.#pursue(wish, how, abort.signal)
@@ -87,6 +93,7 @@ export class WebhookSync {
     const { github, mayWrite, onSwitched, onVerified, onDeviation, log } = this.#options;
     const { url } = wish;
     const checkRight = () => {
+      signal.throwIfAborted();
       if (!mayWrite()) throw new Error("this instance is not the controller any more");
     };
     let looking = look;

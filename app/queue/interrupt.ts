@@ -11,13 +11,14 @@ export const MAX_INTERRUPTIONS = 2;
 /**
  * Takes a running deployment from a dead runner. By `onInterrupt` it goes back to the queue (at most twice)
  * or fails. A host that caught up will do so again. Does nothing when another holder has decided in the
- * meantime. Returns the new status.
+ * meantime; with `ranOut` also where the lease was renewed since. Returns the new status.
  */
 export function interrupt(
   store: Store,
   found: DeploymentRecord,
   onInterrupt: "retry" | "fail",
   detail: string,
+  { ranOut = false } = {},
 ): Promise<"queued" | "failed" | "cancelled" | "unchanged"> {
   return store.write(async (trx) => {
     const cancelled = found.cancel_requested_at !== null;
@@ -45,6 +46,7 @@ export function interrupt(
       .where("status", "=", found.status)
       .where("holder", found.holder === null ? "is" : "=", found.holder)
       .where("token", "=", found.token)
+      .$if(ranOut, (q) => q.where((e) => e(e.fn.coalesce("lease_until", e.lit(0)), "<=", now)))
       .returning("id")
       .executeTakeFirst();
     if (!row) return "unchanged";

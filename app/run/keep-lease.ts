@@ -3,6 +3,7 @@ import { type Lease, LeaseLostError } from "../queue/lease.ts";
 import { renew } from "../queue/renew.ts";
 import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
+import { untilAvailable } from "../store/until-available.ts";
 import type { Execution } from "./execute.ts";
 
 /** A third of the lease. */
@@ -20,6 +21,22 @@ const RENEW_RETRY_MS = 1_000;
 const LEASE_LOST_MS = 15_000;
 
 /**
+ * Renews a lease whose claim was answered late, before its command begins. Returns since when the lease lasts, at the
+ * latest (ms, monotonic). `askedAt` is from before the claim.
+ * @throws {LeaseLostError} when another holder has taken over.
+ */
+export async function refreshLease(store: Store, clock: Clock, lease: Lease, askedAt: number): Promise<number> {
+  let since = askedAt;
+  while (clock.monotonic() - since >= RENEW_MS)
+    since = await untilAvailable(async () => {
+      const sentAt = clock.monotonic();
+      await renew(store, lease);
+      return sentAt;
+    });
+  return since;
+}
+
+/**
  * Renews the lease of a running deployment, and ends its command when a user cancels it.
  * Where hosts share the store, it also ends the command when the lease cannot be kept. On one host the lock
  * of the operating system protects the command, even without a lease.
@@ -29,10 +46,12 @@ export function keepLease(options: {
   store: Store;
   clock: Clock;
   lease: Lease;
+  /** Since when the lease lasts (ms, monotonic). */
+  since: number;
   execution: Execution;
 }): () => void {
   const { store, clock, lease, execution } = options;
-  let renewedAt = clock.monotonic();
+  let renewedAt = options.since;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
@@ -56,7 +75,7 @@ export function keepLease(options: {
   const schedule = (ms: number) => {
     if (!stopped) timer = setTimeout(() => void renewNow(), ms);
   };
-  schedule(RENEW_MS);
+  schedule(Math.max(0, renewedAt + RENEW_MS - clock.monotonic()));
 
   const watch = async () => {
     const row = await store.read

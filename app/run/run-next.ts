@@ -12,7 +12,7 @@ import type { Store } from "../store/store.ts";
 import { type UntilAvailable, untilAvailable } from "../store/until-available.ts";
 import { type Execution, execute } from "./execute.ts";
 import { endLeftovers, MAY_NOT_BE_ENDED } from "./interrupted.ts";
-import { keepLease } from "./keep-lease.ts";
+import { keepLease, refreshLease } from "./keep-lease.ts";
 import type { Launcher } from "./launcher.ts";
 import { lockNames } from "./lock-names.ts";
 import type { FromRunner, Job, JobResult } from "./messages.ts";
@@ -68,11 +68,14 @@ export async function runNext(workplace: Workplace, job: Job, attempt: Attempt):
       host: place.host,
       placement: job.placement,
     };
+    let askedAt = place.clock.monotonic();
     let claimed = await claimOnce(place, request);
-    if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by)))
+    if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by))) {
+      askedAt = place.clock.monotonic();
       claimed = await claimOnce(place, request);
+    }
     if (claimed.kind !== "claimed") return claimed.kind;
-    await run(place, job, claimed.deployment, attempt);
+    await run(place, job, { deployment: claimed.deployment, askedAt }, attempt);
     registry.remove(attempt.holder);
     return "ran";
   } finally {
@@ -106,7 +109,8 @@ async function clearAway(
       tell({ type: "error", message: `the command of ${by.id} has lost its worker: ${MAY_NOT_BE_ENDED}` }),
     );
   const detail = local ? "its worker process ended" : `host ${by.host} stopped renewing its lease`;
-  const status = await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail));
+  const ranOut = !local;
+  const status = await untilAvailable(() => interrupt(store, by, target.on_interrupt, detail, { ranOut }));
   if (status === "failed" || status === "cancelled") tell({ type: "ended", ...aboutOf(by), status });
   return true;
 }
@@ -119,7 +123,7 @@ function aboutOf({ id, attempt, repository, target }: DeploymentRecord) {
 async function run(
   place: Bench,
   job: Job,
-  deployment: DeploymentRecord,
+  { deployment, askedAt }: { deployment: DeploymentRecord; askedAt: number },
   { holder, launcher }: Attempt,
 ): Promise<void> {
   const { store, clock, tell, untilAvailable } = place;
@@ -138,6 +142,15 @@ async function run(
     // A lost note is made good by the next one, or by the result.
     answered: (answer: string) => void noteAnswer(store, lease, answer).catch(() => {}),
   };
+  let since: number;
+  try {
+    since = await refreshLease(store, clock, lease, askedAt);
+  } catch (error) {
+    launcher.dismiss();
+    await launcher.ended;
+    if (!(error instanceof LeaseLostError)) throw error;
+    return tell({ type: "error", message: `${error.message}; its command was not begun` });
+  }
   let execution: Execution;
   try {
     execution = execute({ deployment, target, inherited, launcher, payloadFile, clock, log, progress });
@@ -151,7 +164,7 @@ async function run(
   }
   const isFirst = hostRuns(deployment).filter(({ started_at }) => started_at !== null).length < 2;
   tell({ type: "started", ...about, waitedMs: isFirst ? clock.now() - deployment.accepted_at : null });
-  const letGo = keepLease({ store, clock, lease, execution });
+  const letGo = keepLease({ store, clock, lease, since, execution });
   const ending = await execution.result;
   letGo();
   await log.settle();

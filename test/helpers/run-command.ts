@@ -13,7 +13,7 @@ import { newStore, temporaryDirectory } from "./stores.ts";
 
 /**
  * Runs a deployment in this very process, by a real command: a script for `sh`. `environment` is the instance's.
- * `begun` gets the store as the command starts.
+ * `begun` gets the store as the command starts. `view` is the runner's view of the store.
  */
 export async function runCommand(
   script: string,
@@ -21,6 +21,7 @@ export async function runCommand(
     target?: Record<string, unknown>;
     environment?: Record<string, string>;
     clock?: Clock;
+    view?: (store: Store) => Store;
     begun?: (store: Store, deploymentId: string) => void;
   } = {},
 ) {
@@ -36,7 +37,7 @@ export async function runCommand(
   await runNext(
     {
       clock: options.clock ?? systemClock,
-      store,
+      store: options.view?.(store) ?? store,
       registry,
       lockDirectory: join(directory, "locks"),
       instance: "primary",

@@ -23,6 +23,7 @@ it("a command ends before another host may take over where the database is cut o
     const letGo = keepLease({
       store,
       clock: { ...systemClock, monotonic: () => Date.now() },
+      since: Date.now(),
       lease: { deploymentId: "dep_1", holder: "run_1", token: 1 },
       execution: {
         result: never,
