@@ -3,7 +3,7 @@ import { type Lease, LeaseLostError } from "../queue/lease.ts";
 import { renew } from "../queue/renew.ts";
 import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
-import { untilAvailable } from "../store/until-available.ts";
+import type { UntilAvailable } from "../store/until-available.ts";
 import type { Execution } from "./execute.ts";
 
 /** A third of the lease. */
@@ -25,7 +25,11 @@ const LEASE_LOST_MS = 15_000;
  * latest (ms, monotonic). `askedAt` is from before the claim.
  * @throws {LeaseLostError} when another holder has taken over.
  */
-export async function refreshLease(store: Store, clock: Clock, lease: Lease, askedAt: number): Promise<number> {
+export async function refreshLease(
+  { store, clock, untilAvailable }: { store: Store; clock: Clock; untilAvailable: UntilAvailable },
+  lease: Lease,
+  askedAt: number,
+): Promise<number> {
   let since = askedAt;
   while (clock.monotonic() - since >= RENEW_MS)
     since = await untilAvailable(async () => {

@@ -144,7 +144,7 @@ async function run(
   };
   let since: number;
   try {
-    since = await refreshLease(store, clock, lease, askedAt);
+    since = await refreshLease(place, lease, askedAt);
   } catch (error) {
     launcher.dismiss();
     await launcher.ended;

@@ -30,9 +30,7 @@ export async function newStoreAddress(engine: Engine): Promise<StoreAddress> {
 
 /** The URL of a database with the present schema; undefined for SQLite, whose file every host makes itself. */
 export async function newDatabaseUrl(engine: Engine): Promise<string | undefined> {
-  return engine === "postgres"
-    ? lendDatabase(inject("postgresUrl"), inject("postgresTemplate"))
-    : undefined;
+  return engine === "postgres" ? lendDatabase(inject("postgresUrl"), inject("postgresTemplate")) : undefined;
 }
 
 /**
