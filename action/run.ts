@@ -1,9 +1,9 @@
 import { Breakers } from "./ask/breakers.ts";
 import { type Delivery, deliver } from "./ask/deliver.ts";
+import { EndpointAvailability } from "./ask/endpoint-availability.ts";
 import { Stopped, TimeUp } from "./ask/ends.ts";
 import type { Entry } from "./ask/entry.ts";
 import { Journal } from "./ask/journal.ts";
-import { Patience } from "./ask/patience.ts";
 import { type ActionRequest, buildRequest } from "./ask/request.ts";
 import { createRoutes, type RoutesOptions } from "./ask/routes.ts";
 import { verify } from "./ask/verify.ts";
@@ -92,8 +92,8 @@ async function pursue({
 
   const { now } = rest;
   const breakers = new Breakers(now);
-  const patience = new Patience(breakers, now);
-  const common = { ...inputs, client, breakers, patience, journal, now, deadline, signal };
+  const availability = new EndpointAvailability(breakers, now);
+  const common = { ...inputs, client, breakers, availability, journal, now, deadline, signal };
   const keptMs = github ? Math.min(MOST_KEPT_FOR_GITHUB_MS, inputs.timeoutMs / 2) : 0;
   let delivery = await deliver({
     ...common,

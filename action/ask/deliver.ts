@@ -3,14 +3,14 @@ import pRetry from "p-retry";
 import { backoffDelay } from "../../shared/backoff.ts";
 import type { Endpoint } from "../input/endpoints.ts";
 import type { Client } from "./client.ts";
+import type { EndpointAvailability } from "./endpoint-availability.ts";
 import type { Journal } from "./journal.ts";
-import type { Patience } from "./patience.ts";
 
 export interface DeliverOptions {
   client: Client;
   endpoints: readonly Endpoint[];
   /** Remembers which endpoints asked for a pause, also from an earlier delivery. */
-  patience: Patience;
+  availability: EndpointAvailability;
   journal: Journal;
   maxAttempts: number;
   baseDelayMs: number;
@@ -44,13 +44,13 @@ class RoundFailed extends Error {
  * @throws the signal's reason when the step is stopped or out of time.
  */
 export async function deliver(options: DeliverOptions): Promise<Delivery> {
-  const { endpoints, patience, journal, signal, now, deadline } = options;
+  const { endpoints, availability, journal, signal, now, deadline } = options;
   let because: "rounds" | "refused" | "too long to wait" = "rounds";
 
   const round = async (number: number): Promise<Delivery> => {
     for (const endpoint of endpoints) {
       if (now() >= deadline) return { kind: "exhausted", because: "too long to wait" };
-      const judgement = await patience.call(endpoint, () =>
+      const judgement = await availability.call(endpoint, () =>
         journal.record({ step: "deliver", endpoint, round: number }, () => options.client.request(endpoint)),
       );
       if (judgement?.kind === "deployment") return { kind: "accepted" };
@@ -60,7 +60,7 @@ export async function deliver(options: DeliverOptions): Promise<Delivery> {
 
   /** The pause before the next round, or null when no further round makes sense. */
   const pauseAfter = (number: number): number | null => {
-    const asked = patience.msUntilNext(endpoints);
+    const asked = availability.msUntilNext(endpoints);
     if (asked === null) {
       because = "refused";
       return null;

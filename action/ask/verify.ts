@@ -5,10 +5,10 @@ import type { Endpoint } from "../input/endpoints.ts";
 import type { KnownDeployment } from "./answer.ts";
 import type { Breakers } from "./breakers.ts";
 import type { Client } from "./client.ts";
+import { EndpointAvailability } from "./endpoint-availability.ts";
 import { TimeUp } from "./ends.ts";
 import type { Acceptance, Journal } from "./journal.ts";
 import type { Judgement } from "./judge.ts";
-import { Patience } from "./patience.ts";
 
 /** How long a route may hold a poll until something changes, in seconds. */
 const POLL_WAIT_SECONDS = 10;
@@ -51,7 +51,7 @@ export type Verification =
 export async function verify(options: VerifyOptions): Promise<Verification> {
   const { acceptance, journal, waitFor, now, signal } = options;
   const began = now();
-  const patience = new Patience(options.breakers, now);
+  const availability = new EndpointAvailability(options.breakers, now);
   const id = () => journal.acceptance?.last.id ?? "";
   let asking = acceptance.endpoint;
   let settledByAnswer = settle(acceptance.last, waitFor) !== null;
@@ -67,7 +67,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
       const before = journal.acceptance?.last;
       const started = now();
       const waitSeconds = settledByAnswer ? 0 : secondsToWait(options.deadline - started);
-      const judgement = await patience.call(endpoint, () =>
+      const judgement = await availability.call(endpoint, () =>
         ask(endpoint, { waitSeconds, round: failedRounds + 1 }),
       );
       if (judgement?.kind !== "deployment") continue;
@@ -94,7 +94,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
     }
     if (answered) continue;
     // A pause that one route asks for holds up no other route.
-    const asked = patience.msUntilNext(able);
+    const asked = availability.msUntilNext(able);
     if (asked === null) return { kind: journal.acceptance?.last.onRecord ? "unreadable" : "refused" };
     failedRounds += 1;
     const own = backoffDelay(Math.min(failedRounds, 30), {

@@ -4,7 +4,7 @@ import type { MountedRoutes } from "../http/server.ts";
 import { TargetCommands } from "../http/targets/target-commands.ts";
 import { assetRoutes } from "../pages/assets.ts";
 import { livePageRoutes } from "../pages/live-page-routes.ts";
-import { settingsDeeds, testDelivery } from "../pages/settings/deeds.ts";
+import { settingsCommands, testDelivery } from "../pages/settings/commands.ts";
 import { settingsRoutes } from "../pages/settings/settings-routes.ts";
 import { tokenPageRoutes } from "../pages/settings/token-routes.ts";
 import { signInRoutes } from "../pages/sign-in-routes.ts";
@@ -63,7 +63,7 @@ export function pageRoutes(parts: RouteParts): MountedRoutes[] {
         webhook: parts.webhook,
         now: () => clock.now(),
         signIn,
-        deeds: settingsDeeds({
+        commands: settingsCommands({
           config,
           store,
           failover,

@@ -21,10 +21,10 @@ export class Systemd {
 
   /** Everything that this process is to start has started. From now on systemd waits for signs of life. */
   ready(): void {
-    this.#tell("READY=1");
-    if (this.#isReady || this.#watchdogMs === null) return;
+    if (this.#isReady) return;
     this.#isReady = true;
-    setInterval(() => this.#tell("WATCHDOG=1"), this.#watchdogMs).unref();
+    this.#tell("READY=1");
+    if (this.#watchdogMs !== null) setInterval(() => this.#tell("WATCHDOG=1"), this.#watchdogMs).unref();
   }
 
   /** Shows a sentence in `systemctl status`. */

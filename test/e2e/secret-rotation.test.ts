@@ -4,7 +4,7 @@ import { WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import type { TestHost } from "../helpers/test-host.ts";
 import { REPOSITORY, setScene } from "./twins.ts";
 
-const EVENT_EVERY_MS = 400;
+const EVENT_EVERY_MS = 1_000;
 const NEW_SECRET = "the secret that is to be used from now on";
 
 /** Whether each instance sees both up, so that one can hand over; who restarted may count as degraded for a while. */

@@ -1,11 +1,11 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { describe, it, vi } from "vitest";
-import { atTestEnd } from "../helpers/at-test-end.ts";
+import { describe, type ExpectStatic, it, vi } from "vitest";
+import { atTestEnd, setUpOnce } from "../helpers/at-test-end.ts";
 import type { AppProcess, LogLine } from "../helpers/process.ts";
-import { deliverRun, type Scene, setScene, shownAs } from "./twins.ts";
+import { deliverRun, REPOSITORY, type Scene, setScene, shownAs } from "./twins.ts";
 
 // Most of the time goes into starting processes, which gets no faster with more of them at once.
 vi.setConfig({ maxConcurrency: 4 });
@@ -17,8 +17,8 @@ const started = (name: string) => (line: LogLine) => line.msg === "instance star
 const listening = (name: string) => (line: LogLine) => line.msg === "listening" && line.instance === name;
 
 /** Starts what `npm start` starts, and resolves with the pids of both instances once they listen. */
-async function startAll({ host }: Scene) {
-  const supervisor = host.spawn([]);
+async function startAll({ host }: Scene, env: NodeJS.ProcessEnv = {}) {
+  const supervisor = host.spawn([], env);
   const [primary, backup] = await Promise.all(
     ["primary", "backup"].map(async (name) => {
       await supervisor.line(listening(name));
@@ -44,10 +44,33 @@ async function beginDeployment(scene: Scene, { supervisor }: { supervisor: AppPr
   return id;
 }
 
-describe("npm start", () => {
+describe("npm start, under systemd", () => {
+  let scene: Scene;
+  let all: Awaited<ReturnType<typeof startAll>>;
+  let messages: () => string[];
+
+  setUpOnce(async () => {
+    scene = await setScene("sqlite");
+    const { directory } = scene.host;
+    const told = join(directory, "told");
+    writeFileSync(join(directory, "systemd-notify"), `#!/bin/sh\necho "$1" >> ${told}\n`, { mode: 0o755 });
+    writeFileSync(told, "");
+    messages = () => readFileSync(told, "utf8").trimEnd().split("\n");
+    all = await startAll(scene, {
+      PATH: `${directory}:${process.env.PATH}`,
+      NOTIFY_SOCKET: "/run/systemd/notify",
+      WATCHDOG_USEC: "300000",
+    });
+  });
+
+  it("tells systemd that it is ready once both instances listen, and that it lives", async ({ expect }) => {
+    await expect.poll(messages).toContain("WATCHDOG=1");
+    expect(messages()).toContain("STATUS=2 of 2 instances have started");
+    expect(messages().filter((one) => one === "READY=1")).toHaveLength(1);
+  });
+
   it("starts an instance again that was killed, and says so in the log", async ({ expect }) => {
-    const scene = await setScene("sqlite");
-    const { supervisor, primary } = await startAll(scene);
+    const { supervisor, primary } = all;
     process.kill(primary, "SIGKILL");
     const died = await supervisor.line(
       ({ msg, name }) => msg?.startsWith("instance died") === true && name === "primary",
@@ -56,41 +79,16 @@ describe("npm start", () => {
     expect(died.msg).toContain("restart in");
     const again = await supervisor.line((line) => started("primary")(line) && line.pid !== primary);
     await expect.poll(() => supervisor.lines.filter(listening("primary")).length).toBe(2);
-    expect(isRunning(Number(again.pid))).toBe(true);
+    all.primary = Number(again.pid);
+    expect(isRunning(all.primary)).toBe(true);
     expect(await scene.host.untilReady("primary")).toEqual({ instance: "primary", status: "ready" });
   });
 
-  it("tells systemd that it is ready once both instances listen, that it lives, and that it stops", async ({
-    expect,
-  }) => {
-    const scene = await setScene("sqlite");
-    const told = join(scene.host.directory, "told");
-    const program = join(scene.host.directory, "systemd-notify");
-    writeFileSync(program, `#!/bin/sh\necho "$1" >> ${told}\n`, { mode: 0o755 });
-    writeFileSync(told, "");
-    const messages = () => readFileSync(told, "utf8").trimEnd().split("\n");
-    const supervisor = scene.host.spawn([], {
-      PATH: `${scene.host.directory}:${process.env.PATH}`,
-      NOTIFY_SOCKET: "/run/systemd/notify",
-      WATCHDOG_USEC: "300000",
-    });
-    for (const name of ["primary", "backup"]) await supervisor.line(listening(name));
-    await expect.poll(messages).toContain("WATCHDOG=1");
-    await supervisor.kill("SIGTERM");
-    await expect.poll(messages).toContain("STOPPING=1");
-    // The instances do not speak for the service.
-    for (const message of ["READY=1", "STOPPING=1"])
-      expect(messages().filter((one) => one === message)).toHaveLength(1);
-    expect(messages()).toContain("STATUS=2 of 2 instances have started");
-  });
-
   it("tells the others that an instance refused its configuration", async ({ expect }) => {
-    const scene = await setScene("sqlite");
     const { host } = scene;
-    const { supervisor, primary } = await startAll(scene);
     writeFileSync(host.configFile, "instances: none");
-    process.kill(primary, "SIGKILL");
-    await supervisor.line(({ name, exitCode }) => name === "primary" && exitCode === UNUSABLE);
+    process.kill(all.primary, "SIGKILL");
+    await all.supervisor.line(({ name, exitCode }) => name === "primary" && exitCode === UNUSABLE);
     const reason = async () => {
       const status = await (await host.admin("backup", "GET", "/api/status")).json();
       return (status as { endpoints: { name: string; reason: string }[] }).endpoints[0]?.reason;
@@ -98,6 +96,79 @@ describe("npm start", () => {
     await expect.poll(reason).toContain("it refused its configuration (exit code 78)");
   });
 
+  it("tells systemd that it stops, which its instances do not say for it", async ({ expect }) => {
+    await all.supervisor.kill("SIGTERM");
+    await expect.poll(messages).toContain("STOPPING=1");
+    for (const message of ["READY=1", "STOPPING=1"])
+      expect(messages().filter((one) => one === message)).toHaveLength(1);
+  });
+});
+
+describe("npm start, with a deployment that runs", () => {
+  let scene: Scene;
+  let all: Awaited<ReturnType<typeof startAll>>;
+  const goOn = () => writeFileSync(join(scene.host.siteDirectory, "go-on"), "");
+  const wait = () => rmSync(join(scene.host.siteDirectory, "go-on"), { force: true });
+  const traceOf = (id: string) =>
+    scene.host
+      .trace()
+      .filter(({ deployment }) => deployment === id)
+      .map(({ what }) => what);
+
+  setUpOnce(async () => {
+    scene = await setScene("sqlite", { targets: [{ env: { UNTIL_FILE: "go-on" } }] });
+    all = await startAll(scene);
+  });
+
+  it("stops both on SIGTERM and ends with 0, while the deployment goes on and is recorded", async ({
+    expect,
+  }) => {
+    const { host } = scene;
+    const id = await beginDeployment(scene, all);
+    await expect.poll(() => traceOf(id)).toEqual(["start"]);
+    const urlChanges = () =>
+      scene.github.requests.filter(({ method, path }) => method === "PATCH" && path === "/app/hook/config");
+    const before = urlChanges().length;
+    expect(await all.supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+    expect([all.primary, all.backup].map(isRunning)).toEqual([false, false]);
+    // Nobody takes the place of one that stops, since all stop.
+    expect(urlChanges()).toHaveLength(before);
+    expect(all.supervisor.output).not.toContain("switchover");
+    expect(traceOf(id)).toEqual(["start"]);
+    expect(host.busyRunners()).toHaveLength(1);
+    goOn();
+
+    await expect.poll(() => host.busyRunners()).toEqual([]);
+    all = await startAll(scene);
+    const [recorded] = await host.deployments("backup");
+    expect(recorded).toMatchObject({ id, status: "succeeded", exit_code: 0, attempt: 1 });
+    expect(traceOf(id)).toEqual(["start", "end"]);
+    await shownAs(scene, "success");
+  });
+
+  it("started again while the deployment still runs: the new instances neither disturb nor repeat it", async ({
+    expect,
+  }) => {
+    const { host } = scene;
+    wait();
+    const id = await beginDeployment(scene, all);
+    await all.supervisor.kill("SIGTERM");
+    all = await startAll(scene);
+    expect(host.busyRunners()).toHaveLength(1);
+    goOn();
+    const ended = await host.deployment("backup", id, ({ status }) => status !== "running");
+    expect(ended).toMatchObject({ status: "succeeded", attempt: 1 });
+    expect(traceOf(id)).toEqual(["start", "end"]);
+    await scene.github.waitFor(() => scene.github.deployments(REPOSITORY).length === 2);
+    await scene.github.waitFor(() => scene.github.statuses(REPOSITORY).at(-1)?.state === "success");
+  });
+
+  it("its instances do not outlive it when it is killed once they listen", async ({ expect }) => {
+    await expectNoneOutlives(expect, all.supervisor, [all.primary, all.backup]);
+  });
+});
+
+describe("npm start", () => {
   it("gives both the time to finish what they send when it is stopped", async ({ expect }) => {
     // It takes an alert, and never says so: an instance waits for the answer for 10 s.
     const asked = Promise.withResolvers<void>();
@@ -121,72 +192,24 @@ describe("npm start", () => {
     ).toHaveLength(2);
   });
 
-  it("stops both on SIGTERM and ends with 0, while a running deployment goes on and is recorded", async ({
-    expect,
-  }) => {
-    const scene = await setScene("sqlite", { targets: [{ env: { UNTIL_FILE: "go-on" } }] });
-    const { host } = scene;
-    const first = await startAll(scene);
-    const id = await beginDeployment(scene, first);
-    await expect.poll(() => host.trace().length).toBe(1);
-    const urlChanges = () =>
-      scene.github.requests.filter(({ method, path }) => method === "PATCH" && path === "/app/hook/config");
-    const before = urlChanges().length;
-    expect(await first.supervisor.kill("SIGTERM")).toEqual({ code: 0, signal: null });
-    expect([first.primary, first.backup].map(isRunning)).toEqual([false, false]);
-    // Nobody takes the place of one that stops, since all stop.
-    expect(urlChanges()).toHaveLength(before);
-    expect(first.supervisor.output).not.toContain("switchover");
-    expect(host.trace().map(({ what }) => what)).toEqual(["start"]);
-    expect(host.busyRunners()).toHaveLength(1);
-    writeFileSync(join(host.siteDirectory, "go-on"), "");
-
-    await expect.poll(() => host.busyRunners()).toEqual([]);
-    const next = await startAll(scene);
-    const [recorded] = await host.deployments("backup");
-    expect(recorded).toMatchObject({ id, status: "succeeded", exit_code: 0, attempt: 1 });
-    expect(host.trace().map(({ what }) => what)).toEqual(["start", "end"]);
-    await shownAs(scene, "success");
-    await next.supervisor.kill("SIGTERM");
+  it("its instances do not outlive it when it is killed while they start", async ({ expect }) => {
+    const scene = await setScene("sqlite");
+    const supervisor = scene.host.spawn([]);
+    const pids = await Promise.all(
+      ["primary", "backup"].map(async (name) => Number((await supervisor.line(started(name))).pid)),
+    );
+    await expectNoneOutlives(expect, supervisor, pids);
   });
-
-  it("started again while the deployment still runs: the new instances neither disturb nor repeat it", async ({
-    expect,
-  }) => {
-    const scene = await setScene("sqlite", { targets: [{ env: { UNTIL_FILE: "go-on" } }] });
-    const { host } = scene;
-    const first = await startAll(scene);
-    const id = await beginDeployment(scene, first);
-    await first.supervisor.kill("SIGTERM");
-    await startAll(scene);
-    expect(host.busyRunners()).toHaveLength(1);
-    writeFileSync(join(host.siteDirectory, "go-on"), "");
-    const ended = await host.deployment("backup", id, ({ status }) => status !== "running");
-    expect(ended).toMatchObject({ status: "succeeded", attempt: 1 });
-    expect(host.trace().map(({ what }) => what)).toEqual(["start", "end"]);
-    await shownAs(scene, "success");
-  });
-
-  it.for(["once they listen", "while they start"])(
-    "its instances do not outlive it when it is killed %s",
-    async (when, { expect }) => {
-      const scene = await setScene("sqlite");
-      const supervisor = scene.host.spawn([]);
-      const pids = await Promise.all(
-        ["primary", "backup"].map(async (name) => {
-          if (when === "once they listen") await supervisor.line(listening(name));
-          return Number((await supervisor.line(started(name))).pid);
-        }),
-      );
-      await supervisor.kill("SIGKILL");
-      try {
-        await expect.poll(() => pids.filter(isRunning)).toEqual([]);
-      } finally {
-        for (const pid of pids.filter(isRunning)) process.kill(pid, "SIGKILL");
-      }
-    },
-  );
 });
+
+async function expectNoneOutlives(expect: ExpectStatic, supervisor: AppProcess, pids: number[]) {
+  await supervisor.kill("SIGKILL");
+  try {
+    await expect.poll(() => pids.filter(isRunning)).toEqual([]);
+  } finally {
+    for (const pid of pids.filter(isRunning)) process.kill(pid, "SIGKILL");
+  }
+}
 
 describe.concurrent("a second process under an instance's name", () => {
   it("refuses to start and says why, while the first goes on", async ({ expect }) => {

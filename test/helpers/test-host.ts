@@ -14,6 +14,7 @@ import { signDelivery } from "../../shared/delivery-signature.ts";
 import type { Deployment } from "../../shared/deployment.ts";
 import { DEPLOYMENTS_PATH, WEBHOOK_PATH } from "../../shared/deployment-request.ts";
 import type { GitHub } from "../simulator/simulator.ts";
+import { atTestFailure } from "./at-test-end.ts";
 import { endProcess } from "./end-process.ts";
 import { freePorts } from "./free-ports.ts";
 import type { InProcessInstance } from "./in-process-instance.ts";
@@ -24,6 +25,8 @@ import { UNHURRIED } from "./thresholds.ts";
 /** How often to look whether an instance is ready. */
 const READY_LOOK_MS = 20;
 const MAIN = fileURLToPath(mainFile("app"));
+/** How many lines of a log are shown where a test fails. */
+const LAST_LINES = 25;
 export const ADMIN_TOKEN = "admin-token-of-the-test";
 export const DELIVERY_SECRET = `whsec_${Buffer.from("a delivery secret of a test, 32 b").toString("base64")}`;
 
@@ -102,6 +105,7 @@ export class TestHost {
 
   static async create(options: TestHostOptions): Promise<TestHost> {
     const host = new TestHost(options);
+    atTestFailure(() => host.#printLogs());
     const names = options.instances ?? ["primary", "backup"];
     const ports = await freePorts(names.length);
     mkdirSync(host.siteDirectory);
@@ -291,6 +295,14 @@ export class TestHost {
     return registry
       .runners()
       .filter(({ holder, runner }) => existsSync(registry.payloadFile(holder)) && isAlive(runner));
+  }
+
+  /** Prints how the log of each instance ends: the cause of a failure is often there alone. */
+  #printLogs(): void {
+    for (const { lines } of this.started) {
+      const last = lines.slice(-LAST_LINES).map((line) => JSON.stringify(line));
+      console.error(`The last lines of an instance's log:\n${last.join("\n")}`);
+    }
   }
 
   /** Ends everything that was started here, and removes the folder. */

@@ -11,7 +11,7 @@ export interface SettingsAction {
   /** Explains the effect before the person agrees. */
   explain: (fields: Fields) => string;
   /** The text of the button. */
-  deed: string;
+  label: string;
   /** The fields that the question passes on, with the values chosen so far. */
   carries: readonly string[];
   /** Whether to ask for a reason. */
@@ -20,7 +20,7 @@ export interface SettingsAction {
   perform: (fields: Fields, by: string) => Promise<string>;
 }
 
-export interface Deeds {
+export interface SettingsCommands {
   switchOver: (to: string, reason: string | null, force: boolean) => Promise<void>;
   release: () => Promise<void>;
   /** Sends a test to every receiver of alerts, and returns the outcome; null when there is no receiver. */
@@ -30,8 +30,8 @@ export interface Deeds {
   revokeToken: (name: string) => Promise<string>;
 }
 
-export function settingsActions(deeds: Deeds): SettingsAction[] {
-  const { sendTestAlert } = deeds;
+export function settingsActions(commands: SettingsCommands): SettingsAction[] {
+  const { sendTestAlert } = commands;
   return [
     {
       slug: "switchover",
@@ -43,11 +43,11 @@ export function settingsActions(deeds: Deeds): SettingsAction[] {
             ? ` ${to} is switched to although it is not healthy: events that it cannot take in are only fetched later.`
             : ""
         }`,
-      deed: "Switch over",
+      label: "Switch over",
       carries: ["to", "force"],
       asksReason: true,
       perform: async ({ to = "", reason, force }) => {
-        await deeds.switchOver(to, reason?.trim().slice(0, 500) || null, force === "1");
+        await commands.switchOver(to, reason?.trim().slice(0, 500) || null, force === "1");
         return `${to} is to be the active one`;
       },
     },
@@ -56,10 +56,10 @@ export function settingsActions(deeds: Deeds): SettingsAction[] {
       audit: "recovery",
       title: "Release the switchover",
       explain: () => "GitHub will deliver to the preferred instance again as soon as that is healthy.",
-      deed: "Release",
+      label: "Release",
       carries: [],
       perform: async () => {
-        await deeds.release();
+        await commands.release();
         return "no instance is pinned any more";
       },
     },
@@ -69,9 +69,9 @@ export function settingsActions(deeds: Deeds): SettingsAction[] {
       title: "Test the way from GitHub",
       explain: () =>
         "GitHub is asked to send an earlier event once more, one that starts no deployment, to the webhook's URL of now. This takes up to 12 seconds.",
-      deed: "Send it",
+      label: "Send it",
       carries: [],
-      perform: () => deeds.ping(),
+      perform: () => commands.ping(),
     },
     {
       slug: "secret-rotation",
@@ -79,18 +79,18 @@ export function settingsActions(deeds: Deeds): SettingsAction[] {
       title: "Change the webhook secret",
       explain: () =>
         "A new secret is written beside the present one into the file that the instances' environment comes from. It comes into force when you restart the instances; until then nothing changes.",
-      deed: "Make a new secret",
+      label: "Make a new secret",
       carries: [],
-      perform: async () => deeds.prepareSecret(),
+      perform: async () => commands.prepareSecret(),
     },
     {
       slug: "token-revocation",
       audit: "token revocation",
       title: "Revoke a token",
       explain: ({ name = "" }) => `Whoever uses the token ${name} is refused from now on, on every instance.`,
-      deed: "Revoke it",
+      label: "Revoke it",
       carries: ["name"],
-      perform: ({ name = "" }) => deeds.revokeToken(name),
+      perform: ({ name = "" }) => commands.revokeToken(name),
     },
     ...(sendTestAlert
       ? [
@@ -100,7 +100,7 @@ export function settingsActions(deeds: Deeds): SettingsAction[] {
             title: "Send a test alert",
             explain: () =>
               "Every receiver of alerts in the configuration gets a message that says that it is a test.",
-            deed: "Send it",
+            label: "Send it",
             carries: [],
             perform: (_: Fields, by: string) => sendTestAlert(by),
           },

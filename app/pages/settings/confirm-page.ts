@@ -24,7 +24,7 @@ export function confirmPage(action: SettingsAction, fields: Fields, frame: Frame
         }
         <div class="actions">
           <a class="button" href="/settings" data-close>Leave it</a>
-          <button class="button primary">${action.deed}</button>
+          <button class="button primary">${action.label}</button>
         </div>
       </div>
     </form></div>`,

@@ -7,7 +7,7 @@ import type { Audit } from "../../http/audit.ts";
 import { HttpProblem } from "../../http/problem.ts";
 import { type Fields, signedIn, submitted } from "../signed-in.ts";
 import { withBanner } from "../targets/held-banner.ts";
-import { type Deeds, type SettingsAction, settingsActions } from "./actions.ts";
+import { type SettingsAction, type SettingsCommands, settingsActions } from "./actions.ts";
 import { carried, confirmPage, refusedPage } from "./confirm-page.ts";
 import { readSettings, type SettingsOptions } from "./read-settings.ts";
 import { requireOperator } from "./require-operator.ts";
@@ -16,13 +16,13 @@ import { settingsPage } from "./settings-page.ts";
 export interface SettingsRoutesOptions extends SettingsOptions {
   signIn: SignIn;
   audit: Audit;
-  deeds: Deeds;
+  commands: SettingsCommands;
 }
 
 /** `/settings` and its commands; only for people who may change settings. */
 export function settingsRoutes(options: SettingsRoutesOptions): Hono {
-  const { signIn, audit, config, deeds } = options;
-  const actions = settingsActions(deeds);
+  const { signIn, audit, config, commands } = options;
+  const actions = settingsActions(commands);
   const routes = new Hono();
 
   routes.get(
@@ -36,7 +36,7 @@ export function settingsRoutes(options: SettingsRoutesOptions): Hono {
       ]);
       return c.html(
         settingsPage(
-          { settings, config, done, canTestAlerts: deeds.sendTestAlert !== null },
+          { settings, config, done, canTestAlerts: commands.sendTestAlert !== null },
           await withBanner(options, visit),
         ),
       );

@@ -18,7 +18,7 @@ export interface Question {
   /** What will happen, and the fields to fill in. */
   body: Markup;
   /** The text of the button. */
-  deed: string;
+  label: string;
   danger?: boolean;
 }
 
@@ -28,7 +28,7 @@ export function questionPage(
   { action, back, problem }: { action: string; back: string; problem?: string | undefined },
   frame: Frame,
 ): Markup {
-  const { title, body, deed, danger } = question;
+  const { title, body, label, danger } = question;
   return page({
     title,
     place: "deployments",
@@ -42,7 +42,7 @@ export function questionPage(
           ${csrfField(frame.csrfToken)}
           <div class="actions">
             <a class="button" href="${back}">Leave it</a>
-            <button class="button ${danger ? "danger" : "primary"}">${deed}</button>
+            <button class="button ${danger ? "danger" : "primary"}">${label}</button>
           </div>
         </div>
       </form>
@@ -67,7 +67,7 @@ export function rollbackQuestion(
   const compared = { from: goal.sha, to: live?.sha ?? goal.sha };
   return {
     title: `Roll back ${target.name} of ${repository}`,
-    deed: `Roll back to ${goal.sha.slice(0, 7)}`,
+    label: `Roll back to ${goal.sha.slice(0, 7)}`,
     danger: true,
     body: html`<dl class="facts">
         <dt>Goes live</dt><dd>${commit(goal)}</dd>
@@ -98,7 +98,7 @@ export function holdQuestion(
 ): Question {
   return {
     title: `Hold ${target.name} of ${target.repository}`,
-    deed: "Hold",
+    label: "Hold",
     body: html`<p>New runs are accepted, and wait until somebody releases the target. A command that runs goes on.
       ${live ? html`${commitLink(github, target.repository, live.sha)} stays live.` : "Nothing is live yet."}</p>
       ${reasonField({ fields, placeholder: "such as: no changes before the sale", required: true })}
@@ -121,7 +121,7 @@ export function releaseQuestion(
   const from = live && last && live.sha !== last.sha ? live.sha : null;
   return {
     title: `Release ${target.name} of ${repository}`,
-    deed: "Release",
+    label: "Release",
     body: html`<dl class="facts">
         <dt>Live now</dt><dd>${live ? commitLink(github, repository, live.sha) : "nothing"}</dd>
         <dt>Goes live</dt><dd>${

@@ -60,6 +60,8 @@ export class SqliteStore implements Store {
   /** When a commit was last proven possible, on the monotonic clock; undefined after a failed one. */
   #provenAt: number | undefined;
   #doubted = false;
+  /** The commit that shall prove it, while it waits or runs. */
+  #proof: Promise<void> | undefined;
   /** Why the last commit failed; undefined after a successful one. */
   #failure: UnavailableCause | undefined;
 
@@ -206,7 +208,16 @@ export class SqliteStore implements Store {
       if (bavail * bsize < SPARE_BYTES)
         throw new StoreUnavailableError("full", `${bavail * bsize} bytes are free`);
     }
-    await withLimit(proveCommit(this, clock.now()), limitMs, "locked");
+    // One at a time: a proof goes on after its limit, and others would wait behind it in the queue of writes.
+    this.#proof ??= this.#prove().finally(() => {
+      this.#proof = undefined;
+    });
+    await withLimit(this.#proof, limitMs, "locked");
+  }
+
+  async #prove(): Promise<void> {
+    const { clock } = this.#options;
+    await proveCommit(this, clock.now());
     this.#provenAt = clock.monotonic();
   }
 

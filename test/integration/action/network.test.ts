@@ -26,7 +26,7 @@ async function proxy(hosts: Parameters<typeof startProxy>[0]): Promise<TestProxy
 
 const inputs = (urls: readonly string[], more: Record<string, string> = {}) =>
   stepInputs(urls, {
-    "request-timeout": "2s",
+    "request-timeout": "20s",
     "max-delay": "20ms",
     "max-attempts": "1",
     timeout: "2m",

@@ -210,9 +210,9 @@ describe("who may ask", () => {
     const { id, ...deployment } = (await response.json()) as Deployment;
     expect(deployment).toMatchObject({ source: "manual", run_id: null });
     const audit = openToRead(join(host.stateDirectory, "twinhook.db"));
-    const deeds = audit.prepare("SELECT * FROM audit WHERE action = 'deploy'").all();
+    const rows = audit.prepare("SELECT * FROM audit WHERE action = 'deploy'").all();
     audit.close();
-    expect(deeds).toMatchObject([
+    expect(rows).toMatchObject([
       { by: "admin token", details: `production of acme/site, ${SHA}`, outcome: `deployed: ${id}` },
     ]);
   });

@@ -79,8 +79,8 @@ it("an event that deployed nothing is judged again once the configuration is rig
 
   const audit = openToRead(join(host.stateDirectory, "twinhook.db"));
   onTestFinished(() => audit.close());
-  const deeds = audit.prepare("SELECT * FROM audit WHERE action = 'redeliver' ORDER BY id").all();
-  expect(deeds).toMatchObject([
+  const rows = audit.prepare("SELECT * FROM audit WHERE action = 'redeliver' ORDER BY id").all();
+  expect(rows).toMatchObject([
     { by: "admin token", details: delivery.id, outcome: expect.stringContaining("allows the branch main") },
     { by: "admin token", details: delivery.id, outcome: "deployed" },
   ]);

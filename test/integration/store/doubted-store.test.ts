@@ -15,3 +15,18 @@ it("an earlier proof that SQLite takes commits counts no more once another insta
   other.exec("ROLLBACK");
   await store.probe(60_000);
 });
+
+it("probes of a locked SQLite do not queue up before the writes that come after them", async () => {
+  const address = await newStoreAddress("sqlite");
+  const store = await reopen(address);
+  const other = new DatabaseSync((address as { path: string }).path);
+  onTestFinished(() => other.close());
+  other.exec(`CREATE TABLE proofs (probed_at INTEGER) STRICT;
+    CREATE TRIGGER count_proofs AFTER UPDATE ON twinhook_version
+      BEGIN INSERT INTO proofs VALUES (new.probed_at); END`);
+  other.exec("BEGIN IMMEDIATE");
+  for (let i = 0; i < 10; i++) await expect(store.probe(1)).rejects.toThrow("no commit within 1 ms");
+  other.exec("ROLLBACK");
+  await store.write(async () => {});
+  expect(other.prepare("SELECT count(*) AS count FROM proofs").get()).toEqual({ count: 1 });
+});

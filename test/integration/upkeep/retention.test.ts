@@ -188,7 +188,7 @@ describe.each(ENGINES)("what is older than it is to be kept, on %s", (engine) =>
       kind: "failover" as const,
       reason: "a test",
     };
-    const deed = { by: "octocat", instance: "primary", action: "retry", details: null, outcome: "done" };
+    const entry = { by: "octocat", instance: "primary", action: "retry", details: null, outcome: "done" };
     await store.write(async (trx) => {
       for (const days of [500, 400])
         await trx
@@ -198,7 +198,7 @@ describe.each(ENGINES)("what is older than it is to be kept, on %s", (engine) =>
       for (const days of [366, 364])
         await trx
           .insertInto("audit")
-          .values({ ...deed, at: ago(days) })
+          .values({ ...entry, at: ago(days) })
           .execute();
     });
     await run();

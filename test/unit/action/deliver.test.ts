@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import { Breakers, FAILURE_THRESHOLD } from "../../../action/ask/breakers.ts";
 import type { Client } from "../../../action/ask/client.ts";
 import { deliver } from "../../../action/ask/deliver.ts";
+import { EndpointAvailability } from "../../../action/ask/endpoint-availability.ts";
 import { Journal } from "../../../action/ask/journal.ts";
 import type { Judgement } from "../../../action/ask/judge.ts";
-import { Patience } from "../../../action/ask/patience.ts";
 import type { Endpoint } from "../../../action/input/endpoints.ts";
 import { endpointsNamed, refusal } from "../../helpers/action/step-report.ts";
 
@@ -26,7 +26,7 @@ function deliverTo(
   const journal = new Journal(Date.now, () => {});
   const delivery = deliver({
     ...{ client, endpoints, journal, now: Date.now, random: () => 0 },
-    patience: new Patience(new Breakers(more.now ?? Date.now), more.now ?? Date.now),
+    availability: new EndpointAvailability(new Breakers(more.now ?? Date.now), more.now ?? Date.now),
     ...{ maxAttempts: 8, baseDelayMs: 10, maxDelayMs: 100, another: true },
     deadline: Date.now() + 60_000,
     signal: new AbortController().signal,

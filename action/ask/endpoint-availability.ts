@@ -3,7 +3,7 @@ import type { Breakers } from "./breakers.ts";
 import type { Judgement } from "./judge.ts";
 
 /** Decides which endpoints may be called again, and when, by their replies and breakers. */
-export class Patience {
+export class EndpointAvailability {
   readonly #breakers: Breakers;
   readonly #now: () => number;
   readonly #refused = new Set<Endpoint>();

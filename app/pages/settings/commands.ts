@@ -10,22 +10,22 @@ import { HttpProblem } from "../../http/problem.ts";
 import { switchOver } from "../../http/redundancy/switch-over.ts";
 import { prepareSecret } from "../../http/webhook-secret.ts";
 import type { Store } from "../../store/store.ts";
-import type { Deeds } from "./actions.ts";
+import type { SettingsCommands } from "./actions.ts";
 
 /** How long GitHub may take over a whole test. */
 const PING_LIMIT_MS = 20_000;
 
 /** The commands behind the buttons of the settings page. */
-export function settingsDeeds(options: {
+export function settingsCommands(options: {
   config: Config;
   store: Store;
   failover: Failover;
   clock: Clock;
   app: Promise<Probot>;
   deliveries: DeliveryLogClient;
-  sendTestAlert: Deeds["sendTestAlert"];
+  sendTestAlert: SettingsCommands["sendTestAlert"];
   tokens: AdminTokens;
-}): Deeds {
+}): SettingsCommands {
   const { config, store, failover, clock, app, deliveries, sendTestAlert, tokens } = options;
   return {
     switchOver: (to, reason, force) => switchOver({ config, store, failover }, { to, reason, force }),
