@@ -29,7 +29,7 @@ export function apiRoutes(parts: RouteParts): MountedRoutes[] {
     stateDirectory: config.stateDirectory,
   });
   return [
-    ["/", healthRoutes({ store, instance, draining: parts.draining })],
+    ["/", healthRoutes(parts.health)],
     ["/", metricsRoutes({ metrics, state, credentials, metricsToken })],
     [
       "/api/deployments",

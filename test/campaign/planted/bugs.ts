@@ -37,8 +37,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       ),
       change(
         "run/dispatcher.ts",
-        "    this.#timer = setInterval(() => {\n      this.wake();",
-        "    this.#timer = setInterval(() => {",
+        "if (quiet % QUIET_SWEEPS !== 0) return;\n      this.wake();",
+        "if (quiet % QUIET_SWEEPS !== 0) return;",
       ),
     ],
   },
