@@ -38,7 +38,7 @@ export function healthChecks(options: {
       return { body: { instance, status: "not ready", detail: (error as Error).message }, status: 503 };
     }
   };
-  return new Map([
+  return new Map<string, HealthCheck>([
     [LIVENESS_PATH, async () => ({ body: { instance, status: "live" }, status: 200 })],
     [READINESS_PATH, readiness],
   ]);
