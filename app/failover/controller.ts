@@ -6,6 +6,8 @@ import type { Candidate } from "./lease-rules.ts";
 
 /** The pause after a step that failed. */
 const RETRY_MS = 250;
+/** The least time between two looks at another holder's lease, however often the store changes. */
+const SOON_MS = 100;
 /** A new controller scans after this time: the failover that it begins with is more urgent. */
 const SCAN_AFTER_MS = 100;
 
@@ -34,6 +36,8 @@ export class Controller {
   #loop: WakeLoop;
   #unwatch: (() => void) | undefined;
   #leaseDueAt = 0;
+  /** When this instance last looked at the lease (ms, monotonic). */
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #scanning: NodeJS.Timeout | undefined;
 
   constructor(options: ControllerOptions) {
@@ -72,7 +76,7 @@ export class Controller {
   start(): void {
     this.#unwatch = this.#o.store.onChange(() => {
       // The holder may have released the lease.
-      if (!this.#lease.held) this.#leaseDueAt = 0;
+      if (!this.#lease.held) this.#leaseDueAt = Math.min(this.#leaseDueAt, this.#lookedAt + SOON_MS);
       this.wake();
     });
     this.wake();
@@ -117,6 +121,7 @@ export class Controller {
     if (clock.monotonic() >= this.#leaseDueAt || free) {
       const { held, taken } = await this.#lease.acquire(this.#o.isGone);
       const now = clock.monotonic();
+      this.#lookedAt = now;
       this.#leaseDueAt = held
         ? now + thresholds.lease_ttl / 3
         : Math.min(this.#nextLook(now), Math.max(now, this.#lease.freeAt));

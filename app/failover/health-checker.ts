@@ -42,10 +42,10 @@ export class HealthChecker {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * `onChange` is called after every observation. Only a further success of an endpoint that is well may wait for up to
-   * a second. `onStatus` is called before it if a status has changed. `onChecked` gets the result of every check. `onStoreFailure` is called when an endpoint says that it
-   * cannot commit. `mayGoOn` is asked about each check that has no answer at its time limit: whether its endpoint lives
-   * all the same, on a machine too busy to answer in time.
+   * `onChange` is called after every observation. Only a further success of an endpoint that is well may wait for up
+   * to a second. `onStatus` is called before it if a status has changed. `onChecked` gets the result of every check.
+   * `onStoreFailure` is called when an endpoint says that it cannot commit. `mayGoOn` is asked about each check that
+   * has no answer at its time limit: whether its endpoint lives all the same, on a machine too busy to answer in time.
    */
   constructor(options: {
     endpoints: readonly CheckedEndpoint[];

@@ -233,12 +233,10 @@ export class HealthWindow {
     this.#known = undefined;
     const { status, successRate } = this.health(at);
     this.#noteReach(at, status === "degraded" ? successRate : null);
-    if (status !== "unhealthy") {
-      this.#unhealthySince = null;
-    } else {
+    if (status === "unhealthy") {
       this.#lastUnhealthyAt = at;
       this.#unhealthySince ??= at;
-    }
+    } else this.#unhealthySince = null;
     this.#known = undefined;
   }
 

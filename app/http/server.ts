@@ -16,6 +16,7 @@ import type { InstanceConfig } from "../config/schema.ts";
 import { asProblem } from "./as-problem.ts";
 import type { BodyReader } from "./body-reader.ts";
 import { followCertificate } from "./follow-certificate.ts";
+import { answerHealth, type HealthCheck } from "./health-routes.ts";
 import { HttpProblem } from "./problem.ts";
 
 /** A client that needs longer to send its request is cut off. */
@@ -32,6 +33,8 @@ export interface HandlerOptions {
   instance?: string;
   /** Handles `POST /api/github/webhooks`. */
   webhook: RequestListener;
+  /** Health checks by their paths, where an instance runs. */
+  health?: ReadonlyMap<string, HealthCheck>;
   /** Reads the bodies of all other requests. */
   bodies: BodyReader;
   /** Everything else. */
@@ -52,11 +55,12 @@ export interface RequestHandler extends RequestListener {
 
 /**
  * Answers every request to an instance, on each of its ports. The webhook entrance comes before the
- * framework: it must take hundreds of requests a second.
+ * framework: it must take hundreds of requests a second. So do health checks, which never end.
  */
 export function requestHandler({
   instance,
   webhook,
+  health,
   bodies,
   routes,
   pageHeaders,
@@ -99,7 +103,9 @@ export function requestHandler({
   const handle: RequestListener = (request, response) => {
     if (instance !== undefined) response.setHeader(INSTANCE_HEADER, instance);
     const path = request.url?.split("?", 1)[0];
-    if (path === WEBHOOK_PATH && request.method === "POST") webhook(request, response);
+    const check = request.method === "GET" ? health?.get(path ?? "") : undefined;
+    if (check) void answerHealth(check, response);
+    else if (path === WEBHOOK_PATH && request.method === "POST") webhook(request, response);
     else if (hasBody(request)) void readFirst(request, response);
     else void listener(request, response);
   };

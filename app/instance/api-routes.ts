@@ -29,7 +29,7 @@ export function apiRoutes(parts: RouteParts): MountedRoutes[] {
     stateDirectory: config.stateDirectory,
   });
   return [
-    ["/", healthRoutes({ store, clock, instance, draining: parts.draining })],
+    ["/", healthRoutes(parts.health, clock)],
     ["/", metricsRoutes({ metrics, state, credentials, metricsToken })],
     [
       "/api/deployments",

@@ -20,6 +20,7 @@ import type { Outbox } from "../github/outbox.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import type { WebhookConfigClient } from "../github/webhook-config.ts";
 import type { Audit } from "../http/audit.ts";
+import type { HealthCheck } from "../http/health-routes.ts";
 import type { EndedDeployments } from "../metrics/ended-deployments.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { PageOptions } from "../pages/page-options.ts";
@@ -63,6 +64,7 @@ export interface InstanceParts {
 
 /** The parts that the routes share: the instance's parts, and the objects for rights, audit and pages. */
 export interface RouteParts extends InstanceParts {
+  health: ReadonlyMap<string, HealthCheck>;
   signIn: SignIn;
   credentials: Credentials;
   namedTokens: AdminTokens;

@@ -10,7 +10,7 @@ import { parkedLookup } from "../catch-up/parked-requests/parked-requests.ts";
 import { signatureCheck } from "../github/signature.ts";
 import { Audit } from "../http/audit.ts";
 import { BodyReader } from "../http/body-reader.ts";
-import { READINESS_PATH } from "../http/health-routes.ts";
+import { healthChecks, READINESS_PATH } from "../http/health-routes.ts";
 import { lazyRoutes } from "../http/lazy-routes.ts";
 import { type RequestHandler, requestHandler } from "../http/server.ts";
 import { webhookEntrance } from "../http/webhook-entrance.ts";
@@ -66,10 +66,12 @@ export async function instanceRoutes(
   };
   const pages: PageOptions = { config, self, store, failover: parts.failover, now: () => clock.now() };
   const audit = new Audit({ store, clock, instance: self.name, log });
-  const all: RouteParts = { ...parts, signIn, credentials, namedTokens, audit, pages, codes, key };
+  const health = healthChecks({ store, instance: self.name, draining: parts.draining });
+  const all: RouteParts = { ...parts, health, signIn, credentials, namedTokens, audit, pages, codes, key };
   const bodies = new BodyReader();
   const handle = requestHandler({
     instance: self.name,
+    health,
     bodies,
     webhook: webhookEntrance({
       acceptor,

@@ -23,6 +23,7 @@ const SETTLED_MS = 30_000;
 export const INSTANCE_OPTIONS = [
   "--disable-warning=ExperimentalWarning",
   "--max-semi-space-size=4",
+  "--v8-pool-size=1",
   "--initial-old-space-size=48",
   "--heap-growing-percent=50",
 ] as const;

@@ -86,7 +86,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         "this.#store.onChange(() => this.wake())",
         "this.#store.onChange(() => {})",
       ),
-      change("run/dispatcher.ts", "      this.wake();\n      void this.#tidy()", "      void this.#tidy()"),
+      change(
+        "run/dispatcher.ts",
+        "if (quiet % QUIET_SWEEPS !== 0) return;\n      this.wake();",
+        "if (quiet % QUIET_SWEEPS !== 0) return;",
+      ),
     ],
   },
   {

@@ -15,7 +15,7 @@ function newMetrics() {
     channels: ["slack"],
     clock,
   });
-  return { metrics, clock, read: async () => parseExposition(await metrics.registry.metrics()) };
+  return { metrics, clock, read: async () => parseExposition(await metrics.text()) };
 }
 
 describe("the series of a new instance", () => {
@@ -77,4 +77,12 @@ describe("the metrics", () => {
     clock.ms = 60_000;
     expect([await left(), await limit()]).toEqual([undefined, undefined]);
   });
+});
+
+it("an instance that nobody scrapes does not watch its event loop, which would wake it a hundred times a second", async () => {
+  const { metrics, read } = newMetrics();
+  const lag = () => metrics.registry.getSingleMetric("nodejs_eventloop_lag_p99_seconds");
+  expect(lag()).toBeUndefined();
+  await read();
+  expect(lag()).toBeDefined();
 });
