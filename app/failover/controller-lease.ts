@@ -110,7 +110,11 @@ export class ControllerLease {
     if (!(await replaceLease(this.#store, row, bid.next))) return { held: this.held, taken: false };
     // The lease may have run out while it was renewed. Writes were refused meanwhile, as after another holder.
     const taken = !bid.renewing || !this.held;
-    this.#view = asWinner(this.#view, bid.next, { askedAt, ttlMs: this.#ttlMs, now: this.#clock.monotonic() });
+    this.#view = asWinner(this.#view, bid.next, {
+      askedAt,
+      ttlMs: this.#ttlMs,
+      now: this.#clock.monotonic(),
+    });
     if (taken) for (const listener of this.#listeners) listener();
     return { held: this.held, taken };
   }

@@ -25,7 +25,12 @@ const LEASE_LOST_MS = 15_000;
  * latest (ms, monotonic). `askedAt` is from before the claim.
  * @throws {LeaseLostError} when another holder has taken over.
  */
-export async function refreshLease(store: Store, clock: Clock, lease: Lease, askedAt: number): Promise<number> {
+export async function refreshLease(
+  store: Store,
+  clock: Clock,
+  lease: Lease,
+  askedAt: number,
+): Promise<number> {
   let since = askedAt;
   while (clock.monotonic() - since >= RENEW_MS)
     since = await untilAvailable(async () => {

@@ -49,7 +49,12 @@ export async function explore<S>(
   let transitions = 0;
   let frontier: { state: S; at: number }[] = [];
   let next: { state: S; at: number }[] = [];
-  const explored = (steps: number, complete: boolean, rule: string | null = null, history: string[] = []) => ({
+  const explored = (
+    steps: number,
+    complete: boolean,
+    rule: string | null = null,
+    history: string[] = [],
+  ) => ({
     ...{ states: seen.size, transitions, steps, complete },
     counterexample: rule === null ? null : { rule, history },
   });

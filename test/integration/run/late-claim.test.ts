@@ -26,7 +26,12 @@ async function claimsLate(meanwhile: (store: Store) => Promise<unknown>) {
           return async (task: TaskName, input: unknown) => {
             const answer = await of.perform(task, input);
             late = 0.9 * DEPLOYMENT_LEASE_MS;
-            await of.write((trx) => trx.updateTable("deployments").set({ lease_until: Date.now() + 3_000 }).execute());
+            await of.write((trx) =>
+              trx
+                .updateTable("deployments")
+                .set({ lease_until: Date.now() + 3_000 })
+                .execute(),
+            );
             await meanwhile(of);
             return answer;
           };
