@@ -36,7 +36,9 @@ export class YamlFile {
   constructor(name: string) {
     this.name = name;
     const text = this.#read();
-    this.#document = parseDocument(text ?? "", { lineCounter: this.#lines, prettyErrors: false });
+    // Errors are problems of the file; a warning of the parser would be printed.
+    const quiet = { prettyErrors: false, logLevel: "error" } as const;
+    this.#document = parseDocument(text ?? "", { lineCounter: this.#lines, ...quiet });
     if (text === undefined) return;
     for (const error of [...this.#document.errors, ...this.#document.warnings])
       this.problems.push(this.#syntaxProblem(error, text));

@@ -31,7 +31,11 @@ export async function fuzzAll(
       onProgress(entrance.name, some);
       const { heapUsed } = process.memoryUsage();
       if (heapUsed > MOST_HEAP)
-        broken.push({ entrance: entrance.name, promise: `${heapUsed} bytes of memory are in use`, input: "all" });
+        broken.push({
+          entrance: entrance.name,
+          promise: `${heapUsed} bytes of memory are in use`,
+          input: "all",
+        });
     }
   } finally {
     for (const promise of await requests.end()) broken.push({ entrance: "all", promise, input: "all" });

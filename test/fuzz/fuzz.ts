@@ -25,7 +25,11 @@ const BATCH = 256;
  * Tries `count` inputs of an entrance, drawn from `seed`. Returns the first broken promise, with its input made small;
  * null for none.
  */
-export async function tryInputs<I>(entrance: Entrance<I>, count: number, seed: number): Promise<Broken | null> {
+export async function tryInputs<I>(
+  entrance: Entrance<I>,
+  count: number,
+  seed: number,
+): Promise<Broken | null> {
   for (let done = 0; done < count; done += BATCH) {
     const numRuns = Math.min(BATCH, count - done);
     const inputs = fc.sample(entrance.inputs, { numRuns, seed: seed + done });

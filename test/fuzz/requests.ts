@@ -16,7 +16,22 @@ const PROTECTED = [
   ...["/api/deployments/dep_1", "/api/deployments/dep_1/retry", "/api/deployments/dep_1/cancel", WEBHOOK],
   ...["/api/targets/acme/site/production/hold", "/api/targets/acme/site/production/rollback", "/api/tokens"],
 ];
-const ANYWHERE = ["/", "/healthz", "/readyz", "/metrics", "/sign-in", "/sign-out", "/settings", "/live", "/setup", "/..%2f", "/%ff", "/%00", "//x", "*"];
+const ANYWHERE = [
+  "/",
+  "/healthz",
+  "/readyz",
+  "/metrics",
+  "/sign-in",
+  "/sign-out",
+  "/settings",
+  "/live",
+  "/setup",
+  "/..%2f",
+  "/%ff",
+  "/%00",
+  "//x",
+  "*",
+];
 
 const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }));
 /** Text that a header can carry. */
@@ -57,7 +72,10 @@ const json = fc.oneof(
 /** A token whose claims look right, and whose signature nobody made. */
 const token = fc
   .record({
-    header: fc.record({ alg: fc.constantFrom("none", "RS256", "HS256", "ES256", ""), kid: fc.oneof(headerText, fc.constant("1")) }),
+    header: fc.record({
+      alg: fc.constantFrom("none", "RS256", "HS256", "ES256", ""),
+      kid: fc.oneof(headerText, fc.constant("1")),
+    }),
     claims: fc.record(
       {
         iss: fc.oneof(fc.constant("https://token.actions.githubusercontent.com"), fc.jsonValue()),
@@ -138,12 +156,28 @@ export async function requestEntrances(): Promise<{
       share: 2,
       inputs: fc.record({
         line: fc.oneof(
-          fc.tuple(method, fc.constantFrom(...PROTECTED, ...ANYWHERE), fc.constantFrom("HTTP/1.1", "HTTP/1.0", "HTTP/9", "")).map((parts) => parts.join(" ")),
+          fc
+            .tuple(
+              method,
+              fc.constantFrom(...PROTECTED, ...ANYWHERE),
+              fc.constantFrom("HTTP/1.1", "HTTP/1.0", "HTTP/9", ""),
+            )
+            .map((parts) => parts.join(" ")),
           text,
         ),
         headers: fc.array(
           fc.oneof(
-            fc.constantFrom("Host: x", "Content-Length: 5", "Content-Length: -1", "Content-Length: 99999999999", "Transfer-Encoding: chunked", "Expect: 100-continue", "Upgrade: websocket", "Connection: upgrade", "Accept: text/html"),
+            fc.constantFrom(
+              "Host: x",
+              "Content-Length: 5",
+              "Content-Length: -1",
+              "Content-Length: 99999999999",
+              "Transfer-Encoding: chunked",
+              "Expect: 100-continue",
+              "Upgrade: websocket",
+              "Connection: upgrade",
+              "Accept: text/html",
+            ),
             text,
           ),
           { maxLength: 6 },
@@ -166,7 +200,10 @@ export async function requestEntrances(): Promise<{
       inputs: fc.record({
         event: fc.oneof(fc.constantFrom("workflow_run", "create", "ping", "installation"), headerText),
         guid: headerText,
-        signature: fc.oneof(headerText, fc.constantFrom("", "sha256=", `sha256=${"0".repeat(64)}`, `sha1=${"0".repeat(40)}`)),
+        signature: fc.oneof(
+          headerText,
+          fc.constantFrom("", "sha256=", `sha256=${"0".repeat(64)}`, `sha1=${"0".repeat(40)}`),
+        ),
         body: json,
       }),
       attempt: ({ event, guid, signature, body }) =>
@@ -181,7 +218,10 @@ export async function requestEntrances(): Promise<{
     entrance({
       name: "events of another shape, rightly signed",
       share: 1,
-      inputs: fc.record({ event: fc.constantFrom("workflow_run", "create", "delete", "ping", "deployment"), body: json }),
+      inputs: fc.record({
+        event: fc.constantFrom("workflow_run", "create", "delete", "ping", "deployment"),
+        body: json,
+      }),
       attempt: async ({ event, body: fitting }) => {
         // A run that fits a target is deployed, and rightly so.
         const body = fitting.replaceAll('"main"', '"elsewhere"');
@@ -190,11 +230,17 @@ export async function requestEntrances(): Promise<{
           ...{ method: "POST", body },
           headers: {
             "content-type": "application/json",
-            ...{ "x-github-event": event, "x-github-delivery": crypto.randomUUID(), "x-hub-signature-256": signature },
+            ...{
+              "x-github-event": event,
+              "x-github-delivery": crypto.randomUUID(),
+              "x-hub-signature-256": signature,
+            },
           },
         });
         const said = await answer.text();
-        return answer.status >= 500 && answer.status !== 503 ? `${answer.status}: ${said.slice(0, 300)}` : null;
+        return answer.status >= 500 && answer.status !== 503
+          ? `${answer.status}: ${said.slice(0, 300)}`
+          : null;
       },
     }),
     entrance({
@@ -202,7 +248,12 @@ export async function requestEntrances(): Promise<{
       share: 3,
       inputs: fc.record({ method, path, credential, body: json }),
       attempt: ({ method, path, credential, body }) =>
-        ask({ method, path, body, headers: { authorization: credential, "content-type": "application/json" } }),
+        ask({
+          method,
+          path,
+          body,
+          headers: { authorization: credential, "content-type": "application/json" },
+        }),
     }),
     entrance({
       name: "cookies",
@@ -211,7 +262,12 @@ export async function requestEntrances(): Promise<{
         method,
         path,
         cookie: fc
-          .array(fc.tuple(fc.oneof(fc.constantFrom("session", "__Host-session", "twinhook_session", "state"), headerText), fc.oneof(headerText, token)))
+          .array(
+            fc.tuple(
+              fc.oneof(fc.constantFrom("session", "__Host-session", "twinhook_session", "state"), headerText),
+              fc.oneof(headerText, token),
+            ),
+          )
           .map((all) => all.map((pair) => pair.join("=")).join("; ")),
       }),
       attempt: ({ method, path, cookie }) => ask({ method, path, headers: { cookie } }),
@@ -221,12 +277,20 @@ export async function requestEntrances(): Promise<{
       share: 2,
       inputs: fc.record({
         path: fc.constantFrom("/sign-in", "/sign-out", "/settings", "/setup", ...PROTECTED.slice(0, -1)),
-        fields: fc.array(fc.tuple(fc.oneof(fc.constantFrom("token", "csrf", "to", "reason", "return_to"), text), text), { maxLength: 5 }),
+        fields: fc.array(
+          fc.tuple(fc.oneof(fc.constantFrom("token", "csrf", "to", "reason", "return_to"), text), text),
+          { maxLength: 5 },
+        ),
         broken: fc.oneof(fc.constant(""), text),
       }),
       attempt: ({ path, fields, broken }) => {
         const body = `${fields.map((pair) => pair.map((part) => encodeURIComponent(part.toWellFormed())).join("=")).join("&")}${broken}`;
-        return ask({ method: "POST", path, body, headers: { "content-type": "application/x-www-form-urlencoded" } });
+        return ask({
+          method: "POST",
+          path,
+          body,
+          headers: { "content-type": "application/x-www-form-urlencoded" },
+        });
       },
     }),
     entrance({
@@ -237,9 +301,20 @@ export async function requestEntrances(): Promise<{
           text,
           fc.uint8Array({ maxLength: 200 }),
           fc.json(),
-          fc.record({ type: fc.constantFrom("proof", "beat", "hello", "leaving"), proof: fc.oneof(text, fc.jsonValue()) }).map((frame) => JSON.stringify(frame)),
           fc
-            .record({ type: fc.constant("hello"), version: fc.oneof(fc.constant(1), fc.jsonValue()), from: fc.constantFrom("backup", "primary", ""), to: fc.constantFrom("primary", "x"), nonce: fc.oneof(text, fc.jsonValue()) })
+            .record({
+              type: fc.constantFrom("proof", "beat", "hello", "leaving"),
+              proof: fc.oneof(text, fc.jsonValue()),
+            })
+            .map((frame) => JSON.stringify(frame)),
+          fc
+            .record({
+              type: fc.constant("hello"),
+              version: fc.oneof(fc.constant(1), fc.jsonValue()),
+              from: fc.constantFrom("backup", "primary", ""),
+              to: fc.constantFrom("primary", "x"),
+              nonce: fc.oneof(text, fc.jsonValue()),
+            })
             .map((frame) => JSON.stringify(frame)),
         ),
         { minLength: 1, maxLength: 5 },
@@ -253,7 +328,9 @@ export async function requestEntrances(): Promise<{
     end: async () => {
       process.off("unhandledRejection", note);
       const broken = [...unhandled];
-      const { items } = (await (await host.admin("primary", "GET", "/api/deployments")).json()) as { items: unknown[] };
+      const { items } = (await (await host.admin("primary", "GET", "/api/deployments")).json()) as {
+        items: unknown[];
+      };
       if (items.length > 0) broken.push(`${items.length} deployments were made`);
       if (secrets.some((secret) => instance.output.includes(secret))) broken.push("the log shows a secret");
       await host.close();
@@ -268,7 +345,9 @@ function raw({ hostname, port }: URL, content: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = "";
     const socket = connect({ host: hostname, port: Number(port) });
-    socket.setTimeout(LIMIT_MS, () => socket.destroy(new Error("the connection was neither answered nor closed")));
+    socket.setTimeout(LIMIT_MS, () =>
+      socket.destroy(new Error("the connection was neither answered nor closed")),
+    );
     socket.setEncoding("latin1");
     socket.on("data", (piece) => {
       answer += piece;
@@ -300,4 +379,3 @@ function sendFrames(base: URL, frames: readonly (string | Uint8Array)[]): Promis
     socket.on("close", () => resolve(promise));
   });
 }
-

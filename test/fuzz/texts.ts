@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { stringify } from "yaml";
-import { addEnvFile, setInEnvFile, readEnvFile } from "../../app/config/environment/env-file.ts";
+import { addEnvFile, readEnvFile, setInEnvFile } from "../../app/config/environment/env-file.ts";
 import { loadConfig } from "../../app/config/load.ts";
 import { ConfigError } from "../../app/config/problem.ts";
 import { AnsiText } from "../../app/pages/parts/ansi.ts";
@@ -14,7 +14,23 @@ const SECRET = "the-secret-of-the-environment-0123456789";
 const text = fc.oneof(
   fc.string(),
   fc.string({ unit: "binary" }),
-  fc.constantFrom("", "\0", "~", "null", "1e400", "-1", "{}", "[]", "*", "&a", "*a", "!!js/function", "<<", "${X}", "\u2028"),
+  fc.constantFrom(
+    "",
+    "\0",
+    "~",
+    "null",
+    "1e400",
+    "-1",
+    "{}",
+    "[]",
+    "*",
+    "&a",
+    "*a",
+    "!!js/function",
+    "<<",
+    "$X",
+    "\u2028",
+  ),
 );
 
 /** The keys of the configuration file, with values that fit and values that do not. */
@@ -25,14 +41,46 @@ const value: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
     fc.integer(),
     fc.double(),
     fc.boolean(),
-    fc.constantFrom(null, "30s", "2h", "acme/site", "./deploy.sh", "http://127.0.0.1:1", "postgres://u:p@h/d"),
+    fc.constantFrom(
+      null,
+      "30s",
+      "2h",
+      "acme/site",
+      "./deploy.sh",
+      "http://127.0.0.1:1",
+      "postgres://u:p@h/d",
+    ),
     fc.array(tie("value"), { maxLength: 3 }),
     tie("keys"),
   ),
   keys: fc.dictionary(
     fc.constantFrom(
-      ...["instances", "targets", "failover", "store", "alerts", "name", "url", "listen", "repository", "run", "env"],
-      ...["workflow", "environment", "queue", "hosts", "tls", "door", "oidc", "verify", "lock", "branches", "refs"],
+      ...[
+        "instances",
+        "targets",
+        "failover",
+        "store",
+        "alerts",
+        "name",
+        "url",
+        "listen",
+        "repository",
+        "run",
+        "env",
+      ],
+      ...[
+        "workflow",
+        "environment",
+        "queue",
+        "hosts",
+        "tls",
+        "door",
+        "oidc",
+        "verify",
+        "lock",
+        "branches",
+        "refs",
+      ],
     ),
     tie("value"),
     { maxKeys: 4 },
@@ -47,14 +95,47 @@ const yaml = fc.oneof(
     }
   }),
   fc
-    .array(fc.oneof(text, fc.constantFrom("instances:", "\n", "  - ", ": ", "&a ", "*a", "|", ">", "---", "...", "? ", "%YAML 9"), fc.constant("\t")))
+    .array(
+      fc.oneof(
+        text,
+        fc.constantFrom(
+          "instances:",
+          "\n",
+          "  - ",
+          ": ",
+          "&a ",
+          "*a",
+          "|",
+          ">",
+          "---",
+          "...",
+          "? ",
+          "%YAML 9",
+        ),
+        fc.constant("\t"),
+      ),
+    )
     .map((parts) => parts.join("")),
 );
 const envFile = fc
   .array(
     fc.oneof(
       text,
-      fc.constantFrom("A=", "export ", "\n", "\r\n", '"', "'", "`", "#", "=", "\\n", "APP_ID=", "TWINHOOK_ADMIN_TOKEN=", " "),
+      fc.constantFrom(
+        "A=",
+        "export ",
+        "\n",
+        "\r\n",
+        '"',
+        "'",
+        "`",
+        "#",
+        "=",
+        "\\n",
+        "APP_ID=",
+        "TWINHOOK_ADMIN_TOKEN=",
+        " ",
+      ),
     ),
     { maxLength: 12 },
   )
@@ -121,7 +202,9 @@ export function textEntrances(): Entrance[] {
       }),
       attempt: ({ secrets, parts, cuts }) => {
         const bytes = Buffer.concat(
-          parts.map((part) => Buffer.from(typeof part === "number" ? (secrets[part % secrets.length] as string) : part)),
+          parts.map((part) =>
+            Buffer.from(typeof part === "number" ? (secrets[part % secrets.length] as string) : part),
+          ),
         );
         const masker = new Masker(secrets);
         const out: Buffer[] = [];
@@ -142,7 +225,22 @@ export function textEntrances(): Entrance[] {
       inputs: fc.array(
         fc.oneof(
           text,
-          fc.constantFrom("\x1b[", "\x1b]8;;http://x\x07", "\x1b\\", "31m", "38;2;1;2;3m", "38;5;300m", "48;5;1m", "0m", ";", "<", ">", '"', "&", "<script>"),
+          fc.constantFrom(
+            "\x1b[",
+            "\x1b]8;;http://x\x07",
+            "\x1b\\",
+            "31m",
+            "38;2;1;2;3m",
+            "38;5;300m",
+            "48;5;1m",
+            "0m",
+            ";",
+            "<",
+            ">",
+            '"',
+            "&",
+            "<script>",
+          ),
         ),
         { maxLength: 12 },
       ),
