@@ -78,7 +78,7 @@ export async function explore<S>(
   if (rule !== null) return explored(0, false, rule);
   for (let steps = 0; ; steps++) {
     if (next.length === 0) return explored(steps - 1, true);
-    if (steps > mostSteps) return explored(steps - 1, false);
+    if (steps >= mostSteps) return explored(steps, false);
     frontier = next;
     next = [];
     for (const { state, at } of frontier) {

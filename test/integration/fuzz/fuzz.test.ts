@@ -4,9 +4,9 @@ import { fuzzAll } from "../../fuzz/all.ts";
 import { tryInputs } from "../../fuzz/fuzz.ts";
 
 it("random inputs at every entrance break nothing, are not let in, and are refused with a reason", async () => {
-  const { broken, inputs } = await fuzzAll(3_000, 1);
+  const { broken, inputs } = await fuzzAll(1_500, 1);
   expect(broken).toEqual([]);
-  expect(inputs.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThanOrEqual(3_000);
+  expect(inputs.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThanOrEqual(1_500);
 });
 
 describe("a broken promise", () => {
