@@ -18,7 +18,7 @@ const PROTECTED = [
 ];
 const ANYWHERE = [
   "/",
-  "/healthz",
+  "/livez",
   "/readyz",
   "/metrics",
   "/sign-in",
