@@ -72,7 +72,9 @@ export class YamlFile {
     let parsed = this.#parsed?.deref();
     if (!parsed) {
       const lines = new LineCounter();
-      parsed = { document: parseDocument(this.#text, { lineCounter: lines, prettyErrors: false }), lines };
+      // Errors are problems of the file; a warning of the parser would be printed.
+      const quiet = { prettyErrors: false, logLevel: "error" } as const;
+      parsed = { document: parseDocument(this.#text, { lineCounter: lines, ...quiet }), lines };
       this.#parsed = new WeakRef(parsed);
     }
     return parsed;

@@ -49,7 +49,12 @@ export async function explore<S>(
   let transitions = 0;
   let frontier: { state: S; at: number }[] = [];
   let next: { state: S; at: number }[] = [];
-  const explored = (steps: number, complete: boolean, rule: string | null = null, history: string[] = []) => ({
+  const explored = (
+    steps: number,
+    complete: boolean,
+    rule: string | null = null,
+    history: string[] = [],
+  ) => ({
     ...{ states: seen.size, transitions, steps, complete },
     counterexample: rule === null ? null : { rule, history },
   });
@@ -73,7 +78,7 @@ export async function explore<S>(
   if (rule !== null) return explored(0, false, rule);
   for (let steps = 0; ; steps++) {
     if (next.length === 0) return explored(steps - 1, true);
-    if (steps > mostSteps) return explored(steps - 1, false);
+    if (steps >= mostSteps) return explored(steps, false);
     frontier = next;
     next = [];
     for (const { state, at } of frontier) {

@@ -63,8 +63,7 @@ export async function leaseModel(
   const store = await MemoryStore.open(["leases"]);
   const isFenced = ({ fences }: State, { candidate }: Instance) =>
     fault !== "no fence" && fences[candidate.instance] === candidate.holder;
-  const holds = (state: State, one: Instance) =>
-    isHeld(one.view, state.now, () => isFenced(state, one));
+  const holds = (state: State, one: Instance) => isHeld(one.view, state.now, () => isFenced(state, one));
   const change = (state: State, index: number, to: Partial<Instance>): State => ({
     ...state,
     instances: state.instances.map((one, i) => (i === index ? { ...one, ...to } : one)),
@@ -78,7 +77,8 @@ export async function leaseModel(
     state.instances.find(({ candidate }) => candidate.instance === row.instance);
 
   /** Whether a transaction under the lease is open, which a change of the lease waits for. */
-  const isLocked = ({ instances }: State) => instances.some(({ where }) => where.at === "writes" && where.locks);
+  const isLocked = ({ instances }: State) =>
+    instances.some(({ where }) => where.at === "writes" && where.locks);
 
   /** The next step under way; null where the instance rests, or waits for another one. */
   function goOn(state: State, index: number): Action<State> | null {
@@ -195,7 +195,10 @@ export async function leaseModel(
   function ofInstance(state: State, index: number): Action<State>[] {
     const one = state.instances[index] as Instance;
     const { candidate, process } = one;
-    const act = (does: string, next: Action<State>["next"]) => ({ name: `${candidate.holder} ${does}`, next });
+    const act = (does: string, next: Action<State>["next"]) => ({
+      name: `${candidate.holder} ${does}`,
+      next,
+    });
     if (process === "ended") {
       if (one.starts >= starts) return [];
       const again = one.starts + 1;

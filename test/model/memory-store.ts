@@ -30,7 +30,10 @@ class MemoryLink implements SqliteLink {
   }
   prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
-    if (!statement) this.#statements.set(sql, (statement = this.#database.prepare(sql)));
+    if (!statement) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
     return statement;
   }
   async run(sql: string): Promise<void> {

@@ -46,7 +46,7 @@ interface State {
   now: number;
   runners: Runner[];
   commands: Command[];
-  /** The runs whose event has come, and how often each command began and succeeded. */
+  /** The runs whose event has come; how often the command of each began and succeeded; the run that began last. */
   arrived: number[];
   begun: Record<number, number>;
   succeeded: Record<number, number>;
@@ -108,23 +108,28 @@ export async function queueModel(options: QueueOptions): Promise<Model<State>> {
 
   const ask = ({ name, host }: Runner): Promise<Claim> =>
     claim(store, {
-      ...{ repositoryKey: HELD.repositoryKey, target: target.name, queue, workflow: target.workflow, lock: null },
+      ...{
+        repositoryKey: HELD.repositoryKey,
+        target: target.name,
+        queue,
+        workflow: target.workflow,
+        lock: null,
+      },
       ...{ holder: name, instance: host, host },
     });
 
   /** The claim of a runner that has the lock of its host. */
   function claims(state: State, index: number, where: Extract<At, { at: "locked" }>): Promise<State> {
     return inStore(state, async () => {
-      if (fault === "the hold ends too early") await store.write((trx) => endHold(trx, store, HELD, "nobody"));
-      if (fault === "an old run is not superseded")
-        await store.write((trx) =>
-          trx.updateTable("targets").set({ mark_run_id: 0, mark_run_attempt: 0 }).execute(),
-        );
+      if (fault === "the hold ends too early")
+        await store.write((trx) => endHold(trx, store, HELD, "nobody"));
       const claimed = await ask(state.runners[index] as Runner);
       const held = isHeld(state) && claimed.kind === "claimed" && claimed.deployment.interruptions === 0;
       if (held) throw new BrokenRule(`run ${runOf(claimed.deployment)} begins, and its target is held`);
       if (claimed.kind === "claimed")
-        return change(state, index, { where: { at: "claimed", deployment: claimed.deployment, askedAt: state.now } });
+        return change(state, index, {
+          where: { at: "claimed", deployment: claimed.deployment, askedAt: state.now },
+        });
       if (claimed.kind === "occupied" && !where.cleared)
         return change(state, index, { where: { at: "occupied", by: claimed.by } });
       return change(state, index, { where: { at: "rest" } });
@@ -261,7 +266,9 @@ export async function queueModel(options: QueueOptions): Promise<Model<State>> {
   const isOverdue = (state: State, { renewedAt }: { renewedAt: number }) =>
     !oneHost && state.now - renewedAt >= STEP_MS;
   const hasWork = ({ rows }: State) =>
-    (rows.deployments as unknown as DeploymentRow[]).some(({ status }) => status === "queued" || status === "running");
+    (rows.deployments as unknown as DeploymentRow[]).some(
+      ({ status }) => status === "queued" || status === "running",
+    );
 
   function ofRunner(state: State, index: number): Action<State>[] {
     const one = state.runners[index] as Runner;
@@ -287,6 +294,10 @@ export async function queueModel(options: QueueOptions): Promise<Model<State>> {
   function arrives(state: State, run: number): Promise<State> {
     const arrival: Arrival = runArrival(run, [target], { guid: null });
     return inStore(state, async () => {
+      if (fault === "an old run is not superseded")
+        await store.write((trx) =>
+          trx.updateTable("targets").set({ mark_run_id: 0, mark_run_attempt: 0 }).execute(),
+        );
       await commit(store, [arrival], { instance: "primary", now: state.now });
       return { ...state, arrived: [...new Set([...state.arrived, run])].sort() };
     });
@@ -353,7 +364,8 @@ function whyForgotten(
   const deployments = rows.deployments as unknown as DeploymentRow[];
   for (const { run_id, status } of deployments) {
     const run = run_id ?? 0;
-    if (status === "succeeded" && !succeeded[run]) return `run ${run} is succeeded, and its command never was`;
+    if (status === "succeeded" && !succeeded[run])
+      return `run ${run} is succeeded, and its command never was`;
   }
   const open = deployments.some(({ status }) => status === "queued" || status === "running");
   if (open || commands.length > 0 || runners.some(({ where }) => where.at !== "rest")) return null;
@@ -362,13 +374,17 @@ function whyForgotten(
   if (arrived.length === ids.length && !succeeded[newest] && !failed(newest))
     return `run ${newest} is the newest, and was not deployed`;
   const inOrder = queue === "all" && arrived.join() === [...ids].join() && deployments.length === ids.length;
-  const lost = inOrder ? deployments.find((d) => d.status === "superseded" && !isAfter(deployments, d)) : null;
+  const lost = inOrder
+    ? deployments.find((d) => d.status === "superseded" && !isAfter(deployments, d))
+    : null;
   return lost ? `run ${lost.run_id} is superseded, and no newer run began before it arrived` : null;
 }
 
 /** Whether a newer run began before this one arrived: only then is it superseded under `all`. */
 function isAfter(deployments: readonly DeploymentRow[], { seq, run_id }: DeploymentRow): boolean {
-  return deployments.some((d) => (d.run_id ?? 0) > (run_id ?? 0) && (d.seq as unknown as number) < (seq as unknown as number));
+  return deployments.some(
+    (d) => (d.run_id ?? 0) > (run_id ?? 0) && (d.seq as unknown as number) < (seq as unknown as number),
+  );
 }
 
 /** The state without names that were drawn, and with times counted from now. */

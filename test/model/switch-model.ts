@@ -143,7 +143,8 @@ class World {
     const timers = new Map<object, Wait>();
     globalThis.setTimeout = ((done: () => void, ms = 0) => {
       const timer = { unref: () => timer, ref: () => timer };
-      if (ms !== STRAGGLERS_MS) timers.set(timer, this.#wait("the pause", [{ name: "is over", happen: done }]));
+      if (ms !== STRAGGLERS_MS)
+        timers.set(timer, this.#wait("the pause", [{ name: "is over", happen: done }]));
       return timer;
     }) as unknown as typeof setTimeout;
     globalThis.clearTimeout = ((timer: object) => {
@@ -205,7 +206,8 @@ class World {
           },
         });
       if (!lease.held && left.takes > 0) step("takes the lease", () => this.#take(actor));
-      if (lease.held && !reviewing && actor.reviewed !== this.#reason(actor)) step("reviews its decision", () => this.#review(actor));
+      if (lease.held && !reviewing && actor.reviewed !== this.#reason(actor))
+        step("reviews its decision", () => this.#review(actor));
       for (const wait of waits)
         for (const { name: way, costsFailure, happen } of wait.ways)
           if (!costsFailure || left.failures > 0)
@@ -243,7 +245,8 @@ class World {
    */
   async whyNeverRight(): Promise<string | null> {
     this.#left = { takes: 1, pins: 0, failures: 0, passes: 0 };
-    if (!this.#actors.some(({ lease }) => lease.held)) await this.take(`${this.#actors[0]?.name} takes the lease`);
+    if (!this.#actors.some(({ lease }) => lease.held))
+      await this.take(`${this.#actors[0]?.name} takes the lease`);
     this.#left = { takes: 0, pins: 0, failures: 0, passes: 0 };
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 50; i++) {
@@ -380,12 +383,18 @@ class World {
               reject(error);
             }
           };
-          const taken = () => {
-            this.#url = url;
-          };
+          const taken = (settle: () => void) =>
+            send(() => {
+              this.#url = url;
+              settle();
+            });
           return [
-            { name: "is taken", happen: send(() => (taken(), resolve())) },
-            { name: "is taken, and its answer is lost", costsFailure: true, happen: send(() => (taken(), reject(lost()))) },
+            { name: "is taken", happen: taken(resolve) },
+            {
+              name: "is taken, and its answer is lost",
+              costsFailure: true,
+              happen: taken(() => reject(lost())),
+            },
             { name: "is lost", costsFailure: true, happen: send(() => reject(lost())) },
           ];
         }),

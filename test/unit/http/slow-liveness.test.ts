@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
-import { healthRoutes } from "../../../app/http/health-routes.ts";
+import { healthChecks, healthRoutes } from "../../../app/http/health-routes.ts";
 import type { Store } from "../../../app/store/store.ts";
 import { SleepersClock } from "../../helpers/sleepers-clock.ts";
 
 function setup() {
   const clock = new SleepersClock();
-  const routes = healthRoutes({ store: {} as Store, clock, instance: "primary", draining: () => false });
+  const checks = healthChecks({ store: {} as Store, instance: "primary", draining: () => false });
+  const routes = healthRoutes(checks, clock);
   return { clock, routes };
 }
 
