@@ -100,7 +100,9 @@ async function upgradeWhileEventsArrive(options: {
           running[name] = await host.start(name);
           await host.untilReady(name);
           restarts++;
-          onProgress(`${new Date().toISOString()} ${name} is up again after ${Math.round(performance.now() - begun)} ms`);
+          onProgress(
+            `${new Date().toISOString()} ${name} is up again after ${Math.round(performance.now() - begun)} ms`,
+          );
         }
         await sleep(CALM_MS);
       }
