@@ -189,6 +189,7 @@ describe("every answer is as the description says", () => {
   });
 
   test("about the instances, their health and their metrics", async () => {
+    expect((await call("GET /livez", { query: "?wait=26" })).status).toBe(400);
     for (const operation of ["GET /livez", "GET /readyz", "GET /api/openapi.json"])
       expect((await call(operation, { headers: {} })).status).toBe(200);
     for (const operation of ["GET /api/status", "GET /metrics"]) {

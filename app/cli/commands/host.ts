@@ -46,12 +46,14 @@ export function addHostCommands(commands: Commands): void {
     async (options) => (await import("../host/service.ts")).restart(terminal, options),
   );
   commands.does(
-    commands.add(
-      "doctor",
-      "examine the installation from the outside in, and say how to mend what is wrong",
-      "doctor",
-      "doctor --json",
-    ),
+    commands
+      .add(
+        "doctor",
+        "examine the installation from the outside in, and say how to mend what is wrong",
+        "doctor",
+        "doctor --live",
+      )
+      .option("--live", "also let GitHub deliver one event again, and measure what it documents nowhere"),
     async (options) => (await import("../doctor/doctor.ts")).doctor(terminal, options),
   );
   commands.does<CommonOptions & { once?: boolean }>(

@@ -4,6 +4,7 @@ import { checkEndpoints } from "./endpoints.ts";
 import type { Finding } from "./finding.ts";
 import { checkGitHub } from "./github.ts";
 import { checkInstances } from "./instances.ts";
+import { checkLive } from "./live.ts";
 import type { Patient } from "./patient.ts";
 import { checkPorts } from "./ports.ts";
 import { checkStore } from "./store.ts";
@@ -22,3 +23,6 @@ export const CHECKS: Record<string, (patient: Patient) => Promise<Finding[]>> = 
   "unit file": checkUnit,
   alerts: checkAlerts,
 };
+
+/** What is measured only when it is asked for, since GitHub has to do something for it. */
+export const LIVE_CHECKS: typeof CHECKS = { "App at GitHub, by measuring": checkLive };

@@ -2,15 +2,20 @@ import { styleText } from "node:util";
 import { EXIT } from "../failure.ts";
 import type { CommonOptions } from "../options.ts";
 import { printJson, printTable, type Terminal } from "../terminal.ts";
-import { CHECKS, CONFIGURATION } from "./checks.ts";
+import { CHECKS, CONFIGURATION, LIVE_CHECKS } from "./checks.ts";
 import { type Finding, failed } from "./finding.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import type { Patient } from "./patient.ts";
 
-/** `twinhook doctor`: examines an installation from the outside in. Every finding says how to mend it. */
+type DoctorOptions = CommonOptions & { live?: boolean };
+
+/**
+ * `twinhook doctor`: examines an installation from the outside in. Every finding says how to mend it. With `live` it also
+ * measures at GitHub.
+ */
 export async function doctor(
   terminal: Terminal,
-  options: CommonOptions,
+  options: DoctorOptions,
   machine: Machine = thisMachine,
 ): Promise<number> {
   const findings = await examine(terminal, options, machine);
@@ -19,12 +24,12 @@ export async function doctor(
   return findings.some(({ status }) => status === "failed") ? EXIT.failed : EXIT.done;
 }
 
-async function examine(terminal: Terminal, options: CommonOptions, machine: Machine): Promise<Finding[]> {
+async function examine(terminal: Terminal, options: DoctorOptions, machine: Machine): Promise<Finding[]> {
   const { findings, config, env } = await CONFIGURATION(terminal, machine);
   // Every other check needs to know where things are.
   if (!config) return findings;
   const patient: Patient = { terminal, options, machine, env, config };
-  for (const [name, check] of Object.entries(CHECKS)) {
+  for (const [name, check] of Object.entries({ ...CHECKS, ...(options.live && LIVE_CHECKS) })) {
     terminal.progress(`checking the ${name} …`);
     findings.push(...(await check(patient).catch((error: Error) => [brokenCheck(name, error)])));
   }
