@@ -103,7 +103,7 @@ export function requestHandler({
   const handle: RequestListener = (request, response) => {
     if (instance !== undefined) response.setHeader(INSTANCE_HEADER, instance);
     const path = request.url?.split("?", 1)[0];
-    const check = request.method === "GET" ? health?.get(path ?? "") : undefined;
+    const check = request.method === "GET" ? health?.get(request.url ?? "") : undefined;
     if (check) void answerHealth(check, response);
     else if (path === WEBHOOK_PATH && request.method === "POST") webhook(request, response);
     else if (hasBody(request)) void readFirst(request, response);

@@ -51,8 +51,9 @@ beforeAll(async () => {
   });
   await Promise.all([host.startInProcess("primary"), host.startInProcess("backup")]);
   await eventually(async () => {
-    const { webhook } = (await (await host.admin("primary", "GET", "/api/status")).json()) as StatusAnswer;
-    expect(webhook.in_sync).toBe(true);
+    const status = (await (await host.admin("primary", "GET", "/api/status")).json()) as StatusAnswer;
+    expect(status.webhook.in_sync).toBe(true);
+    expect(status.endpoints.map((endpoint) => endpoint.status)).toEqual(["healthy", "healthy"]);
   });
   // An instance in this process makes files as this process does.
   chmodSync(join(host.stateDirectory, "twinhook.db"), 0o600);
@@ -112,7 +113,7 @@ async function impatient(afterMs: number): Promise<Planted> {
     ahead = afterMs;
     response.writeHead(504).end();
   });
-  return { ...primaryAt(url), machine: { now: () => Date.now() + ahead, pollSeconds: 25 } };
+  return { ...primaryAt(url), machine: { now: () => Date.now() + ahead, pollSeconds: 1 } };
 }
 
 /** A server that gives every request this answer. */
@@ -611,7 +612,7 @@ test.each(FAULTS)("finds %s, and names the remedy", async (_name, plant, check, 
 
 test("a person reads each finding with its remedy below it", async () => {
   const terminal = new RecordedTerminal({ ...host.env, TWINHOOK_ADMIN_TOKEN: "" }, { isInteractive: true });
-  expect(await doctor(terminal, {}, { ...thisMachine, hasSystemd: false })).toBe(1);
+  expect(await doctor(terminal, {}, { ...thisMachine, pollSeconds: 0, hasSystemd: false })).toBe(1);
   expect(terminal.out).toMatch(/admin token: TWINHOOK_ADMIN_TOKEN is not set.*\n {8}-> openssl/);
   expect(terminal.out).toMatch(/\d+ failed, \d+ to look at, \d+ in order\n$/);
 });
