@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { runCommand } from "../../../app/cli/program.ts";
 import { SCHEMA_VERSION } from "../../../app/store/schema-version.ts";
 import { openToRead } from "../../helpers/open-to-read.ts";
+import { PATIENCE_MS } from "../../helpers/patience.ts";
 import { setScene } from "./scene.ts";
 
 function idsIn(file: string): unknown[] {
@@ -120,7 +121,7 @@ describe("restore", () => {
     const { instance, twinhook, file, store } = await withBackup();
     await twinhook(["backup", file]);
     await instance.kill();
-    const other = new DatabaseSync(store);
+    const other = new DatabaseSync(store, { timeout: PATIENCE_MS });
     other.exec("PRAGMA schema_version");
     const { code, err } = await twinhook(["restore", file]);
     other.close();
