@@ -7,6 +7,7 @@ import type { StoreAddress } from "../../app/config/store-address.ts";
 import { type OpenOptions, openStore } from "../../app/store/open-store.ts";
 import type { Store } from "../../app/store/store.ts";
 import { atTestEnd } from "./at-test-end.ts";
+import { lendDatabase } from "./lent-database.ts";
 import { createDatabase } from "./postgres.ts";
 
 /** Every behaviour of the store, the queue and the whole App is tested on both. */
@@ -30,7 +31,7 @@ export async function newStoreAddress(engine: Engine): Promise<StoreAddress> {
 /** The URL of a database with the present schema; undefined for SQLite, whose file every host makes itself. */
 export async function newDatabaseUrl(engine: Engine): Promise<string | undefined> {
   return engine === "postgres"
-    ? createDatabase(inject("postgresUrl"), inject("postgresTemplate"))
+    ? lendDatabase(inject("postgresUrl"), inject("postgresTemplate"))
     : undefined;
 }
 
