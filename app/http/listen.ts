@@ -13,21 +13,24 @@ export function listen(
 ): Promise<{ host: string; port: number }> {
   const { host, port } = parseListen(address);
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) =>
-      reject(
-        shared && error.code === "ENOTSUP"
-          ? new Error(
-              `this platform (${process.platform}) lets no two processes listen on one port; remove \`door\` from the configuration, or run on Linux`,
-              { cause: error },
-            )
-          : error,
-      ),
-    );
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const explained = explain(error.code, address, shared);
+      reject(explained === null ? error : new Error(explained, { cause: error }));
+    });
     server.listen({ host, port, reusePort: shared }, () => {
       const bound = server.address();
       resolve({ host, port: typeof bound === "object" && bound ? bound.port : port });
     });
   });
+}
+
+/** Why nothing can listen there, and the remedy; null where the error's own words must do. */
+function explain(code: string | undefined, address: string, shared: boolean): string | null {
+  if (shared && code === "ENOTSUP")
+    return `this platform (${process.platform}) lets no two processes listen on one port; remove \`door\` from the configuration, or run on Linux`;
+  if (code === "EADDRINUSE")
+    return `another program listens at ${address} already; end it (\`ss -ltnp\` names it), or change the listen address in twinhook.yml`;
+  return null;
 }
 
 /** How long new connections may keep coming before the port is closed anyway. */

@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import { VERSION } from "../version.ts";
+import { docsUrl, VERSION } from "../version.ts";
 import { assetUrl } from "./assets.ts";
 import { icon } from "./parts/icons.ts";
 
@@ -8,6 +8,14 @@ export type Markup = ReturnType<typeof html>;
 
 /** The entries of the navigation. */
 export type Place = "overview" | "deployments" | "deliveries" | "settings";
+
+/** The page of the documentation that each place links to. */
+export const DOCS: Record<Place, string> = {
+  overview: "app/pages/README.md",
+  deployments: "docs/reference/states.md#a-deployment",
+  deliveries: "docs/reference/states.md#a-delivery",
+  settings: "docs/how-to/operate.md",
+};
 
 const PLACES: [Place, path: string, name: string][] = [
   ["overview", "/", "Overview"],
@@ -76,7 +84,8 @@ ${scripts.map((name) => html`<script type="module" src="${assetUrl(`client/${nam
 <main id="main" tabindex="-1">
 ${body}
 </main>
-<footer class="bottom"><p>Twinhook ${VERSION}</p></footer>
+<footer class="bottom"><p>Twinhook ${VERSION} ·
+  <a href="${docsUrl(place ? DOCS[place] : "docs/README.md")}">Documentation</a></p></footer>
 </body>
 </html>`;
 }

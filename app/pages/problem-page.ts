@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { HttpProblem } from "../http/problem.ts";
+import { type HttpProblem, troubleshooting } from "../http/problem.ts";
 import { type Frame, type Markup, page } from "./layout.ts";
 import { icon } from "./parts/icons.ts";
 import { sentence } from "./parts/sentence.ts";
@@ -18,6 +18,7 @@ export function problemPage(
       <h1>${title}</h1>
       <p>${sentence(problem.message)}</p>
       <p><a class="button" href="/">Back to the overview</a></p>
+      <p><a href="${troubleshooting(problem.status)}">What to do</a></p>
     </div>`,
   });
 }

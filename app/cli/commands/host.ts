@@ -1,3 +1,4 @@
+import type { ConvertOptions } from "../convert/convert.ts";
 import type { Answers } from "../host/init.ts";
 import type { CommonOptions } from "../options.ts";
 import type { Commands } from "./commands.ts";
@@ -82,6 +83,18 @@ export function addHostCommands(commands: Commands): void {
       .option("--yes", "ask nothing: take the default of what no option says")
       .option("--force", "replace the files; .env keeps what it has"),
     async (options) => (await import("../host/init.ts")).init(terminal, options),
+  );
+  commands.does<ConvertOptions>(
+    commands
+      .add(
+        "convert <file>",
+        "print the hooks of adnanh/webhook (hooks.json or .yaml) as targets of twinhook.yml; name what no target can have",
+        "convert hooks.json --repository acme/site",
+      )
+      .option("--repository <owner/name>", "the repository of hooks whose rules name none")
+      .option("--environment <name>", "the environment of all targets", "production")
+      .option("--workflow <path>", "the workflow that must succeed first", ".github/workflows/ci.yml"),
+    async (options, file = "") => (await import("../convert/convert.ts")).convert(terminal, file, options),
   );
 
   commands.does<CommonOptions & { force?: boolean }>(

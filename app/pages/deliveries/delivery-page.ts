@@ -3,7 +3,8 @@ import { mayManage, maySee, type Viewer, visibleRepositories } from "../../auth/
 import { whyNotAgain } from "../../catch-up/reevaluate.ts";
 import { HttpProblem } from "../../http/problem.ts";
 import { listDeliveries } from "../../reads/list-deliveries.ts";
-import type { DeliveryRow } from "../../store/schema.ts";
+import type { DeliveryOutcome, DeliveryRow } from "../../store/schema.ts";
+import { docsUrl } from "../../version.ts";
 import { deploymentRow } from "../deployments/deployment-row.ts";
 import type { Markup } from "../layout.ts";
 import type { LivePage } from "../live-page.ts";
@@ -49,8 +50,8 @@ export async function deliveryPage(o: PageOptions, viewer: Viewer, id: string): 
       deployments: list(
         deployments.map((deployment) => deploymentRow(deployment, { github, now: o.now() })),
         row.outcome === "waiting"
-          ? emptyState("clock", "It has deployed nothing yet", row.reason ?? "")
-          : emptyState("slash", "It deployed nothing", row.reason ?? ""),
+          ? emptyState("clock", "It has deployed nothing yet", whyNothing(row))
+          : emptyState("slash", "It deployed nothing", whyNothing(row)),
       ),
       others: list(
         others.map(deliveryRow),
@@ -75,6 +76,18 @@ export async function deliveryPage(o: PageOptions, viewer: Viewer, id: string): 
       </div>
       ${manages && dialog(id)}`,
   };
+}
+
+/** The headings of the documentation that say what to do, by outcome. */
+export const HELP: Partial<Record<DeliveryOutcome, string>> = {
+  ignored: "docs/troubleshooting.md#the-workflow-succeeded-and-nothing-was-deployed",
+  waiting: "docs/how-to/approvals.md",
+  superseded: "docs/troubleshooting.md#a-deployment-is-superseded",
+};
+
+function whyNothing({ outcome, reason }: DeliveryRow): Markup {
+  const help = HELP[outcome];
+  return html`${reason ?? ""} ${help !== undefined && html`<a href="${docsUrl(help)}">What to do</a>`}`;
 }
 
 function dialog(id: string): Markup {

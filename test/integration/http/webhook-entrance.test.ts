@@ -41,7 +41,7 @@ function post(body: string | Buffer, headers: Record<string, string> = {}): Prom
 async function expectProblem(response: Response, status: number, detail: RegExp) {
   expect(response.headers.get("content-type")).toBe("application/problem+json");
   expect(await response.json()).toEqual({
-    type: "about:blank",
+    type: expect.stringMatching(new RegExp(`/docs/troubleshooting\\.md#answer-${status}$`)),
     title: expect.any(String),
     status,
     detail: expect.stringMatching(detail),
