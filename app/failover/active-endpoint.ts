@@ -19,7 +19,7 @@ import {
   recordDecision,
   recordStep,
 } from "./switchboard.ts";
-import { WebhookSync, type Wish } from "./webhook-sync.ts";
+import { type DesiredWebhook, WebhookSync } from "./webhook-sync.ts";
 
 /** How often the controller compares GitHub's URL with its decision. */
 export const REPAIR_MS = 30_000;
@@ -68,8 +68,8 @@ export class ActiveEndpoint {
       github,
       clock,
       mayWrite: () => lease.held && !this.#closed,
-      onSwitched: (wish) => this.#onSwitched(wish),
-      onVerified: (wish) => this.#onVerified(wish),
+      onSwitched: (desired) => this.#onSwitched(desired),
+      onVerified: (desired) => this.#onVerified(desired),
       onRetry: () => notices.publish({ type: "retry", operation: "webhook_url" }),
       onDeviation: ({ url }, found) => {
         log.warn({ found, wanted: url }, "the webhook at GitHub differs from the desired config; setting it");
@@ -144,11 +144,11 @@ export class ActiveEndpoint {
     const giveSecret = this.#secretDue && this.#o.secretChange.isAgreed;
     if (clock.monotonic() < this.#repairDueAt && !giveSecret) return;
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
-    const wish = this.#wish(active);
-    if (!wish) return;
-    if (!giveSecret) return this.#sync.repair(wish);
+    const desired = this.#desired(active);
+    if (!desired) return;
+    if (!giveSecret) return this.#sync.repair(desired);
     this.#secretDue = false;
-    this.#sync.want(wish, { newSecret: true });
+    this.#sync.set(desired, { newSecret: true });
   }
 
   async #move(decision: Exclude<Decision, { kind: "stay" }>, from: string): Promise<void> {
@@ -170,8 +170,8 @@ export class ActiveEndpoint {
       if (decision.dropPin) await dropPin(store, trx);
     });
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
-    const wish = this.#wish(to);
-    if (wish) this.#sync.want(wish);
+    const desired = this.#desired(to);
+    if (desired) this.#sync.set(desired);
     // A planned change gets its one visible log line when it is complete.
     log[kind === "failover" ? "warn" : "debug"](`${kind} from ${from} to ${to}: ${reason}`);
     notices.publish({
@@ -194,15 +194,15 @@ export class ActiveEndpoint {
     return webhookUrl({ door, instances }, name);
   }
 
-  #wish(endpoint: string): Wish | undefined {
+  #desired(endpoint: string): DesiredWebhook | undefined {
     const url = this.#urlOf(endpoint);
     return url === undefined ? undefined : { endpoint, url };
   }
 
-  async #onSwitched(wish: Wish): Promise<void> {
+  async #onSwitched(desired: DesiredWebhook): Promise<void> {
     const { clock, lease, notices } = this.#o;
     const at = clock.now();
-    const done = await lease.write((trx) => recordStep(trx, "switched_at", { ...wish, at }));
+    const done = await lease.write((trx) => recordStep(trx, "switched_at", { ...desired, at }));
     // No change was open: the webhook was only repaired. One catch-up is enough.
     if (!done) return this.#o.onSwitched();
     const { kind, from_endpoint: from, to_endpoint: to, detected_at } = done;
@@ -211,16 +211,16 @@ export class ActiveEndpoint {
       kind,
       from,
       to,
-      url: wish.url,
+      url: desired.url,
       durationMs: at - detected_at,
     });
     this.#missed.switched();
   }
 
-  async #onVerified(wish: Wish): Promise<void> {
+  async #onVerified(desired: DesiredWebhook): Promise<void> {
     const { clock, log } = this.#o;
     const at = clock.now();
-    const done = await this.#o.lease.write((trx) => recordStep(trx, "verified_at", { ...wish, at }));
+    const done = await this.#o.lease.write((trx) => recordStep(trx, "verified_at", { ...desired, at }));
     if (!done) return;
     const { kind, from_endpoint, to_endpoint, reason, detected_at, decided_at } = done;
     const switched_at = done.switched_at ?? at;
@@ -229,7 +229,7 @@ export class ActiveEndpoint {
       {
         from: from_endpoint,
         to: to_endpoint,
-        url: wish.url,
+        url: desired.url,
         detectedAt: isoTime(detected_at),
         decidedMs: decided_at - detected_at,
         switchedMs: switched_at - detected_at,

@@ -12,7 +12,7 @@ const LONGEST_PAUSE_MS = 2_000;
 const REFUSED_PAUSE_MS = 30_000;
 
 /** The desired webhook config: the URL at which GitHub reaches `endpoint`. */
-export interface Wish {
+export interface DesiredWebhook {
   endpoint: string;
   url: string;
 }
@@ -23,10 +23,10 @@ export interface WebhookSyncOptions {
   /** Whether this instance may write to GitHub at this very moment. */
   mayWrite: () => boolean;
   /** Called when GitHub has taken the URL, and when the URL was read back. */
-  onSwitched: (wish: Wish) => Promise<void>;
-  onVerified: (wish: Wish) => Promise<void>;
+  onSwitched: (desired: DesiredWebhook) => Promise<void>;
+  onVerified: (desired: DesiredWebhook) => Promise<void>;
   /** Called when GitHub's config differs although no new one was set here. `found` is GitHub's URL. */
-  onDeviation: (wish: Wish, found: string | null) => void;
+  onDeviation: (desired: DesiredWebhook, found: string | null) => void;
   /** Called when a try failed and another will follow. */
   onRetry?: () => void;
   log: Logger;
@@ -49,13 +49,13 @@ export class WebhookSync {
    * Sets the URL without reading it first. Tries until GitHub has it, or until another one is desired. With `newSecret`
    * only a successful write counts, since GitHub does not show which secret it has.
    */
-  want(wish: Wish, { newSecret = false } = {}): void {
-    this.#begin(wish, { look: false, newSecret });
+  set(desired: DesiredWebhook, { newSecret = false } = {}): void {
+    this.#begin(desired, { look: false, newSecret });
   }
 
   /** Reads the URL, and sets it if it is not the desired one. Does nothing while a try is under way. */
-  repair(wish: Wish): void {
-    if (!this.#abort) this.#begin(wish, { look: true, newSecret: false });
+  repair(desired: DesiredWebhook): void {
+    if (!this.#abort) this.#begin(desired, { look: true, newSecret: false });
   }
 
   /** Forgets the desired config. A request that is at GitHub already may still be taken. */
@@ -70,11 +70,11 @@ export class WebhookSync {
     await this.#work;
   }
 
-  #begin(wish: Wish, how: { look: boolean; newSecret: boolean }): void {
+  #begin(desired: DesiredWebhook, how: { look: boolean; newSecret: boolean }): void {
     this.abandon();
     const abort = new AbortController();
     this.#abort = abort;
-    this.#work = this.#pursue(wish, how, abort.signal)
+    this.#work = this.#pursue(desired, how, abort.signal)
       .catch((error) => {
         // The new controller sets the webhook.
         if (abort.signal.aborted || !this.#options.mayWrite()) return;
@@ -86,12 +86,12 @@ export class WebhookSync {
   }
 
   async #pursue(
-    wish: Wish,
+    desired: DesiredWebhook,
     { look, newSecret }: { look: boolean; newSecret: boolean },
     signal: AbortSignal,
   ): Promise<void> {
     const { github, mayWrite, onSwitched, onVerified, onDeviation, log } = this.#options;
-    const { url } = wish;
+    const { url } = desired;
     const checkRight = () => {
       signal.throwIfAborted();
       if (!mayWrite()) throw new Error("this instance is not the controller any more");
@@ -102,14 +102,14 @@ export class WebhookSync {
       async () => {
         if (looking) {
           const found = await github.read(signal);
-          if (isRight(found, url)) return await onVerified(wish);
+          if (isRight(found, url)) return await onVerified(desired);
           looking = false;
-          onDeviation(wish, found.url);
+          onDeviation(desired, found.url);
         }
         // GitHub may have taken the URL although its answer was lost. Read it; if that fails too, write again.
         if (mayBeTaken && isRight(await github.read(signal).catch(() => undefined), url)) {
-          await onSwitched(wish);
-          return await onVerified(wish);
+          await onSwitched(desired);
+          return await onVerified(desired);
         }
         try {
           // GitHub knows no fencing token, so the lease is checked right before the write.
@@ -119,10 +119,10 @@ export class WebhookSync {
           mayBeTaken = !newSecret && !isSaidByGitHub(error);
           throw error;
         }
-        await onSwitched(wish);
+        await onSwitched(desired);
         const { url: found } = await github.read(signal);
         if (found !== url) throw new Error(`GitHub took the URL and then named ${found}`);
-        await onVerified(wish);
+        await onVerified(desired);
       },
       {
         retries: Number.POSITIVE_INFINITY,

@@ -61,7 +61,7 @@ export const CASES: Case[] = [
     mostStates: { short: 400, long: 5_000 },
     floor: 400,
     make: () => switchModel(["x", "y"], { bounds: RETURNS }),
-    planted: planted(["a stale controller writes", "a wish outlives its lease"], (fault) =>
+    planted: planted(["a stale controller writes", "a decision outlives its lease"], (fault) =>
       switchModel(["x", "y"], { bounds: RETURNS, calmEvery: 5, fault }),
     ),
   },

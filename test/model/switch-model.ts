@@ -27,7 +27,7 @@ interface Bounds {
 }
 
 /** A wrong rule, planted to show that the model finds it. */
-export type SwitchFault = "a stale controller writes" | "a wish outlives its lease";
+export type SwitchFault = "a stale controller writes" | "a decision outlives its lease";
 
 /** A state is its history: the product's objects cannot be copied, so each state is played again from the start. */
 interface State {
@@ -313,7 +313,7 @@ class World {
         actor,
       );
       return promise;
-    }, this.#fault !== "a wish outlives its lease");
+    }, this.#fault !== "a decision outlives its lease");
     const actor: Actor = {
       ...{ name, lease, learned, waits: new Set(), reviewing: false, reviewed: "" },
       active: new ActiveEndpoint({

@@ -45,7 +45,7 @@ it.each([
 ] as const)("a URL that GitHub took is not written again when %s", async (_, fault) => {
   const { github, sync, steps, calls, done } = await scene();
   github.faults.add(fault, { route: PATCH });
-  sync.want(BACKUP);
+  sync.set(BACKUP);
   await done();
   expect(steps).toEqual(["switched", "verified"]);
   expect(calls().filter((method) => method === "PATCH")).toHaveLength(1);
@@ -56,7 +56,7 @@ it("a URL that GitHub took is not written again when its record failed", async (
   const { sync, steps, calls, done } = await scene(() => {
     if (failures-- > 0) throw new Error("the store is away");
   });
-  sync.want(BACKUP);
+  sync.set(BACKUP);
   await done();
   expect(steps).toEqual(["switched", "verified"]);
   expect(calls()).toEqual(["PATCH", "GET"]);
@@ -65,7 +65,7 @@ it("a URL that GitHub took is not written again when its record failed", async (
 it("a URL that GitHub did not take is written again after a look", async () => {
   const { github, sync, calls, done } = await scene();
   github.faults.add({ kind: "reset" }, { route: PATCH, times: 1 });
-  sync.want(BACKUP);
+  sync.set(BACKUP);
   await done();
   expect(calls()).toEqual(["PATCH", "GET", "PATCH", "GET"]);
 });
@@ -74,7 +74,7 @@ it("a URL is written again although GitHub does not show what it has", async () 
   const { github, sync, calls, done } = await scene();
   github.faults.add({ kind: "reset" }, { route: PATCH, times: 1 });
   github.faults.add({ kind: "reset" }, { route: GET, times: 1 });
-  sync.want(BACKUP);
+  sync.set(BACKUP);
   await done();
   expect(calls()).toEqual(["PATCH", "GET", "PATCH", "GET"]);
 });
@@ -82,7 +82,7 @@ it("a URL is written again although GitHub does not show what it has", async () 
 it("a URL that GitHub refused is written again without a look", async () => {
   const { github, sync, calls, done } = await scene();
   github.faults.add({ kind: "status", status: 422 }, { route: PATCH, times: 1 });
-  sync.want(BACKUP);
+  sync.set(BACKUP);
   await done();
   expect(calls()).toEqual(["PATCH", "PATCH", "GET"]);
 });
@@ -91,7 +91,7 @@ it("a new secret is written again when the answer was lost, since GitHub does no
   const { github, sync, calls, done } = await scene();
   github.hook.config = { url: BACKUP.url, content_type: "json", insecure_ssl: "0", secret: "the old one" };
   github.faults.add({ kind: "reset" }, { route: PATCH, times: 1 });
-  sync.want(BACKUP, { newSecret: true });
+  sync.set(BACKUP, { newSecret: true });
   await done();
   expect(calls()).toEqual(["PATCH", "PATCH", "GET"]);
   expect(github.hook.config.secret).toBe("a secret");
