@@ -133,11 +133,11 @@ export class ConditionWatch {
     if (this.#deviation === deviation) this.#deviation = undefined;
   }
 
-  /** What is on record. It changes seldom, so it is read after a change, and once in a while. */
+  /** Returns the recorded state. It changes seldom, so the store is read after a change, and every 10 s. */
   async #read(): Promise<Recorded> {
     const { store, clock } = this.#o;
     if (this.#recorded && clock.monotonic() < this.#readAgainAt) return this.#recorded;
-    // Before the read: a change meanwhile calls for another one.
+    // Set before the read, so that a change during the read causes another one.
     this.#readAgainAt = clock.monotonic() + READ_AGAIN_MS;
     this.#recorded = undefined;
     const conditions = await store.read

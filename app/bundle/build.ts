@@ -56,9 +56,8 @@ async function removeOld(bundles: string): Promise<void> {
  * @returns the paths that the bundle was made from; they start in `app/`.
  */
 export async function bundle(entryPoints: Record<string, string>, outdir: string): Promise<string[]> {
-  const isSmall = ([name]: [string, string]) => SMALL.includes(name);
-  const [small = [], others = []] = [true, false].map((wanted) =>
-    Object.entries(entryPoints).filter((entry) => isSmall(entry) === wanted),
+  const { small = [], others = [] } = Object.groupBy(Object.entries(entryPoints), ([name]) =>
+    SMALL.includes(name) ? "small" : "others",
   );
   const inputs = await Promise.all(
     [small, others].map((some) => bundleTogether(Object.fromEntries(some), outdir)),

@@ -35,7 +35,7 @@ export class YamlFile {
   /** The file's contents, of any shape; undefined when it is not YAML. */
   readonly content: unknown;
   #text: string;
-  /** Of a thousand targets it is 20 MB, and it is seldom needed again. */
+  /** A document of a thousand targets takes 20 MB, and is seldom needed again. So memory may reclaim it. */
   #parsed: WeakRef<ParsedText> | undefined;
 
   /** Reads and parses the file. `problems` lists its faults. */

@@ -108,7 +108,7 @@ export class ControllerLease {
     }
     if (bid.fenceOff) this.#fences?.raise(bid.fenceOff);
     if (!(await replaceLease(this.#store, row, bid.next))) return { held: this.held, taken: false };
-    // The lease may have run out while it was renewed. Writes were refused meanwhile, as after another holder.
+    // A lease that ran out during its renewal counts as taken anew: this instance refused writes in between.
     const taken = !bid.renewing || !this.held;
     this.#view = asWinner(this.#view, bid.next, {
       askedAt,

@@ -3,7 +3,7 @@ import type { Reader, Store, StoreContext, Writer } from "../store/store.ts";
 
 export const CONTROLLER_LEASE = "controller";
 
-/** Reads the controller's lease; undefined where nobody ever had it. */
+/** Reads the controller's lease. Returns undefined if no instance has ever held it. */
 export function readLease(read: Reader): Promise<LeaseRow | undefined> {
   return read.selectFrom("leases").selectAll().where("name", "=", CONTROLLER_LEASE).executeTakeFirst();
 }

@@ -18,7 +18,7 @@ export interface Candidate {
 export interface LeaseView {
   /** Until when it may act as the controller. */
   heldUntil: number;
-  /** Under which it holds the lease, or held it last. */
+  /** The fencing token of the lease that it holds, or held last. */
   token: number;
   /** The lease as last read, and since when it is the same. */
   seen: { row: LeaseRow; since: number } | undefined;
@@ -65,7 +65,7 @@ export function bidFor(
   const isRanOut = isSame(view.seen?.row, row) && by.now >= freeAt(view, by.ttlMs);
   const isFree = !row || mine || row.holder === null || isRanOut || by.isGone(row);
   if (!isFree && !by.isStopped(row)) return { kind: "none" };
-  // A holder that renews too late takes the lease anew, with a new token: others may have acted meanwhile.
+  // A holder that renews too late gets a new token, since another instance may have acted in between.
   const renewing = mine && isHeld(view, by.now, by.isFenced);
   const next: LeaseRow = {
     name: CONTROLLER_LEASE,

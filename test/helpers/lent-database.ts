@@ -20,7 +20,7 @@ const LOOK_MS = 10;
 
 /**
  * Lends the running test a database with the present schema, and the rows of `template` alone. To make one costs the
- * server much more than to renew one. Outside a test it makes one for good.
+ * server much more than to renew one. Outside a test, and where processes may outlive a test, each database is new.
  */
 export async function lendDatabase(serverUrl: string, template: string): Promise<string> {
   if (runningTest.getStore() === undefined || process.env.TEST_MAY_START_PROCESSES)

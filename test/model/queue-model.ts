@@ -12,7 +12,10 @@ import { type Action, BrokenRule, type Model } from "./explorer.ts";
 import { MemoryStore, type Rows } from "./memory-store.ts";
 
 const HELD = { repositoryKey: "acme/site", repository: "acme/site", target: "production" };
-/** A step of the clock. A claim is late after one. A host without its lease ends its command after one, and loses the lease after two. */
+/**
+ * A step of the clock. After one, a claim is late, and a host without its lease ends its command. After two, the host
+ * loses the lease.
+ */
 const STEP_MS = DEPLOYMENT_LEASE_MS / 2;
 
 /** Where a runner is in `runNext`: it may be paused for any time between two of these. */
