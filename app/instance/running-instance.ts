@@ -96,9 +96,13 @@ export async function startInstance(options: {
   const entrance = new Entrance(current.handle, { tls: self.tls, log });
   // Before it listens, so that no WebSocket is taken for another request.
   current.attach(entrance.servers);
-  const address = await entrance.listen(self.listen);
-  await current.start(entrance.servers);
+  // The door first: whoever finds this instance up may close the other one's.
   if (config.door) await entrance.openDoor(config.door);
+  const address = await entrance.listen(self.listen).catch(async (error) => {
+    await entrance.closeDoor();
+    throw error;
+  });
+  await current.start(entrance.servers);
   const door = config.door && { door: config.door.listen };
   log.info({ ...address, url: self.url, ...door }, "listening");
 
