@@ -20,9 +20,9 @@ async function newPath(): Promise<string> {
   return address.path;
 }
 
-/** Opens the store of this file, as an instance or as a runner does. */
-async function open(path: string, { forRunner = false } = {}) {
-  const store = await openStore({ engine: "sqlite", path }, { clock: systemClock, forRunner });
+/** Opens the store of this file, as an instance or as a runner does. Threads only make it slower to start. */
+async function open(path: string, { forRunner = false, threads = false } = {}) {
+  const store = await openStore({ engine: "sqlite", path }, { clock: systemClock, forRunner, threads });
   atTestEnd(() => store.close());
   const acceptor = new Acceptor({ store, clock: systemClock, instance: "primary", onQueued: () => {} });
   return { store, accept: (run: number) => acceptor.accept(runArrival(run, [testTarget()])) };
@@ -99,7 +99,11 @@ it("all who have the deleted file open go over to the one that was put back", as
 
 it("several who notice at the same time lose nothing that any of them accepts", async () => {
   const path = await newPath();
-  const stores = [await open(path), await open(path), await open(path, { forRunner: true })];
+  const stores = [
+    await open(path, { threads: true }),
+    await open(path, { threads: true }),
+    await open(path, { forRunner: true }),
+  ];
   const accepted: number[] = [];
   let run = 1;
   for (let round = 0; round < 5; round++) {

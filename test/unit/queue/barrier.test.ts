@@ -99,11 +99,12 @@ function explore(own: readonly boolean[]): number {
       for (let shown = 0; shown < 2 ** gap.length; shown++)
         yield look(
           state,
+          gap,
           gap.filter((_, bit) => shown & (1 << bit)),
         );
     // The word of GitHub's that let one begin is old by now.
     if (cleared) yield { ...state, cleared: null };
-    const claimed = claim(state);
+    const claimed = claim(state, gap);
     if (claimed) yield claimed;
   }
 
@@ -124,9 +125,10 @@ function explore(own: readonly boolean[]): number {
     );
   }
 
-  function look(state: State, shown: readonly number[]): State {
-    const gap = { missing: (missing(state) ?? []).map((number) => [number, number] as const), sure: true };
-    const open = firstUnresolved(gap, (number) => shown.includes(number));
+  /** GitHub is asked for the numbers of the gap, and shows these. */
+  function look(state: State, gap: readonly number[], shown: readonly number[]): State {
+    const ranges = gap.map((number) => [number, number] as const);
+    const open = firstUnresolved({ missing: ranges, sure: true }, (number) => shown.includes(number));
     // What has ended and is the target's own is accepted; of what is not, nothing is noted.
     const runs = state.runs.map((run, at) =>
       own[at] && run === ENDED && shown.includes(at + 1) ? ON_RECORD : run,
@@ -136,10 +138,10 @@ function explore(own: readonly boolean[]): number {
     return { ...state, runs, cleared };
   }
 
-  function claim(state: State): State | null {
+  function claim(state: State, gap: readonly number[] | null): State | null {
     const number = candidate(state);
     if (number === null) return null;
-    if (missing(state) !== null && number > (state.cleared?.upTo ?? 0)) return null;
+    if (gap !== null && number > (state.cleared?.upTo ?? 0)) return null;
     const overtaken = state.runs.findIndex(
       (run, at) =>
         own[at] &&
@@ -160,7 +162,8 @@ function explore(own: readonly boolean[]): number {
     for (let next: State | null = state; next; ) {
       state = next;
       const gap = missing(state);
-      next = claim(gap === null ? state : look(state, gap));
+      const seen = gap === null ? state : look(state, gap, gap);
+      next = claim(seen, missing(seen));
     }
     const waits = state.runs.findIndex((run, at) => own[at] && run === ON_RECORD && at + 1 > state.base);
     if (waits !== -1) throw new Error(`#${waits + 1} never begins: ${JSON.stringify(from)}`);
