@@ -53,6 +53,16 @@ describe("403 is told apart by GitHub's headers and message", () => {
     expect(failure.kind === "refused" && remedyFor(failure, "Actions: read")).not.toContain("permission");
   });
 
+  test.each([403, 404])(
+    "a refusal with %i of a call that needs a permission names that permission",
+    (status) => {
+      const failure = classifyGitHubError(answered(status, NO_RIGHT), NOW);
+      expect(failure.kind === "refused" && remedyFor(failure, "Actions: read")).toBe(
+        "install the App on the repository, with the permission Actions: read",
+      );
+    },
+  );
+
   test("the rest is a missing permission", () => {
     expect(classifyGitHubError(answered(403, NO_RIGHT), NOW)).toMatchObject({
       ...{ kind: "refused", status: 403, obstacle: null },
