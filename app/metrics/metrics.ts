@@ -4,7 +4,7 @@ import type { Accepted } from "../accept/accepted.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import type { Notice } from "../failover/notices.ts";
+import type { BusEvent } from "../failover/event-bus.ts";
 import type { GitHubCall } from "../github/app.ts";
 import type { RunProgress } from "../run/messages.ts";
 import { UNAVAILABLE_CAUSES } from "../store/errors.ts";
@@ -251,17 +251,17 @@ export class Metrics {
     if (ok) this.#checkTime.observe({ endpoint }, ms / 1000);
   }
 
-  noticed(notice: Notice): void {
-    if (notice.type === "failover") {
-      const from = boundedLabel(notice.from, this.#endpoints);
-      this.#failovers.inc({ kind: notice.kind, from });
-    } else if (notice.type === "webhook_switched")
-      this.#failoverTime.observe({ kind: notice.kind }, notice.durationMs / 1000);
-    else if (notice.type === "webhook_deviated") this.#deviations.inc();
-    else if (notice.type === "catch_up") {
-      this.#found.inc(notice.found);
-      this.#caughtUp.inc(notice.accepted);
-    } else if (notice.type === "retry") this.retried(notice.operation);
+  happened(event: BusEvent): void {
+    if (event.type === "failover") {
+      const from = boundedLabel(event.from, this.#endpoints);
+      this.#failovers.inc({ kind: event.kind, from });
+    } else if (event.type === "webhook_switched")
+      this.#failoverTime.observe({ kind: event.kind }, event.durationMs / 1000);
+    else if (event.type === "webhook_deviated") this.#deviations.inc();
+    else if (event.type === "catch_up") {
+      this.#found.inc(event.found);
+      this.#caughtUp.inc(event.accepted);
+    } else if (event.type === "retry") this.retried(event.operation);
   }
 
   retried(operation: (typeof RETRIED)[number]): void {

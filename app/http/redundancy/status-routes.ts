@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { maySee, visibleRepositories } from "../../auth/viewer.ts";
 import { operatorOf, readerOf, type ViewerCredentials } from "../../auth/viewer-of.ts";
-import { LOOK_NAME } from "../../catch-up/undelivered-events.ts";
+import { UNDELIVERED_SCAN } from "../../catch-up/undelivered-events.ts";
 import { isoTime } from "../../clock.ts";
 import type { Config } from "../../config/load.ts";
 import type { Failover } from "../../failover/failover.ts";
@@ -90,7 +90,7 @@ export function statusRoutes({
         running: running.filter(({ repository_key }) => maySee(viewer, repository_key)).length,
       },
       catch_up: {
-        last_run_at: isoTime(scans.find(({ name }) => name === LOOK_NAME)?.completed_at ?? null),
+        last_run_at: isoTime(scans.find(({ name }) => name === UNDELIVERED_SCAN)?.completed_at ?? null),
         // The sum over all scans: of GitHub's delivery log, its runs and its Deployments.
         found: scans.reduce((sum, { found }) => sum + found, 0),
         accepted: scans.reduce((sum, { accepted }) => sum + accepted, 0),
