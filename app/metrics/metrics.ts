@@ -55,7 +55,7 @@ export class Metrics {
   #measuresProcess = false;
   #targets: ReadonlySet<string>;
   #endpoints: readonly string[];
-  #rateLimits: RateLimitGauges;
+  #clock: Pick<Clock, "monotonic">;
 
   readonly #info = this.#gauge("twinhook_info", "Always 1; its labels say what runs here.", [
     "name",
@@ -147,6 +147,7 @@ export class Metrics {
     "Calls to GitHub, by what came of them (ok, refused, rate_limited, failed).",
     ["result"],
   );
+  readonly #rateLimits = new RateLimitGauges(this.registry, () => this.#clock.monotonic());
   readonly #commits = this.#histogram(
     "twinhook_store_commit_duration_seconds",
     "How long durable commits took.",
@@ -161,7 +162,7 @@ export class Metrics {
   constructor({ instance, endpoints, targets, channels, clock }: MetricsOptions) {
     this.#targets = new Set(targets.map(({ repository, name }) => `${repositoryKey(repository)} ${name}`));
     this.#endpoints = endpoints;
-    this.#rateLimits = new RateLimitGauges(this.registry, clock);
+    this.#clock = clock;
     this.#info.set({ name: instance, version: VERSION }, 1);
     // What has not happened yet shows as 0, so that its first time is a change that rules can see.
     startAtZero(this.#deliveries, { source: DEPLOYMENT_SOURCES, outcome: DELIVERY_OUTCOMES });

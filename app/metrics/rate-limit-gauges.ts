@@ -1,5 +1,4 @@
 import { Gauge, type Registry } from "prom-client";
-import type { Clock } from "../clock.ts";
 import type { GitHubCall } from "../github/app.ts";
 import { boundedLabel } from "./bounded-label.ts";
 
@@ -11,14 +10,14 @@ type Labels = Record<(typeof LABELS)[number], string>;
 
 /** GitHub's rate limits as last seen. An instance that makes no calls any more shows none once the hour is over. */
 export class RateLimitGauges {
-  #clock: Pick<Clock, "monotonic">;
+  #monotonic: () => number;
   #limit: Gauge<keyof Labels>;
   #left: Gauge<keyof Labels>;
   /** When the hour of each rate limit is over (monotonic), by its labels. */
   #ends = new Map<string, { labels: Labels; at: number }>();
 
-  constructor(registry: Registry, clock: Pick<Clock, "monotonic">) {
-    this.#clock = clock;
+  constructor(registry: Registry, monotonic: () => number) {
+    this.#monotonic = monotonic;
     const common = { labelNames: LABELS, registers: [registry], collect: () => this.#forgetEnded() };
     this.#limit = new Gauge({
       name: "twinhook_github_rate_limit",
@@ -36,13 +35,13 @@ export class RateLimitGauges {
     const labels = { credential, resource: boundedLabel(rateLimit.resource, RATE_LIMIT_RESOURCES) };
     this.#limit.set(labels, rateLimit.limit);
     this.#left.set(labels, rateLimit.remaining);
-    const at = this.#clock.monotonic() + rateLimit.resetInMs;
+    const at = this.#monotonic() + rateLimit.resetInMs;
     this.#ends.set(`${labels.credential} ${labels.resource}`, { labels, at });
   }
 
   #forgetEnded(): void {
     for (const [key, { labels, at }] of this.#ends) {
-      if (this.#clock.monotonic() < at) continue;
+      if (this.#monotonic() < at) continue;
       this.#limit.remove(labels);
       this.#left.remove(labels);
       this.#ends.delete(key);
