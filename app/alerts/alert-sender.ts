@@ -12,7 +12,7 @@ import type { Wording } from "./words/writers.ts";
 
 /** The outbox has a line for each channel: a channel that is down holds up no other. */
 const ALERT_OUTBOX: OutboxTable = { name: "alert_outbox", line: "channel" };
-/** The pause before the next look: after a change of the store, and without one. */
+/** The pause before the next step: after a change of the store, and without one. */
 const LOOK_MS = 250;
 const IDLE_LOOK_MS = 60_000;
 /** The pause after a failure to read the store. */
@@ -57,7 +57,7 @@ export class AlertSender {
       onFailure: (error, item) => this.#onFailure(error, item),
     });
     this.#digests = new WakeLoop({
-      step: () => this.#look(),
+      step: () => this.#step(),
       clock: options.clock,
       retryMs: AGAIN_MS,
       onTrouble: ({ message }) =>
@@ -80,7 +80,7 @@ export class AlertSender {
   }
 
   /** Makes the messages that are due. Returns how long until the next ones are. */
-  async #look(): Promise<number | null> {
+  async #step(): Promise<number | null> {
     const { store, channels } = this.#o;
     const at = await nextDigest(store);
     const now = at === null ? 0 : await store.now(store.read);

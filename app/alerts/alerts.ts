@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
+import type { EventBus } from "../failover/event-bus.ts";
 import type { Failover } from "../failover/failover.ts";
-import type { Notices } from "../failover/notices.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
 import { raiseAlert } from "../queue/raise-alert.ts";
 import type { Store } from "../store/store.ts";
@@ -22,7 +22,7 @@ export interface AlertsOptions {
   clock: Clock;
   access: RepositoryAccess;
   failover: Failover;
-  notices: Notices;
+  bus: EventBus;
   homeUrl: string;
   pageUrl: (deploymentId: string) => string;
   onSent: (channel: Channel) => void;

@@ -3,9 +3,9 @@ import type { Clock } from "../clock.ts";
 import type { AlertKind } from "../config/alert-kinds.ts";
 import { type WebhookPlaces, webhookUrl } from "../config/webhook-url.ts";
 import { NotControllerError } from "../failover/controller-lease.ts";
+import type { BusEvent, EventBus } from "../failover/event-bus.ts";
 import type { Failover } from "../failover/failover.ts";
 import type { Health } from "../failover/health-window.ts";
-import type { Notice, Notices } from "../failover/notices.ts";
 import { readSwitchboard } from "../failover/switchboard.ts";
 import type { AlertFacts } from "../queue/alert-facts.ts";
 import { endExpiredHolds } from "../queue/hold.ts";
@@ -44,7 +44,7 @@ export interface ConditionWatchOptions {
   clock: Clock;
   config: WebhookPlaces;
   failover: Pick<Failover, "checker" | "controller">;
-  notices: Notices;
+  bus: EventBus;
   log: Logger;
 }
 
@@ -66,18 +66,18 @@ export class ConditionWatch {
   #planned = new Map<string, number>();
   /** When GitHub's URL began to differ: on the wall clock to show, on the monotonic clock to measure (ms). */
   #outOfSync: { since: number; sinceMonotonic: number } | undefined;
-  #deviation: (Extract<Notice, { type: "webhook_deviated" }> & { at: number }) | undefined;
+  #deviation: (Extract<BusEvent, { type: "webhook_deviated" }> & { at: number }) | undefined;
 
   constructor(options: ConditionWatchOptions) {
     this.#o = options;
   }
 
   start(): void {
-    const { clock, notices } = this.#o;
+    const { clock, bus } = this.#o;
     this.#startedAt = clock.monotonic();
-    this.#unsubscribe = notices.subscribe((notice) => {
-      if (notice.type === "webhook_deviated") this.#deviation = { ...notice, at: clock.now() };
-      if (["webhook_deviated", "endpoint", "all_down"].includes(notice.type)) this.#wake();
+    this.#unsubscribe = bus.subscribe((event) => {
+      if (event.type === "webhook_deviated") this.#deviation = { ...event, at: clock.now() };
+      if (["webhook_deviated", "endpoint", "all_down"].includes(event.type)) this.#wake();
     });
     this.#unwatch = this.#o.store.onChange(() => {
       this.#readAgainAt = 0;

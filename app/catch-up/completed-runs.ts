@@ -7,7 +7,7 @@ import { callLimit, type Octokit, ownerAndName } from "../github/repository-acce
 import { repositoryKey } from "../store/repository-key.ts";
 import { PlaceScan, type PlaceScanParts } from "../upkeep/place-scan.ts";
 import { explainMissingWorkflow } from "./missing-workflow.ts";
-import { type Collected, recordLook, type Scan, watchedSince } from "./scan.ts";
+import { type Collected, recordScan, type Scan, watchedSince } from "./scan.ts";
 import { scanEach } from "./scan-each.ts";
 import { type CompletedRun, completedRun, unrecordedRuns } from "./unrecorded-runs.ts";
 
@@ -99,7 +99,7 @@ export class CompletedRuns implements Scan {
       done: async (counts) => {
         await this.#scan.done(due, seen, begun);
         for (const place of lookedLate) place.lateDueAt = monotonic + LATE_EVERY_MS;
-        await recordLook(lease, "reconcile", begun, counts);
+        await recordScan(lease, "reconcile", begun, counts);
       },
     };
   }

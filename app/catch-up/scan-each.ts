@@ -8,11 +8,11 @@ import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
  */
 export async function scanEach<T>(
   places: readonly T[],
-  look: (place: T) => Promise<Arrival[]>,
+  scan: (place: T) => Promise<Arrival[]>,
   onRefused: (place: T, problem: string) => void,
   permission: string,
 ): Promise<{ found: Arrival[]; failure?: unknown }> {
-  const settled = await settleInGroups(places, look);
+  const settled = await settleInGroups(places, scan);
   const found: Arrival[] = [];
   const failed: typeof settled = [];
   for (const one of settled) {

@@ -32,7 +32,7 @@ export interface Scan extends Task {
 }
 
 /** The record of the last complete scan of this name. */
-export function lastLook(store: Store, name: string): Promise<LookRow | undefined> {
+export function lastScan(store: Store, name: string): Promise<LookRow | undefined> {
   return store.read.selectFrom("looks").selectAll().where("name", "=", name).executeTakeFirst();
 }
 
@@ -97,7 +97,7 @@ async function newestWaiting({ read }: Pick<Store, "read">, target: TargetConfig
  * Records a complete scan, and adds its counts to those of the earlier ones.
  * @throws {NotControllerError} when another instance has become the controller.
  */
-export function recordLook(
+export function recordScan(
   lease: ControllerLease,
   name: string,
   completedAt: number,

@@ -1,6 +1,6 @@
 import type { Acceptor } from "../accept/acceptor.ts";
 import type { VerifyProof } from "../auth/parked-proof.ts";
-import type { Notices } from "../failover/notices.ts";
+import type { EventBus } from "../failover/event-bus.ts";
 import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import { AskedPlaces, type PlaceScanParts } from "../upkeep/place-scan.ts";
 import { Scheduler } from "../upkeep/scheduler.ts";
@@ -12,7 +12,7 @@ import { countResults, goingDeployments, type Scan } from "./scan.ts";
 import { UndeliveredEvents } from "./undelivered-events.ts";
 
 export interface ScansOptions extends PlaceScanParts {
-  notices: Notices;
+  bus: EventBus;
   acceptor: Pick<Acceptor, "accept">;
   deliveries: DeliveryLogClient;
   health: DeliveryHealth;
@@ -48,7 +48,7 @@ export class Scans {
       canRun: () => options.lease.held,
       clock: options.clock,
       log: options.log,
-      onRetry: () => options.notices.publish({ type: "retry", operation: "look" }),
+      onRetry: () => options.bus.publish({ type: "retry", operation: "look" }),
     });
     this.#asked = new AskedPlaces({
       store: options.store,
@@ -81,7 +81,7 @@ export class Scans {
   }
 
   async #take(due: Scan[], signal: AbortSignal): Promise<Map<Scan, unknown>> {
-    const { acceptor, log, notices, store, targets } = this.#o;
+    const { acceptor, log, bus, store, targets } = this.#o;
     const failed = new Map<Scan, unknown>();
     // The failure of one scan must not stop the others.
     const attempt = async <T>(scan: Scan, act: () => Promise<T>): Promise<T | undefined> => {
@@ -109,7 +109,7 @@ export class Scans {
     const { found, accepted } = countResults(results, going);
     if (found > 0) {
       log.warn({ found, accepted }, "caught up with requests that had not arrived");
-      notices.publish({ type: "catch_up", found, accepted });
+      bus.publish({ type: "catch_up", found, accepted });
     }
     for (const { scan, arrivals, done } of scans) {
       const own = new Map([...results].filter(([arrival]) => arrivals.includes(arrival)));

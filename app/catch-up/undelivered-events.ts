@@ -12,10 +12,10 @@ import { isGone } from "../github/github-error.ts";
 import type { Store } from "../store/store.ts";
 import { failureOf, settleInGroups } from "../upkeep/settle-in-groups.ts";
 import type { DeliveryHealth } from "./delivery-health.ts";
-import { type Collected, lastLook, recordLook, type Scan, watchedSince } from "./scan.ts";
+import { type Collected, lastScan, recordScan, type Scan, watchedSince } from "./scan.ts";
 
 /** The name of this scan's record in the store. */
-export const LOOK_NAME = "catch_up";
+export const UNDELIVERED_SCAN = "catch_up";
 /** How far before the last complete scan a new one reaches: a row appears only when its delivery has ended. */
 const OVERLAP_MS = 10 * 60_000;
 /** No delivery in GitHub's log was first sent longer ago than this: GitHub Enterprise Server keeps 7 days. */
@@ -105,7 +105,7 @@ export class UndeliveredEvents implements Scan {
     return {
       arrivals: [...progress.arrivals.values()],
       done: async (counts) => {
-        await recordLook(this.#o.lease, LOOK_NAME, progress.startedAt ?? progress.since, counts);
+        await recordScan(this.#o.lease, UNDELIVERED_SCAN, progress.startedAt ?? progress.since, counts);
         this.#progress = undefined;
       },
     };
@@ -113,7 +113,7 @@ export class UndeliveredEvents implements Scan {
 
   async #begin(): Promise<Progress> {
     const { store, targets } = this.#o;
-    const last = await lastLook(store, LOOK_NAME);
+    const last = await lastScan(store, UNDELIVERED_SCAN);
     const watched = await watchedSince(store, targets);
     return {
       startedAt: null,

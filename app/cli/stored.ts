@@ -1,17 +1,13 @@
 import { isoTime, systemClock } from "../clock.ts";
 import { linkBase } from "../config/link-base.ts";
 import type { Config } from "../config/load.ts";
-import { isInSync, lastFailover, readSwitchboard } from "../failover/switchboard.ts";
 import { streamLog } from "../http/deployment-log.ts";
 import { decodeCursor, encodeCursor } from "../http/list-query.ts";
-import { pending } from "../queue/pending.ts";
-import { countVerifications } from "../reads/count-verifications.ts";
 import { type DeploymentFilter, listDeployments } from "../reads/list-deployments.ts";
-import { listTargets } from "../reads/list-targets.ts";
-import { presentDeployment, presentFailover } from "../reads/present.ts";
+import { presentDeployment } from "../reads/present.ts";
+import { readStatus } from "../reads/read-status.ts";
 import { openStore } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
-import { VERSION } from "../version.ts";
 
 /**
  * Opens the store only to read it: nothing is created or migrated.
@@ -32,43 +28,20 @@ export async function withStore<T>(
 /** What `/api/status` would answer, as far as the store tells. */
 export function storedStatus(config: Config) {
   return withStore(config, async (store) => {
-    const [board, last, { waiting, running }, scans, verification, targets] = await Promise.all([
-      readSwitchboard(store),
-      lastFailover(store),
-      pending(store),
-      store.read.selectFrom("looks").selectAll().execute(),
-      countVerifications(store, null),
-      listTargets(store, config, () => true),
-    ]);
+    const { parts, scans, counts } = await readStatus(store, config, { kind: "admin" });
     return {
       instance: null,
-      version: VERSION,
+      ...parts,
       controller: null,
-      active: board?.active ?? null,
-      pinned: board?.pinned ?? null,
-      mode: config.webhook.mode,
       endpoints: config.instances.map(({ name, url }, priority) => ({
         ...{ name, url, priority, status: "unhealthy" as const, reason: "no instance answers", seen_by: {} },
         ...{ last_health_check: null, consecutive_failures: 0, consecutive_successes: 0 },
         ...{ avg_response_time_ms: null, p95_response_time_ms: null, success_rate: null },
       })),
-      targets,
-      webhook: {
-        url: board?.webhook_url ?? null,
-        verified_at: isoTime(board?.webhook_verified_at ?? null),
-        in_sync: isInSync(board, config),
-      },
-      last_failover: last ? presentFailover(last) : null,
-      queue: {
-        queued: waiting.reduce((sum, { count }) => sum + Number(count), 0),
-        running: running.length,
-      },
       catch_up: {
         last_run_at: isoTime(Math.max(0, ...scans.map(({ completed_at }) => completed_at ?? 0)) || null),
-        found: scans.reduce((sum, { found }) => sum + found, 0),
-        accepted: scans.reduce((sum, { accepted }) => sum + accepted, 0),
+        ...counts,
       },
-      verification,
     };
   });
 }

@@ -5,11 +5,11 @@ import type { WebhookConfigClient } from "../github/webhook-config.ts";
 import type { SwitchboardRow } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { alertOfChange } from "./alert-of-change.ts";
+import { CatchUpTrigger } from "./catch-up-trigger.ts";
 import type { ControllerLease } from "./controller-lease.ts";
 import { type Decision, decide, type ObservedEndpoint } from "./decide.ts";
+import type { EventBus } from "./event-bus.ts";
 import type { Health, Thresholds } from "./health-window.ts";
-import type { Notices } from "./notices.ts";
-import { MissedDeliveries } from "./queue-hold.ts";
 import type { SecretChange } from "./secret-change.ts";
 import {
   dropPin,
@@ -40,7 +40,7 @@ export interface ActiveEndpointOptions {
   observe: () => readonly ObservedEndpoint[];
   github: Pick<WebhookConfigClient, "read" | "write">;
   secretChange: Pick<SecretChange, "isUnderWay" | "isAgreed">;
-  notices: Notices;
+  bus: EventBus;
   /** Called when GitHub has taken another URL, and again once all deliveries to the old URL have ended. */
   onSwitched: () => void;
   log: Logger;
@@ -50,7 +50,7 @@ export interface ActiveEndpointOptions {
 export class ActiveEndpoint {
   #o: ActiveEndpointOptions;
   #sync: WebhookSync;
-  #missed: MissedDeliveries;
+  #catchUp: CatchUpTrigger;
   #closed = false;
   #repairDueAt = 0;
   /** GitHub may hold the previous secret. GitHub never shows a secret, so the controller writes the new one. */
@@ -62,19 +62,19 @@ export class ActiveEndpoint {
 
   constructor(options: ActiveEndpointOptions) {
     this.#o = options;
-    const { clock, lease, github, notices, log } = options;
-    this.#missed = new MissedDeliveries(options.onSwitched);
+    const { clock, lease, github, bus, log } = options;
+    this.#catchUp = new CatchUpTrigger(options.onSwitched);
     this.#sync = new WebhookSync({
       github,
       clock,
       mayWrite: () => lease.held && !this.#closed,
       onSwitched: (desired) => this.#onSwitched(desired),
       onVerified: (desired) => this.#onVerified(desired),
-      onRetry: () => notices.publish({ type: "retry", operation: "webhook_url" }),
+      onRetry: () => bus.publish({ type: "retry", operation: "webhook_url" }),
       onDeviation: ({ url }, found) => {
         log.warn({ found, wanted: url }, "the webhook at GitHub differs from the desired config; setting it");
         // A decision that never reached GitHub explains the difference: nobody changed the webhook.
-        if (this.#verifiedUrl === url) notices.publish({ type: "webhook_deviated", found, wanted: url });
+        if (this.#verifiedUrl === url) bus.publish({ type: "webhook_deviated", found, wanted: url });
       },
       log,
     });
@@ -117,7 +117,7 @@ export class ActiveEndpoint {
   /** Stops setting the webhook. Resolves when no try is under way. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#missed.close();
+    this.#catchUp.close();
     await this.#sync.stop();
   }
 
@@ -134,10 +134,10 @@ export class ActiveEndpoint {
   }
 
   async #stay(decision: Extract<Decision, { kind: "stay" }>, active: string): Promise<void> {
-    const { notices, log, clock, store } = this.#o;
+    const { bus, log, clock, store } = this.#o;
     if (decision.allDown && !this.#saidAllDown) {
       log.error(decision.reason);
-      notices.publish({ type: "all_down", reason: decision.reason });
+      bus.publish({ type: "all_down", reason: decision.reason });
     }
     this.#saidAllDown = decision.allDown;
     if (decision.dropPin) await this.#o.lease.write((trx) => dropPin(store, trx));
@@ -152,7 +152,7 @@ export class ActiveEndpoint {
   }
 
   async #move(decision: Exclude<Decision, { kind: "stay" }>, from: string): Promise<void> {
-    const { clock, instance, notices, log, store } = this.#o;
+    const { clock, instance, bus, log, store } = this.#o;
     const { kind, to, reason } = decision;
     const decidedAt = clock.now();
     const old = this.#healthOf(from);
@@ -174,7 +174,7 @@ export class ActiveEndpoint {
     if (desired) this.#sync.set(desired);
     // A planned change gets its one visible log line when it is complete.
     log[kind === "failover" ? "warn" : "debug"](`${kind} from ${from} to ${to}: ${reason}`);
-    notices.publish({
+    bus.publish({
       type: "failover",
       kind,
       from,
@@ -200,13 +200,13 @@ export class ActiveEndpoint {
   }
 
   async #onSwitched(desired: DesiredWebhook): Promise<void> {
-    const { clock, lease, notices } = this.#o;
+    const { clock, lease, bus } = this.#o;
     const at = clock.now();
     const done = await lease.write((trx) => recordStep(trx, "switched_at", { ...desired, at }));
     // No change was open: the webhook was only repaired. One catch-up is enough.
     if (!done) return this.#o.onSwitched();
     const { kind, from_endpoint: from, to_endpoint: to, detected_at } = done;
-    notices.publish({
+    bus.publish({
       type: "webhook_switched",
       kind,
       from,
@@ -214,7 +214,7 @@ export class ActiveEndpoint {
       url: desired.url,
       durationMs: at - detected_at,
     });
-    this.#missed.switched();
+    this.#catchUp.switched();
   }
 
   async #onVerified(desired: DesiredWebhook): Promise<void> {

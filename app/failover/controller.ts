@@ -155,9 +155,9 @@ export class Controller {
   }
 
   #takeOver(): void {
-    const { candidate, notices, log } = this.#o;
+    const { candidate, bus, log } = this.#o;
     log.info({ token: this.#lease.token }, `${candidate.instance} controls the webhook now`);
-    notices.publish({ type: "controller", instance: candidate.instance, token: this.#lease.token });
+    bus.publish({ type: "controller", instance: candidate.instance, token: this.#lease.token });
     this.#active.tookOver();
   }
 }

@@ -9,11 +9,11 @@ import type { RunRegistry } from "../run/run-registry.ts";
 import type { Store } from "../store/store.ts";
 import { isMachineBusy } from "./busy-machine.ts";
 import { Controller } from "./controller.ts";
+import type { EventBus } from "./event-bus.ts";
 import type { GitHubReach } from "./github-reach.ts";
 import { HealthChecker } from "./health-checker.ts";
 import { HealthRecord } from "./health-record.ts";
 import type { Health, HealthStatus } from "./health-window.ts";
-import type { Notices } from "./notices.ts";
 import { peerKey } from "./peer-handshake.ts";
 import { PeerLinks } from "./peer-links.ts";
 import { holderName, PeerProcesses, peerOf } from "./peer-processes.ts";
@@ -39,7 +39,7 @@ export interface FailoverOptions {
   registry: RunRegistry;
   github: WebhookConfigClient;
   reach: GitHubReach;
-  notices: Notices;
+  bus: EventBus;
   /** Called when this instance has become the controller, and when GitHub has taken another URL. */
   onTakeOver: () => void;
   onSwitched: () => void;
@@ -71,7 +71,7 @@ export class Failover {
 
   constructor(options: FailoverOptions) {
     this.#o = options;
-    const { config, self, store, clock, registry, host, github, notices, log } = options;
+    const { config, self, store, clock, registry, host, github, bus, log } = options;
     const endpoints = config.instances.map(({ name, url }) => ({ name, url }));
     this.checker = new HealthChecker({
       endpoints,
@@ -90,7 +90,7 @@ export class Failover {
       onStatus: (name, was, { status, reason, shutDown }) => {
         const level = shutDown ? "debug" : status === "healthy" ? "info" : "warn";
         log[level](`${name} is ${status}: ${reason}`);
-        notices.publish({ type: "endpoint", name, status, was, reason });
+        bus.publish({ type: "endpoint", name, status, was, reason });
         this.#record.changed();
       },
     });
@@ -129,7 +129,7 @@ export class Failover {
       isCutOff: () => options.reach.onlyElsewhere,
       github,
       secretChange: this.secretChange,
-      notices,
+      bus,
       onTakeOver: () => {
         this.#record.changed();
         options.onTakeOver();

@@ -50,12 +50,12 @@ export class WebhookSync {
    * only a successful write counts, since GitHub does not show which secret it has.
    */
   set(desired: DesiredWebhook, { newSecret = false } = {}): void {
-    this.#begin(desired, { look: false, newSecret });
+    this.#begin(desired, { readFirst: false, newSecret });
   }
 
   /** Reads the URL, and sets it if it is not the desired one. Does nothing while a try is under way. */
   repair(desired: DesiredWebhook): void {
-    if (!this.#abort) this.#begin(desired, { look: true, newSecret: false });
+    if (!this.#abort) this.#begin(desired, { readFirst: true, newSecret: false });
   }
 
   /** Forgets the desired config. A request that is at GitHub already may still be taken. */
@@ -70,7 +70,7 @@ export class WebhookSync {
     await this.#work;
   }
 
-  #begin(desired: DesiredWebhook, how: { look: boolean; newSecret: boolean }): void {
+  #begin(desired: DesiredWebhook, how: { readFirst: boolean; newSecret: boolean }): void {
     this.abandon();
     const abort = new AbortController();
     this.#abort = abort;
@@ -87,7 +87,7 @@ export class WebhookSync {
 
   async #pursue(
     desired: DesiredWebhook,
-    { look, newSecret }: { look: boolean; newSecret: boolean },
+    { readFirst, newSecret }: { readFirst: boolean; newSecret: boolean },
     signal: AbortSignal,
   ): Promise<void> {
     const { github, mayWrite, onSwitched, onVerified, onDeviation, log } = this.#options;
@@ -96,14 +96,14 @@ export class WebhookSync {
       signal.throwIfAborted();
       if (!mayWrite()) throw new Error("this instance is not the controller any more");
     };
-    let looking = look;
+    let mustRead = readFirst;
     let mayBeTaken = false;
     await pRetry(
       async () => {
-        if (looking) {
+        if (mustRead) {
           const found = await github.read(signal);
           if (isRight(found, url)) return await onVerified(desired);
-          looking = false;
+          mustRead = false;
           onDeviation(desired, found.url);
         }
         // GitHub may have taken the URL although its answer was lost. Read it; if that fails too, write again.

@@ -7,8 +7,8 @@ import { RunGaps } from "../catch-up/run-gaps.ts";
 import { Scans } from "../catch-up/scans.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
+import type { EventBus } from "../failover/event-bus.ts";
 import type { Failover } from "../failover/failover.ts";
-import type { Notices } from "../failover/notices.ts";
 import type { CallBudget } from "../github/call-budget.ts";
 import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
@@ -31,7 +31,7 @@ export interface ControllerWorkOptions {
   store: Store;
   clock: Clock;
   log: Logger;
-  notices: Notices;
+  bus: EventBus;
   names: RepositoryNames;
   acceptor: Acceptor;
   access: RepositoryAccess;

@@ -13,8 +13,8 @@ import type { SignIn } from "../auth/sign-in.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import type { InstanceConfig } from "../config/schema.ts";
+import type { EventBus } from "../failover/event-bus.ts";
 import type { Failover } from "../failover/failover.ts";
-import type { Notices } from "../failover/notices.ts";
 import type { DeliveryLogClient } from "../github/delivery-log.ts";
 import type { Outbox } from "../github/outbox.ts";
 import type { RepositoryAccess } from "../github/repository-access.ts";
@@ -41,7 +41,7 @@ export interface InstanceParts {
   acceptor: Acceptor;
   dispatcher: Dispatcher;
   failover: Failover;
-  notices: Notices;
+  bus: EventBus;
   alerts: Alerts;
   outbox: Outbox;
   metrics: Metrics;

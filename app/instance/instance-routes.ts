@@ -111,6 +111,6 @@ export async function instanceRoutes(
     },
     log,
   });
-  const { notices, pageUrl } = parts;
-  return { handle, live: new LiveSockets({ pages, pageUrl, signIn, credentials, notices, log }), codes };
+  const { bus, pageUrl } = parts;
+  return { handle, live: new LiveSockets({ pages, pageUrl, signIn, credentials, bus, log }), codes };
 }

@@ -8,9 +8,9 @@ import { JobRights } from "../auth/oidc/job-rights.ts";
 import { TokenVerifier } from "../auth/oidc/token-verifier.ts";
 import { parkedProofVerifier } from "../auth/parked-proof.ts";
 import { linkBase } from "../config/link-base.ts";
+import { EventBus } from "../failover/event-bus.ts";
 import { Failover } from "../failover/failover.ts";
 import { GitHubReach } from "../failover/github-reach.ts";
-import { Notices } from "../failover/notices.ts";
 import { githubApp } from "../github/app.ts";
 import { CallBudget } from "../github/call-budget.ts";
 import { DeliveryLogClient } from "../github/delivery-log.ts";
@@ -122,8 +122,8 @@ async function assemble(
     log,
   });
   const access = new RepositoryAccess(() => newApp(secret), clock, names);
-  const notices = new Notices();
-  notices.subscribe((notice) => metrics.noticed(notice));
+  const bus = new EventBus();
+  bus.subscribe((event) => metrics.happened(event));
   const acceptor = new Acceptor({
     store,
     clock,
@@ -165,7 +165,7 @@ async function assemble(
     registry,
     github: webhook,
     reach,
-    notices,
+    bus,
     onTakeOver: () => controllerWork.tookOver(),
     onSwitched: () => controllerWork.catchUp(),
     onSecretAgreed: () => controllerWork.secretAgreed(),
@@ -189,7 +189,7 @@ async function assemble(
     store,
     clock,
     log,
-    notices,
+    bus,
     names,
     acceptor,
     access,
@@ -207,7 +207,7 @@ async function assemble(
     clock,
     access,
     failover,
-    notices,
+    bus,
     homeUrl: `${linkBase(config)}/`,
     pageUrl,
     onSent: ({ type }) => metrics.told(type),
@@ -227,7 +227,7 @@ async function assemble(
     acceptor,
     dispatcher,
     failover,
-    notices,
+    bus,
     alerts,
     outbox,
     metrics,

@@ -27,12 +27,12 @@ export class CertificateExpiry {
     const now = this.#clock.monotonic();
     if (now - this.#readAt >= GOOD_MS) {
       this.#readAt = now;
-      for (const { name, url } of this.#urls) this.#look(name, url);
+      for (const { name, url } of this.#urls) this.#check(name, url);
     }
     return [...this.#known].map(([endpoint, at]) => ({ endpoint, at }));
   }
 
-  #look(name: string, { hostname, port }: URL): void {
+  #check(name: string, { hostname, port }: URL): void {
     const host = hostname.replace(/^\[(.*)\]$/, "$1");
     const socket = connect({
       host,

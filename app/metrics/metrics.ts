@@ -4,7 +4,7 @@ import type { Accepted } from "../accept/accepted.ts";
 import type { Arrival } from "../accept/arrival.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
-import type { Notice } from "../failover/notices.ts";
+import type { BusEvent } from "../failover/event-bus.ts";
 import type { GitHubCall } from "../github/app.ts";
 import type { RunProgress } from "../run/messages.ts";
 import { UNAVAILABLE_CAUSES } from "../store/errors.ts";
@@ -13,14 +13,13 @@ import { DELIVERY_OUTCOMES } from "../store/schema.ts";
 import { VERSION } from "../version.ts";
 import { boundedLabel, OTHER } from "./bounded-label.ts";
 import type { EndedDeployment } from "./ended-deployments.ts";
+import { RateLimitGauges } from "./rate-limit-gauges.ts";
 import { REFUSAL_CAUSES, refusalCause } from "./refusal-cause.ts";
+import { startAtZero } from "./start-at-zero.ts";
 
 /** Bounds of the histograms, in seconds: for checks and commits, and for deployments. */
 const FAST = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const SLOW = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600];
-
-/** The resources of GitHub's rate limit that this App may use; GitHub counts each separately. */
-const RATE_LIMIT_RESOURCES = ["core", "search", "graphql", "integration_manifest"];
 
 /** The events that GitHub sends to every App, and `ping`, the first one of a new webhook. */
 const KNOWN_EVENTS = ["ping", "installation", "installation_repositories", "github_app_authorization"];
@@ -35,8 +34,6 @@ const ENDS = ["succeeded", "failed", "cancelled"] as const;
 
 /** Gauges of the library whose names say that they count, which `promtool check metrics` refuses. */
 const MISNAMED = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
-
-type RateLimitLabels = { credential: string; resource: string };
 
 export interface MetricsOptions {
   /** The name of this instance. */
@@ -59,8 +56,6 @@ export class Metrics {
   #targets: ReadonlySet<string>;
   #endpoints: readonly string[];
   #clock: Pick<Clock, "monotonic">;
-  /** When the hour of each rate limit is over (monotonic), by its labels. */
-  #rateLimitEnds = new Map<string, { labels: RateLimitLabels; at: number }>();
 
   readonly #info = this.#gauge("twinhook_info", "Always 1; its labels say what runs here.", [
     "name",
@@ -152,18 +147,7 @@ export class Metrics {
     "Calls to GitHub, by what came of them (ok, refused, rate_limited, failed).",
     ["result"],
   );
-  readonly #rateLimit = this.#gauge(
-    "twinhook_github_rate_limit",
-    "How many calls GitHub allows in the present hour, as last seen; none once that hour is over.",
-    ["credential", "resource"],
-    () => this.#forgetRateLimits(),
-  );
-  readonly #rateLimitLeft = this.#gauge(
-    "twinhook_github_rate_limit_remaining",
-    "How many of these are left, as last seen; none once that hour is over.",
-    ["credential", "resource"],
-    () => this.#forgetRateLimits(),
-  );
+  readonly #rateLimits = new RateLimitGauges(this.registry, () => this.#clock.monotonic());
   readonly #commits = this.#histogram(
     "twinhook_store_commit_duration_seconds",
     "How long durable commits took.",
@@ -251,17 +235,17 @@ export class Metrics {
     if (ok) this.#checkTime.observe({ endpoint }, ms / 1000);
   }
 
-  noticed(notice: Notice): void {
-    if (notice.type === "failover") {
-      const from = boundedLabel(notice.from, this.#endpoints);
-      this.#failovers.inc({ kind: notice.kind, from });
-    } else if (notice.type === "webhook_switched")
-      this.#failoverTime.observe({ kind: notice.kind }, notice.durationMs / 1000);
-    else if (notice.type === "webhook_deviated") this.#deviations.inc();
-    else if (notice.type === "catch_up") {
-      this.#found.inc(notice.found);
-      this.#caughtUp.inc(notice.accepted);
-    } else if (notice.type === "retry") this.retried(notice.operation);
+  happened(event: BusEvent): void {
+    if (event.type === "failover") {
+      const from = boundedLabel(event.from, this.#endpoints);
+      this.#failovers.inc({ kind: event.kind, from });
+    } else if (event.type === "webhook_switched")
+      this.#failoverTime.observe({ kind: event.kind }, event.durationMs / 1000);
+    else if (event.type === "webhook_deviated") this.#deviations.inc();
+    else if (event.type === "catch_up") {
+      this.#found.inc(event.found);
+      this.#caughtUp.inc(event.accepted);
+    } else if (event.type === "retry") this.retried(event.operation);
   }
 
   retried(operation: (typeof RETRIED)[number]): void {
@@ -274,12 +258,7 @@ export class Metrics {
 
   called({ credential, result, rateLimit }: GitHubCall): void {
     this.#githubCalls.inc({ result });
-    if (!rateLimit) return;
-    const labels = { credential, resource: boundedLabel(rateLimit.resource, RATE_LIMIT_RESOURCES) };
-    this.#rateLimit.set(labels, rateLimit.limit);
-    this.#rateLimitLeft.set(labels, rateLimit.remaining);
-    const at = this.#clock.monotonic() + rateLimit.resetInMs;
-    this.#rateLimitEnds.set(`${labels.credential} ${labels.resource}`, { labels, at });
+    if (rateLimit) this.#rateLimits.record(credential, rateLimit);
   }
 
   committed(ms: number): void {
@@ -297,27 +276,12 @@ export class Metrics {
       : { repository: OTHER, target: OTHER };
   }
 
-  /** An instance that makes no calls any more would show the last hour's number for ever. */
-  #forgetRateLimits(): void {
-    for (const [key, { labels, at }] of this.#rateLimitEnds) {
-      if (this.#clock.monotonic() < at) continue;
-      this.#rateLimit.remove(labels);
-      this.#rateLimitLeft.remove(labels);
-      this.#rateLimitEnds.delete(key);
-    }
-  }
-
   #counter<L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 
-  #gauge<L extends string = never>(
-    name: string,
-    help: string,
-    labelNames: L[] = [],
-    collect: () => void = () => {},
-  ): Gauge<L> {
-    return new Gauge({ name, help, labelNames, registers: [this.registry], collect });
+  #gauge<L extends string>(name: string, help: string, labelNames: L[]): Gauge<L> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
   }
 
   #histogram<L extends string = never>(
@@ -328,18 +292,4 @@ export class Metrics {
   ): Histogram<L> {
     return new Histogram({ name, help, buckets, labelNames, registers: [this.registry] });
   }
-}
-
-/** Shows every combination of these values of a metric's labels, at 0. */
-function startAtZero<L extends string>(
-  metric: Counter<L> | Histogram<L>,
-  values: Record<L, readonly string[]>,
-): void {
-  const combinations = Object.entries<readonly string[]>(values).reduce<Record<string, string>[]>(
-    (all, [label, those]) => all.flatMap((one) => those.map((value) => ({ ...one, [label]: value }))),
-    [{}],
-  ) as Record<L, string>[];
-  for (const labels of combinations)
-    if (metric instanceof Counter) metric.inc(labels, 0);
-    else metric.zero(labels);
 }

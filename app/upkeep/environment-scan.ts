@@ -44,7 +44,7 @@ export class EnvironmentScan {
       ...options,
       name: "environments",
       task: "the scan for protected environments",
-      look: (signal) => this.look(signal),
+      scan: (signal) => this.scan(signal),
       places: new Map(
         options.targets.map(({ repository, environment }) => [
           placeOf({ repository, environment }),
@@ -71,7 +71,7 @@ export class EnvironmentScan {
   }
 
   /** Scans the due environments. Returns the error if some must be scanned again. */
-  async look(signal: AbortSignal): Promise<unknown> {
+  async scan(signal: AbortSignal): Promise<unknown> {
     const { clock, lease, log, access } = this.#o;
     const begun = clock.now();
     const due = await this.#scan.next();

@@ -43,7 +43,7 @@ export class HostWatch {
   constructor(options: HostWatchOptions) {
     this.#o = options;
     this.#loop = new WakeLoop({
-      step: () => this.#look(),
+      step: () => this.#check(),
       clock: options.clock,
       retryMs: LOOK_MS,
       onTrouble: (error) => {
@@ -65,7 +65,7 @@ export class HostWatch {
     await this.#loop.close();
   }
 
-  async #look(): Promise<number> {
+  async #check(): Promise<number> {
     const { store, clock, lease, targets, tellSuccess } = this.#o;
     if (!lease.held) {
       this.#since.clear();

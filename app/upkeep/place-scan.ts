@@ -28,10 +28,10 @@ export interface PlaceScanOptions<P> {
   log: Logger;
 }
 
-/** A scan that runs by itself: its name in the log, and what it does. `look` returns why it must be repeated soon. */
+/** A scan that runs by itself: its name in the log, and what it does. `scan` returns why it must be repeated soon. */
 export interface OwnSchedule {
   task: string;
-  look: (signal: AbortSignal) => Promise<unknown>;
+  scan: (signal: AbortSignal) => Promise<unknown>;
 }
 
 /** The parts of its instance that a scan of the controller needs. */
@@ -70,7 +70,7 @@ export class AskedPlaces {
 
   constructor(options: { store: Store; scan: string; canRun: () => boolean; onAsked: () => void }) {
     this.#o = options;
-    this.#unwatch = options.store.onChange(() => void this.#look());
+    this.#unwatch = options.store.onChange(() => void this.#onChange());
   }
 
   close(): void {
@@ -82,7 +82,7 @@ export class AskedPlaces {
     for (const place of places) this.#told.delete(place);
   }
 
-  async #look(): Promise<void> {
+  async #onChange(): Promise<void> {
     const { canRun, onAsked } = this.#o;
     if (!canRun()) return;
     const asking = this.#asking;
@@ -98,7 +98,7 @@ export class AskedPlaces {
     }
     const again = this.#asking === "again";
     this.#asking = "no";
-    if (again) await this.#look();
+    if (again) await this.#onChange();
   }
 
   #asked(): Promise<{ place: string; asked: number }[]> {
@@ -236,12 +236,12 @@ export class ScheduledScan<P extends { repository: string }> extends PlaceScan<P
 
   constructor(options: PlaceScanOptions<P> & OwnSchedule) {
     super(options);
-    const { task, look, lease, ...rest } = options;
+    const { task, scan, lease, ...rest } = options;
     this.#scheduler = new Scheduler<Task>({
       ...rest,
       tasks: [{ name: task, everyMs: options.everyMs }],
       work: async (due, signal) => {
-        const failure = await look(signal);
+        const failure = await scan(signal);
         return new Map(failure === undefined ? [] : due.map((one) => [one, failure]));
       },
       canRun: () => lease.held,

@@ -36,7 +36,7 @@ export class RepositoryScan {
       ...options,
       name: "repositories",
       task: "the scan for renamed repositories",
-      look: (signal) => this.look(signal),
+      scan: (signal) => this.scan(signal),
       places,
       everyMs: EVERY_MS,
       share: SHARE,
@@ -58,7 +58,7 @@ export class RepositoryScan {
   }
 
   /** Scans the due repositories. Returns the error if some must be scanned again. */
-  async look(signal: AbortSignal): Promise<unknown> {
+  async scan(signal: AbortSignal): Promise<unknown> {
     const { store, clock, lease } = this.#o;
     const begun = clock.now();
     const due = await this.#scan.next();

@@ -72,7 +72,7 @@ export class RepositoryWebhooks {
     this.#scheduler = new Scheduler<Task>({
       tasks: [{ name: "setting the webhooks of the repositories", everyMs: EVERY_MS }],
       work: async (_, signal) => {
-        await this.look(signal);
+        await this.scan(signal);
         return new Map();
       },
       canRun: () => lease.held,
@@ -91,7 +91,7 @@ export class RepositoryWebhooks {
   }
 
   /** Creates, repairs and removes webhooks until they match the desired ones. */
-  async look(signal: AbortSignal): Promise<void> {
+  async scan(signal: AbortSignal): Promise<void> {
     const { enabled, targets, store, lease, secretChange } = this.#o;
     const { token } = lease;
     const { isUnderWay, isAgreed } = secretChange;

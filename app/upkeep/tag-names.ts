@@ -84,7 +84,7 @@ export class TagNames {
       ...options,
       name: TAG_SCAN,
       task: "the scan for tags that are named like a branch",
-      look: (signal) => this.look(signal),
+      scan: (signal) => this.scan(signal),
       places: this.#places,
       otherPlace: (key) => placeFrom(key, targets),
       everyMs: EVERY_MS,
@@ -109,7 +109,7 @@ export class TagNames {
   }
 
   /** Scans the due names. Returns the error if some names must be scanned again. */
-  async look(signal: AbortSignal): Promise<unknown> {
+  async scan(signal: AbortSignal): Promise<unknown> {
     const { clock, store, access, log } = this.#o;
     const begun = clock.now();
     await this.#forget(begun - EVERY_MS);

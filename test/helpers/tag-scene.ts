@@ -43,10 +43,10 @@ export async function tagScene(engine: Engine, ...given: TargetConfig[]) {
     repository,
     store,
     clock,
-    /** It scans no more by itself as soon as a claim asks, only by `look`. */
+    /** It scans no more by itself as soon as a claim asks, only by `scan`. */
     stopScanning: () => tags.close(),
     /** Scans what is due. */
-    look: () => tags.look(new AbortController().signal),
+    scan: () => tags.scan(new AbortController().signal),
     /** The event of a run, as any entrance accepts it. */
     async accept(options: Partial<CompleteRunOptions> & { path?: string }) {
       const { event } = github.completeRun({ repository: "acme/site", send: false, ...options });

@@ -2,8 +2,8 @@ import { setImmediate } from "node:timers/promises";
 import { pino } from "pino";
 import { ActiveEndpoint, REPAIR_MS } from "../../app/failover/active-endpoint.ts";
 import { type ControllerLease, NotControllerError } from "../../app/failover/controller-lease.ts";
+import { EventBus } from "../../app/failover/event-bus.ts";
 import type { Health } from "../../app/failover/health-window.ts";
-import { Notices } from "../../app/failover/notices.ts";
 import { initializeSwitchboard, pin, readSwitchboard } from "../../app/failover/switchboard.ts";
 import type { WebhookConfig } from "../../app/github/webhook-config.ts";
 import type { SwitchboardRow } from "../../app/store/schema.ts";
@@ -331,7 +331,7 @@ class World {
         observe: () => ENDPOINTS.map(({ name }) => ({ name, health: HEALTHY })),
         github: this.#gitHubOf(() => actor),
         secretChange: { isUnderWay: false, isAgreed: true },
-        notices: new Notices(),
+        bus: new EventBus(),
         onSwitched: () => {},
         log: LOG,
       }),

@@ -12,7 +12,7 @@ import { askForScan } from "../../queue/ask-for-scan.ts";
 import { repositoryKey } from "../../store/repository-key.ts";
 import type { Store } from "../../store/store.ts";
 import { PlaceScan, type PlaceScanParts } from "../../upkeep/place-scan.ts";
-import { type Collected, recordLook, type Scan, watchedSince } from "../scan.ts";
+import { type Collected, recordScan, type Scan, watchedSince } from "../scan.ts";
 import { scanEach } from "../scan-each.ts";
 import { answerParkedRequests, leftOnRecord } from "./answer.ts";
 import { judgeParkedRequest, type ParkedRequest, parkedGuid } from "./parked-request.ts";
@@ -137,7 +137,7 @@ export class ParkedRequests implements Scan {
       failure,
       done: async (counts) => {
         await this.#scan.done(due, seen, begun);
-        if (failure === undefined) await recordLook(lease, PARKED_SCAN, by, counts);
+        if (failure === undefined) await recordScan(lease, PARKED_SCAN, by, counts);
         const listed = new Set(parked.map(({ guid }) => guid));
         const known = new Set(
           [...this.#lists.values()].flatMap((list) => list.parked.map(({ guid }) => guid)),

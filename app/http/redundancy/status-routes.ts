@@ -1,19 +1,14 @@
 import { Hono } from "hono";
-import { maySee, visibleRepositories } from "../../auth/viewer.ts";
 import { operatorOf, readerOf, type ViewerCredentials } from "../../auth/viewer-of.ts";
-import { LOOK_NAME } from "../../catch-up/undelivered-events.ts";
+import { UNDELIVERED_SCAN } from "../../catch-up/undelivered-events.ts";
 import { isoTime } from "../../clock.ts";
 import type { Config } from "../../config/load.ts";
 import type { Failover } from "../../failover/failover.ts";
 import { shownRate } from "../../failover/health-window.ts";
-import { isInSync, lastFailover, readSwitchboard, unpin } from "../../failover/switchboard.ts";
-import { pending } from "../../queue/pending.ts";
+import { unpin } from "../../failover/switchboard.ts";
 import type { StatusAnswer, SwitchoverAnswer } from "../../reads/answers/status.ts";
-import { countVerifications } from "../../reads/count-verifications.ts";
-import { listTargets } from "../../reads/list-targets.ts";
-import { presentFailover } from "../../reads/present.ts";
+import { readStatus } from "../../reads/read-status.ts";
 import type { Store } from "../../store/store.ts";
-import { VERSION } from "../../version.ts";
 import type { Audit } from "../audit.ts";
 import { HttpProblem } from "../problem.ts";
 import { switchOver } from "./switch-over.ts";
@@ -41,22 +36,12 @@ export function statusRoutes({
 
   routes.get("/status", async (c) => {
     const viewer = await readerOf(c, credentials);
-    const [board, last, { waiting, running }, scans, verification, targets] = await Promise.all([
-      readSwitchboard(store),
-      lastFailover(store),
-      pending(store),
-      store.read.selectFrom("looks").selectAll().execute(),
-      countVerifications(store, visibleRepositories(viewer)),
-      listTargets(store, config, (repository, target) => maySee(viewer, repository, target)),
-    ]);
+    const { parts, scans, counts } = await readStatus(store, config, viewer);
     const observed = failover.checker.observe();
     return c.json<StatusAnswer>({
       instance,
-      version: VERSION,
+      ...parts,
       controller: failover.controller.instance,
-      active: board?.active ?? null,
-      pinned: board?.pinned ?? null,
-      mode: config.webhook.mode,
       endpoints: config.instances.map(({ name, url }, priority) => {
         const seen = observed.find((endpoint) => endpoint.name === name);
         const health = seen?.health;
@@ -76,27 +61,10 @@ export function statusRoutes({
           success_rate: health?.successRate == null ? null : shownRate(health.successRate),
         };
       }),
-      webhook: {
-        url: board?.webhook_url ?? null,
-        verified_at: isoTime(board?.webhook_verified_at ?? null),
-        in_sync: isInSync(board, config),
-      },
-      last_failover: last ? presentFailover(last) : null,
-      // Everyone may see the redundancy; counts of deployments cover only visible repositories.
-      queue: {
-        queued: waiting
-          .filter(({ repositoryKey }) => maySee(viewer, repositoryKey))
-          .reduce((sum, { count }) => sum + Number(count), 0),
-        running: running.filter(({ repository_key }) => maySee(viewer, repository_key)).length,
-      },
       catch_up: {
-        last_run_at: isoTime(scans.find(({ name }) => name === LOOK_NAME)?.completed_at ?? null),
-        // The sum over all scans: of GitHub's delivery log, its runs and its Deployments.
-        found: scans.reduce((sum, { found }) => sum + found, 0),
-        accepted: scans.reduce((sum, { accepted }) => sum + accepted, 0),
+        last_run_at: isoTime(scans.find(({ name }) => name === UNDELIVERED_SCAN)?.completed_at ?? null),
+        ...counts,
       },
-      verification,
-      targets,
     });
   });
 

@@ -37,10 +37,10 @@ export class Changes {
   /** Reads the current state, so that the next read finds only later changes. */
   async begin(): Promise<void> {
     this.#known = undefined;
-    await this.look();
+    await this.check();
   }
 
-  async look(): Promise<Change[]> {
+  async check(): Promise<Change[]> {
     const state = await this.#read();
     const known = this.#known;
     this.#known = new Map([...state].map(([key, { data }]) => [key, JSON.stringify(data)]));

@@ -8,7 +8,7 @@ import { Refusal } from "../../auth/refusal.ts";
 import type { SignIn } from "../../auth/sign-in.ts";
 import type { Viewer } from "../../auth/viewer.ts";
 import { requireReader } from "../../auth/viewer-of.ts";
-import type { Notices } from "../../failover/notices.ts";
+import type { EventBus } from "../../failover/event-bus.ts";
 import { PEER_PATH } from "../../failover/peer-links.ts";
 import { asProblem } from "../../http/as-problem.ts";
 import { HttpProblem } from "../../http/problem.ts";
@@ -36,7 +36,7 @@ export interface LiveSocketsOptions {
   pageUrl: (id: string) => string;
   signIn: SignIn;
   credentials: BearerCredentials;
-  notices: Notices;
+  bus: EventBus;
   log: Logger;
 }
 
@@ -130,10 +130,10 @@ export class LiveSockets {
   }
 
   #startLooking(): void {
-    const { pages, notices } = this.#o;
+    const { pages, bus } = this.#o;
     // A failed read is reported as trouble by the next read.
     this.#begun = this.#changes.begin().catch(() => {});
-    this.#unwatch = [pages.store.onChange(() => this.#soon()), notices.subscribe(() => this.#soon())];
+    this.#unwatch = [pages.store.onChange(() => this.#soon()), bus.subscribe(() => this.#soon())];
     this.#tick = setInterval(() => this.#soon(), TICK_MS);
     this.#rights = setInterval(() => void this.#checkRights(), RIGHTS_MS);
   }
@@ -150,17 +150,17 @@ export class LiveSockets {
     if (this.#looking) this.#again = true;
     else if (this.#windows.size > 0)
       this.#timer ??= setTimeout(
-        () => void this.#look(),
+        () => void this.#check(),
         Math.max(0, this.#lookedAt + PAUSE_MS - performance.now()),
       );
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     this.#looking = true;
     this.#lookedAt = performance.now();
     try {
       await this.#begun;
-      const changes = await this.#changes.look();
+      const changes = await this.#changes.check();
       const { PageCache } = await import("./page-cache.ts");
       const cache = new PageCache(this.#o.pages);
       for (const window of this.#windows) {

@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import { mayOperate, type Viewer } from "../../auth/viewer.ts";
-import { LOOK_NAME } from "../../catch-up/undelivered-events.ts";
+import { UNDELIVERED_SCAN } from "../../catch-up/undelivered-events.ts";
 import { targetPath } from "../../config/link-base.ts";
 import { deliveryRow } from "../deliveries/delivery-row.ts";
 import { deploymentRow } from "../deployments/deployment-row.ts";
@@ -144,7 +144,7 @@ function targetList({ targets }: Overview): Markup {
 function numbers({ verification, looks, webhook, pending }: Overview): Markup {
   const found = looks.reduce((sum, look) => sum + look.found, 0);
   const accepted = looks.reduce((sum, look) => sum + look.accepted, 0);
-  const lookedAt = looks.find(({ name }) => name === LOOK_NAME)?.completed_at ?? null;
+  const lookedAt = looks.find(({ name }) => name === UNDELIVERED_SCAN)?.completed_at ?? null;
   return html`<dl class="facts padded">
     <dt>Waiting</dt><dd>${pending.queued} queued, ${pending.running} running</dd>
     <dt>Asked for by Actions</dt><dd>${

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parkedLookup } from "../../../app/catch-up/parked-requests/parked-requests.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
-import { setLooks } from "../../helpers/looks.ts";
+import { setScans } from "../../helpers/scans.ts";
 import { ENGINES, type Engine } from "../../helpers/stores.ts";
 import type { GitHubOptions } from "../../simulator/simulator.ts";
 
@@ -13,9 +13,9 @@ const repositories = (count: number) =>
   Array.from({ length: count }, (_, index) => testTarget({ repository: `acme/site-${index}`, queue: "all" }));
 
 /** Looks at all of them for so long, and tells what GitHub was asked. */
-async function lookFor(engine: Engine, count: number, minutes: number, github?: GitHubOptions) {
-  const scene = await setLooks(engine, { targets: repositories(count), ...(github && { github }) });
-  const { looks } = await scene.look();
+async function scanFor(engine: Engine, count: number, minutes: number, github?: GitHubOptions) {
+  const scene = await setScans(engine, { targets: repositories(count), ...(github && { github }) });
+  const { scans } = await scene.scan();
   const pass = async (more: number) => {
     for (let minute = 0; minute < more; minute++) {
       scene.clock.advance(MINUTE_MS);
@@ -24,7 +24,7 @@ async function lookFor(engine: Engine, count: number, minutes: number, github?: 
   };
   await pass(minutes);
   const calls = () => scene.github.requests;
-  return { scene, looks, pass, calls, lists: () => calls().filter(({ path }) => LISTS.test(path)) };
+  return { scene, scans, pass, calls, lists: () => calls().filter(({ path }) => LISTS.test(path)) };
 }
 
 describe("repositories in which nothing happens", () => {
@@ -33,7 +33,7 @@ describe("repositories in which nothing happens", () => {
     ["postgres" as const, 100, 1_500],
     ["sqlite" as const, 1_000, 1_500],
   ])("cost few calls in an hour (on %s: %i of them less than %i)", async (engine, count, limit) => {
-    const { calls, lists } = await lookFor(engine, count, 59);
+    const { calls, lists } = await scanFor(engine, count, 59);
     // Beside what is counted here, the webhook's URL is compared every 30 s.
     expect(calls().length + 120).toBeLessThan(limit);
     expect(calls().every(({ status }) => status === 200 || status === 201 || status === 304)).toBe(true);
@@ -44,11 +44,11 @@ describe("repositories in which nothing happens", () => {
 
 describe.each(ENGINES)("many repositories, on %s", (engine) => {
   it("are all looked at in turn, and the next controller goes on where the last one was", async () => {
-    const { scene, looks, lists } = await lookFor(engine, 150, 9);
+    const { scene, scans, lists } = await scanFor(engine, 150, 9);
     const seen = () => new Set(lists().map(({ path }) => path));
     const parked = () => [...seen()].filter((path) => path.endsWith("/deployments")).length;
     expect(parked()).toBe(100);
-    await looks.close();
+    await scans.close();
     const next = await scene.start("primary");
     void next.everywhere();
     await scene.clock.asleep();
@@ -60,12 +60,12 @@ describe.each(ENGINES)("many repositories, on %s", (engine) => {
   });
 
   it("are looked at without limit once GitHub's answers have named none", async () => {
-    const { lists } = await lookFor(engine, 120, 2, { rateLimits: null });
+    const { lists } = await scanFor(engine, 120, 2, { rateLimits: null });
     expect(lists().filter(({ path }) => path.endsWith("/deployments"))).toHaveLength(100 + 2 * 120);
   });
 
   it("wait for the next hour once few of its calls are left, and one that an event names does not", async () => {
-    const { scene, pass, calls, lists } = await lookFor(engine, 20, 0);
+    const { scene, pass, calls, lists } = await scanFor(engine, 20, 0);
     expect(lists()).toHaveLength(40);
     // As an answer would tell: others use the same installation.
     const rateLimit = { resource: "core", limit: 5_000, remaining: 900, resetInMs: 60 * MINUTE_MS };
@@ -79,7 +79,7 @@ describe.each(ENGINES)("many repositories, on %s", (engine) => {
   });
 
   it("hold a request that an event tells of: it is found at once, whichever instance the event came to", async () => {
-    const { scene } = await lookFor(engine, 20, 0);
+    const { scene } = await scanFor(engine, 20, 0);
     const { github, store, targets } = scene;
     const repository = "acme/site-13";
     const { run } = github.completeRun({ repository, send: false });
@@ -94,7 +94,7 @@ describe.each(ENGINES)("many repositories, on %s", (engine) => {
   });
 
   it("hold a request that was left while GitHub refused to show them, for hours", async () => {
-    const { scene, pass } = await lookFor(engine, 1, 0);
+    const { scene, pass } = await scanFor(engine, 1, 0);
     const { github, clock } = scene;
     const { run } = github.completeRun({ repository: "acme/site-0", send: false, conclusion: "failure" });
     const refusal = github.faults.add({ kind: "status", status: 404 }, { route: "GET /repos/*/deployments" });
@@ -110,7 +110,7 @@ describe.each(ENGINES)("many repositories, on %s", (engine) => {
   });
 
   it("hold a request that is found although the host's clock is hours ahead of GitHub's", async () => {
-    const { scene, pass } = await lookFor(engine, 1, 0);
+    const { scene, pass } = await scanFor(engine, 1, 0);
     const { github, clock } = scene;
     clock.advance(180 * MINUTE_MS);
     await clock.asleep();
@@ -122,7 +122,7 @@ describe.each(ENGINES)("many repositories, on %s", (engine) => {
   });
 
   it("hold a request whose event GitHub could not deliver: its log names the repository", async () => {
-    const { scene, pass } = await lookFor(engine, 20, 0);
+    const { scene, pass } = await scanFor(engine, 20, 0);
     const { github } = scene;
     const repository = "acme/site-13";
     const { run } = github.completeRun({ repository, send: false });
@@ -136,7 +136,7 @@ describe.each(ENGINES)("many repositories, on %s", (engine) => {
 });
 
 /** The runs of which a request that was left at GitHub is on record. */
-async function judged({ deliveries }: Awaited<ReturnType<typeof setLooks>>) {
+async function judged({ deliveries }: Awaited<ReturnType<typeof setScans>>) {
   return (await deliveries()).filter(({ source }) => source === "github_deployment").map((row) => row.run_id);
 }
 

@@ -2,27 +2,27 @@ import { describe, expect, it } from "vitest";
 import { describeAlert } from "../../../app/alerts/describe.ts";
 import { claim } from "../../../app/queue/claim/claim.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
-import { setLooks } from "../../helpers/looks.ts";
 import { noteNoTag } from "../../helpers/no-tag.ts";
+import { setScans } from "../../helpers/scans.ts";
 import { ENGINES } from "../../helpers/stores.ts";
 
 const latest = testTarget({ queue: "latest" });
 
 /** Six runs complete while nobody takes their events, and are found. */
 async function foundSix(engine: (typeof ENGINES)[number]) {
-  const scene = await setLooks(engine, { targets: [latest] });
+  const scene = await setScans(engine, { targets: [latest] });
   const told: unknown[] = [];
-  scene.notices.subscribe((notice) => told.push(notice));
+  scene.bus.subscribe((event) => told.push(event));
   await scene.completeRuns(6);
-  const { looks } = await scene.look();
+  const { scans } = await scene.scan();
   const alerts = () => scene.store.read.selectFrom("alerts").selectAll().execute();
-  return { ...scene, looks, told, alerts };
+  return { ...scene, scans, told, alerts };
 }
 
 describe.each(ENGINES)("the catch-up of several runs with `queue: latest`, on %s", (engine) => {
   it("tells how many are deployed, and how many were overtaken", async () => {
-    const { lastLook, told, alerts, store } = await foundSix(engine);
-    expect(await lastLook()).toMatchObject({ found: 6, accepted: 1 });
+    const { lastScan, told, alerts, store } = await foundSix(engine);
+    expect(await lastScan()).toMatchObject({ found: 6, accepted: 1 });
     expect(told).toMatchObject([{ type: "catch_up", found: 6, accepted: 1 }]);
     const [alert, ...others] = await alerts();
     expect(others).toEqual([]);
@@ -36,9 +36,9 @@ describe.each(ENGINES)("the catch-up of several runs with `queue: latest`, on %s
   });
 
   it("adds what it finds soon after to the same alert", async () => {
-    const { looks, clock, completeRuns, alerts } = await foundSix(engine);
+    const { scans, clock, completeRuns, alerts } = await foundSix(engine);
     await completeRuns(2);
-    void looks.catchUp();
+    void scans.catchUp();
     await clock.asleep();
     const [alert, ...others] = await alerts();
     expect(others).toEqual([]);

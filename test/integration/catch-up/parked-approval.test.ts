@@ -3,7 +3,7 @@ import { signDelivery } from "../../../shared/delivery-signature.ts";
 import { leftAudience } from "../../../shared/deployment-request.ts";
 import { canonicalJson } from "../../../shared/json-text.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
-import { setLooks } from "../../helpers/looks.ts";
+import { setScans } from "../../helpers/scans.ts";
 import { DELIVERY_SECRET } from "../../helpers/test-host.ts";
 import { leaveRequest } from "../../simulator/leave-request.ts";
 import type { GitHub } from "../../simulator/simulator.ts";
@@ -26,7 +26,7 @@ function tokenFor(github: GitHub, request: { via: object; sha: string }, environ
 }
 
 async function parked(prove: (github: GitHub, request: { via: object; sha: string }) => object) {
-  const scene = await setLooks("sqlite", { targets: [TARGET] });
+  const scene = await setScans("sqlite", { targets: [TARGET] });
   const { github } = scene;
   const { run } = github.completeRun({ repository: "acme/site", send: false });
   const request = {
@@ -36,7 +36,7 @@ async function parked(prove: (github: GitHub, request: { via: object; sha: strin
   };
   const payload = { twinhook: request, proof: prove(github, request) };
   const id = await leaveRequest(github, { sha: run.head_sha, payload });
-  await scene.look();
+  await scene.scan();
   return { ...scene, run, statuses: () => github.statuses("acme/site", id) };
 }
 

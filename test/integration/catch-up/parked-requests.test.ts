@@ -8,7 +8,7 @@ import {
 } from "../../../shared/deployment-request.ts";
 import { canonicalJson } from "../../../shared/json-text.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
-import { setLooks } from "../../helpers/looks.ts";
+import { setScans } from "../../helpers/scans.ts";
 import { ENGINES, type Engine } from "../../helpers/stores.ts";
 import { DELIVERY_SECRET } from "../../helpers/test-host.ts";
 import { leaveRequest } from "../../simulator/leave-request.ts";
@@ -79,7 +79,7 @@ const never = { repository: "acme/site", send: false };
 const STATUSES = "/repos/acme/site/deployments/*/statuses";
 
 /** From now on the store cannot take the record of a catch-up. */
-function refuseCatchUps(scene: Awaited<ReturnType<typeof setLooks>>, engine: Engine): Promise<unknown> {
+function refuseCatchUps(scene: Awaited<ReturnType<typeof setScans>>, engine: Engine): Promise<unknown> {
   const rule =
     engine === "sqlite"
       ? sql`create trigger refuse before insert on looks when new.name = 'catch_up'
@@ -90,11 +90,11 @@ function refuseCatchUps(scene: Awaited<ReturnType<typeof setLooks>>, engine: Eng
 
 describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine) => {
   it("is accepted with its payload, and the App is to report on that GitHub Deployment", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github, store } = scene;
     const { run } = github.completeRun(never);
     const id = await leave(github, requestFor(run));
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toEqual([
       {
         run_id: run.id,
@@ -114,7 +114,7 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("hands on the text of its payload, and of one that is no text every digit", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github, store } = scene;
     const payload_text = '{ "id": 9007199254740993, "huge": 1e400 }';
     const { payload: _, ...request } = requestFor(github.completeRun(never).run);
@@ -123,18 +123,18 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     const id = await leave(github, other);
     const record = github.deployments("acme/site").find((deployment) => deployment.id === id);
     Object.assign(record ?? {}, { payload: { twinhook: { ...other, payload: 9007199254740993n } } });
-    await scene.look();
+    await scene.scan();
     const rows = await store.read.selectFrom("deployments").select("payload").orderBy("seq").execute();
     expect(rows).toEqual([{ payload: payload_text }, { payload: "9007199254740993" }]);
   });
 
   it("is refused there when its run attempt is on record with another payload", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github } = scene;
     const { run } = github.completeRun(never);
     const first = await leave(github, requestFor(run, { payload: { service: "api" } }));
     const second = await leave(github, requestFor(run, { payload: { service: "web" } }));
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toHaveLength(1);
     const refused = [first, second]
       .map((id) => github.statuses("acme/site", id))
@@ -145,9 +145,9 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("is understood as text too, found within a minute, and taken once", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github, clock } = scene;
-    await scene.look();
+    await scene.scan();
     const { run } = github.completeRun(never);
     await leave(github, requestFor(run), { asText: true });
     const calls = () => scene.requests("GET /repos/acme/site/actions/runs/*/attempts/*");
@@ -160,12 +160,12 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("meets the event of its run in one deployment, and comes first", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github } = scene;
     const { run, done, guid } = github.completeRun({ repository: "acme/site" });
     await done;
     const id = await leave(github, requestFor(run));
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toMatchObject([
       { run_id: run.id, source: "github_deployment", github_deployment_id: String(id) },
     ]);
@@ -174,11 +174,11 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("waits for the run that it names, and is taken once that has succeeded", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github, clock } = scene;
     const { run } = github.completeRun({ ...never, action: "in_progress" });
     const id = await leave(github, requestFor(run));
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toEqual([]);
     github.completeRun({ ...never, runId: run.id });
     clock.advance(60_000);
@@ -187,12 +187,12 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("is taken while its run goes on when it proves who left it, as it would be at an endpoint", async () => {
-    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const scene = await setScans(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
     const { github } = scene;
     const { run } = github.completeRun({ ...never, action: "in_progress" });
     const request = requestFor(run);
     const id = await leave(github, request, { proof: proofOf(github, request) });
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toMatchObject([
       { run_id: run.id, source: "github_deployment", github_deployment_id: String(id) },
     ]);
@@ -201,12 +201,12 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("is refused by the target's rules although it proves who left it", async () => {
-    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const scene = await setScans(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
     const { github } = scene;
     github.faults.add({ kind: "status", status: 404 }, { route: "GET /repos/*/actions/workflows/*" });
     const request = requestFor(github.completeRun(never).run, { ref: "refs/heads/next" });
     const id = await leave(github, request, { proof: proofOf(github, request) });
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toEqual([]);
     expect(github.statuses("acme/site", id)).toMatchObject([
       { state: "error", description: expect.stringContaining("the ref refs/heads/next may not deploy") },
@@ -214,12 +214,12 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("is taken while its run goes on when the job's own token was made out for it", async () => {
-    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const scene = await setScans(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
     const { github } = scene;
     const { run } = github.completeRun({ ...never, action: "in_progress" });
     const request = requestFor(run, { via: { run_id: run.id, run_attempt: 1 } });
     await leave(github, request, { proof: tokenProof(github, request) });
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toMatchObject([{ run_id: run.id, source: "github_deployment" }]);
   });
 
@@ -228,24 +228,24 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     ["made out for another text", { aud: leftAudience("twinhook", "{}") }],
     ["long expired when it was left", { exp: 1, iat: 1, nbf: 1 }],
   ])("waits for its run to end when the token with it is %s", async (_what, claims) => {
-    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const scene = await setScans(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
     const { github } = scene;
     const { run } = github.completeRun({ ...never, action: "in_progress" });
     const request = requestFor(run, { via: { run_id: run.id, run_attempt: 1 } });
     await leave(github, request, { proof: tokenProof(github, request, claims) });
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toEqual([]);
     expect(await scene.deliveries()).toEqual([]);
   });
 
   it("waits for the run that started its job's workflow, whatever the token with it proves", async () => {
-    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const scene = await setScans(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
     const { github, clock } = scene;
     const { run } = github.completeRun({ ...never, action: "in_progress" });
     const request = requestFor(run);
     const proof = tokenProof(github, request, { event_name: "workflow_run" });
     await leave(github, request, { proof });
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toEqual([]);
     github.completeRun({ ...never, runId: run.id });
     clock.advance(60_000);
@@ -254,13 +254,13 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("is refused when the token with it is of another workflow than it says", async () => {
-    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const scene = await setScans(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
     const { github } = scene;
     const { run } = github.completeRun({ ...never, action: "in_progress" });
     const request = requestFor(run, { via: { run_id: run.id, run_attempt: 1 } });
     const proof = tokenProof(github, request, { workflow: ".github/workflows/mine.yml" });
     const id = await leave(github, request, { proof });
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toEqual([]);
     expect(github.statuses("acme/site", id)).toMatchObject([
       { state: "error", description: expect.stringContaining("workflow: the token is of") },
@@ -274,12 +274,12 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     ["has no signature", () => ({})],
     ["has another shape", () => "trust me" as never],
   ])("waits for its run to end when its proof %s", async (_what, proof) => {
-    const scene = await setLooks(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
+    const scene = await setScans(engine, { targets: [testTarget(ASKED_BY_ACTION)] });
     const { github, clock } = scene;
     const { run } = github.completeRun({ ...never, action: "in_progress" });
     const request = requestFor(run);
     await leave(github, request, { proof: proof(github, request) });
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toEqual([]);
     github.completeRun({ ...never, runId: run.id });
     clock.advance(60_000);
@@ -288,14 +288,14 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("is told where its deployment is shown, when the App has made a GitHub Deployment of it before", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github, store } = scene;
     const { run, done } = github.completeRun({ repository: "acme/site" });
     await done;
-    const { looks } = await scene.look();
+    const { scans } = await scene.scan();
     await store.write((trx) => trx.updateTable("deployments").set({ github_deployment_id: "77" }).execute());
     const id = await leave(github, requestFor(run));
-    void looks.everywhere();
+    void scans.everywhere();
     await scene.clock.asleep();
     expect(await scene.deployments()).toMatchObject([{ source: "catch_up", github_deployment_id: "77" }]);
     expect(github.statuses("acme/site", id)).toMatchObject([
@@ -304,13 +304,13 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("is reported on from now on, when nothing was made of its deployment at GitHub yet", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github } = scene;
     const { run, done } = github.completeRun({ repository: "acme/site" });
     await done;
-    const { looks } = await scene.look();
+    const { scans } = await scene.scan();
     const id = await leave(github, requestFor(run));
-    void looks.everywhere();
+    void scans.everywhere();
     await scene.clock.asleep();
     expect(await scene.deployments()).toMatchObject([
       { source: "catch_up", github_deployment_id: String(id) },
@@ -331,13 +331,13 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     ["nothing in particular", {}, { sha: "main" }, "a full commit sha"],
     ["a dry run", {}, { dry_run: true }, "dry run"],
   ])("is refused, noted and answered when it names %s", async (_what, run, change, reason) => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github, clock } = scene;
     // The run is on record, so that only the request could deploy it.
     github.faults.add({ kind: "status", status: 404 }, { route: "GET /repos/*/actions/workflows/*" });
     const request = requestFor(github.completeRun({ ...never, ...run }).run, change);
     const id = await leave(github, request);
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toEqual([]);
     expect(github.statuses("acme/site", id)).toMatchObject([
       { state: "error", description: expect.stringContaining(reason) },
@@ -349,11 +349,11 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("is answered by a later look when GitHub did not take the answer, and then left alone", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github, clock } = scene;
     const id = await leave(github, requestFor(github.completeRun(never).run, { dry_run: true }));
     github.faults.add({ kind: "status", status: 502 }, { route: `POST ${STATUSES}`, times: 1 });
-    await scene.look();
+    await scene.scan();
     expect(github.statuses("acme/site", id)).toEqual([]);
     for (let minute = 0; minute < 3; minute++) {
       clock.advance(60_000);
@@ -364,47 +364,47 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("is answered by the next controller when the one that took it ended before it could, and once", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github, store } = scene;
     const { run, done } = github.completeRun({ repository: "acme/site" });
     await done;
-    const first = await scene.look();
+    const first = await scene.scan();
     await store.write((trx) => trx.updateTable("deployments").set({ github_deployment_id: "77" }).execute());
     const id = await leave(github, requestFor(run));
     const fault = github.faults.add({ kind: "reset" }, { route: STATUSES });
-    void first.looks.everywhere();
+    void first.scans.everywhere();
     await scene.clock.asleep();
-    await first.looks.close();
+    await first.scans.close();
     expect(github.statuses("acme/site", id)).toEqual([]);
 
     fault.clear();
     for (const holder of ["primary", "backup again"]) {
-      const looks = await scene.start(holder);
-      void looks.everywhere();
+      const scans = await scene.start(holder);
+      void scans.everywhere();
       await scene.clock.asleep();
       expect(github.statuses("acme/site", id)).toMatchObject([
         { state: "inactive", description: expect.stringContaining("the GitHub Deployment 77 shows") },
       ]);
-      await looks.close();
+      await scans.close();
     }
   });
 
   it("is answered although another look could not be recorded, and that look alone is taken again soon", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github, lines } = scene;
     await refuseCatchUps(scene, engine);
     const id = await leave(github, requestFor(github.completeRun(never).run, { dry_run: true }));
-    const { pause } = await scene.look();
+    const { pause } = await scene.scan();
     expect(pause).toBe(5_000);
     expect(github.statuses("acme/site", id)).toMatchObject([{ state: "error" }]);
-    expect(await scene.lastLook()).toBeUndefined();
-    expect(await scene.lastLook("action_deployments")).toBeDefined();
+    expect(await scene.lastScan()).toBeUndefined();
+    expect(await scene.lastScan("action_deployments")).toBeDefined();
     const again = lines.filter(({ msg }) => msg.includes("failed, retry in"));
     expect(again).toMatchObject([{ msg: expect.stringMatching(/^the catch-up failed/) }]);
   });
 
   it("is refused when it is older than the target, and superseded when it is older than what runs", async () => {
-    const scene = await setLooks(engine, { targets: [testTarget()] });
+    const scene = await setScans(engine, { targets: [testTarget()] });
     const { github, store } = scene;
     const { run } = github.completeRun(never);
     const early = await leave(github, requestFor(run));
@@ -417,7 +417,7 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
     github.clock.advance(120_000);
     const next = github.completeRun(never).run;
     const late = await leave(github, requestFor(next));
-    await scene.look();
+    await scene.scan();
     expect(github.statuses("acme/site", early)).toMatchObject([{ state: "error" }]);
     expect(await scene.deployments()).toMatchObject([
       { run_id: next.id, status: "superseded", github_deployment_id: String(late) },
@@ -427,12 +427,12 @@ describe.each(ENGINES)("a request that an Action left at GitHub, on %s", (engine
   });
 
   it("is not looked for in what the App itself made", async () => {
-    const scene = await setLooks(engine);
+    const scene = await setScans(engine);
     const { github } = scene;
     const { run } = github.completeRun({ ...never, branch: "next" });
     const own = { ...requestFor(run), id: "dep_1" };
     const id = await leave(github, own);
-    await scene.look();
+    await scene.scan();
     expect(await scene.deployments()).toEqual([]);
     expect(await scene.deliveries()).toEqual([]);
     expect(github.statuses("acme/site", id)).toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { testTarget } from "../../helpers/arrivals.ts";
-import { setLooks } from "../../helpers/looks.ts";
+import { setScans } from "../../helpers/scans.ts";
 import { leaveRequest } from "../../simulator/leave-request.ts";
 import type { GitHub } from "../../simulator/simulator.ts";
 
@@ -11,17 +11,17 @@ const MINUTE_MS = 60_000;
 const spoil = (item: object, values: Record<string, unknown>) => Object.assign(item, values);
 
 /** Looks everywhere, until something is accepted: a look that had no time to commit is taken again. */
-async function look(scene: Awaited<ReturnType<typeof setLooks>>) {
-  const { looks } = await scene.look();
+async function look(scene: Awaited<ReturnType<typeof setScans>>) {
+  const { scans } = await scene.scan();
   for (let tries = 0; tries < 5 && (await scene.deployments()).length === 0; tries++) {
     scene.clock.advance(MINUTE_MS);
     await scene.clock.asleep();
   }
-  return looks;
+  return scans;
 }
 
 /** Lines of the log that name what was passed over. */
-const passedOver = ({ lines }: Awaited<ReturnType<typeof setLooks>>) =>
+const passedOver = ({ lines }: Awaited<ReturnType<typeof setScans>>) =>
   lines.map(({ msg }) => msg).filter((msg) => msg.includes("passed over"));
 
 /** Leaves a request for this run at GitHub, and returns the GitHub Deployment. */
@@ -47,7 +47,7 @@ describe("the reconciling", () => {
     ["a start that is no text", { run_started_at: 5 }],
     ["no head commit", { head_commit: null }],
   ])("deploys a run with %s, since that is only shown", async (_, values) => {
-    const scene = await setLooks("sqlite");
+    const scene = await setScans("sqlite");
     const { run } = scene.github.completeRun(never);
     spoil(run, values);
     await look(scene);
@@ -59,7 +59,7 @@ describe("the reconciling", () => {
     ["no repository", { repository: null }],
     ["no time of its last change", { updated_at: null }],
   ])("passes over a run with %s, deploys the one beside it, and says so once", async (_, values) => {
-    const scene = await setLooks("sqlite");
+    const scene = await setScans("sqlite");
     const { clock } = scene;
     const bad = scene.github.completeRun(never).run;
     const good = scene.github.completeRun(never).run;
@@ -79,15 +79,15 @@ describe("the reconciling", () => {
 
 describe("the catch-up", () => {
   it("reads the rows beside one that cannot be read, and says that once", async () => {
-    const scene = await setLooks("sqlite");
+    const scene = await setScans("sqlite");
     const { github, clock } = scene;
     const [first] = await scene.completeRuns(1);
     const strange = await github.completeRun({ repository: "acme/site" }).delivery;
     const [last] = await scene.completeRuns(1);
     spoil(strange, { guid: null });
     github.faults.add({ kind: "status", status: 404 }, { route: "GET /repos/*/runs" });
-    const looks = await look(scene);
-    void looks.catchUp();
+    const scans = await look(scene);
+    void scans.catchUp();
     await clock.asleep();
     expect((await scene.deployments()).map(({ run_id }) => run_id)).toEqual([first, last]);
     const said = passedOver(scene);
@@ -100,7 +100,7 @@ describe("the catch-up", () => {
     ["action", 7],
     ["status_code", null],
   ])("reads a row whose %s is %s", async (field, value) => {
-    const scene = await setLooks("sqlite");
+    const scene = await setScans("sqlite");
     const { github } = scene;
     const sent = github.completeRun({ repository: "acme/site" });
     const row = await sent.delivery;
@@ -111,7 +111,7 @@ describe("the catch-up", () => {
   });
 
   it("passes over a payload that GitHub refuses to give, and says so with its GUID", async () => {
-    const scene = await setLooks("sqlite");
+    const scene = await setScans("sqlite");
     const { github, clock } = scene;
     const bad = github.completeRun({ repository: "acme/site" });
     const { id } = await bad.delivery;
@@ -119,7 +119,7 @@ describe("the catch-up", () => {
     github.faults.add({ kind: "status", status: 422 }, { route: `GET /app/hook/deliveries/${id}` });
     github.faults.add({ kind: "status", status: 404 }, { route: "GET /repos/*/runs" });
     await look(scene);
-    for (let tries = 1; tries < 10 && !(await scene.lastLook()); tries++) {
+    for (let tries = 1; tries < 10 && !(await scene.lastScan()); tries++) {
       clock.advance(MINUTE_MS);
       await clock.asleep();
     }
@@ -130,7 +130,7 @@ describe("the catch-up", () => {
 
 describe("the look for requests that an Action left", () => {
   it("finds the request beside a Deployment that cannot be read", async () => {
-    const scene = await setLooks("sqlite", { targets: [testTarget()] });
+    const scene = await setScans("sqlite", { targets: [testTarget()] });
     const { github } = scene;
     const { run } = github.completeRun(never);
     const bad = await leave(github, run);
@@ -144,7 +144,7 @@ describe("the look for requests that an Action left", () => {
   });
 
   it("refuses a request whose run cannot be read, and takes the one beside it", async () => {
-    const scene = await setLooks("sqlite", { targets: [testTarget()] });
+    const scene = await setScans("sqlite", { targets: [testTarget()] });
     const { github } = scene;
     const bad = github.completeRun(never).run;
     const good = github.completeRun(never).run;

@@ -3,8 +3,8 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { configSchema } from "../../../app/config/schema.ts";
 import { REPAIR_MS } from "../../../app/failover/active-endpoint.ts";
 import { Controller } from "../../../app/failover/controller.ts";
+import { type BusEvent, EventBus } from "../../../app/failover/event-bus.ts";
 import { HealthWindow } from "../../../app/failover/health-window.ts";
-import { type Notice, Notices } from "../../../app/failover/notices.ts";
 import { lastFailover, pin, readSwitchboard } from "../../../app/failover/switchboard.ts";
 import type { WebhookConfig } from "../../../app/github/webhook-config.ts";
 import type { Store } from "../../../app/store/store.ts";
@@ -41,7 +41,7 @@ async function scene(store: Store) {
   const github = new HookAtGitHub();
   const windows = new Map(ENDPOINTS.map(({ name }) => [name, new HealthWindow(thresholds)]));
   const log: { msg: string }[] = [];
-  const notices: Notice[] = [];
+  const events: BusEvent[] = [];
   const controllers = new Set<Controller>();
   /** How many looks at the situation each controller has begun. */
   const looks = new Map<Controller, number>();
@@ -50,8 +50,8 @@ async function scene(store: Store) {
   /** How often what GitHub could not deliver was looked for. */
   let scanned = 0;
   const start = (instance: string): Controller => {
-    const bus = new Notices();
-    bus.subscribe((notice) => notices.push(notice));
+    const bus = new EventBus();
+    bus.subscribe((event) => events.push(event));
     const controller: Controller = new Controller({
       store,
       clock,
@@ -71,7 +71,7 @@ async function scene(store: Store) {
         return cutOff.has(instance);
       },
       github,
-      notices: bus,
+      bus,
       onTakeOver: () => {},
       onSwitched: () => {
         scanned += 1;
@@ -119,7 +119,7 @@ async function scene(store: Store) {
     github,
     windows,
     log,
-    notices,
+    events,
     cutOff,
     secretChange,
     start,
@@ -178,9 +178,9 @@ describe.each(ENGINES)("the controller on %s", (engine) => {
     await eventually(() => expect(scans()).toBe(1));
   });
 
-  it("tells the whole story of a failover in one line, and every step of it as a notice", async () => {
+  it("tells the whole story of a failover in one line, and every step of it as an event", async () => {
     const store = await newStore(engine);
-    const { clock, github, windows, notices, begin, pass, story } = await scene(store);
+    const { clock, github, windows, events, begin, pass, story } = await scene(store);
     const controller = await begin();
     windows.get("primary")?.died(clock.ms, "its process is gone");
     clock.ms += 7;
@@ -192,8 +192,8 @@ describe.each(ENGINES)("the controller on %s", (engine) => {
     );
     expect(github.config.url).toBe(urlOf("backup"));
     expect(await lastFailover(store)).toMatchObject({ switched_at: clock.ms, verified_at: clock.ms });
-    expect(notices.map(({ type }) => type)).toEqual(["controller", "failover", "webhook_switched"]);
-    expect(notices[2]).toMatchObject({ from: "primary", to: "backup", kind: "failover", durationMs: 7 });
+    expect(events.map(({ type }) => type)).toEqual(["controller", "failover", "webhook_switched"]);
+    expect(events[2]).toMatchObject({ from: "primary", to: "backup", kind: "failover", durationMs: 7 });
     await pass(3_000, ["primary"]);
     expect(github.writes).toHaveLength(1);
   });
@@ -201,14 +201,14 @@ describe.each(ENGINES)("the controller on %s", (engine) => {
 
 describe("the controller", () => {
   it("puts a URL right that was changed by hand, within half a minute and no sooner than its look", async () => {
-    const { github, notices, begin, pass } = await scene(await newStore("sqlite"));
+    const { github, events, begin, pass } = await scene(await newStore("sqlite"));
     await begin();
     github.config = { ...github.config, url: "https://elsewhere.example/hook" };
     await pass(2_000);
     expect(github.writes).toEqual([]);
     await pass(REPAIR_MS - 2_000);
     await eventually(() => expect(github.config.url).toBe(urlOf("primary")));
-    expect(notices).toContainEqual({
+    expect(events).toContainEqual({
       type: "webhook_deviated",
       found: "https://elsewhere.example/hook",
       wanted: urlOf("primary"),
@@ -267,7 +267,7 @@ describe("the controller", () => {
 
   it("brings to GitHub what another one decided and did not live to do", async () => {
     const store = await newStore("sqlite");
-    const { clock, github, windows, begin, start, stop, notices, pass, story } = await scene(store);
+    const { clock, github, windows, begin, start, stop, events, pass, story } = await scene(store);
     const controller = await begin();
     github.down = true;
     windows.get("primary")?.died(clock.ms, "its process is gone");
@@ -280,7 +280,7 @@ describe("the controller", () => {
     await eventually(() => expect(story()).toHaveLength(1));
     expect(await lastFailover(store)).toMatchObject({ to_endpoint: "backup", decided_by: "primary" });
     // That is nobody's meddling.
-    expect(notices.map(({ type }) => type)).not.toContain("webhook_deviated");
+    expect(events.map(({ type }) => type)).not.toContain("webhook_deviated");
   });
 
   it("recovers to the preferred endpoint once that has been well for ten seconds, and pins hold against it", async () => {
@@ -307,10 +307,10 @@ describe("the controller", () => {
   });
 
   it("says once that all endpoints are down, and leaves the URL", async () => {
-    const { github, notices, begin, pass } = await scene(await newStore("sqlite"));
+    const { github, events, begin, pass } = await scene(await newStore("sqlite"));
     await begin();
     await pass(3_000, ["primary", "backup"]);
-    const said = () => notices.filter(({ type }) => type === "all_down").length;
+    const said = () => events.filter(({ type }) => type === "all_down").length;
     // It is told once the store has it, which takes no time by this clock.
     await eventually(() => expect(said()).toBe(1));
     await pass(3_000, ["primary", "backup"]);

@@ -3,7 +3,7 @@ import { pino } from "pino";
 import { expect, it, onTestFinished } from "vitest";
 import { ActiveEndpoint } from "../../../app/failover/active-endpoint.ts";
 import { ControllerLease } from "../../../app/failover/controller-lease.ts";
-import { Notices } from "../../../app/failover/notices.ts";
+import { EventBus } from "../../../app/failover/event-bus.ts";
 import { initializeSwitchboard, recordDecision } from "../../../app/failover/switchboard.ts";
 import { ManualClock } from "../../helpers/manual-clock.ts";
 import { newStore } from "../../helpers/stores.ts";
@@ -39,7 +39,7 @@ it("a controller that takes the lease again does not go on with what it set befo
       },
     },
     secretChange: { isUnderWay: false, isAgreed: true },
-    notices: new Notices(),
+    bus: new EventBus(),
     onSwitched: () => {},
     log: pino({ level: "silent" }),
   });

@@ -4,20 +4,20 @@ import { RepositoryNames } from "../../../app/accept/repository-names.ts";
 import { KnownRuns } from "../../../app/auth/known-runs.ts";
 import { reevaluate } from "../../../app/catch-up/reevaluate.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
-import { setLooks } from "../../helpers/looks.ts";
+import { setScans } from "../../helpers/scans.ts";
 import { leaveRequest } from "../../simulator/leave-request.ts";
 
 /** A repository with a run, and a request of an Action for it. `rename` lets another repository take its old name. */
 async function scene() {
   const targets = [testTarget({ queue: "all" })];
   const names = new RepositoryNames(targets);
-  const looks = await setLooks("sqlite", { targets, names });
-  const { github } = looks;
+  const scans = await setScans("sqlite", { targets, names });
+  const { github } = scans;
   const { id } = github.repository("acme/site");
   const { run } = github.completeRun({ repository: "acme/site", send: false });
   let renamedAt = 0;
   return {
-    ...looks,
+    ...scans,
     ...{ targets, names, run },
     request: {
       ...{ repository: "acme/site", environment: "production", run_id: run.id, run_attempt: 1 },
@@ -38,12 +38,12 @@ async function scene() {
 }
 
 it("requests that an Action parked in a renamed repository are found and answered there", async () => {
-  const { github, run, request, rename, look, deployments, askedOfOther } = await scene();
+  const { github, run, request, rename, scan, deployments, askedOfOther } = await scene();
   await leaveRequest(github, { sha: run.head_sha, payload: { twinhook: request } });
   const moon = { ...request, environment: "moon" };
   const refused = await leaveRequest(github, { sha: run.head_sha, payload: { twinhook: moon } });
   rename();
-  await look();
+  await scan();
   expect(await deployments()).toMatchObject([{ run_id: run.id, source: "github_deployment" }]);
   expect(github.statuses("acme/shop", refused)).toMatchObject([{ state: "error" }]);
   expect(askedOfOther()).toEqual([]);

@@ -45,7 +45,7 @@ async function scene(engine: Engine) {
         ...{ targets: [target], budget: new CallBudget(clock) },
       });
       scan.askAll();
-      const failed = await scan.look(new AbortController().signal);
+      const failed = await scan.scan(new AbortController().signal);
       await scan.close();
       return failed === undefined;
     },

@@ -11,7 +11,7 @@ import { RepositoryAccess } from "../../../app/github/repository-access.ts";
 import { setMark } from "../../../app/queue/set-mark.ts";
 import { RepositoryScan } from "../../../app/upkeep/repository-scan.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
-import { setLooks } from "../../helpers/looks.ts";
+import { setScans } from "../../helpers/scans.ts";
 import { SleepersClock } from "../../helpers/sleepers-clock.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
 import { startGitHub } from "../../simulator/simulator.ts";
@@ -35,18 +35,18 @@ async function scene(engine: Engine) {
     candidate: { holder: "backup", instance: "backup", host: "host-1" },
   });
   await lease.acquire(() => true);
-  const scan = new RepositoryScan({
+  const repositories = new RepositoryScan({
     ...{ store, clock, log, access, lease, targets: [TARGET], budget: new CallBudget(clock) },
     linesOf: () => "line 12 of twinhook.yml",
   });
-  onTestFinished(() => scan.close());
-  const look = () => {
-    scan.askAll();
-    return scan.look(new AbortController().signal);
+  onTestFinished(() => repositories.close());
+  const scan = () => {
+    repositories.askAll();
+    return repositories.scan(new AbortController().signal);
   };
-  await look();
+  await scan();
   return {
-    ...{ github, id, store, lines, look },
+    ...{ github, id, store, lines, scan },
     rows: () => store.read.selectFrom("repositories").selectAll().execute(),
     async alerts() {
       const alerts = await store.read.selectFrom("alerts").selectAll().execute();
@@ -58,18 +58,18 @@ async function scene(engine: Engine) {
 
 describe.each(ENGINES)("the scan for renamed repositories, on %s", (engine) => {
   it("notes GitHub's id of a repository, and says nothing as long as its name is right", async () => {
-    const { rows, look, lines, alerts, id } = await scene(engine);
-    await look();
+    const { rows, scan, lines, alerts, id } = await scene(engine);
+    await scan();
     expect(await rows()).toEqual([{ name: "acme/site", id, full_name: "acme/site", taken_by: null }]);
     expect(lines).toEqual([]);
     expect(await alerts()).toEqual([]);
   });
 
   it("says once which line to change when a repository was renamed", async () => {
-    const { github, rows, look, lines, alerts, id } = await scene(engine);
+    const { github, rows, scan, lines, alerts, id } = await scene(engine);
     github.renameRepository("acme/site", "acme/shop");
-    await look();
-    await look();
+    await scan();
+    await scan();
     expect(await rows()).toEqual([{ name: "acme/site", id, full_name: "acme/shop", taken_by: null }]);
     expect(lines).toEqual([
       "acme/site is called acme/shop at GitHub by now, and is deployed as before: correct line 12 of twinhook.yml",
@@ -83,12 +83,12 @@ describe.each(ENGINES)("the scan for renamed repositories, on %s", (engine) => {
   });
 
   it("says once that another repository has taken the name, and keeps the id of the first", async () => {
-    const { github, rows, look, lines, alerts, id } = await scene(engine);
+    const { github, rows, scan, lines, alerts, id } = await scene(engine);
     github.renameRepository("acme/site", "acme/shop");
-    await look();
+    await scan();
     github.addRepository("acme/site", { id: 99 });
-    await look();
-    await look();
+    await scan();
+    await scan();
     expect(await rows()).toEqual([{ name: "acme/site", id, full_name: "acme/shop", taken_by: 99 }]);
     expect(lines[1]).toContain("acme/site is another repository at GitHub by now (id 99)");
     expect((await alerts()).map(({ title }) => title)).toEqual([
@@ -98,19 +98,19 @@ describe.each(ENGINES)("the scan for renamed repositories, on %s", (engine) => {
   });
 
   it("learns the new name even if another repository took the old one before it looked", async () => {
-    const { github, rows, look, lines, id } = await scene(engine);
+    const { github, rows, scan, lines, id } = await scene(engine);
     github.renameRepository("acme/site", "acme/shop");
     github.addRepository("acme/site", { id: 99 });
-    await look();
+    await scan();
     expect(await rows()).toEqual([{ name: "acme/site", id, full_name: "acme/shop", taken_by: 99 }]);
     expect(lines[0]).toContain("last called acme/shop");
   });
 
   it("has what is on record follow once twinhook.yml has the new name", async () => {
-    const { github, look, store, rows } = await scene(engine);
+    const { github, scan, store, rows } = await scene(engine);
     await setMark(store, { repositoryKey: "acme/site", target: "production" }, 7);
     github.renameRepository("acme/site", "acme/shop");
-    await look();
+    await scan();
     await registerTargets(store, [testTarget({ repository: "acme/shop" })], 1_000_000);
     const targets = await store.read.selectFrom("targets").selectAll().execute();
     expect(targets).toMatchObject([{ repository: "acme/shop", watch_from: 0, mark_run_id: 7 }]);
@@ -120,10 +120,10 @@ describe.each(ENGINES)("the scan for renamed repositories, on %s", (engine) => {
 
 it("reconciling finds the runs of a repository that was renamed", async () => {
   const names = new RepositoryNames([TARGET]);
-  const { github, look, deployments } = await setLooks("sqlite", { targets: [TARGET], names });
+  const { github, scan, deployments } = await setScans("sqlite", { targets: [TARGET], names });
   const { id } = github.renameRepository("acme/site", "acme/shop");
   names.set([{ name: "acme/site", id, full_name: "acme/site", taken_by: null }]);
   const { run } = github.completeRun({ repository: "acme/shop", send: false });
-  await look();
+  await scan();
   expect(await deployments()).toMatchObject([{ run_id: run.id, source: "reconcile", status: "queued" }]);
 });

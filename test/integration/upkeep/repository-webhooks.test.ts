@@ -49,7 +49,7 @@ async function setup(engine: Engine, options: GitHubOptions = {}) {
       secretChange: { isUnderWay: false, isAgreed: true },
       ...given,
     });
-    const again = () => broadcast.look(AbortSignal.timeout(10_000));
+    const again = () => broadcast.scan(AbortSignal.timeout(10_000));
     await again();
     return again;
   };

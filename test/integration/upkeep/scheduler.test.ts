@@ -4,7 +4,7 @@ import { REPAIR_MS } from "../../../app/failover/active-endpoint.ts";
 import { NotControllerError } from "../../../app/failover/controller-lease.ts";
 import { Scheduler, type Task } from "../../../app/upkeep/scheduler.ts";
 import { testTarget } from "../../helpers/arrivals.ts";
-import { setLooks } from "../../helpers/looks.ts";
+import { setScans } from "../../helpers/scans.ts";
 import { SleepersClock } from "../../helpers/sleepers-clock.ts";
 import { ENGINES } from "../../helpers/stores.ts";
 
@@ -132,11 +132,11 @@ describe.each(ENGINES)("an hour of quiet on %s", (engine) => {
         testTarget({ repository, environment: name, workflow: `.github/workflows/${name}.yml` }),
       ),
     );
-    const scene = await setLooks(engine, { targets });
+    const scene = await setScans(engine, { targets });
     const { github, clock } = scene;
     // What was deployed lately stands in every list that is read.
     await scene.completeRuns(40);
-    await scene.look();
+    await scene.scan();
     const begun = github.requests.length;
     for (let passed = 0; passed < 60 * 60_000; ) {
       const pause = await clock.asleep();

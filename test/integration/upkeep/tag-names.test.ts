@@ -7,7 +7,7 @@ import { tagScene } from "../../helpers/tag-scene.ts";
 const TARGET = testTarget();
 const MAIN = "acme/site refs/heads/main";
 
-/** GitHub is asked by `look` alone. */
+/** GitHub is asked by `scan` alone. */
 async function quietScene(...given: Parameters<typeof tagScene>) {
   const scene = await tagScene(...given);
   await scene.stopScanning();
@@ -16,8 +16,8 @@ async function quietScene(...given: Parameters<typeof tagScene>) {
 
 describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => {
   it("begins at once where no tag has this name, at no call of its own", async () => {
-    const { look, accept, claim, calls } = await quietScene(engine);
-    await look();
+    const { scan, accept, claim, calls } = await quietScene(engine);
+    await scan();
     await accept({});
     expect(await claim()).toMatchObject({
       kind: "claimed",
@@ -27,12 +27,12 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("does not begin before it is known whether a tag has this name", async () => {
-    const { look, accept, claim, asked, deployment } = await quietScene(engine);
+    const { scan, accept, claim, asked, deployment } = await quietScene(engine);
     const { deployments } = await accept({});
     expect(await claim()).toMatchObject({ kind: "held" });
     expect(await asked()).toEqual([{ place: MAIN, result: null }]);
     expect((await deployment(deployments[0]?.id)).reason).toContain("waits until GitHub tells");
-    await look();
+    await scan();
     expect(await claim()).toMatchObject({ kind: "claimed", deployment: { reason: null } });
   });
 
@@ -59,10 +59,10 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("does not deploy where the run is a tag's of the same name", async () => {
-    const { look, accept, claim, deployment } = await quietScene(engine);
+    const { scan, accept, claim, deployment } = await quietScene(engine);
     await accept({ sha: "a".repeat(40) });
     const { deployments } = await accept({ tag: true, branch: "main", sha: "b".repeat(40) });
-    await look();
+    await scan();
     expect(await deployment(deployments[0]?.id)).toMatchObject({
       status: "cancelled",
       reason: expect.stringContaining("the branch does not have its commit"),
@@ -72,43 +72,43 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("deploys where the branch has the commit, although a tag has its name", async () => {
-    const { look, accept, claim, repository } = await quietScene(engine);
+    const { scan, accept, claim, repository } = await quietScene(engine);
     repository.tags.set("main", "c".repeat(40));
     await accept({ sha: "a".repeat(40) });
     repository.pushed.get("main")?.push("d".repeat(40));
     repository.branches.set("main", "d".repeat(40));
-    await look();
+    await scan();
     expect(await claim()).toMatchObject({ kind: "claimed", deployment: { sha: "a".repeat(40) } });
   });
 
   it("is held from the event that a tag of this name was made on", async () => {
-    const { look, accept, claim, tellOfTag, repository, deployment } = await quietScene(engine);
-    await look();
+    const { scan, accept, claim, tellOfTag, repository, deployment } = await quietScene(engine);
+    await scan();
     await tellOfTag(true);
     const { deployments } = await accept({ tag: true, branch: "main", sha: "b".repeat(40) });
     expect(await claim()).toMatchObject({ kind: "held" });
     expect(repository.tags.get("main")).toBe("b".repeat(40));
-    await look();
+    await scan();
     expect(await deployment(deployments[0]?.id)).toMatchObject({ status: "cancelled" });
   });
 
   it("deploys again without a look-up once the tag is gone", async () => {
-    const { look, accept, claim, tellOfTag, repository } = await quietScene(engine);
+    const { scan, accept, claim, tellOfTag, repository } = await quietScene(engine);
     repository.tags.set("main", "c".repeat(40));
-    await look();
+    await scan();
     repository.tags.delete("main");
     await tellOfTag(false);
-    await look();
+    await scan();
     await accept({});
     expect(await claim()).toMatchObject({ kind: "claimed" });
   });
 
   it("begins and says so where GitHub cannot be asked and no tag was seen", async () => {
-    const { look, accept, claim, github } = await quietScene(engine);
+    const { scan, accept, claim, github } = await quietScene(engine);
     await github.goDown();
     const { deployments } = await accept({});
     expect(await claim()).toMatchObject({ kind: "held" });
-    await look();
+    await scan();
     expect(await claim()).toMatchObject({
       kind: "claimed",
       deployment: {
@@ -119,11 +119,11 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
   });
 
   it("goes on waiting where GitHub cannot be asked and a tag of this name was seen", async () => {
-    const { look, accept, claim, github, tellOfTag, deployment } = await quietScene(engine);
+    const { scan, accept, claim, github, tellOfTag, deployment } = await quietScene(engine);
     await tellOfTag(true);
     await github.goDown();
     const { deployments } = await accept({});
-    await look();
+    await scan();
     expect(await claim()).toMatchObject({ kind: "held" });
     expect((await deployment(deployments[0]?.id)).status).toBe("queued");
   });

@@ -16,10 +16,10 @@ describe.each(ENGINES)("the run of a tag, on %s", (engine) => {
   it.each(EVENTS)(
     "that was started by %s begins once GitHub shows the tag with its commit",
     async (event) => {
-      const { accept, claim, look } = await tagScene(engine, TAGS);
+      const { accept, claim, scan } = await tagScene(engine, TAGS);
       expect(await accept({ ...V1, tag: true, event })).toMatchObject({ outcome: "deployed" });
       expect(await claim()).toMatchObject({ kind: "held" });
-      await look();
+      await scan();
       expect(await claim()).toMatchObject({
         kind: "claimed",
         deployment: { sha: A, ref: "refs/tags/v1.2.3", reason: null },
@@ -28,19 +28,19 @@ describe.each(ENGINES)("the run of a tag, on %s", (engine) => {
   );
 
   it("begins where the tag is annotated", async () => {
-    const { accept, claim, look } = await tagScene(engine, TAGS);
+    const { accept, claim, scan } = await tagScene(engine, TAGS);
     await accept({ ...V1, tag: "annotated" });
     expect((await claim()).kind).toBe("held");
-    await look();
+    await scan();
     expect(await claim()).toMatchObject({ kind: "claimed", deployment: { ref: "refs/tags/v1.2.3" } });
   });
 
   it("is the tag's where a branch of its name does not have its commit", async () => {
-    const { accept, claim, look } = await tagScene(engine, BOTH);
+    const { accept, claim, scan } = await tagScene(engine, BOTH);
     await accept({ ...V1, sha: B });
     await accept({ ...V1, tag: true });
     expect((await claim()).kind).toBe("held");
-    await look();
+    await scan();
     expect(await claim()).toMatchObject({
       kind: "claimed",
       deployment: { sha: A, ref: "refs/tags/v1.2.3" },
@@ -48,11 +48,11 @@ describe.each(ENGINES)("the run of a tag, on %s", (engine) => {
   });
 
   it("counts as either where branch and tag have its commit", async () => {
-    const { accept, claim, look, repository } = await tagScene(engine, TAGS);
+    const { accept, claim, scan, repository } = await tagScene(engine, TAGS);
     repository.branches.set("v1.2.3", A);
     await accept({ ...V1, tag: true });
     await claim();
-    await look();
+    await scan();
     expect(await claim()).toMatchObject({ kind: "claimed", deployment: { ref: "refs/tags/v1.2.3" } });
   });
 
@@ -91,15 +91,15 @@ describe.each(ENGINES)("the run of a tag, on %s", (engine) => {
   });
 
   it("asks again an hour after GitHub refused to show the tag", async () => {
-    const { accept, claim, look, github, clock } = await tagScene(engine, TAGS);
+    const { accept, claim, scan, github, clock } = await tagScene(engine, TAGS);
     const refuses = github.faults.add({ kind: "status", status: 403 }, { route: "GET /repos/*/git/*" });
     await accept({ ...V1, tag: true });
     await claim();
-    await look();
+    await scan();
     expect((await claim()).kind).toBe("held");
     refuses.clear();
     clock.advance(HOUR_MS);
-    await look();
+    await scan();
     // The waiting deployment asks by itself.
     await eventually(async () => expect((await claim()).kind).toBe("claimed"));
   });
@@ -115,11 +115,11 @@ describe("a run that only looks like one of an allowed ref", () => {
     ],
     ["a branch that is named like a tag", [TAGS], { sha: B, tags: A }, "the tag does not have its commit"],
   ])("of %s deploys nothing", async (_what, targets, { sha, tags }, reason) => {
-    const { accept, claim, look, repository, deployment } = await tagScene("sqlite", ...targets);
+    const { accept, claim, scan, repository, deployment } = await tagScene("sqlite", ...targets);
     if (tags) repository.tags.set("v1.2.3", tags);
     const { deployments } = await accept({ ...V1, sha });
     expect((await claim()).kind).toBe("held");
-    await look();
+    await scan();
     expect((await claim()).kind).toBe("nothing");
     expect(await deployment(deployments[0]?.id)).toMatchObject({
       status: "cancelled",
@@ -141,10 +141,10 @@ describe("a branch that a pattern allows", () => {
   const RELEASES = testTarget({ refs: ["refs/heads/release/*"] });
 
   it("is looked up first, and its next run begins at once", async () => {
-    const { accept, claim, look } = await tagScene("sqlite", RELEASES);
+    const { accept, claim, scan } = await tagScene("sqlite", RELEASES);
     await accept({ branch: "release/1" });
     expect((await claim()).kind).toBe("held");
-    await look();
+    await scan();
     await accept({ branch: "release/1" });
     expect(await claim()).toMatchObject({ kind: "claimed", deployment: { ref: "refs/heads/release/1" } });
   });

@@ -9,7 +9,7 @@ const { failover: thresholds } = configSchema.parse({
 });
 const LOOK_MS = 50;
 
-/** A watch of one process, whose state the test sets, and which looks when the test says so. */
+/** A watch of one process, whose state the test sets, and which checks when the test says so. */
 function scene() {
   const clock = new ManualClock();
   const kernel: { state: ProcessState | undefined } = { state: "running" };
@@ -28,7 +28,7 @@ function scene() {
   const lookFor = (ms: number) => {
     for (let rest = ms; rest > 0; rest -= LOOK_MS) {
       clock.ms += LOOK_MS;
-      watch.look();
+      watch.check();
     }
   };
   lookFor(LOOK_MS);
@@ -70,7 +70,7 @@ it("a process that goes on in time is counted anew", () => {
   expect(stopped).toEqual([]);
 });
 
-it("one that has gone on since the last look does not count as stopped", () => {
+it("one that has gone on since the last check does not count as stopped", () => {
   const { kernel, watch, lookFor } = scene();
   kernel.state = "stopped";
   lookFor(500);
@@ -84,7 +84,7 @@ it("a watch that stood still itself judges nobody", () => {
   lookFor(100);
   clock.ms += 1_000;
   expect(watch.isStopped("primary")).toBe(false);
-  watch.look();
+  watch.check();
   expect(stopped).toEqual([]);
   lookFor(250);
   expect(stopped).toEqual([]);

@@ -39,7 +39,7 @@ describe("the series of a new instance", () => {
 describe("the metrics", () => {
   it("name the endpoint that a failover leaves", async () => {
     const { metrics, read } = newMetrics();
-    metrics.noticed({
+    metrics.happened({
       type: "failover",
       kind: "failover",
       ...{ from: "primary", to: "backup", reason: "", detectedAt: "", decidedAt: "" },
@@ -52,7 +52,7 @@ describe("the metrics", () => {
   it("tell the length of a failover that took hours", async () => {
     const { metrics, read } = newMetrics();
     const durationMs = 3 * 3_600_000;
-    metrics.noticed({
+    metrics.happened({
       type: "webhook_switched",
       kind: "failover",
       ...{ from: "primary", to: "backup", url: "", durationMs },

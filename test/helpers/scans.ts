@@ -12,7 +12,7 @@ import { Scans } from "../../app/catch-up/scans.ts";
 import { readEnvironment } from "../../app/config/environment/environment.ts";
 import type { TargetConfig } from "../../app/config/schema.ts";
 import { ControllerLease } from "../../app/failover/controller-lease.ts";
-import { Notices } from "../../app/failover/notices.ts";
+import { EventBus } from "../../app/failover/event-bus.ts";
 import { githubApp } from "../../app/github/app.ts";
 import { CallBudget } from "../../app/github/call-budget.ts";
 import { DeliveryLogClient } from "../../app/github/delivery-log.ts";
@@ -25,8 +25,8 @@ import { SleepersClock } from "./sleepers-clock.ts";
 import { type Engine, newStore } from "./stores.ts";
 import { DELIVERY_SECRET } from "./test-host.ts";
 
-/** The controller's looks at a simulated GitHub, whose hour passes by the same clock. Nobody runs deployments. */
-export async function setLooks(
+/** The controller's scans of a simulated GitHub, whose hour passes by the same clock. Nobody runs deployments. */
+export async function setScans(
   engine: Engine,
   options: { targets?: TargetConfig[]; names?: RepositoryNames; github?: GitHubOptions } = {},
 ) {
@@ -47,9 +47,9 @@ export async function setLooks(
   const access = new RepositoryAccess(newApp, clock, options.names);
   const acceptor = new Acceptor({ store, clock, instance: "backup", onQueued: () => {} });
   const samples: { endpoint: string; ok: boolean }[] = [];
-  const notices = new Notices();
+  const bus = new EventBus();
 
-  /** The looks of one more process of the App's, which has become the controller. */
+  /** The scans of one more process of the App, which has become the controller. */
   async function start(holder = "backup") {
     const lease = new ControllerLease({
       store,
@@ -58,11 +58,11 @@ export async function setLooks(
       candidate: { holder, instance: holder, host: "host-1" },
     });
     await lease.acquire(() => true);
-    const looks = new Scans({
+    const scans = new Scans({
       store,
       clock,
       log,
-      notices,
+      bus,
       targets,
       names: options.names,
       acceptor,
@@ -83,8 +83,8 @@ export async function setLooks(
         delivered: (endpoint, ok) => void samples.push({ endpoint, ok }),
       }),
     });
-    onTestFinished(() => looks.close());
-    return looks;
+    onTestFinished(() => scans.close());
+    return scans;
   }
 
   return {
@@ -94,7 +94,7 @@ export async function setLooks(
     targets,
     lines,
     samples,
-    notices,
+    bus,
     acceptor,
     newApp,
     access,
@@ -112,12 +112,12 @@ export async function setLooks(
       await Promise.all(runs.map(({ done }) => done));
       return runs.map(({ run }) => run.id);
     },
-    /** Looks everywhere, and resolves when that is done, with how long the next look is away. */
-    async look() {
-      const looks = await start();
-      void looks.everywhere();
+    /** Scans everywhere. Resolves when that is done, with the time until the next scan. */
+    async scan() {
+      const scans = await start();
+      void scans.everywhere();
       const pause = await clock.asleep();
-      return { looks, pause };
+      return { scans, pause };
     },
     deployments: () =>
       store.read
@@ -126,7 +126,7 @@ export async function setLooks(
         .orderBy("seq")
         .execute(),
     deliveries: () => store.read.selectFrom("deliveries").selectAll().execute(),
-    lastLook: (name = "catch_up") =>
+    lastScan: (name = "catch_up") =>
       store.read.selectFrom("looks").selectAll().where("name", "=", name).executeTakeFirst(),
     /** The API requests that this route got (`*` stands for digits). */
     requests(route: string): RequestRecord[] {

@@ -5,7 +5,7 @@ const STRAGGLERS_MS = 11_000;
  * Starts the catch-up after a change of the active endpoint: at once, and again 11 s later. By then GitHub's log shows
  * the deliveries that hung at the old endpoint.
  */
-export class MissedDeliveries {
+export class CatchUpTrigger {
   #catchUp: () => void;
   #timer: NodeJS.Timeout | undefined;
 

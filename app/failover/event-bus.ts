@@ -4,7 +4,7 @@ import type { HealthStatus } from "./health-window.ts";
 export type FailoverKind = "failover" | "switchover" | "recovery";
 
 /** An event that dashboards, metrics and alerts follow. Times are ISO 8601. */
-export type Notice =
+export type BusEvent =
   /** An instance has become the controller. */
   | { type: "controller"; instance: string; token: number }
   /** An endpoint's status has changed, as this instance sees it. */
@@ -37,16 +37,16 @@ export type Notice =
   | { type: "retry"; operation: "webhook_url" | "look" };
 
 /** The instance's event bus: dashboards, metrics and alerts subscribe to it. */
-export class Notices {
+export class EventBus {
   #events = new EventEmitter();
 
-  publish(notice: Notice): void {
-    this.#events.emit("notice", notice);
+  publish(event: BusEvent): void {
+    this.#events.emit("event", event);
   }
 
   /** Calls `listener` with every event from now on. The result unsubscribes. */
-  subscribe(listener: (notice: Notice) => void): () => void {
-    this.#events.on("notice", listener);
-    return () => this.#events.off("notice", listener);
+  subscribe(listener: (event: BusEvent) => void): () => void {
+    this.#events.on("event", listener);
+    return () => this.#events.off("event", listener);
   }
 }
