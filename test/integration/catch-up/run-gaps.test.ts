@@ -251,7 +251,10 @@ describe.each(ENGINES)("a target that deploys every run, on %s", (engine) => {
     expect([await deploy(), await deploy()]).toEqual([refused.run.id, later.run.id]);
   });
 
-  it("does not wait for a run that has not ended, and asks anew where the answer is old", async () => {
+  it.each([
+    ["old", 1],
+    ["of a time that has not come, as after a step back of the clock", Date.parse("2100-01-01")],
+  ])("does not wait for a run that has not ended, and asks anew where the answer is %s", async (_, at) => {
     const { begin, store, run, arrive, next, deploy, tryDeploy, asked } = await scene(engine);
     await begin();
     const slow = run({ action: "in_progress" });
@@ -266,7 +269,7 @@ describe.each(ENGINES)("a target that deploys every run, on %s", (engine) => {
     await eventually(isCleared);
     // The target was not free for a while, and the slow one has ended meanwhile.
     await store.write((trx) =>
-      trx.updateTable("deployments").set({ order_cleared_at: 1 }).where("status", "=", "queued").execute(),
+      trx.updateTable("deployments").set({ order_cleared_at: at }).where("status", "=", "queued").execute(),
     );
     const ended = run({ runId: slow.run.id });
     await expect(tryDeploy()).rejects.toThrow("held");

@@ -8,6 +8,8 @@ import { finish } from "../../../app/queue/finish.ts";
 import { endExpiredHolds, endHold, setHold } from "../../../app/queue/hold.ts";
 import { interrupt } from "../../../app/queue/interrupt.ts";
 import { pending } from "../../../app/queue/pending.ts";
+import { retry } from "../../../app/queue/retry.ts";
+import { dueOnRelease } from "../../../app/reads/waiting-deployments.ts";
 import { runArrival, testTarget } from "../../helpers/arrivals.ts";
 import { ENGINES, type Engine, newStore } from "../../helpers/stores.ts";
 import { stableSha } from "../../simulator/stable-values.ts";
@@ -82,6 +84,17 @@ describe.each(ENGINES)("a held target on %s", (engine) => {
     expect((await pending(store)).waiting).toMatchObject([{ isHeld: false }]);
     expect(await runNext()).toBe(ids[2]);
     for (const id of ids.slice(0, 2)) expect((await row(id)).status).toBe("superseded");
+  });
+
+  it("lists what begins on release: one that failed and is retried, and nothing older than it", async () => {
+    const { accept, deploy, hold, store } = await queueOf(engine, "all");
+    const failed = await deploy(2, "failed");
+    await hold();
+    await accept(1);
+    await retry(store, failed);
+    const newer = await accept(3);
+    const due = await dueOnRelease(store.read, HELD, "all");
+    expect(due.map(({ id }) => id)).toEqual([failed, newer]);
   });
 
   it("deploys each in order under `all` once it is released", async () => {

@@ -53,6 +53,12 @@ describe("the setup code, while strangers try codes without end", () => {
     expect(await enter(printed[0] ?? "")).toBe(429);
   });
 
+  it.each(ENGINES)("lets in one of those who enter it at the same time, on %s", async (engine) => {
+    const { printed, enter } = await storedCodeForm(await newStore(engine));
+    const code = printed[0] ?? "";
+    expect((await Promise.all([enter(code), enter(code)])).toSorted()).toEqual([303, 401]);
+  });
+
   it.each(ENGINES)("costs the store no commit for a wrong code, on %s", async (engine) => {
     const store = await newStore(engine);
     const { enter } = await storedCodeForm(store);

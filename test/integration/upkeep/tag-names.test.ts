@@ -71,6 +71,18 @@ describe.each(ENGINES)("a run whose event names its branch, on %s", (engine) => 
     expect(await claim()).toMatchObject({ kind: "claimed", deployment: { sha: "a".repeat(40) } });
   });
 
+  it("does not deploy where GitHub does not know its commit any more", async () => {
+    const { scan, accept, github, deployment } = await quietScene(engine);
+    await accept({ sha: "a".repeat(40) });
+    const { deployments } = await accept({ tag: true, branch: "main", sha: "b".repeat(40) });
+    github.faults.add({ kind: "status", status: 404 }, { route: "GET /repos/*/compare/*" });
+    await scan();
+    expect(await deployment(deployments[0]?.id)).toMatchObject({
+      status: "cancelled",
+      reason: expect.stringContaining("the branch does not have its commit"),
+    });
+  });
+
   it("deploys where the branch has the commit, although a tag has its name", async () => {
     const { scan, accept, claim, repository } = await quietScene(engine);
     repository.tags.set("main", "c".repeat(40));
