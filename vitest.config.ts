@@ -51,8 +51,8 @@ export default defineConfig({
       project("processes", 0, {
         include: PROCESSES,
         isolate: true,
-        // They wait for a third of their time.
-        maxWorkers: cores + 1,
+        // They wait for half of their time.
+        maxWorkers: 2 * cores,
         env: { TEST_MAY_START_PROCESSES: "yes" },
       }),
       // What they import is loaded once for all files of a worker.
@@ -60,7 +60,8 @@ export default defineConfig({
         include: ["test/{unit,integration,contract,simulator}/**/*.test.ts"],
         exclude: PROCESSES,
         isolate: false,
-        maxWorkers: cores,
+        // Some wait for an instance or a command.
+        maxWorkers: cores + 1,
       }),
     ],
   },

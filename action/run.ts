@@ -131,9 +131,9 @@ async function pursue({
 }
 
 /**
- * Whether the App would also refuse the request at GitHub a minute later: for its content, or for its proof.
- * A refused proof does not matter there for a run that has succeeded; this job's own run has not. GitHub's
- * clock judges it there, which helps when an instance's clock is wrong.
+ * Whether the App would also refuse the request at GitHub a minute later, for its content or its proof. There a run that
+ * has succeeded needs no proof, but this job's own run has not ended. GitHub's clock dates the proof there, so a wrong
+ * clock of an instance does no harm.
  */
 function isRefusedAtGitHub(
   delivery: Delivery & { kind: "exhausted" },

@@ -7,8 +7,8 @@ import { registerTargets } from "./register-targets.ts";
 const AGAIN_MS = 5_000;
 
 /**
- * Records that the targets are watched from now on, by GitHub's clock. Our own clock may be wrong by years.
- * Then old runs would deploy, or a lost run would never be found.
+ * Records that the targets are watched from now on, by GitHub's clock. With our own clock, which may be wrong by years,
+ * old runs would deploy, or a lost run would never be found.
  * While GitHub is unreachable no scan can run, so the time is recorded once it is reachable again. Resolves
  * when the targets are recorded; `timed` resolves when the time is, too.
  */

@@ -130,7 +130,7 @@ function rulesFor(
 ): [string, (target: TargetConfig) => boolean][] {
   const path = pathOf(run.path);
   const refs = refsOf(run);
-  // Where no target deploys tags, the name is a branch's to people.
+  // Where no target deploys tags, the message calls the name a branch.
   const mayBeTag = here.some((target) => !target.refs.every(isBranch));
   const kinds = (mayBeTag ? refs : refs.slice(0, 1)).map((ref) => (isBranch(ref) ? "branch" : "tag"));
   return [

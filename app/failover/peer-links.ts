@@ -220,7 +220,7 @@ export class PeerLinks {
     if (times === 2)
       this.#log.warn(
         { peer: name, address },
-        `${name} answers and does not pass the handshake; all instances need the same PRIVATE_KEY, names and version`,
+        `${name} answers but fails the handshake; all instances need the same PRIVATE_KEY, names and version`,
       );
     return times > 1;
   }

@@ -29,7 +29,7 @@ export function followCertificate(
     } catch (error) {
       const { message } = error as Error;
       if (message !== trouble)
-        log.error(files, `the certificate was changed and cannot be used; the old one stays: ${message}`);
+        log.error(files, `the changed certificate cannot be used, and the old one stays: ${message}`);
       trouble = message;
     }
   }, everyMs);

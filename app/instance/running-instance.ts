@@ -124,7 +124,7 @@ export async function startInstance(options: {
     const ended = entrance
       .idle(before.handle, FORMER_LIMIT_MS)
       .then(() => before.close())
-      .catch((error) => log.warn({ err: error }, "the parts of the former configuration did not close"))
+      .catch((error) => log.warn({ err: error }, "the parts of the previous configuration did not close"))
       .finally(() => former.delete(ended));
     former.add(ended);
   };

@@ -35,8 +35,8 @@ export function passesHold(row: Pick<DeploymentRow, "passes_hold" | "interruptio
 }
 
 /**
- * Holds a target from now on. A target that is held already gets the new words and the new end. An order that was
- * repeated, since its answer was lost, raises no second alert.
+ * Holds a target from now on. A target that is already held gets the new reason and the new end. A client whose answer
+ * was lost repeats its request, and that raises no second alert.
  */
 export async function setHold(
   trx: Writer,

@@ -84,7 +84,7 @@ export class Keeper {
   }
 
   /**
-   * Makes the process read the configuration anew. One that is not there reads it when it starts.
+   * Makes the process read the configuration again. A process that does not run yet reads it when it starts.
    * @throws {Error} when the instance refuses it.
    */
   async reload(): Promise<void> {
