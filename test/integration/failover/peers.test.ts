@@ -131,7 +131,7 @@ describe("instances", () => {
     const { startA, startB } = await twins();
     const [a, b] = [await startA(), await startB(peerKey("another App's key"))];
     await eventually(() => expect(a.log).toHaveLength(1));
-    expect(a.log[0]).toContain("does not pass the handshake");
+    expect(a.log[0]).toContain("fails the handshake");
     await b.stop();
     await startB();
     await eventually(() => expect(a.heard).toContain(`backup ${BEATS}`));
