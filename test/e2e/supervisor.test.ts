@@ -81,6 +81,7 @@ describe("npm start, under systemd", () => {
     await expect.poll(() => supervisor.lines.filter(listening("primary")).length).toBe(2);
     all.primary = Number(again.pid);
     expect(isRunning(all.primary)).toBe(true);
+    await supervisor.line(({ msg, pid }) => msg === "instance is up" && pid === all.primary);
     expect(await scene.host.untilReady("primary")).toEqual({ instance: "primary", status: "ready" });
   });
 

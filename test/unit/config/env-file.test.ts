@@ -34,14 +34,20 @@ test("what is set again replaces the old value, however it was written, and noth
   expect(readdirSync(folder)).toEqual([".env"]);
 });
 
-/** Short words with the characters that a shell or Node reads in a way of its own. */
-const SHORT = fc.string({ unit: fc.constantFrom(..."a1#=:@- '\"`$\\\n"), maxLength: 6 });
+test.each(["a#b", "#", "a b", " a", "it's", 'say "so"', "$HOME", "a\\b", "`date`", "two\nlines"])(
+  "a value with a character of the shell's is read back as it was: %j",
+  (value) => {
+    const file = join(temporaryDirectory(), ".env");
+    setInEnvFile(file, { A: value });
+    expect(readEnvFile(file)).toEqual({ A: value });
+  },
+);
 
 test("any text is read back as it was, or refused before anything is written", () => {
   const folder = temporaryDirectory();
   let count = 0;
   fc.assert(
-    fc.property(fc.oneof(fc.string(), SHORT), (value) => {
+    fc.property(fc.string(), (value) => {
       const file = join(folder, `${count++}`);
       try {
         setInEnvFile(file, { A: value });
