@@ -408,6 +408,20 @@ const FAULTS: [
     /client_max_body_size/,
   ],
   [
+    "a proxy that keeps one connection to the door, so that one instance gets every request",
+    async () => {
+      const url = await serve((_request, response) =>
+        response.writeHead(200, { [INSTANCE_HEADER]: "primary" }).end("{}"),
+      );
+      const listen = `127.0.0.1:${await freePort()}`;
+      return { config: (config) => Object.assign(config, { door: { listen, url } }) };
+    },
+    "URL of the door",
+    "warning",
+    /only primary answered .* backup did not/,
+    /keepalive off/,
+  ],
+  [
     "a proxy that gives up before a slow commit",
     () => impatient(3_000),
     "URL of primary",
