@@ -526,12 +526,15 @@ const FAULTS: [
     "a webhook that leads elsewhere",
     () => {
       const { url } = github.hook.config;
+      // Else the controller mends it before the doctor comes.
+      const fault = github.faults.add({ kind: "status", status: 500 }, { route: "PATCH /app/hook/config" });
       return atGitHub(
         () => {
           github.hook.config.url = "https://old.example.com/hook";
         },
         () => {
           github.hook.config.url = url;
+          fault.clear();
         },
       );
     },
