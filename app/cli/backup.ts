@@ -36,7 +36,10 @@ export async function backup(
     );
   if (!existsSync(dirname(file)))
     throw new CommandFailure(EXIT.failed, `there is no folder ${dirname(file)}; make it first`);
-  const signal = terminal.interrupted();
+  const signal = terminal.interrupted("ignored");
+  signal.addEventListener("abort", () =>
+    terminal.progress("interrupted; ending as soon as SQLite lets go …"),
+  );
   const began = performance.now();
   const unfinished = `${file}.unfinished-${process.pid}`;
   try {

@@ -1,7 +1,7 @@
 import { existsSync, linkSync, mkdirSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { isoTime } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import { lockDirectory, OsLock } from "../run/os-lock.ts";
@@ -41,7 +41,7 @@ export async function restore(terminal: Terminal, name: string, { json }: Common
   // No instance can start until this process has ended.
   const locks = await keepInstancesOut(config, path);
   try {
-    const kept = putInPlace(file, path);
+    const kept = await putInPlace(file, path, terminal.interrupted("ignored"));
     const holds_until = isoTime(newest);
     if (json) printJson(terminal, { store: path, kept, holds_until });
     else terminal.write(`${report(path, kept, holds_until)}\n`);
@@ -83,14 +83,20 @@ async function keepInstancesOut({ instances, stateDirectory }: Config, path: str
   return locks;
 }
 
-/** Puts a clean copy of `file` at `path`. Returns where the files so far are kept; null where there were none. */
-function putInPlace(file: string, path: string): string | null {
+/**
+ * Puts a clean copy of `file` at `path`. Returns where the files so far are kept; null where there were none.
+ * @throws {CommandFailure} when the signal aborts before anything was changed.
+ */
+async function putInPlace(file: string, path: string, signal: AbortSignal): Promise<string | null> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const copy = `${path}.restored-${process.pid}`;
   const source = new DatabaseSync(file, { readOnly: true, timeout: LOCK_WAIT_MS });
   try {
     source.prepare("VACUUM INTO ?").run(copy);
     syncFile(copy);
+    // Ctrl-C is heard only now, and never in the steps that follow.
+    await nextTurn();
+    if (signal.aborted) throw new CommandFailure(EXIT.interrupted, "interrupted; nothing was changed");
     const kept = existsSync(path)
       ? `${path}.before-${new Date().toISOString().replaceAll(/[:.]/g, "-")}`
       : null;

@@ -11,8 +11,11 @@ export interface Terminal {
   isInteractive: boolean;
   /** Shows what the command waits for, in place of the line before; nothing where nobody watches. */
   progress(line: string): void;
-  /** Aborts at Ctrl-C, and when nobody reads the output any more. Without a call, Ctrl-C ends the process. */
-  interrupted(): AbortSignal;
+  /**
+   * Aborts at Ctrl-C, and when nobody reads the output any more. Without a call, Ctrl-C ends the process; so does a
+   * second one, unless the command must first bring its files in order.
+   */
+  interrupted(second?: "ends" | "ignored"): AbortSignal;
 }
 
 /** The terminal, or whatever else the process is connected to. */
@@ -47,9 +50,9 @@ export function systemTerminal(): Terminal {
       stderr.write(line.slice(0, (stderr.columns ?? 80) - 1));
       shown = true;
     },
-    interrupted() {
+    interrupted(second = "ends") {
       for (const signal of ["SIGINT", "SIGTERM"] as const)
-        process.once(signal, () => {
+        process[second === "ends" ? "once" : "on"](signal, () => {
           clear();
           abort.abort();
         });

@@ -80,7 +80,7 @@ export function causeOfStatus(statusCode: number): string {
 
 const CAUSES: Record<number, string> = {
   0: "the certificate was not accepted (0); check that the chain is complete",
-  401: "the signature was refused (401); WEBHOOK_SECRET and the secret at GitHub differ",
+  401: "the signature was refused (401); WEBHOOK_SECRET and the secret at GitHub differ: make a new one at /settings",
   404: "there is nothing at the webhook's URL (404); check the proxy and the url of the instance",
   502: "it could not connect (502); check that the URL can be reached from the internet",
   503: "the instance cannot commit (503); see /readyz",

@@ -2,7 +2,6 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import type { Logger } from "pino";
 import { formatDuration } from "../../shared/format-duration.ts";
-import { mainFile } from "../bundle/entry-points.ts";
 import type { Clock } from "../clock.ts";
 import { localUrl } from "../config/listen-address.ts";
 import { UNUSABLE } from "../config/problem.ts";
@@ -10,6 +9,7 @@ import type { InstanceConfig } from "../config/schema.ts";
 import { identify, isStopped } from "../run/process-identity.ts";
 import { untilFrozen } from "./liveness.ts";
 import type { FromSupervisor, ToSupervisor } from "./messages.ts";
+import type { Release } from "./release.ts";
 
 /** The pause before a restart: doubled each time, up to the limit. */
 const FIRST_PAUSE_MS = 250;
@@ -42,6 +42,8 @@ interface Restart {
 export class Keeper {
   readonly name: string;
   #instance: InstanceConfig;
+  /** What the process is started from. It changes by a planned restart alone. */
+  #release: Release;
   #env: NodeJS.ProcessEnv;
   #log: Logger;
   #clock: Clock;
@@ -56,6 +58,7 @@ export class Keeper {
 
   constructor(
     instance: InstanceConfig,
+    release: Release,
     options: {
       env: NodeJS.ProcessEnv;
       log: Logger;
@@ -69,6 +72,7 @@ export class Keeper {
   ) {
     this.name = instance.name;
     this.#instance = instance;
+    this.#release = release;
     this.#env = options.env;
     this.#log = options.log;
     this.#clock = options.clock;
@@ -94,17 +98,22 @@ export class Keeper {
   }
 
   /**
-   * Stops the process, which hands over first, and starts another. Resolves when that one answers.
-   * @throws {Error} when it ends before that.
+   * Stops the process, which hands over first, and starts another from this release. Resolves when that one answers.
+   * @throws {Error} when it ends before that. The instance is then started from its former release again.
    */
-  async restart(instance: InstanceConfig): Promise<void> {
+  async restart(instance: InstanceConfig, release: Release): Promise<void> {
+    const former = this.#release;
     await this.#ask({ type: "await_another" }, "replaceable");
     this.#instance = instance;
+    this.#release = release;
     const up = Promise.withResolvers<void>();
     this.#restart = { formerEnded: this.#child === undefined, up };
     this.#stop();
     try {
       await up.promise;
+    } catch (error) {
+      this.#release = former;
+      throw error;
     } finally {
       this.#restart = undefined;
     }
@@ -129,7 +138,8 @@ export class Keeper {
     const startedAt = this.#clock.monotonic();
     let child: ChildProcess;
     try {
-      child = fork(mainFile("app"), ["--instance", name], {
+      child = fork(this.#release.main, ["--instance", name], {
+        execPath: this.#release.node,
         // A session of its own, so that Ctrl-C reaches the instance once, through the supervisor.
         detached: true,
         stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -145,7 +155,7 @@ export class Keeper {
       return;
     }
     this.#child = child;
-    log.info({ name, pid: child.pid }, "instance started");
+    log.info({ name, pid: child.pid, main: this.#release.main }, "instance started");
     const stop = () => {
       this.tell({ type: "stop_all" });
       setTimeout(() => child.kill("SIGTERM"), HEARD_LIMIT_MS).unref();

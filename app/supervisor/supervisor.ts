@@ -9,6 +9,7 @@ import { ConfigError, type ConfigProblem } from "../config/problem.ts";
 import type { InstanceConfig } from "../config/schema.ts";
 import { SUPERVISOR } from "../run/service-record.ts";
 import { Keeper } from "./keeper.ts";
+import { checkBy, currentRelease, type Release } from "./release.ts";
 import { Requests } from "./requests.ts";
 import type { Systemd } from "./systemd.ts";
 
@@ -78,6 +79,8 @@ function isTerminalGone(): boolean {
 /** The instances of this host. */
 class Service {
   #config: Config;
+  /** What new instances are started from. */
+  #release: Release = currentRelease();
   #base: NodeJS.ProcessEnv;
   #log: Logger;
   #clock: Clock;
@@ -105,7 +108,7 @@ class Service {
 
   /** Starts an instance, and keeps it running. */
   add(instance: InstanceConfig): void {
-    const keeper = new Keeper(instance, {
+    const keeper = new Keeper(instance, this.#release, {
       // Set here, so that the cache also covers the modules that an instance loads first.
       env: { NODE_COMPILE_CACHE: compileCache(this.#config.stateDirectory), ...this.#base },
       log: this.#log,
@@ -137,11 +140,17 @@ class Service {
     this.#config = next;
   }
 
-  /** Starts every instance anew, one after the other, and those that the configuration names since. */
+  /**
+   * Starts every instance anew, one after the other, and those that the configuration names since. All start from the
+   * release that this service's path leads to by now, if that release accepts the configuration.
+   */
   async restart(): Promise<void> {
+    const release = currentRelease();
     const next = this.#read(fixedInService);
+    if (release.main !== this.#release.main) await checkBy(release, this.#base);
     const wanted = localInstances(next);
     this.#config = next;
+    this.#release = release;
     for (const [name, keeper] of this.#keepers)
       if (!wanted.some((instance) => instance.name === name)) {
         this.#keepers.delete(name);
@@ -150,7 +159,7 @@ class Service {
     // The preferred one last: GitHub then moves once, and not back and forth.
     for (const instance of wanted.toReversed()) {
       const keeper = this.#keepers.get(instance.name);
-      if (keeper) await keeper.restart(instance);
+      if (keeper) await keeper.restart(instance, release);
       else this.add(instance);
     }
   }

@@ -41,7 +41,7 @@ export function addHostCommands(commands: Commands): void {
   commands.does(
     commands.add(
       "restart",
-      "start the instances of this host anew, one after the other; each hands over first",
+      "start the instances of this host anew, one after the other; each hands over first, and starts from the release that the link leads to by now",
       "restart",
     ),
     async (options) => (await import("../host/service.ts")).restart(terminal, options),

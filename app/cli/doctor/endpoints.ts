@@ -216,8 +216,8 @@ async function checkDoor({ check, url, names }: Endpoint): Promise<Finding[]> {
   return [
     warning(
       check,
-      `${silent.join(", ")} did not answer at ${url} in ${DOOR_TRIES} connections`,
-      "start it: a door with one instance has no twin",
+      `only ${[...heard].join(", ")} answered at ${url} in ${DOOR_TRIES} requests; ${silent.join(", ")} did not`,
+      "start it; where it runs, let the proxy open a connection for each request (in Caddy: keepalive off)",
     ),
   ];
 }

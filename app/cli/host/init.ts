@@ -89,6 +89,8 @@ export async function init(
       EXIT.usage,
       `${fault.path.join(".")}: expected ${fault.message}; nothing was written, give another answer`,
     );
+  // Ctrl-C waits until all files are written.
+  terminal.interrupted("ignored");
   writeFileSync(configFile, HEADER + stringify(content, { lineWidth: 0 }), { mode: 0o644 });
   // What stands there already, such as the App's key, stays.
   if (!readEnvFile(envFile)?.TWINHOOK_ADMIN_TOKEN)

@@ -176,7 +176,7 @@ export function missingCredentials(environment: Environment): ConfigProblem[] {
     missing(
       "APP_ID",
       "the number of your GitHub App",
-      `it stands on the App's page; make an App at ${settings}/new with the settings of app.yml`,
+      `it stands on the App's page; without an App, \`twinhook start\` makes one at /setup, or make it at ${settings}/new with the settings of app.yml`,
     );
   if (!environment.privateKey)
     missing(

@@ -1,7 +1,8 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { mayStartProcesses } from "../../helpers/may-start-processes.ts";
 import { setScene } from "./scene.ts";
@@ -37,6 +38,21 @@ test("the command finds .env and twinhook.yml where it is run, and prints nothin
   const { code, out, err } = await twinhook(["status", "--json"], { cwd: host.directory, env });
   expect({ code, err }).toEqual({ code: 0, err: "" });
   expect(JSON.parse(out)).toMatchObject({ instance: "primary" });
+});
+
+test("the command starts the program by the link to its release, so that a restart finds where it leads by then", async () => {
+  const { host } = await setScene();
+  const inHost = (path: string) => join(host.directory, path);
+  for (const folder of ["release-1/app/cli", "release-1/node_modules/.bin", "bin"])
+    mkdirSync(inHost(folder), { recursive: true });
+  copyFileSync(TWINHOOK, inHost("release-1/app/cli/twinhook"));
+  writeFileSync(inHost("release-1/app/main.ts"), "console.log(process.argv[1]);");
+  symlinkSync(process.execPath, inHost("release-1/node_modules/.bin/node"));
+  symlinkSync("release-1", inHost("current"));
+  symlinkSync("../current/app/cli/twinhook", inHost("bin/twinhook"));
+  mayStartProcesses();
+  const out = await promisify(execFile)(inHost("bin/twinhook"), ["check"], { env: host.env });
+  expect(out.stdout.trim()).toBe(inHost("current/app/main.ts"));
 });
 
 test("bash completes commands, and the values of options", async () => {

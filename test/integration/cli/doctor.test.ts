@@ -408,6 +408,20 @@ const FAULTS: [
     /client_max_body_size/,
   ],
   [
+    "a proxy that keeps one connection to the door, so that one instance gets every request",
+    async () => {
+      const url = await serve((_request, response) =>
+        response.writeHead(200, { [INSTANCE_HEADER]: "primary" }).end("{}"),
+      );
+      const listen = `127.0.0.1:${await freePort()}`;
+      return { config: (config) => Object.assign(config, { door: { listen, url } }) };
+    },
+    "URL of the door",
+    "warning",
+    /only primary answered .* backup did not/,
+    /keepalive off/,
+  ],
+  [
     "a proxy that gives up before a slow commit",
     () => impatient(3_000),
     "URL of primary",
@@ -512,12 +526,15 @@ const FAULTS: [
     "a webhook that leads elsewhere",
     () => {
       const { url } = github.hook.config;
+      // Else the controller mends it before the doctor comes.
+      const fault = github.faults.add({ kind: "status", status: 500 }, { route: "PATCH /app/hook/config" });
       return atGitHub(
         () => {
           github.hook.config.url = "https://old.example.com/hook";
         },
         () => {
           github.hook.config.url = url;
+          fault.clear();
         },
       );
     },
