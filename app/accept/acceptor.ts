@@ -4,7 +4,8 @@ import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
 import type { Accepted } from "./accepted.ts";
 import type { Arrival } from "./arrival.ts";
-import { commit } from "./commit.ts";
+import { commit, leanArrival } from "./commit.ts";
+import type { CommitInput } from "./commit-task.ts";
 
 /** The largest number of arrivals that share one commit. */
 const MAX_BATCH = 128;
@@ -13,6 +14,14 @@ const MAX_BATCH = 128;
  * app/setup/README.md after 6 s. Only a 503 before that makes the proxy ask the other instance at once.
  */
 export const COMMIT_LIMIT_MS = 5_000;
+/** How long another process may take for a commit before this one commits the same arrival itself. */
+const BEGIN_LIMIT_MS = 1_000;
+
+/**
+ * Makes a ready worker commit an arrival, and begin its deployment with the same commit. Resolves with the result
+ * once that is on disk, and with undefined where no worker did so.
+ */
+export type Begin = (input: CommitInput) => Promise<Accepted | undefined>;
 
 interface Waiting {
   arrival: Arrival;
@@ -30,13 +39,14 @@ export class Acceptor {
   #instance: string;
   #onQueued: (queued: readonly Arrival[]) => void;
   #onAccepted: (arrival: Arrival, accepted: Accepted) => void;
+  #begin: Begin | undefined;
   #waiting: Waiting[] = [];
   #working: Promise<void> | undefined;
   #closed = false;
 
   /**
    * After a commit calls `onAccepted` for each of its arrivals, and `onQueued` with those whose deployments
-   * wait now.
+   * wait now. A `begin` is asked first where an arrival comes alone.
    */
   constructor(options: {
     store: Store;
@@ -44,12 +54,14 @@ export class Acceptor {
     instance: string;
     onQueued: (queued: readonly Arrival[]) => void;
     onAccepted?: (arrival: Arrival, accepted: Accepted) => void;
+    begin?: Begin;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#instance = options.instance;
     this.#onQueued = options.onQueued;
     this.#onAccepted = options.onAccepted ?? (() => {});
+    this.#begin = options.begin;
   }
 
   /**
@@ -75,8 +87,30 @@ export class Acceptor {
   async #work(): Promise<void> {
     // Wait one turn of the event loop, so that requests read together are committed together.
     await new Promise(setImmediate);
+    if (this.#waiting.length === 1) await this.#beginAlone();
     while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, MAX_BATCH));
     this.#working = undefined;
+  }
+
+  /**
+   * Lets a worker commit the only arrival. If it does not, or not in time, the arrival waits for the next commit: a
+   * second commit of the same run finds the first one.
+   */
+  async #beginAlone(): Promise<void> {
+    const [waiting] = this.#waiting as [Waiting];
+    const { arrival } = waiting;
+    // A request without a run would make a second deployment.
+    if (!this.#begin || arrival.facts?.runId == null || arrival.targets.length !== 1) return;
+    const begun = this.#begin({ arrivals: [leanArrival(arrival)], by: this.#by() });
+    const accepted = await withLimit(begun, BEGIN_LIMIT_MS, "slow").catch(() => undefined);
+    if (!accepted) return;
+    this.#waiting.shift();
+    waiting.resolve(accepted);
+    this.#onAccepted(arrival, accepted);
+  }
+
+  #by(): CommitInput["by"] {
+    return { instance: this.#instance, now: this.#clock.now() };
   }
 
   async #commit(batch: Waiting[]): Promise<void> {
@@ -84,7 +118,7 @@ export class Acceptor {
       const accepted = await commit(
         this.#store,
         batch.map(({ arrival }) => arrival),
-        { instance: this.#instance, now: this.#clock.now() },
+        this.#by(),
       );
       for (const [index, waiting] of batch.entries()) {
         const result = accepted[index] as Accepted;
