@@ -3,7 +3,7 @@ import { StoreUnavailableError } from "../store/errors.ts";
 import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
 import type { Accepted } from "./accepted.ts";
-import type { Arrival } from "./arrival.ts";
+import { type Arrival, newId } from "./arrival.ts";
 import { commit, leanArrival } from "./commit.ts";
 import type { CommitInput } from "./commit-task.ts";
 
@@ -19,9 +19,9 @@ const BEGIN_LIMIT_MS = 1_000;
 
 /**
  * Makes a ready worker commit an arrival, and begin its deployment with the same commit. Resolves with the result
- * once that is on disk, and with undefined where no worker did so.
+ * once that is on disk, and with undefined where the worker failed. Returns undefined where no worker is ready.
  */
-export type Begin = (input: CommitInput) => Promise<Accepted | undefined>;
+export type Begin = (input: CommitInput) => Promise<Accepted | undefined> | undefined;
 
 interface Waiting {
   arrival: Arrival;
@@ -41,12 +41,14 @@ export class Acceptor {
   #onAccepted: (arrival: Arrival, accepted: Accepted) => void;
   #begin: Begin | undefined;
   #waiting: Waiting[] = [];
+  /** Resolves when every arrival that a worker got is committed, or waits for this instance. */
+  #begun: Promise<void> = Promise.resolve();
   #working: Promise<void> | undefined;
   #closed = false;
 
   /**
    * After a commit calls `onAccepted` for each of its arrivals, and `onQueued` with those whose deployments
-   * wait now. A `begin` is asked first where an arrival comes alone.
+   * wait now. A `begin` is asked first while nothing else is being committed.
    */
   constructor(options: {
     store: Store;
@@ -73,40 +75,49 @@ export class Acceptor {
     if (this.#closed)
       return Promise.reject(new StoreUnavailableError("unreachable", "the instance is shutting down"));
     const { promise, resolve, reject } = Promise.withResolvers<Accepted>();
-    this.#waiting.push({ arrival, resolve, reject });
-    this.#working ??= this.#work();
+    this.#take({ arrival, resolve, reject });
     return withLimit(promise, COMMIT_LIMIT_MS, "slow");
   }
 
   /** Refuses new arrivals, and resolves when every earlier one has been answered. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#begun;
     await this.#working;
+  }
+
+  #take(waiting: Waiting): void {
+    const arrival = this.#working ? undefined : beginnable(waiting.arrival);
+    const begun = arrival && this.#begin?.({ arrivals: [leanArrival(arrival)], by: this.#by() });
+    if (!begun) {
+      this.#wait(waiting);
+      return;
+    }
+    const earlier = this.#begun;
+    this.#begun = this.#settleBegun({ ...waiting, arrival }, begun).then(() => earlier);
+  }
+
+  /** Commits the arrival here where the worker does not, or not in time. If both do, the second finds the first. */
+  async #settleBegun(waiting: Waiting, begun: Promise<Accepted | undefined>): Promise<void> {
+    const accepted = await withLimit(begun, BEGIN_LIMIT_MS, "slow").catch(() => undefined);
+    if (!accepted) {
+      this.#wait(waiting);
+      return;
+    }
+    waiting.resolve(accepted);
+    this.#onAccepted(waiting.arrival, accepted);
+  }
+
+  #wait(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    this.#working ??= this.#work();
   }
 
   async #work(): Promise<void> {
     // Wait one turn of the event loop, so that requests read together are committed together.
     await new Promise(setImmediate);
-    if (this.#waiting.length === 1) await this.#beginAlone();
     while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, MAX_BATCH));
     this.#working = undefined;
-  }
-
-  /**
-   * Lets a worker commit the only arrival. If it does not, or not in time, the arrival waits for the next commit: a
-   * second commit of the same run finds the first one.
-   */
-  async #beginAlone(): Promise<void> {
-    const [waiting] = this.#waiting as [Waiting];
-    const { arrival } = waiting;
-    // A request without a run would make a second deployment.
-    if (!this.#begin || arrival.facts?.runId == null || arrival.targets.length !== 1) return;
-    const begun = this.#begin({ arrivals: [leanArrival(arrival)], by: this.#by() });
-    const accepted = await withLimit(begun, BEGIN_LIMIT_MS, "slow").catch(() => undefined);
-    if (!accepted) return;
-    this.#waiting.shift();
-    waiting.resolve(accepted);
-    this.#onAccepted(arrival, accepted);
   }
 
   #by(): CommitInput["by"] {
@@ -134,4 +145,13 @@ export class Acceptor {
       else for (const waiting of batch) waiting.reject(error);
     }
   }
+}
+
+/**
+ * An arrival that a worker may commit: an event of a run for one target. Its delivery gets its identifier beforehand.
+ * So a second commit of it is known from a second event.
+ */
+function beginnable(arrival: Arrival): Arrival | undefined {
+  if (arrival.guid === null || arrival.facts?.runId == null || arrival.targets.length !== 1) return undefined;
+  return { ...arrival, deliveryId: newId("dlv") };
 }

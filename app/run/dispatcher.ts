@@ -128,13 +128,14 @@ export class Dispatcher {
 
   /**
    * Lets a ready runner commit the only arrival of `input`, which names one target, and claim with the same commit.
-   * Resolves with the result, or with undefined where no runner is ready, the target is not free, or the commit failed.
+   * Resolves with the result, or with undefined where the commit failed. Returns undefined where no runner is ready, or
+   * the target is not free.
    */
-  begin(input: CommitInput): Promise<Accepted | undefined> {
+  begin(input: CommitInput): Promise<Accepted | undefined> | undefined {
     const [arrival] = input.arrivals;
     const name = arrival?.targets[0]?.name;
     const target = arrival && name !== undefined && this.#startable(arrival.repository, name);
-    if (!target || !this.#pool.hasReady) return Promise.resolve(undefined);
+    if (!target || !this.#pool.hasReady) return undefined;
     return new Promise((resolve) => this.#assign(target, { input, resolve }));
   }
 

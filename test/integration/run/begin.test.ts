@@ -94,6 +94,15 @@ describe.concurrent.each(ENGINES)("a runner with an arrival on %s", (engine) => 
     expect([await rows(), ran()]).toMatchObject([[{ run_id: 7, status: "queued" }], ""]);
   });
 
+  it("begins an arrival that the instance has committed meanwhile", async () => {
+    const { accept, begin, rows, ran, told, target } = await scene(engine);
+    const arrival = { ...runArrival(7, [target], ARRIVAL), deliveryId: "dlv_1" };
+    await accept(arrival);
+    expect([await begin(arrival), ran()]).toEqual(["ran", "7\n"]);
+    expect(told[0]).toMatchObject({ accepted: { deliveryId: "dlv_1", outcome: "deployed", queued: true } });
+    expect(await rows()).toMatchObject([{ run_id: 7, status: "succeeded" }]);
+  });
+
   it("leaves the arrival to the instance where the commit fails", async () => {
     const { begin, rows, told, store, target } = await scene(engine);
     const result = await begin(runArrival(7, [target], ARRIVAL), (task, input) => {
