@@ -42,7 +42,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal
 async function prepare({ stateDirectory, instance, store }: Preparation): Promise<Workplace> {
   const opened = await openStore(store, { clock: systemClock, maxConnections: 2, forRunner: true });
   await rehearseClaim(opened);
-  await rehearseBegin(opened);
+  if (!opened.can.severalHosts) await rehearseBegin(opened);
   return {
     clock: systemClock,
     store: opened,
