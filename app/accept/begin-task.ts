@@ -37,7 +37,7 @@ const beginTask: TransactionTask<BeginInput, Begun> = async (trx, store, { accep
 export default beginTask;
 
 /** After so many rehearsals a transaction takes a third of the time of the second. */
-const REHEARSALS = 8;
+const REHEARSALS = 5;
 
 /**
  * Begins deployments of a target that does not exist, and takes them back, so that the first real one finds its code
