@@ -44,11 +44,13 @@ export class Acceptor {
   /** Resolves when every arrival that a worker got is committed, or waits for this instance. */
   #begun: Promise<void> = Promise.resolve();
   #working: Promise<void> | undefined;
+  /** Whether the last commit here was of several arrivals. Then more come: a worker would compete with the next commit. */
+  #isFlooded = false;
   #closed = false;
 
   /**
    * After a commit calls `onAccepted` for each of its arrivals, and `onQueued` with those whose deployments
-   * wait now. A `begin` is asked first while nothing else is being committed.
+   * wait now. A `begin` is asked first where an arrival comes alone.
    */
   constructor(options: {
     store: Store;
@@ -87,7 +89,7 @@ export class Acceptor {
   }
 
   #take(waiting: Waiting): void {
-    const arrival = this.#working ? undefined : beginnable(waiting.arrival);
+    const arrival = this.#working || this.#isFlooded ? undefined : beginnable(waiting.arrival);
     const begun = arrival && this.#begin?.({ arrivals: [leanArrival(arrival)], by: this.#by() });
     if (!begun) {
       this.#wait(waiting);
@@ -116,7 +118,11 @@ export class Acceptor {
   async #work(): Promise<void> {
     // Wait one turn of the event loop, so that requests read together are committed together.
     await new Promise(setImmediate);
-    while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, MAX_BATCH));
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MAX_BATCH);
+      this.#isFlooded = batch.length > 1;
+      await this.#commit(batch);
+    }
     this.#working = undefined;
   }
 

@@ -36,7 +36,7 @@ async function acceptorWith(begin: Begin, store: Store | Promise<Store> = newSto
   return { acceptor, asked, queued, runs };
 }
 
-it("an event that comes while nothing is being committed is left to a worker that commits it", async () => {
+it("an event that comes alone is left to a worker that commits it", async () => {
   const { acceptor, asked, queued, runs } = await acceptorWith(async () => BY_WORKER);
   expect(await acceptor.accept(runArrival(1, [target], { guid: "guid-1" }))).toBe(BY_WORKER);
   expect([asked.length, queued, await runs()]).toEqual([1, [], 0]);
@@ -99,6 +99,16 @@ it("arrivals that come during a commit share the next one", async () => {
     [1, 2, 3].map((run) => acceptor.accept(runArrival(run, [target], { guid: `guid-${run}` }))),
   );
   expect([asked.length, await runs()]).toEqual([1, 3]);
+});
+
+it("an event after a commit of several is the instance's, and the one after it a worker's again", async () => {
+  const { acceptor, asked } = await acceptorWith(async () => BY_WORKER);
+  const requests = [1, 2].map((run) => runArrival(run, [target], { source: "action" }));
+  await Promise.all(requests.map((request) => acceptor.accept(request)));
+  await acceptor.accept(runArrival(3, [target], { guid: "guid-3" }));
+  expect(asked.length).toBe(0);
+  await acceptor.accept(runArrival(4, [target], { guid: "guid-4" }));
+  expect(asked.length).toBe(1);
 });
 
 it("an Action's request is no worker's: a second commit of it would be taken for a second request", async () => {
