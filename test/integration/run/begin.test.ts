@@ -75,13 +75,13 @@ async function scene(engine: Engine, change: Record<string, unknown> = {}) {
 }
 
 describe.concurrent.each(ENGINES)("a runner with an arrival on %s", (engine) => {
-  it("accepts and claims it with one commit, starts its command, and tells the instance", async () => {
+  it("accepts and claims it with one commit, and tells the instance before the command starts", async () => {
     const { begin, rows, ran, tasks, told, target } = await scene(engine);
     expect(await begin(runArrival(7, [target], ARRIVAL))).toBe("ran");
     expect([tasks, ran()]).toEqual([["begin-task"], "7\n"]);
     expect(await rows()).toMatchObject([{ run_id: 7, status: "succeeded", accepted_by: "primary" }]);
     const accepted = { outcome: "deployed", queued: true, deployments: [{ duplicate: false }] };
-    expect(told).toMatchObject([{ type: "started" }, { type: "accepted", accepted }, { type: "ended" }]);
+    expect(told).toMatchObject([{ type: "accepted", accepted }, { type: "started" }, { type: "ended" }]);
   });
 
   it("deploys nothing for an event that is on record", async () => {
@@ -98,7 +98,7 @@ describe.concurrent.each(ENGINES)("a runner with an arrival on %s", (engine) => 
     const arrival = { ...runArrival(7, [target], ARRIVAL), deliveryId: "dlv_1" };
     await accept(arrival);
     expect([await begin(arrival), ran()]).toEqual(["ran", "7\n"]);
-    expect(told[1]).toMatchObject({ accepted: { deliveryId: "dlv_1", outcome: "deployed", queued: true } });
+    expect(told[0]).toMatchObject({ accepted: { deliveryId: "dlv_1", outcome: "deployed", queued: true } });
     expect(await rows()).toMatchObject([{ run_id: 7, status: "succeeded" }]);
   });
 
