@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { secretValues } from "../config/secret-values.ts";
 import type { TargetKey } from "../queue/last-success.ts";
-import { pending, type RunningDeployment } from "../queue/pending.ts";
+import { blocks, isBetween, pending, type RunningDeployment } from "../queue/pending.ts";
 import { hostWork, type PlacedTarget } from "../queue/placement/host-work.ts";
 import type { Placement } from "../queue/placement/placement.ts";
 import { repositoryKey } from "../store/repository-key.ts";
@@ -290,19 +290,6 @@ export class Dispatcher {
       "a deployment waits for a target that is not configured; add it to twinhook.yml, or cancel the deployment",
     );
   }
-}
-
-function blocks(deployment: RunningDeployment, target: TargetConfig): boolean {
-  const { repository_key, target: name, lock } = deployment;
-  // Between two hosts it goes on with the next claim.
-  if (repository_key === repositoryKey(target.repository) && name === target.name)
-    return !isBetween(deployment);
-  return target.lock !== null && lock === target.lock;
-}
-
-/** Whether it has ended on one host, and has not begun on the next. */
-function isBetween({ holder }: RunningDeployment): boolean {
-  return holder === null;
 }
 
 function keyOf({ repository_key: repositoryKey, target }: RunningDeployment): TargetKey {
