@@ -3,8 +3,9 @@ import { StoreUnavailableError } from "../store/errors.ts";
 import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
 import type { Accepted } from "./accepted.ts";
-import type { Arrival } from "./arrival.ts";
-import { commit } from "./commit.ts";
+import { type Arrival, newId } from "./arrival.ts";
+import { commit, leanArrival } from "./commit.ts";
+import type { CommitInput } from "./commit-task.ts";
 
 /** The largest number of arrivals that share one commit. */
 const MAX_BATCH = 128;
@@ -13,6 +14,14 @@ const MAX_BATCH = 128;
  * app/setup/README.md after 6 s. Only a 503 before that makes the proxy ask the other instance at once.
  */
 export const COMMIT_LIMIT_MS = 5_000;
+/** How long another process may take for a commit before this one commits the same arrival itself. */
+const BEGIN_LIMIT_MS = 1_000;
+
+/**
+ * Makes a ready worker commit an arrival, and begin its deployment with the same commit. Resolves with the result
+ * once that is on disk, and with undefined where the worker failed. Returns undefined where no worker is ready.
+ */
+export type Begin = (input: CommitInput) => Promise<Accepted | undefined> | undefined;
 
 interface Waiting {
   arrival: Arrival;
@@ -30,13 +39,18 @@ export class Acceptor {
   #instance: string;
   #onQueued: (queued: readonly Arrival[]) => void;
   #onAccepted: (arrival: Arrival, accepted: Accepted) => void;
+  #begin: Begin | undefined;
   #waiting: Waiting[] = [];
+  /** Resolves when every arrival that a worker got is committed, or waits for this instance. */
+  #begun: Promise<void> = Promise.resolve();
   #working: Promise<void> | undefined;
+  /** Whether the last commit here was of several arrivals. Then more come: a worker would compete with the next commit. */
+  #isFlooded = false;
   #closed = false;
 
   /**
    * After a commit calls `onAccepted` for each of its arrivals, and `onQueued` with those whose deployments
-   * wait now.
+   * wait now. A `begin` is asked first where an arrival comes alone.
    */
   constructor(options: {
     store: Store;
@@ -44,12 +58,14 @@ export class Acceptor {
     instance: string;
     onQueued: (queued: readonly Arrival[]) => void;
     onAccepted?: (arrival: Arrival, accepted: Accepted) => void;
+    begin?: Begin;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#instance = options.instance;
     this.#onQueued = options.onQueued;
     this.#onAccepted = options.onAccepted ?? (() => {});
+    this.#begin = options.begin;
   }
 
   /**
@@ -61,22 +77,57 @@ export class Acceptor {
     if (this.#closed)
       return Promise.reject(new StoreUnavailableError("unreachable", "the instance is shutting down"));
     const { promise, resolve, reject } = Promise.withResolvers<Accepted>();
-    this.#waiting.push({ arrival, resolve, reject });
-    this.#working ??= this.#work();
+    this.#take({ arrival, resolve, reject });
     return withLimit(promise, COMMIT_LIMIT_MS, "slow");
   }
 
   /** Refuses new arrivals, and resolves when every earlier one has been answered. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#begun;
     await this.#working;
+  }
+
+  #take(waiting: Waiting): void {
+    const arrival = this.#working || this.#isFlooded ? undefined : beginnable(waiting.arrival);
+    const begun = arrival && this.#begin?.({ arrivals: [leanArrival(arrival)], by: this.#by() });
+    if (!begun) {
+      this.#wait(waiting);
+      return;
+    }
+    const earlier = this.#begun;
+    this.#begun = this.#settleBegun({ ...waiting, arrival }, begun).then(() => earlier);
+  }
+
+  /** Commits the arrival here where the worker does not, or not in time. If both do, the second finds the first. */
+  async #settleBegun(waiting: Waiting, begun: Promise<Accepted | undefined>): Promise<void> {
+    const accepted = await withLimit(begun, BEGIN_LIMIT_MS, "slow").catch(() => undefined);
+    if (!accepted) {
+      this.#wait(waiting);
+      return;
+    }
+    waiting.resolve(accepted);
+    this.#onAccepted(waiting.arrival, accepted);
+  }
+
+  #wait(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    this.#working ??= this.#work();
   }
 
   async #work(): Promise<void> {
     // Wait one turn of the event loop, so that requests read together are committed together.
     await new Promise(setImmediate);
-    while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, MAX_BATCH));
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MAX_BATCH);
+      this.#isFlooded = batch.length > 1;
+      await this.#commit(batch);
+    }
     this.#working = undefined;
+  }
+
+  #by(): CommitInput["by"] {
+    return { instance: this.#instance, now: this.#clock.now() };
   }
 
   async #commit(batch: Waiting[]): Promise<void> {
@@ -84,7 +135,7 @@ export class Acceptor {
       const accepted = await commit(
         this.#store,
         batch.map(({ arrival }) => arrival),
-        { instance: this.#instance, now: this.#clock.now() },
+        this.#by(),
       );
       for (const [index, waiting] of batch.entries()) {
         const result = accepted[index] as Accepted;
@@ -100,4 +151,13 @@ export class Acceptor {
       else for (const waiting of batch) waiting.reject(error);
     }
   }
+}
+
+/**
+ * An arrival that a worker may commit: an event of a run for one target. Its delivery gets its identifier beforehand.
+ * So a second commit of it is known from a second event.
+ */
+function beginnable(arrival: Arrival): Arrival | undefined {
+  if (arrival.guid === null || arrival.facts?.runId == null || arrival.targets.length !== 1) return undefined;
+  return { ...arrival, deliveryId: newId("dlv") };
 }

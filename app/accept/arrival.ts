@@ -27,6 +27,8 @@ export interface Arrival {
   source: DeploymentSource;
   /** GitHub's identifier of the event; null for requests. */
   guid: string | null;
+  /** The identifier of its delivery, where a worker or the instance may commit it. */
+  deliveryId?: string;
   event: string;
   action: string | null;
   /** Null when the message names no run at all. */

@@ -62,13 +62,14 @@ class Batch {
     const known = this.#known.delivery(arrival);
     const knownIds = known ? (JSON.parse(known.deployment_ids) as string[]) : [];
     const result: Accepted = {
-      deliveryId: known?.id ?? newId("dlv"),
+      deliveryId: known?.id ?? arrival.deliveryId ?? newId("dlv"),
       outcome: "ignored",
       reason: arrival.ignored,
       deployments: [],
       queued: false,
       conflict: null,
     };
+    if (known && known.id === arrival.deliveryId) return { ...result, ...resultOf(known) };
     if (knownIds.length > 0 && known?.outcome !== "waiting")
       return {
         ...result,
@@ -160,7 +161,8 @@ class Batch {
       run_attempt: runAttempt ?? 1,
       delivery_id,
       gate,
-      arrival: JSON.stringify(arrival),
+      // Once released it is committed anew, and must not find its own record.
+      arrival: JSON.stringify({ ...arrival, deliveryId: undefined }),
     });
     const waits = describeGate(gate, named.environment);
     const others = result.outcome === "waiting" && result.reason !== waits ? `${result.reason}; ` : "";
@@ -276,4 +278,11 @@ function settle(result: Accepted, outcome: DeliveryOutcome, reason: string | nul
   if (OUTCOMES.indexOf(outcome) > OUTCOMES.indexOf(result.outcome)) return;
   result.outcome = outcome;
   result.reason = reason;
+}
+
+/** The result of an arrival for one target, from the record that another process made of it. */
+function resultOf({ outcome, reason, deployment_ids }: DeliveryRow): Partial<Accepted> {
+  const ids = JSON.parse(deployment_ids) as string[];
+  const deployments = ids.map((id) => ({ id, duplicate: outcome === "duplicate" }));
+  return { outcome, reason, deployments, queued: outcome === "deployed" };
 }

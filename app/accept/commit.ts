@@ -5,12 +5,19 @@ import type { CommitInput } from "./commit-task.ts";
 
 /** Commits a batch of arrivals durably. Returns each arrival's result, in order. */
 export function commit(store: Store, arrivals: Arrival[], by: CommitInput["by"]): Promise<Accepted[]> {
-  // Pass only these fields to the store's thread: a target's whole configuration is many times larger.
-  const lean = arrivals.map((arrival) => ({
+  const input: CommitInput = { arrivals: arrivals.map(leanArrival), by };
+  return store.perform<Accepted[]>("commit-task", input);
+}
+
+/**
+ * An arrival as it is passed to a thread or another process, with these fields alone: a target's whole configuration is
+ * many times larger.
+ */
+export function leanArrival(arrival: Arrival): Arrival {
+  return {
     ...arrival,
     targets: arrival.targets.map(({ name, environment, refs, routes, approval }) => ({
       ...{ name, environment, refs, routes, approval },
     })),
-  }));
-  return store.perform<Accepted[]>("commit-task", { arrivals: lean, by } satisfies CommitInput);
+  };
 }

@@ -11,6 +11,7 @@ export const ENTRY_POINTS = {
   runner: "run/runner.ts",
   "store-thread": "store/sqlite/worker.ts",
   "commit-task": "accept/commit-task.ts",
+  "begin-task": "accept/begin-task.ts",
   "claim-task": "queue/claim/claim-task.ts",
   "read-assets": "pages/read-assets.ts",
 } as const;

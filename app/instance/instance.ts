@@ -129,12 +129,9 @@ async function assemble(
     clock,
     instance: name,
     onAccepted: (arrival, accepted) => metrics.accepted(arrival, accepted),
-    onQueued: (queued) =>
-      dispatcher.offer(
-        queued.flatMap(({ repository, targets }) =>
-          targets.map(({ name }) => ({ repository, target: name })),
-        ),
-      ),
+    // Where a commit's answer can be lost, the instance commits itself: its own retry tells what became of it.
+    ...(!store.can.severalHosts && { begin: (input) => dispatcher.begin(input) }),
+    onQueued: (queued) => dispatcher.offer(queued),
   });
   const outbox = new Outbox({
     store,

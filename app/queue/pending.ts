@@ -1,3 +1,5 @@
+import type { TargetConfig } from "../config/schema.ts";
+import { repositoryKey } from "../store/repository-key.ts";
 import type { DeploymentRecord } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { holdOf } from "./hold.ts";
@@ -53,4 +55,21 @@ export async function pending(store: Store): Promise<Pending> {
     return { ...target, isHeld: isHeld && passing === null && !(Number(interruptions) > 0) };
   });
   return { waiting, running };
+}
+
+/** Whether nothing may begin on the target meanwhile. */
+export function blocks(
+  deployment: RunningDeployment,
+  target: Pick<TargetConfig, "repository" | "name" | "lock">,
+): boolean {
+  const { repository_key, target: name, lock } = deployment;
+  // Between two hosts it goes on with the next claim.
+  if (repository_key === repositoryKey(target.repository) && name === target.name)
+    return !isBetween(deployment);
+  return target.lock !== null && lock === target.lock;
+}
+
+/** Whether it has ended on one host, and has not begun on the next. */
+export function isBetween({ holder }: RunningDeployment): boolean {
+  return holder === null;
 }

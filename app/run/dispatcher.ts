@@ -1,9 +1,12 @@
 import type { Logger } from "pino";
+import type { Accepted } from "../accept/accepted.ts";
+import type { Arrival } from "../accept/arrival.ts";
+import type { CommitInput } from "../accept/commit-task.ts";
 import type { Clock } from "../clock.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import { secretValues } from "../config/secret-values.ts";
 import type { TargetKey } from "../queue/last-success.ts";
-import { pending, type RunningDeployment } from "../queue/pending.ts";
+import { blocks, isBetween, pending, type RunningDeployment } from "../queue/pending.ts";
 import { hostWork, type PlacedTarget } from "../queue/placement/host-work.ts";
 import type { Placement } from "../queue/placement/placement.ts";
 import { repositoryKey } from "../store/repository-key.ts";
@@ -108,22 +111,41 @@ export class Dispatcher {
   }
 
   /**
-   * Deployments of these targets wait now. Where a runner is ready and nothing known blocks the target, the
+   * Deployments of these arrivals' targets wait now. Where a runner is ready and nothing known blocks the target, the
    * job starts without a query of the store. The query would take as long as the claim itself.
    */
-  offer(queued: readonly { repository: string; target: string }[]): void {
+  offer(queued: readonly Arrival[]): void {
     let left = false;
-    for (const { repository, target: name } of queued) {
-      const target = this.#find(repository, name);
-      const first = target && this.#placements.get(target);
-      const here = !first || first.hosts[0]?.name === first.self;
-      const free =
-        here && target && !this.#assigned.has(target) && !this.#occupied.some((d) => blocks(d, target));
-      if (free && this.#pool.hasSpare && !this.#closed) this.#assign(target);
-      else left = true;
-    }
+    for (const { repository, targets } of queued)
+      for (const { name } of targets) {
+        const target = this.#startable(repository, name);
+        if (target) this.#assign(target);
+        else left = true;
+      }
     // A check would only take processor time from the job that has just begun.
     if (left) this.wake();
+  }
+
+  /**
+   * Lets a ready runner commit the only arrival of `input`, which names one target, and claim with the same commit.
+   * Resolves with the result, or with undefined where the commit failed. Returns undefined where no runner is ready, or
+   * the target is not free.
+   */
+  begin(input: CommitInput): Promise<Accepted | undefined> | undefined {
+    const [arrival] = input.arrivals;
+    const name = arrival?.targets[0]?.name;
+    const target = arrival && name !== undefined && this.#startable(arrival.repository, name);
+    if (!target || !this.#pool.hasReady) return undefined;
+    return new Promise((resolve) => this.#assign(target, { input, resolve }));
+  }
+
+  /** The target, where a runner is ready and nothing known blocks it. */
+  #startable(repository: string, name: string): TargetConfig | undefined {
+    const target = this.#find(repository, name);
+    if (!target || this.#closed || !this.#pool.hasSpare || this.#assigned.has(target)) return undefined;
+    const placement = this.#placements.get(target);
+    const here = !placement || placement.hosts[0]?.name === placement.self;
+    return here && !this.#occupied.some((d) => blocks(d, target)) ? target : undefined;
   }
 
   /** Checks for work now, or once more after the check under way. */
@@ -240,15 +262,19 @@ export class Dispatcher {
     return locks !== null;
   }
 
-  #assign(target: TargetConfig): void {
+  #assign(
+    target: TargetConfig,
+    accept?: { input: CommitInput; resolve: (accepted: Accepted | undefined) => void },
+  ): void {
     this.#assigned.add(target);
     const inherited = inheritedEnvironment(process.env, target.pass_env);
     const secrets = secretValues(target, process.env);
     const placement = this.#placements.get(target) ?? null;
     const tellSuccess = this.#tellSuccess;
     const job = { type: "job" as const, target, placement, inherited, secrets, tellSuccess };
-    void this.#pool.run(job).then((result) => {
+    void this.#pool.run({ ...job, accept: accept?.input }, accept?.resolve).then((result) => {
       this.#assigned.delete(target);
+      accept?.resolve(undefined);
       // The other results need no wake-up here: a released lock or claim changes the store, which wakes this
       // instance. And runners that die at once (no memory, say) must not be started as fast as they die.
       if (result === "ran" || result === "nothing") this.wake();
@@ -264,19 +290,6 @@ export class Dispatcher {
       "a deployment waits for a target that is not configured; add it to twinhook.yml, or cancel the deployment",
     );
   }
-}
-
-function blocks(deployment: RunningDeployment, target: TargetConfig): boolean {
-  const { repository_key, target: name, lock } = deployment;
-  // Between two hosts it goes on with the next claim.
-  if (repository_key === repositoryKey(target.repository) && name === target.name)
-    return !isBetween(deployment);
-  return target.lock !== null && lock === target.lock;
-}
-
-/** Whether it has ended on one host, and has not begun on the next. */
-function isBetween({ holder }: RunningDeployment): boolean {
-  return holder === null;
 }
 
 function keyOf({ repository_key: repositoryKey, target }: RunningDeployment): TargetKey {

@@ -96,9 +96,7 @@ const PLAIN_IN_DASH = /^(LANG|LC_.*|PATH|TERM)$/;
 const SETTABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Whether /bin/sh is dash, which can leave exactly the wanted environment. Bash adds `_` to every one. */
-function hasDash(): boolean {
-  return basename(realpathSync("/bin/sh")) === "dash";
-}
+const HAS_DASH = basename(realpathSync("/bin/sh")) === "dash";
 
 /**
  * The script that turns the shell into the command. It exports the variables that may be secret. Everybody on
@@ -108,7 +106,7 @@ function hasDash(): boolean {
  */
 export function scriptOf(
   { argv, directory, environment, secret, umask }: Launch,
-  isDash: boolean = hasDash(),
+  isDash: boolean = HAS_DASH,
 ): string {
   const variables = Object.entries(environment);
   const isPlain = ([name]: [string, string]) =>

@@ -1,3 +1,5 @@
+import type { Accepted } from "../accept/accepted.ts";
+import type { CommitInput } from "../accept/commit-task.ts";
 import type { TargetConfig } from "../config/schema.ts";
 import type { StoreAddress } from "../config/store-address.ts";
 import type { Placement } from "../queue/placement/placement.ts";
@@ -22,6 +24,8 @@ export interface Job {
   secrets: readonly string[];
   /** Whether a success is an alert: only where a channel wants it. */
   tellSuccess?: boolean;
+  /** An arrival for this target, which the runner commits together with its claim. */
+  accept?: CommitInput | undefined;
 }
 
 export type ToRunner = Preparation | Job;
@@ -49,6 +53,10 @@ export type RunProgress = { deploymentId: string; repository: string; target: st
 
 export type FromRunner =
   | RunProgress
+  /** The result of the job's arrival, which is on disk; undefined where the commit failed. */
+  | { type: "accepted"; accepted?: Accepted | undefined }
+  /** The next job would start at once. */
+  | { type: "ready" }
   /** The runner is free for another job. */
   | { type: "idle"; result: JobResult }
   | { type: "error"; message: string };

@@ -24,7 +24,7 @@ export class OsLock {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     // Lock names contain characters that file names may not.
     const file = `${createHash("sha256").update(name).digest("hex").slice(0, 32)}.lock`;
-    const path = join(realpathSync(directory), file);
+    const path = join(realpathSync.native(directory), file);
     const exists = existsSync(path);
     // A lock whose file was deleted is still held, and a new file would not show it.
     if (!exists && holdersOfDeleted(path).length > 0) return null;

@@ -1,3 +1,4 @@
+import type { BeginInput, Begun } from "../accept/begin-task.ts";
 import type { Clock } from "../clock.ts";
 import { type Claim, type ClaimRequest, claim } from "../queue/claim/claim.ts";
 import { type Ending, finish } from "../queue/finish.ts";
@@ -69,7 +70,8 @@ export async function runNext(workplace: Workplace, job: Job, attempt: Attempt):
       placement: job.placement,
     };
     let askedAt = place.clock.monotonic();
-    let claimed = await claimOnce(place, request);
+    const begun = job.accept && (await acceptAndClaim(place, { accept: job.accept, claim: request }));
+    let claimed = begun ?? (await claimOnce(place, request));
     if (claimed.kind === "occupied" && (await clearAway(place, request, job, claimed.by))) {
       askedAt = place.clock.monotonic();
       claimed = await claimOnce(place, request);
@@ -91,6 +93,21 @@ async function claimOnce({ store, untilAvailable }: Bench, request: ClaimRequest
   const claimed = await untilAvailable(() => claim(store, request));
   const isOurs = claimed.kind === "occupied" && claimed.by.holder === request.holder;
   return isOurs ? { kind: "claimed", deployment: claimed.by } : claimed;
+}
+
+/**
+ * Commits the job's arrival together with the claim, and tells the instance. Undefined where the commit failed: the
+ * instance then commits the arrival itself. If only its answer was lost, {@link claimOnce} finds the deployment.
+ */
+async function acceptAndClaim({ store, tell }: Workplace, input: BeginInput): Promise<Claim | undefined> {
+  try {
+    const { accepted, claim } = await store.perform<Begun>("begin-task", input);
+    tell({ type: "accepted", accepted });
+    return claim;
+  } catch {
+    tell({ type: "accepted", accepted: undefined });
+    return undefined;
+  }
 }
 
 /** Takes a deployment from a dead runner. On this host the target's lock proves that the runner is dead. */

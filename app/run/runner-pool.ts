@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Logger } from "pino";
+import type { Accepted } from "../accept/accepted.ts";
 import { newEntryPoint } from "../bundle/entry-points.ts";
 import { inheritedEnvironment } from "./command-environment.ts";
 import type { FromRunner, Job, JobResult, Preparation, RunProgress } from "./messages.ts";
@@ -17,6 +18,8 @@ interface Runner {
   onMessage: ((message: FromRunner) => void) | undefined;
   onExit: (() => void) | undefined;
   idleTimer: NodeJS.Timeout | undefined;
+  /** Whether it has loaded, and has prepared its next deployment. */
+  isReady: boolean;
 }
 
 /** Keeps a runner process warm, so that a deployment starts without waiting for a process to load. */
@@ -45,15 +48,18 @@ export class RunnerPool {
 
   /**
    * Makes a runner run the next deployment of the job's target. Resolves when the runner is free again, or
-   * dead.
+   * dead. Calls `onAccepted` once it has committed the arrival of the job, or has failed to.
    */
-  run(job: Job): Promise<JobResult | "died"> {
-    const runner = this.#spare.pop() ?? this.#spawn();
+  run(job: Job, onAccepted?: (accepted: Accepted | undefined) => void): Promise<JobResult | "died"> {
+    const spare = this.#spare.find(({ isReady }) => isReady) ?? this.#spare.at(-1);
+    this.#spare = this.#spare.filter((other) => other !== spare);
+    const runner = spare ?? this.#spawn();
     if (!runner) return Promise.resolve("died");
     clearTimeout(runner.idleTimer);
     return new Promise((resolve) => {
       runner.onExit = () => resolve("died");
       runner.onMessage = (message) => {
+        if (message.type === "accepted") onAccepted?.(message.accepted);
         if (message.type === "started" || message.type === "ended") this.#onProgress(message);
         if (message.type === "started") {
           this.#log.info(
@@ -73,9 +79,14 @@ export class RunnerPool {
     });
   }
 
-  /** Whether a job would start at once, without a new process. */
+  /** Whether a job would start without a new process. */
   get hasSpare(): boolean {
     return this.#spare.length > 0;
+  }
+
+  /** Whether a job would start at once: a spare runner has loaded as well. */
+  get hasReady(): boolean {
+    return this.#spare.some(({ isReady }) => isReady);
   }
 
   /** Releases all runners: idle ones end now, busy ones after their job. */
@@ -92,6 +103,7 @@ export class RunnerPool {
       runner.dismiss();
       return;
     }
+    runner.isReady = false;
     this.#spare.push(runner);
     runner.idleTimer = setTimeout(() => {
       if (this.#spare.length <= 1) return;
@@ -131,9 +143,11 @@ export class RunnerPool {
       onMessage: undefined,
       onExit: undefined,
       idleTimer: undefined,
+      isReady: false,
     };
     child.on("message", (message) => {
       const from = message as FromRunner;
+      if (from.type === "ready") runner.isReady = true;
       if (from.type === "error") this.#log.error({ worker: child.pid }, from.message);
       runner.onMessage?.(from);
     });

@@ -2,6 +2,7 @@
  * The main file of a runner: a process that runs deployments, one at a time. It outlives the instance that
  * started it. So the instance may die, or be upgraded, in the middle of a deployment.
  */
+import { rehearseBegin } from "../accept/begin-task.ts";
 import { systemClock } from "../clock.ts";
 import { rehearseClaim } from "../queue/claim/claim.ts";
 import { openStore } from "../store/open-store.ts";
@@ -26,7 +27,7 @@ process.on("message", (message: ToRunner) => {
     if (!process.connected) process.exit(0);
     workplace = prepare(message);
     next = nextAttempt();
-    Promise.all([workplace, next]).catch(fail);
+    Promise.all([workplace, next]).then(tellReady, fail);
   } else {
     busy = true;
     work(message).catch(fail);
@@ -41,6 +42,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal
 async function prepare({ stateDirectory, instance, store }: Preparation): Promise<Workplace> {
   const opened = await openStore(store, { clock: systemClock, maxConnections: 2, forRunner: true });
   await rehearseClaim(opened);
+  if (!opened.can.severalHosts) await rehearseBegin(opened);
   return {
     clock: systemClock,
     store: opened,
@@ -77,7 +79,13 @@ async function work(job: Job): Promise<void> {
   }
   busy = false;
   tell({ type: "idle", result });
+  void next.then(tellReady, () => {});
   if (!process.connected) leave();
+}
+
+/** Tells the instance that the next job would start at once. */
+function tellReady(): void {
+  if (!busy) tell({ type: "ready" });
 }
 
 function tell(message: FromRunner): void {

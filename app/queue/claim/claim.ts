@@ -74,7 +74,7 @@ export async function claimInTransaction(
   store: StoreContext,
   request: ClaimRequest,
 ): Promise<Claim> {
-  await serialize(trx, store, request);
+  await serializeClaims(trx, store, request);
   const by = await occupant(trx, request);
   if (by && isBetweenHosts(by) && isOf(by, request)) return goOn(trx, store, request, by);
   if (by) return { kind: "occupied", by };
@@ -257,7 +257,11 @@ function orderOf(row: DeploymentRecord): Order {
 }
 
 /** Blocks every other claim on this target, or on its named lock, until this transaction ends. */
-async function serialize(trx: Writer, store: StoreContext, request: ClaimRequest): Promise<void> {
+export async function serializeClaims(
+  trx: Writer,
+  store: StoreContext,
+  request: ClaimRequest,
+): Promise<void> {
   if (!store.can.rowLocks) return;
   if (request.lock !== null) await store.lockNamed(trx, request.lock);
   await trx

@@ -23,11 +23,15 @@ export class TransactionTasks {
   /** `task` names a module whose default export is the task; `now` is its time (ms). */
   async run(task: TaskName, { input, now }: { input: unknown; now: number }): Promise<unknown> {
     const work = this.#loaded.get(task) ?? (await this.#load(task));
+    let notified = false;
     const context: StoreContext = {
       can: SQLITE_CAN,
       now: async () => now,
       lockNamed: async () => {},
-      notify: async () => this.#notify(),
+      notify: async () => {
+        if (!notified) this.#notify();
+        notified = true;
+      },
     };
     return this.#database.transaction().execute((trx) => work(trx, context, input));
   }

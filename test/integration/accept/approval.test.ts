@@ -25,11 +25,12 @@ async function gated(engine: Engine, keys: Record<string, unknown> = { approval:
   const by = () => ({ instance: "primary", now: ++now });
   const accept = async (
     run: number,
-    options: Options & { approvedFor?: string } = {},
+    options: Options & { approvedFor?: string; deliveryId?: string } = {},
     targets = [target],
   ) => {
-    const { approvedFor, ...rest } = options;
-    const arrival = { ...runArrival(run, targets, { guid: `guid ${run}`, ...rest }), approvedFor };
+    const { approvedFor, deliveryId, ...rest } = options;
+    const own = { approvedFor, ...(deliveryId && { deliveryId }) };
+    const arrival = { ...runArrival(run, targets, { guid: `guid ${run}`, ...rest }), ...own };
     const [accepted] = await commit(store, [arrival], by());
     return accepted as Accepted;
   };
@@ -217,6 +218,15 @@ describe.each(ENGINES)("with approval: auto, on %s", (engine) => {
     ]);
     expect([await runNext(), await runNext()]).toEqual([1, 2]);
     expect(await release()).toBe(0);
+  });
+
+  it("an event whose delivery got its identifier beforehand is deployed like the others", async () => {
+    const { accept, protect, release, deliveries } = await gated(engine, { approval: "auto" });
+    await accept(1, { deliveryId: "dlv_1" });
+    expect(await accept(1, { deliveryId: "dlv_1" })).toMatchObject({ outcome: "waiting", queued: false });
+    await protect([]);
+    expect(await release()).toBe(1);
+    expect(await deliveries()).toMatchObject([{ run_id: 1, outcome: "deployed", deployments: 1 }]);
   });
 
   it("events go on waiting, for a job, where GitHub protects the environment", async () => {
