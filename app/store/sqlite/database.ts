@@ -35,8 +35,10 @@ export type DatabaseRequest =
   /** Notifies of the open transaction: once it is committed, those who watch are told. */
   | { op: "notify" }
   | { op: "watch"; everyMs: number }
-  /** Fails where the file's name no longer leads to the open file. */
+  /** Fails where the file's name no longer leads to the open file. Else the answer is a row, {@link Named}. */
   | { op: "check name" };
+/** A database whose names led to these files, see {@link Opened}. */
+export type Named = Pick<Opened, "path" | "files">;
 export type DatabaseAnswer =
   | { rows: unknown[]; changes: number; insertId: number }
   /** `code` is SQLite's extended result code; 0 for any other error. */
@@ -109,6 +111,11 @@ export class SqliteDatabase {
     const answer = this.#answered.then(() => this.#answer(request));
     this.#answered = answer;
     return answer;
+  }
+
+  /** In its own thread it is as quickly asked as judged from outside. */
+  get isIdle(): boolean {
+    return false;
   }
 
   close(): void {
@@ -305,8 +312,11 @@ export class SqliteDatabase {
       if (request.op === "reopen") this.#reopen();
       else if (request.op === "notify") this.#notify();
       else if (request.op === "watch") this.#watchEvery(request.everyMs);
-      else if (request.op === "check name" && this.#opened) this.#checkName(this.#opened);
-      else if (request.op === "query") return this.#query(request.sql, request.parameters);
+      else if (request.op === "check name" && this.#opened) {
+        this.#checkName(this.#opened);
+        const { path, files } = this.#opened;
+        return { rows: [{ path, files } satisfies Named], changes: 0, insertId: 0 };
+      } else if (request.op === "query") return this.#query(request.sql, request.parameters);
       else if (request.op === "task") {
         this.#tasks ??= await this.#loadTasks();
         const output = await this.#tasks.run(request.task, JSON.parse(request.input));
