@@ -76,6 +76,11 @@ export class SqliteConnection implements SqliteLink {
     await this.#send({ op: "query", sql, parameters: [] });
   }
 
+  /** Runs a statement in a transaction of its own, and returns its rows. */
+  async commitOne<R>({ sql, parameters }: CompiledQuery): Promise<readonly R[]> {
+    return (await this.#send({ op: "commit one", sql, parameters })).rows;
+  }
+
   /** Runs a whole transaction in the database's thread; `task` names its module. */
   async runTask<O>(task: TaskName, input: unknown): Promise<O> {
     // JSON text passes to the thread several times faster than a cloned object.

@@ -29,6 +29,8 @@ export interface DatabaseOptions {
 }
 export type DatabaseRequest =
   | { op: "query"; sql: string; parameters: readonly unknown[] }
+  /** Runs a statement in a transaction of its own. */
+  | { op: "commit one"; sql: string; parameters: readonly unknown[] }
   /** Runs a whole transaction in the database's thread: see transaction-tasks.ts. */
   | { op: "task"; task: TaskName; input: string }
   | { op: "reopen" }
@@ -289,6 +291,19 @@ export class SqliteDatabase {
     return answer;
   }
 
+  #commitOne(sql: string, values: readonly unknown[]) {
+    this.#query("BEGIN IMMEDIATE", []);
+    try {
+      const answer = this.#query(sql, values);
+      this.#query("COMMIT", []);
+      return answer;
+    } catch (error) {
+      // After a full disk SQLite has rolled back by itself.
+      if (this.#open().database.isTransaction) this.#run("ROLLBACK", []);
+      throw error;
+    }
+  }
+
   /** Refuses to commit to a file whose contents may be in a copy. The write lock orders commit and copy. */
   #checkBegun(): void {
     const opened = this.#open();
@@ -317,6 +332,7 @@ export class SqliteDatabase {
         const { path, files } = this.#opened;
         return { rows: [{ path, files } satisfies Named], changes: 0, insertId: 0 };
       } else if (request.op === "query") return this.#query(request.sql, request.parameters);
+      else if (request.op === "commit one") return this.#commitOne(request.sql, request.parameters);
       else if (request.op === "task") {
         this.#tasks ??= await this.#loadTasks();
         const output = await this.#tasks.run(request.task, JSON.parse(request.input));
