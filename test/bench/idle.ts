@@ -10,8 +10,8 @@ import { noteRunning } from "./subjects/running.ts";
 import { startServer } from "./subjects/server-process.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../app/main.js");
-/** The first scans and the warming of workers are over by then. */
-const SETTLE_MS = 15_000;
+/** The first scans, the warming of workers and the shrinking of heaps are over by then. */
+const SETTLE_MS = 60_000;
 const READY_LIMIT_MS = 60_000;
 const LOOK_MS = 25;
 

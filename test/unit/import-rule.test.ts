@@ -25,7 +25,7 @@ const LAYERS = [
   ["app/store"],
   ["app/config"],
   ["app/wake-loop.ts"],
-  ["app/bundle", "app/clock.ts", "app/log.ts", "app/version.ts"],
+  ["app/bundle", "app/clock.ts", "app/log.ts", "app/shrink-heap.ts", "app/version.ts"],
   ["action/build.ts"],
   ["action/main.ts"],
   ["action/run.ts"],
