@@ -9,6 +9,7 @@ import { ConfigError } from "./config/problem.ts";
 import type { Instance } from "./instance/running-instance.ts";
 import { createLog } from "./log.ts";
 import { recordOf } from "./run/service-record.ts";
+import { shrinkHeapAfterStart } from "./shrink-heap.ts";
 import type { FromSupervisor, ToSupervisor } from "./supervisor/messages.ts";
 import { Requests } from "./supervisor/requests.ts";
 import { Systemd } from "./supervisor/systemd.ts";
@@ -37,6 +38,7 @@ export async function startService(instanceName: string | undefined): Promise<vo
   const log = createLog(config.environment.logLevel, name ?? null);
   // Each kind of process loads only its own modules: most of the cost of a start is loading.
   if (name === undefined) {
+    shrinkHeapAfterStart();
     const { startAll } = await import("./supervisor/supervisor.ts");
     return startAll({ config, env: handedOn, log, clock: systemClock, systemd });
   }
@@ -104,6 +106,7 @@ export async function startService(instanceName: string | undefined): Promise<vo
   const { startInstance } = await import("./instance/running-instance.ts");
   instance = await startInstance({ config, name, clock: systemClock, log, env: process.env });
   systemd.ready();
+  shrinkHeapAfterStart();
   started.resolve(instance);
   // Now, since an instance may be killed.
   flushCompileCache();

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { plainBuiltins } from "../../shared/plain-builtins.ts";
-import { appFile, BUNDLES, bundleOfSources, ENTRY_POINTS, type EntryPoint } from "./entry-points.ts";
+import { ENTRY_POINTS, type EntryPoint } from "./entry-points.ts";
+import { appFile, BUNDLES, bundleOfSources } from "./sources.js";
 
 /** So many bundles stay: instances that run load files of theirs late. */
 const KEPT = 3;

@@ -41,7 +41,7 @@ const BUNDLED = ["@octokit/webhooks-examples", "idiomorph", "uplot"];
 
 rmSync(PACKAGE, { recursive: true, force: true });
 const built = join(PACKAGE, "app/dist/package");
-const inputs = await bundle({ ...ENTRY_POINTS, main: "main.ts", demo: "../test/demo/main.ts" }, built);
+const inputs = await bundle({ ...ENTRY_POINTS, demo: "../test/demo/main.ts" }, built);
 for (const file of globSync(FILES, { cwd: ROOT })) {
   mkdirSync(join(PACKAGE, dirname(file)), { recursive: true });
   cpSync(join(ROOT, file), join(PACKAGE, file), { recursive: true });

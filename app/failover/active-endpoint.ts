@@ -3,7 +3,7 @@ import { type Clock, isoTime } from "../clock.ts";
 import { webhookUrl } from "../config/webhook-url.ts";
 import type { WebhookConfigClient } from "../github/webhook-config.ts";
 import type { SwitchboardRow } from "../store/schema.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Writer } from "../store/store.ts";
 import { alertOfChange } from "./alert-of-change.ts";
 import { CatchUpTrigger } from "./catch-up-trigger.ts";
 import type { ControllerLease } from "./controller-lease.ts";
@@ -57,8 +57,9 @@ export class ActiveEndpoint {
   #secretDue = false;
   #tookOverAt = 0;
   #saidAllDown = false;
-  /** The URL that some controller last read at GitHub. */
-  #verifiedUrl: string | null = null;
+  /** The routing state as last read, and whether nothing has changed it since. */
+  #board: SwitchboardRow | undefined;
+  #isCurrent = false;
 
   constructor(options: ActiveEndpointOptions) {
     this.#o = options;
@@ -74,7 +75,7 @@ export class ActiveEndpoint {
       onDeviation: ({ url }, found) => {
         log.warn({ found, wanted: url }, "the webhook at GitHub differs from the desired config; setting it");
         // A decision that never reached GitHub explains the difference: nobody changed the webhook.
-        if (this.#verifiedUrl === url) bus.publish({ type: "webhook_deviated", found, wanted: url });
+        if (this.#board?.webhook_url === url) bus.publish({ type: "webhook_deviated", found, wanted: url });
       },
       log,
     });
@@ -86,7 +87,13 @@ export class ActiveEndpoint {
   tookOver(): void {
     this.#tookOverAt = this.#o.clock.monotonic();
     this.#repairDueAt = 0;
+    this.changed();
     this.#secretDue = this.#o.secretChange.isUnderWay;
+  }
+
+  /** The routing state may have changed: the next review reads it anew. */
+  changed(): void {
+    this.#isCurrent = false;
   }
 
   /**
@@ -94,13 +101,11 @@ export class ActiveEndpoint {
    * @throws {NotControllerError} when this instance has lost the lease meanwhile; then nothing is recorded.
    */
   async review(): Promise<void> {
-    const { clock, store, lease, thresholds } = this.#o;
-    const row = (await readSwitchboard(store)) ?? (await this.#initialize());
-    const { active, pinned, pinned_forced } = row;
-    this.#verifiedUrl = row.webhook_url;
+    const { clock, store, thresholds } = this.#o;
+    const { active, pinned, pinned_forced } = await this.#read();
     const endpoints = this.#o.observe();
     if (pinned_forced && endpoints.some(({ name, health }) => name === pinned && health.status === "healthy"))
-      await lease.write((trx) => holdNormally(store, trx));
+      await this.#write((trx) => holdNormally(store, trx));
     const decision = decide({
       endpoints,
       active,
@@ -121,6 +126,28 @@ export class ActiveEndpoint {
     await this.#sync.stop();
   }
 
+  /** The routing state. It changes seldom, so it is read only after a change. */
+  async #read(): Promise<SwitchboardRow> {
+    if (this.#board && this.#isCurrent) return this.#board;
+    // Set before the read, so that a change during the read causes another one.
+    this.#isCurrent = true;
+    try {
+      this.#board = (await readSwitchboard(this.#o.store)) ?? (await this.#initialize());
+    } catch (error) {
+      this.changed();
+      throw error;
+    }
+    return this.#board;
+  }
+
+  async #write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {
+    try {
+      return await this.#o.lease.write(work);
+    } finally {
+      this.changed();
+    }
+  }
+
   /** The first controller of an installation starts with the endpoint that GitHub's URL names, if there is one. */
   async #initialize(): Promise<SwitchboardRow> {
     const { endpoints, github, store, thresholds } = this.#o;
@@ -129,7 +156,7 @@ export class ActiveEndpoint {
     const found = await github.read(limit).catch(() => undefined);
     const named = endpoints.find(({ name }) => found?.url === this.#urlOf(name));
     const active = (named ?? endpoints[0])?.name ?? "";
-    await this.#o.lease.write((trx) => initializeSwitchboard(trx, active));
+    await this.#write((trx) => initializeSwitchboard(trx, active));
     return (await readSwitchboard(store)) as SwitchboardRow;
   }
 
@@ -140,7 +167,7 @@ export class ActiveEndpoint {
       bus.publish({ type: "all_down", reason: decision.reason });
     }
     this.#saidAllDown = decision.allDown;
-    if (decision.dropPin) await this.#o.lease.write((trx) => dropPin(store, trx));
+    if (decision.dropPin) await this.#write((trx) => dropPin(store, trx));
     const giveSecret = this.#secretDue && this.#o.secretChange.isAgreed;
     if (clock.monotonic() < this.#repairDueAt && !giveSecret) return;
     this.#repairDueAt = clock.monotonic() + REPAIR_MS;
@@ -160,7 +187,7 @@ export class ActiveEndpoint {
     const detectedAt =
       kind === "failover" && since !== null ? Math.round(decidedAt - (clock.monotonic() - since)) : decidedAt;
     const change = { from_endpoint: from, to_endpoint: to, kind, reason, decided_at: decidedAt };
-    await this.#o.lease.write(async (trx) => {
+    await this.#write(async (trx) => {
       await recordDecision(trx, { ...change, decided_by: instance, detected_at: detectedAt });
       await alertOfChange(trx, store, {
         ...change,
@@ -200,9 +227,9 @@ export class ActiveEndpoint {
   }
 
   async #onSwitched(desired: DesiredWebhook): Promise<void> {
-    const { clock, lease, bus } = this.#o;
+    const { clock, bus } = this.#o;
     const at = clock.now();
-    const done = await lease.write((trx) => recordStep(trx, "switched_at", { ...desired, at }));
+    const done = await this.#write((trx) => recordStep(trx, "switched_at", { ...desired, at }));
     // No change was open: the webhook was only repaired. One catch-up is enough.
     if (!done) return this.#o.onSwitched();
     const { kind, from_endpoint: from, to_endpoint: to, detected_at } = done;
@@ -220,7 +247,7 @@ export class ActiveEndpoint {
   async #onVerified(desired: DesiredWebhook): Promise<void> {
     const { clock, log } = this.#o;
     const at = clock.now();
-    const done = await this.#o.lease.write((trx) => recordStep(trx, "verified_at", { ...desired, at }));
+    const done = await this.#write((trx) => recordStep(trx, "verified_at", { ...desired, at }));
     if (!done) return;
     const { kind, from_endpoint, to_endpoint, reason, detected_at, decided_at } = done;
     const switched_at = done.switched_at ?? at;

@@ -92,7 +92,23 @@ export class ControllerLease {
       this.#giveUp();
       this.#fences?.remove(this.#candidate);
     }
-    const row = await readLease(this.#store.read);
+    // Only its holder renews a lease, so the holder knows the row. If it is wrong, the row is read after all.
+    const known = this.held ? this.holder : undefined;
+    return (
+      (known && (await this.#bid(known, askedAt, isGone))) ??
+      (await this.#bid(await readLease(this.#store.read), askedAt, isGone)) ?? {
+        held: this.held,
+        taken: false,
+      }
+    );
+  }
+
+  /** Bids for the lease. Undefined where the lease is not `row` any more. */
+  async #bid(
+    row: LeaseRow | undefined,
+    askedAt: number,
+    isGone: (holder: LeaseRow) => boolean,
+  ): Promise<{ held: boolean; taken: boolean } | undefined> {
     this.#view = noteRow(this.#view, row, this.#clock.monotonic());
     const bid = bidFor(this.#view, row, {
       candidate: this.#candidate,
@@ -107,7 +123,7 @@ export class ControllerLease {
       return { held: false, taken: false };
     }
     if (bid.fenceOff) this.#fences?.raise(bid.fenceOff);
-    if (!(await replaceLease(this.#store, row, bid.next))) return { held: this.held, taken: false };
+    if (!(await replaceLease(this.#store, row, bid.next))) return undefined;
     // A lease that ran out during its renewal counts as taken anew: this instance refused writes in between.
     const taken = !bid.renewing || !this.held;
     this.#view = asWinner(this.#view, bid.next, {

@@ -75,6 +75,7 @@ export class Controller {
 
   start(): void {
     this.#unwatch = this.#o.store.onChange(() => {
+      this.#active.changed();
       // The holder may have released the lease.
       if (!this.#lease.held) this.#leaseDueAt = Math.min(this.#leaseDueAt, this.#lookedAt + SOON_MS);
       this.wake();

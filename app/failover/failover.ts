@@ -15,7 +15,7 @@ import { HealthChecker } from "./health-checker.ts";
 import { HealthRecord } from "./health-record.ts";
 import type { Health, HealthStatus } from "./health-window.ts";
 import { peerKey } from "./peer-handshake.ts";
-import { PeerLinks } from "./peer-links.ts";
+import { BEAT_MS, PeerLinks } from "./peer-links.ts";
 import { holderName, PeerProcesses, peerOf } from "./peer-processes.ts";
 import { ProcessWatch } from "./process-watch.ts";
 import { SecretChange } from "./secret-change.ts";
@@ -193,11 +193,11 @@ export class Failover {
     return Object.fromEntries([[this.#o.self.name, own], ...views]);
   }
 
-  /** Whether an instance has sent a heartbeat within the time limit of a check; this one always has. */
+  /** Whether an instance has sent a heartbeat since a check began that now reaches its time limit; this one always has. */
   #livesOn(name: string): boolean {
     const { self, clock, config } = this.#o;
     const beat = this.#beats.get(name);
-    const isRecent = beat && clock.monotonic() - beat.at < config.failover.health_check_timeout;
+    const isRecent = beat && clock.monotonic() - beat.at < config.failover.health_check_timeout + BEAT_MS;
     return name === self.name || isRecent === true;
   }
 

@@ -1,5 +1,6 @@
-import { Agent as HttpAgent, request as httpRequest } from "node:http";
+import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { urlToHttpOptions } from "node:url";
 import { INSTANCE_HEADER, isByInstance } from "../../shared/instance-header.ts";
 import type { Clock } from "../clock.ts";
 import { type Health, type HealthStatus, HealthWindow, type Thresholds } from "./health-window.ts";
@@ -21,7 +22,8 @@ export interface CheckedEndpoint {
  * on time, even while earlier ones are unanswered.
  */
 export class HealthChecker {
-  #endpoints: readonly CheckedEndpoint[];
+  /** Each endpoint with the request that checks it, made once: instances check each other all day. */
+  #endpoints: readonly { name: string; request: RequestOptions }[];
   #thresholds: Thresholds;
   #clock: Clock;
   #onChange: () => void;
@@ -57,7 +59,13 @@ export class HealthChecker {
     onStoreFailure?: (name: string) => void;
     mayGoOn?: (name: string) => boolean;
   }) {
-    this.#endpoints = options.endpoints;
+    this.#endpoints = options.endpoints.map(({ name, url }) => {
+      const target = new URL(`${url}/readyz`);
+      return {
+        name,
+        request: { ...urlToHttpOptions(target), agent: this.#agents[target.protocol as "http:"] },
+      };
+    });
     this.#thresholds = options.thresholds;
     this.#clock = options.clock;
     this.#onChange = options.onChange;
@@ -154,9 +162,7 @@ export class HealthChecker {
     return this.#windows.get(name) as HealthWindow;
   }
 
-  #check({ name, url }: CheckedEndpoint): void {
-    const target = new URL(`${url}/readyz`);
-    const secure = target.protocol === "https:";
+  #check({ name, request: to }: { name: string; request: RequestOptions }): void {
     const begun = this.#clock.monotonic();
     let settled = false;
     const settle = (failure: string | null, storeFails = false) => {
@@ -173,24 +179,20 @@ export class HealthChecker {
       if (storeFails) this.#onStoreFailure(name);
       this.#changed(name);
     };
-    const request = (secure ? httpsRequest : httpRequest)(
-      target,
-      { agent: this.#agents[secure ? "https:" : "http:"] },
-      (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (part: string) => {
-          if (text.length < MAX_ANSWER_LENGTH) text += part;
-        });
-        response.on("end", () => {
-          const answer = `/readyz answered ${response.statusCode}`;
-          if (!isByInstance(response.headers))
-            settle(`${answer}, but not by an instance: without the header ${INSTANCE_HEADER}`);
-          else if (response.statusCode === 200) settle(null);
-          else settle(answer, saysNotReady(text));
-        });
-        response.on("error", (error) => settle(error.message));
-      },
-    );
+    const request = (to.protocol === "https:" ? httpsRequest : httpRequest)(to, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => {
+        if (text.length < MAX_ANSWER_LENGTH) text += part;
+      });
+      response.on("end", () => {
+        const answer = `/readyz answered ${response.statusCode}`;
+        if (!isByInstance(response.headers))
+          settle(`${answer}, but not by an instance: without the header ${INSTANCE_HEADER}`);
+        else if (response.statusCode === 200) settle(null);
+        else settle(answer, saysNotReady(text));
+      });
+      response.on("error", (error) => settle(error.message));
+    });
     request.on("error", (error: NodeJS.ErrnoException) => settle(error.code ?? error.message));
     const limitMs = this.#thresholds.health_check_timeout;
     let limits = 1;

@@ -9,29 +9,27 @@ export function readLease(read: Reader): Promise<LeaseRow | undefined> {
 }
 
 /** Replaces the lease if it is still `row`, as read before. Returns whether it did. */
-export function replaceLease(
-  store: Pick<Store, "write">,
+export async function replaceLease(
+  store: Pick<Store, "writeOne">,
   row: LeaseRow | undefined,
   next: LeaseRow,
 ): Promise<boolean> {
-  return store.write(async (trx) => {
-    const changed = row
-      ? await trx
+  const changed = await store.writeOne((db) =>
+    row
+      ? db
           .updateTable("leases")
           .set(next)
           .where("name", "=", CONTROLLER_LEASE)
           .where("token", "=", row.token)
           .where("beat", "=", row.beat)
           .returning("name")
-          .executeTakeFirst()
-      : await trx
+      : db
           .insertInto("leases")
           .values(next)
           .onConflict((c) => c.doNothing())
-          .returning("name")
-          .executeTakeFirst();
-    return changed !== undefined;
-  });
+          .returning("name"),
+  );
+  return changed.length > 0;
 }
 
 /** Gives up the lease if `holder` has it. */

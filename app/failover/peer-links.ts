@@ -15,7 +15,7 @@ import {
 } from "./peer-handshake.ts";
 
 /** The time between two heartbeats. */
-const BEAT_MS = 200;
+export const BEAT_MS = 400;
 /**
  * The pause before the next call: at first and at most (doubled each time), after failed handshakes, and after a first
  * refusal right after a loss. A peer that comes back calls by itself, and is then called at once.

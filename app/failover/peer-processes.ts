@@ -41,6 +41,8 @@ export class PeerProcesses {
   isGone(lease: LeaseRow, host: string): boolean {
     if (lease.holder === null) return true;
     if (lease.host !== host || lease.instance === null) return false;
+    const known = this.#known.get(lease.instance);
+    if (known && holderName(lease.instance, known) === lease.holder && isAlive(known)) return false;
     const entry = this.#registry.read(`instance-${lease.instance}`);
     return !entry || !isAlive(entry.runner) || holderName(lease.instance, entry.runner) !== lease.holder;
   }

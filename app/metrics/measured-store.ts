@@ -1,3 +1,4 @@
+import type { Compilable } from "kysely";
 import type { TaskName } from "../bundle/entry-points.ts";
 import { StoreUnavailableError } from "../store/errors.ts";
 import type { Reader, Store, Writer } from "../store/store.ts";
@@ -25,6 +26,10 @@ export class MeasuredStore implements Store {
 
   write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {
     return this.#measure(() => this.#store.write(work));
+  }
+
+  writeOne<R>(statement: (db: Reader) => Compilable<R>): Promise<readonly R[]> {
+    return this.#measure(() => this.#store.writeOne(statement));
   }
 
   perform<O>(task: TaskName, input: unknown): Promise<O> {

@@ -9,6 +9,9 @@ import { UMASK_VARIABLE } from "./private-files.ts";
 /** An idle runner is kept this long for the next deployment; the last one stays. */
 const IDLE_MS = 60_000;
 
+/** The first spare runner starts so long after its instance, which needs the processor itself until it is ready. */
+const FIRST_SPARE_MS = 3_000;
+
 /** A runner process of this instance, as the pool sees it. */
 interface Runner {
   send(message: Preparation | Job): void;
@@ -30,6 +33,7 @@ export class RunnerPool {
   #spare: Runner[] = [];
   #closed = false;
   #keepsSpare = false;
+  #first: NodeJS.Timeout | undefined;
 
   constructor(preparation: Preparation, log: Logger, onProgress: (progress: RunProgress) => void = () => {}) {
     this.#preparation = preparation;
@@ -37,13 +41,12 @@ export class RunnerPool {
     this.#onProgress = onProgress;
   }
 
-  /**
-   * Starts the first spare runner, and always keeps one from now on. Call it after the start of the instance, which
-   * needs the processor itself.
-   */
+  /** Always keeps a spare runner from now on. The first one starts after a while, unless a job comes before. */
   warm(): void {
     this.#keepsSpare = true;
-    this.#addSpare();
+    this.#first = setTimeout(() => {
+      if (this.#spare.length === 0) this.#addSpare();
+    }, FIRST_SPARE_MS);
   }
 
   /**
@@ -92,6 +95,7 @@ export class RunnerPool {
   /** Releases all runners: idle ones end now, busy ones after their job. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#first);
     for (const runner of this.#spare.splice(0)) {
       clearTimeout(runner.idleTimer);
       runner.dismiss();

@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from "kysely";
+import type { Compilable, Kysely, Transaction } from "kysely";
 import type { TaskName } from "../bundle/entry-points.ts";
 import type { Database } from "./schema.ts";
 
@@ -36,6 +36,11 @@ export interface Store {
    * @throws {StoreUnavailableError} when it could not be committed; nothing of it was written.
    */
   write<T>(work: (trx: Writer) => Promise<T>): Promise<T>;
+  /**
+   * Does the same with one statement, and returns its rows. On SQLite it is one message to the connection's thread,
+   * instead of three.
+   */
+  writeOne<R>(statement: (db: Reader) => Compilable<R>): Promise<readonly R[]>;
   /**
    * Does the same with a {@link TransactionTask}, the default export of the named module. On SQLite it runs
    * in the connection's thread: one message each way, instead of two for every statement.

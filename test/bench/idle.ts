@@ -9,9 +9,9 @@ import { startProbot } from "./subjects/probot.ts";
 import { noteRunning } from "./subjects/running.ts";
 import { startServer } from "./subjects/server-process.ts";
 
-const MAIN = resolve(import.meta.dirname, "../../app/main.ts");
-/** The first scans and the warming of workers are over by then. */
-const SETTLE_MS = 15_000;
+const MAIN = resolve(import.meta.dirname, "../../app/main.js");
+/** The first scans, the warming of workers and the shrinking of heaps are over by then. */
+const SETTLE_MS = 60_000;
 const READY_LIMIT_MS = 60_000;
 const LOOK_MS = 25;
 

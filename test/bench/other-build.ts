@@ -27,7 +27,7 @@ const NAME_OPTIONS = ["app/supervisor/keeper.ts", "app/start.ts"];
 /** The build that these files are. */
 export const OWN_BUILD: Build = {
   name: "Twinhook",
-  main: join(ROOT, "app/main.ts"),
+  main: join(ROOT, "app/main.js"),
   nodeOptions: INSTANCE_OPTIONS,
 };
 

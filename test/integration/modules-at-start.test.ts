@@ -2,8 +2,9 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { newEntryPoint } from "../../app/bundle/entry-points.ts";
+import { mainFile, newEntryPoint } from "../../app/bundle/entry-points.ts";
 import { compileCache } from "../../app/config/compile-cache.ts";
 import { temporaryDirectory } from "../helpers/stores.ts";
 
@@ -40,6 +41,22 @@ test("a runner loads little more than the queue and its store", () => {
     "kysely",
     "p-retry",
   ]);
+});
+
+test.each([
+  ["npm start", join(ROOT, "app/main.js")],
+  ["the start of an instance by its supervisor", fileURLToPath(mainFile("app"))],
+])("%s loads no compiler of types", (_, main) => {
+  const tell = 'process.on("exit", () => console.log(process.moduleLoadList.join("\\n")))';
+  const output = execFileSync(
+    process.execPath,
+    ["--import", `data:text/javascript,${tell}`, main, "--help"],
+    {
+      encoding: "utf8",
+    },
+  );
+  expect(output).toContain("NativeModule fs\n");
+  expect(output).not.toContain("amaro");
 });
 
 describe("a worker from the bundle", () => {

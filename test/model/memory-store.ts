@@ -1,5 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { type CompiledQuery, Kysely, type QueryResult } from "kysely";
+import { type Compilable, type CompiledQuery, Kysely, type QueryResult } from "kysely";
 import commitTask from "../../app/accept/commit-task.ts";
 import claimTask from "../../app/queue/claim/claim-task.ts";
 import { migrate } from "../../app/store/migrate.ts";
@@ -79,6 +79,9 @@ export class MemoryStore implements Store {
   write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {
     this.#loaded = undefined;
     return this.read.transaction().execute(work);
+  }
+  writeOne<R>(statement: (db: Reader) => Compilable<R>): Promise<readonly R[]> {
+    return this.write(async (trx) => (await trx.executeQuery<R>(statement(trx).compile())).rows);
   }
   perform<O>(task: "commit-task" | "claim-task", input: never): Promise<O> {
     const work = task === "commit-task" ? commitTask : claimTask;

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { Kysely, PostgresDialect, sql } from "kysely";
+import { type Compilable, Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import { entryPoint, type TaskName } from "../../bundle/entry-points.ts";
 import type { Clock } from "../../clock.ts";
@@ -118,6 +118,10 @@ export class PostgresStore implements Store {
         throw cause;
       }
     }
+  }
+
+  writeOne<R>(statement: (db: Reader) => Compilable<R>): Promise<readonly R[]> {
+    return this.write(async (trx) => (await trx.executeQuery<R>(statement(trx).compile())).rows);
   }
 
   async perform<O>(task: TaskName, input: unknown): Promise<O> {

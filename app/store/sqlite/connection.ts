@@ -1,9 +1,10 @@
 import type { CompiledQuery, QueryResult } from "kysely";
 import type { TaskName } from "../../bundle/entry-points.ts";
 import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
-import { type DatabaseRequest, MOVED, type SqliteDatabase } from "./database.ts";
+import { type DatabaseRequest, MOVED, type Named, type SqliteDatabase } from "./database.ts";
 import type { DatabaseThread } from "./database-thread.ts";
 import type { SqliteLink } from "./dialect.ts";
+import { filesAt } from "./put-back.ts";
 
 /** An error of SQLite; `code` is its extended result code (https://www.sqlite.org/rescode.html). */
 export class SqliteError extends Error {
@@ -32,6 +33,10 @@ export function isBusy(error: unknown): boolean {
   return error instanceof SqliteError && (error.code & 0xff) === BUSY;
 }
 
+function hasItsName({ path, files }: Named): boolean {
+  return filesAt(path).every((file, index) => file === files[index]);
+}
+
 /**
  * Turns an error into a {@link StoreUnavailableError} where the store is unavailable; else returns it
  * unchanged.
@@ -45,6 +50,8 @@ export function asUnavailable(error: unknown): unknown {
 /** One SQLite connection for kysely. */
 export class SqliteConnection implements SqliteLink {
   #database: SqliteDatabase | DatabaseThread;
+  /** What the last check of the name found. */
+  #named: Named | undefined;
 
   constructor(database: SqliteDatabase | DatabaseThread) {
     this.#database = database;
@@ -67,6 +74,11 @@ export class SqliteConnection implements SqliteLink {
   /** Runs a statement without parameters, such as `BEGIN IMMEDIATE`. */
   async run(sql: string): Promise<void> {
     await this.#send({ op: "query", sql, parameters: [] });
+  }
+
+  /** Runs a statement in a transaction of its own, and returns its rows. */
+  async commitOne<R>({ sql, parameters }: CompiledQuery): Promise<readonly R[]> {
+    return (await this.#send({ op: "commit one", sql, parameters })).rows;
   }
 
   /** Runs a whole transaction in the database's thread; `task` names its module. */
@@ -96,7 +108,9 @@ export class SqliteConnection implements SqliteLink {
 
   /** @throws {SqliteError} when the file's name no longer leads to the open file. */
   async checkName(): Promise<void> {
-    await this.#send({ op: "check name" });
+    // An idle thread would answer at once. While its files have their names still, that need not be waited for.
+    if (this.#database.isIdle && this.#named && hasItsName(this.#named)) return;
+    [this.#named] = (await this.#send({ op: "check name" })).rows as unknown as Named[];
   }
 
   // biome-ignore lint/correctness/useYield: it never yields, since nothing here streams

@@ -32,6 +32,11 @@ export class DatabaseThread {
     this.#worker.on("exit", () => fail(new Error("the store's thread has ended")));
   }
 
+  /** Whether it has nothing to answer, and lives. */
+  get isIdle(): boolean {
+    return this.#pending.size === 0 && this.#dead === undefined;
+  }
+
   ask(request: DatabaseRequest): Promise<DatabaseAnswer> {
     if (this.#dead) return Promise.reject(this.#dead);
     const id = this.#next++;

@@ -29,14 +29,18 @@ export interface DatabaseOptions {
 }
 export type DatabaseRequest =
   | { op: "query"; sql: string; parameters: readonly unknown[] }
+  /** Runs a statement in a transaction of its own. */
+  | { op: "commit one"; sql: string; parameters: readonly unknown[] }
   /** Runs a whole transaction in the database's thread: see transaction-tasks.ts. */
   | { op: "task"; task: TaskName; input: string }
   | { op: "reopen" }
   /** Notifies of the open transaction: once it is committed, those who watch are told. */
   | { op: "notify" }
   | { op: "watch"; everyMs: number }
-  /** Fails where the file's name no longer leads to the open file. */
+  /** Fails where the file's name no longer leads to the open file. Else the answer is a row, {@link Named}. */
   | { op: "check name" };
+/** A database whose names led to these files, see {@link Opened}. */
+export type Named = Pick<Opened, "path" | "files">;
 export type DatabaseAnswer =
   | { rows: unknown[]; changes: number; insertId: number }
   /** `code` is SQLite's extended result code; 0 for any other error. */
@@ -109,6 +113,11 @@ export class SqliteDatabase {
     const answer = this.#answered.then(() => this.#answer(request));
     this.#answered = answer;
     return answer;
+  }
+
+  /** In its own thread it is as quickly asked as judged from outside. */
+  get isIdle(): boolean {
+    return false;
   }
 
   close(): void {
@@ -282,6 +291,19 @@ export class SqliteDatabase {
     return answer;
   }
 
+  #commitOne(sql: string, values: readonly unknown[]) {
+    this.#query("BEGIN IMMEDIATE", []);
+    try {
+      const answer = this.#query(sql, values);
+      this.#query("COMMIT", []);
+      return answer;
+    } catch (error) {
+      // After a full disk SQLite has rolled back by itself.
+      if (this.#open().database.isTransaction) this.#run("ROLLBACK", []);
+      throw error;
+    }
+  }
+
   /** Refuses to commit to a file whose contents may be in a copy. The write lock orders commit and copy. */
   #checkBegun(): void {
     const opened = this.#open();
@@ -305,8 +327,12 @@ export class SqliteDatabase {
       if (request.op === "reopen") this.#reopen();
       else if (request.op === "notify") this.#notify();
       else if (request.op === "watch") this.#watchEvery(request.everyMs);
-      else if (request.op === "check name" && this.#opened) this.#checkName(this.#opened);
-      else if (request.op === "query") return this.#query(request.sql, request.parameters);
+      else if (request.op === "check name" && this.#opened) {
+        this.#checkName(this.#opened);
+        const { path, files } = this.#opened;
+        return { rows: [{ path, files } satisfies Named], changes: 0, insertId: 0 };
+      } else if (request.op === "query") return this.#query(request.sql, request.parameters);
+      else if (request.op === "commit one") return this.#commitOne(request.sql, request.parameters);
       else if (request.op === "task") {
         this.#tasks ??= await this.#loadTasks();
         const output = await this.#tasks.run(request.task, JSON.parse(request.input));

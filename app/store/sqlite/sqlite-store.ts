@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Kysely } from "kysely";
+import { type Compilable, Kysely } from "kysely";
 import type { TaskName } from "../../bundle/entry-points.ts";
 import type { Clock } from "../../clock.ts";
 import { StoreUnavailableError, type UnavailableCause } from "../errors.ts";
@@ -113,6 +113,13 @@ export class SqliteStore implements Store {
 
   async write<T>(work: (trx: Writer) => Promise<T>): Promise<T> {
     return this.#noting(() => this.#writer.transaction().execute(work));
+  }
+
+  writeOne<R>(statement: (db: Reader) => Compilable<R>): Promise<readonly R[]> {
+    const query = statement(this.#writer).compile();
+    return this.#noting(() =>
+      this.#writer.connection().execute(() => this.#onceUnlocked(() => this.#connection.commitOne<R>(query))),
+    );
   }
 
   perform<O>(task: TaskName, input: unknown): Promise<O> {

@@ -1,6 +1,7 @@
 /** The thread of one SQLite database. A slow disk never blocks the event loop of the instance. */
 import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
+import { shrinkHeapAfterStart } from "../../shrink-heap.ts";
 import {
   type DatabaseAnswer,
   type DatabaseOptions,
@@ -19,3 +20,4 @@ port.on("message", async ({ id, ...request }: WorkerRequest) =>
 );
 // A thread has a compile cache of its own, and its process may be killed at any time.
 flushCompileCache();
+shrinkHeapAfterStart();

@@ -43,7 +43,7 @@ describe.each(ENGINES)("the controller's lease on %s", (engine) => {
         if (typeof value !== "function") return value;
         return async (...args: unknown[]) => {
           const result = await value.apply(of, args);
-          if (name === "write") clock.ms += renewalMs;
+          if (name === "writeOne") clock.ms += renewalMs;
           return result;
         };
       },

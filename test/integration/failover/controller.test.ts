@@ -132,6 +132,21 @@ async function scene(store: Store) {
 }
 
 describe.each(ENGINES)("the controller on %s", (engine) => {
+  it("reads the routing state only after a change", async () => {
+    const store = await newStore(engine);
+    const { begin, pass } = await scene(store);
+    await begin();
+    await pass(1_000);
+    const reads = vi.spyOn(store.read, "selectFrom");
+    const boards = () => reads.mock.calls.filter(([table]) => String(table) === "switchboard").length;
+    // Twice at most: after the URL was read back, and once that write is noticed.
+    await pass(10_000);
+    expect(boards()).toBeLessThanOrEqual(2);
+    const before = boards();
+    await pin(store, "backup", null, false);
+    await eventually(() => expect(boards()).toBeGreaterThan(before));
+  });
+
   it("a new webhook secret is written once, as soon as all instances accept it", async () => {
     const { begin, github, secretChange, pass } = await scene(await newStore(engine));
     Object.assign(secretChange, { isUnderWay: true, isAgreed: false });

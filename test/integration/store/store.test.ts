@@ -84,6 +84,16 @@ describe.each(ENGINES)("the %s store", (engine) => {
     expect(await probedAt()).toEqual(before);
   });
 
+  it("writes nothing of a single statement that fails, and goes on with the next", async () => {
+    const store = await newStore(engine);
+    const lease = { name: "x", holder: "a", instance: "a", host: "h", token: 1, beat: 1 };
+    const insert = () => store.writeOne((db) => db.insertInto("leases").values(lease).returning("name"));
+    expect(await insert()).toEqual([{ name: "x" }]);
+    await expect(insert()).rejects.toThrow(/unique/i);
+    const update = store.writeOne((db) => db.updateTable("leases").set({ beat: 2 }).returning("beat"));
+    expect(await update).toEqual([{ beat: 2 }]);
+  });
+
   it("tells listeners in other processes that something was queued", async () => {
     const address = await newStoreAddress(engine);
     const [here, there] = [await reopen(address), await reopen(address)];
