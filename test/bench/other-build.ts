@@ -51,7 +51,9 @@ export function checkOut(commit: string): OtherBuild {
     else run(directory, "npm", ["ci", "--no-audit", "--no-fund"]);
     if (existsSync(join(directory, "app/bundle/build.ts")))
       run(directory, process.execPath, ["app/bundle/build.ts"]);
-    const main = join(directory, "app/main.ts");
+    const [main] = ["app/main.js", "app/main.ts"].map((file) => join(directory, file)).filter(existsSync);
+    if (!main)
+      throw new Error(`commit ${commit} has no app/main.js and no app/main.ts, so nothing can be started`);
     return { name: id.slice(0, 7), main, nodeOptions: optionsOf(directory), remove };
   } catch (error) {
     remove();

@@ -273,7 +273,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         "if (own) return [own];\n  return target.lock === null ? [own] :",
       ),
       change(
-        "run/dispatcher.ts",
+        "queue/pending.ts",
         "return target.lock !== null && lock === target.lock;",
         "return target.lock === null && lock === target.name;",
       ),
