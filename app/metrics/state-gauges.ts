@@ -6,6 +6,7 @@ import type { WebhookPlaces } from "../config/webhook-url.ts";
 import type { Failover } from "../failover/failover.ts";
 import { isInSync, readSwitchboard } from "../failover/switchboard.ts";
 import { holdOf } from "../queue/hold.ts";
+import { longestWaiting } from "../queue/waiting-since.ts";
 import { byTarget } from "../store/by-target.ts";
 import { withLimit } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
@@ -44,7 +45,7 @@ export class StateGauges {
   );
   #oldest = this.#gauge(
     "twinhook_queue_oldest_age_seconds",
-    "For how long the deployment that waits longest has been waiting; 0 when none waits.",
+    "For how long the deployment that waits longest has been waiting, but for targets that a person holds; 0 when none waits.",
   );
   #outbox = this.#gauge("twinhook_outbox_pending", "What is yet to be sent, by receiver (github, alerts).", [
     "outbox",
@@ -130,18 +131,15 @@ export class StateGauges {
   async #readStore(): Promise<void> {
     const { store, clock, failover, ended } = this.#o;
     try {
-      const [states, outbox, alerts, board, looks, targets, now] = await withLimit(
+      const [states, oldestQueuedAt, outbox, alerts, board, looks, targets, now] = await withLimit(
         Promise.all([
           store.read
             .selectFrom("deployments")
-            .select((e) => [
-              "status",
-              e.fn.countAll<number>().as("count"),
-              e.fn.min("accepted_at").as("oldest"),
-            ])
+            .select((e) => ["status", e.fn.countAll<number>().as("count")])
             .where((e) => e.or([e("status", "=", "queued"), e("status", "=", "running")]))
             .groupBy("status")
             .execute(),
+          longestWaiting(store.read),
           store.read
             .selectFrom("outbox")
             .select((e) => [e.fn.countAll<number>().as("count"), e.fn.min("created_at").as("oldest")])
@@ -163,7 +161,7 @@ export class StateGauges {
       for (const state of ["queued", "running"]) this.#queue.set({ state }, Number(of(state)?.count ?? 0));
       const age = (since: number | null | undefined) =>
         since == null ? 0 : Math.max(0, clock.now() - since) / 1000;
-      this.#oldest.set(age(of("queued")?.oldest));
+      this.#oldest.set(age(oldestQueuedAt));
       for (const [name, { count, oldest }] of Object.entries({ github: outbox, alerts })) {
         this.#outbox.set({ outbox: name }, Number(count));
         this.#outboxAge.set({ outbox: name }, age(oldest));

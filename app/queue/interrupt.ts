@@ -36,7 +36,9 @@ export function interrupt(
         hosts: endedOn(found, { status: status === "queued" ? "pending" : status, exitCode: null }, now),
         interruptions: found.interruptions + 1,
         attempt: again ? found.attempt + 1 : found.attempt,
-        ...(again ? !catchesUp && { started_at: null, finished_at: null } : { finished_at: now }),
+        ...(again
+          ? !catchesUp && { queued_again_at: now, started_at: null, finished_at: null }
+          : { finished_at: now }),
         ...(again && UNVERIFIED),
         holder: null,
         lease_until: null,

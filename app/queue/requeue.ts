@@ -57,6 +57,7 @@ export async function requeue(
             exit_code: null,
             reason: isRollback(row) ? row.order_note : null,
             run_by: null,
+            queued_again_at: await store.now(trx),
             started_at: null,
             finished_at: null,
             cancel_requested_at: null,

@@ -21,6 +21,7 @@ import * as verifications from "./migrations/0019-verifications.ts";
 import * as adminTokens from "./migrations/0020-admin-tokens.ts";
 import * as gatesAtClaim from "./migrations/0021-gates-at-claim.ts";
 import * as waitingInOrder from "./migrations/0022-waiting-in-order.ts";
+import * as queuedAgain from "./migrations/0023-queued-again.ts";
 import { MIN_CODE_VERSION, SCHEMA_VERSION } from "./schema-version.ts";
 import type { Store, Writer } from "./store.ts";
 
@@ -50,6 +51,7 @@ const MIGRATIONS = [
   adminTokens.up,
   gatesAtClaim.up,
   waitingInOrder.up,
+  queuedAgain.up,
 ] as unknown as EngineMigration[];
 
 /**

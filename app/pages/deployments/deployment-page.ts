@@ -5,6 +5,7 @@ import { mayManage, maySee, type Viewer } from "../../auth/viewer.ts";
 import { targetPath } from "../../config/link-base.ts";
 import { HttpProblem } from "../../http/problem.ts";
 import { type HostRun, hostRuns } from "../../queue/placement/host-runs.ts";
+import { waitingSince } from "../../queue/waiting-since.ts";
 import { listDeliveries } from "../../reads/list-deliveries.ts";
 import { repositoryKey } from "../../store/repository-key.ts";
 import type { DeliveryRow, DeploymentRecord } from "../../store/schema.ts";
@@ -93,11 +94,9 @@ function targetLink({ config }: PageOptions, { repository_key, target }: Deploym
   return html`<a href="${targetPath(found.repository, target)}"><bdi>${target}</bdi></a>`;
 }
 
-function progress(
-  { status, accepted_at, started_at, verify_started_at, finished_at }: DeploymentRecord,
-  now: number,
-): Markup {
-  if (status === "queued") return html`waiting for ${elapsed(accepted_at, now)}`;
+function progress(row: DeploymentRecord, now: number): Markup {
+  const { status, accepted_at, started_at, verify_started_at, finished_at } = row;
+  if (status === "queued") return html`waiting for ${elapsed(waitingSince(row), now)}`;
   if (status === "running" && verify_started_at !== null)
     return html`verifying for ${elapsed(verify_started_at, now)}`;
   if (status === "running" && started_at !== null) return html`running for ${elapsed(started_at, now)}`;

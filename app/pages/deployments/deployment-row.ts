@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import { waitingSince } from "../../queue/waiting-since.ts";
 import type { DeploymentRecord } from "../../store/schema.ts";
 import type { Markup } from "../layout.ts";
 import { commitLink, refLink, runLink } from "../parts/github-links.ts";
@@ -27,9 +28,10 @@ export function deploymentRow(
   </li>`;
 }
 
-function timing({ status, accepted_at, started_at, finished_at }: DeploymentRecord, now: number): Markup {
+function timing(row: DeploymentRecord, now: number): Markup {
+  const { status, accepted_at, started_at, finished_at } = row;
   if (status === "running" && started_at !== null) return html`for ${elapsed(started_at, now)}`;
-  if (status === "queued") return html`for ${elapsed(accepted_at, now)}`;
+  if (status === "queued") return html`for ${elapsed(waitingSince(row), now)}`;
   if (started_at !== null && finished_at !== null)
     return html`${moment(finished_at)}, took ${span(finished_at - started_at)}`;
   return moment(finished_at ?? accepted_at);

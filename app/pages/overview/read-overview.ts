@@ -5,6 +5,7 @@ import type { InstanceConfig } from "../../config/schema.ts";
 import { SAMPLE_MS } from "../../failover/health-record.ts";
 import { MIN_SAMPLES } from "../../failover/health-window.ts";
 import { isInSync, readSwitchboard } from "../../failover/switchboard.ts";
+import { longestWaiting } from "../../queue/waiting-since.ts";
 import { countVerifications } from "../../reads/count-verifications.ts";
 import { listDeliveries } from "../../reads/list-deliveries.ts";
 import { listDeployments } from "../../reads/list-deployments.ts";
@@ -184,33 +185,18 @@ async function readPending(store: Store, visible: string[] | null): Promise<Over
     of(status)
       .select((e) => e.fn.countAll<number>().as("count"))
       .executeTakeFirstOrThrow();
-  // What a person holds waits on purpose.
-  const oldest = of("queued")
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom("targets")
-            .select("targets.target")
-            .whereRef("targets.repository", "=", "deployments.repository_key")
-            .whereRef("targets.target", "=", "deployments.target")
-            .where("held_since", "is not", null),
-        ),
-      ),
-    )
-    .select((e) => e.fn.min<number | null>("accepted_at").as("at"))
-    .executeTakeFirst();
-  const [running, queued, runs, waits, unheld] = await Promise.all([
+  const [running, queued, runs, waits, oldestQueuedAt] = await Promise.all([
     shown("running"),
     shown("queued"),
     count("running"),
     count("queued"),
-    oldest,
+    longestWaiting(store.read, visible),
   ]);
   return {
     shown: [...running, ...queued].slice(0, SHOWN_PENDING),
     queued: Number(waits.count),
     running: Number(runs.count),
-    oldestQueuedAt: unheld?.at ?? null,
+    oldestQueuedAt,
   };
 }
 

@@ -36,6 +36,8 @@ export interface DeploymentRow {
   exit_code: number | null;
   reason: string | null;
   accepted_at: number;
+  /** When it went back to the queue, to be tried again; null for the first attempt. */
+  queued_again_at: number | null;
   started_at: number | null;
   finished_at: number | null;
   verified_at: number | null;
