@@ -46,13 +46,13 @@ test("the command starts the program by the link to its release, so that a resta
   for (const folder of ["release-1/app/cli", "release-1/node_modules/.bin", "bin"])
     mkdirSync(inHost(folder), { recursive: true });
   copyFileSync(TWINHOOK, inHost("release-1/app/cli/twinhook"));
-  writeFileSync(inHost("release-1/app/main.ts"), "console.log(process.argv[1]);");
+  writeFileSync(inHost("release-1/app/main.js"), "console.log(process.argv[1]);");
   symlinkSync(process.execPath, inHost("release-1/node_modules/.bin/node"));
   symlinkSync("release-1", inHost("current"));
   symlinkSync("../current/app/cli/twinhook", inHost("bin/twinhook"));
   mayStartProcesses();
   const out = await promisify(execFile)(inHost("bin/twinhook"), ["check"], { env: host.env });
-  expect(out.stdout.trim()).toBe(inHost("current/app/main.ts"));
+  expect(out.stdout.trim()).toBe(inHost("current/app/main.js"));
 });
 
 test("bash completes commands, and the values of options", async () => {
