@@ -184,6 +184,51 @@ describe.concurrent("people are told", () => {
     await silent.host.startInProcess("primary");
     expect((await silent.host.admin("primary", "POST", "/api/alerts/test")).status).toBe(409);
   });
+
+  it("of a deployment that failed, and of the one that made it good", async ({ expect }) => {
+    const { receivers, github, host } = await setup(expect, "sqlite", { inProcess: "all" });
+    const send = () =>
+      host.sendEvent(
+        "backup",
+        github.completeRun({ repository: "acme/site", path: BROKEN, send: false }).event,
+      );
+    await send();
+    const failed = await receivers.alert(is("deployment_failed", "firing"));
+    expectComplete(expect, failed);
+    expect(failed.title).toBe("Deployment failed: broken of acme/site");
+    expect(failed.cause).toContain("the command exited with code 1");
+    expect(failed.url).toMatch(/\/deployments\/dep_/);
+    writeFileSync(join(host.siteDirectory, "mended"), "");
+    await send();
+    await receivers.alert(is("deployment_failed", "resolved"));
+    expect(told(receivers)).toEqual([
+      "deployment_failed firing broken of acme/site",
+      "deployment_failed resolved broken of acme/site",
+    ]);
+    const [issue, ...others] = github
+      .repository("acme/site")
+      .issues.filter(({ title }) => title.startsWith("Deployment failed"));
+    expect(others).toEqual([]);
+    await github.waitFor(() => issue?.state === "closed");
+  });
+
+  it("that requests had not arrived and were found at GitHub", async ({ expect }) => {
+    const { receivers, github, host, scene } = await setup(expect, "sqlite", { inProcess: "all" });
+    // These would find the run, too.
+    await firstLooksAreOver(scene.scene, "primary");
+    const { active } = await scene.status("primary");
+    github.hook.config.secret = "not the secret of the instances";
+    const sent = github.completeRun({ repository: "acme/site" });
+    expect((await sent.delivery)?.status_code).toBe(401);
+    await host.admin("primary", "POST", "/api/switchover", {
+      to: active === "primary" ? "backup" : "primary",
+    });
+    const found = await receivers.alert(is("catch_up", "event"));
+    expectComplete(expect, found);
+    expect(found.title).toBe("1 request had not arrived, and was found at GitHub");
+    await github.waitFor(() => github.repository("acme/site").issues.find(({ state }) => state === "closed"));
+    expect(told(receivers)).toEqual(["catch_up event catch_up"]);
+  });
 });
 
 describe.concurrent.each(ENGINES)("people are told, on %s", (engine) => {
@@ -227,51 +272,6 @@ describe.concurrent.each(ENGINES)("people are told, on %s", (engine) => {
     const mails = receivers.mail.mails.all.map(({ text }) => text);
     expect(mails.filter((text) => text.includes("takes the place of"))).toHaveLength(1);
     expect(mails.filter((text) => text.includes("Recovery"))).toHaveLength(1);
-  });
-
-  it("of a deployment that failed, and of the one that made it good", async ({ expect }) => {
-    const { receivers, github, host } = await setup(expect, engine, { inProcess: "all" });
-    const send = () =>
-      host.sendEvent(
-        "backup",
-        github.completeRun({ repository: "acme/site", path: BROKEN, send: false }).event,
-      );
-    await send();
-    const failed = await receivers.alert(is("deployment_failed", "firing"));
-    expectComplete(expect, failed);
-    expect(failed.title).toBe("Deployment failed: broken of acme/site");
-    expect(failed.cause).toContain("the command exited with code 1");
-    expect(failed.url).toMatch(/\/deployments\/dep_/);
-    writeFileSync(join(host.siteDirectory, "mended"), "");
-    await send();
-    await receivers.alert(is("deployment_failed", "resolved"));
-    expect(told(receivers)).toEqual([
-      "deployment_failed firing broken of acme/site",
-      "deployment_failed resolved broken of acme/site",
-    ]);
-    const [issue, ...others] = github
-      .repository("acme/site")
-      .issues.filter(({ title }) => title.startsWith("Deployment failed"));
-    expect(others).toEqual([]);
-    await github.waitFor(() => issue?.state === "closed");
-  });
-
-  it("that requests had not arrived and were found at GitHub", async ({ expect }) => {
-    const { receivers, github, host, scene } = await setup(expect, engine, { inProcess: "all" });
-    // These would find the run, too.
-    await firstLooksAreOver(scene.scene, "primary");
-    const { active } = await scene.status("primary");
-    github.hook.config.secret = "not the secret of the instances";
-    const sent = github.completeRun({ repository: "acme/site" });
-    expect((await sent.delivery)?.status_code).toBe(401);
-    await host.admin("primary", "POST", "/api/switchover", {
-      to: active === "primary" ? "backup" : "primary",
-    });
-    const found = await receivers.alert(is("catch_up", "event"));
-    expectComplete(expect, found);
-    expect(found.title).toBe("1 request had not arrived, and was found at GitHub");
-    await github.waitFor(() => github.repository("acme/site").issues.find(({ state }) => state === "closed"));
-    expect(told(receivers)).toEqual(["catch_up event catch_up"]);
   });
 
   it("that the store cannot be written to, by one of the instances, and that it can again", async ({

@@ -3,7 +3,7 @@ import { runCampaign } from "../campaign/campaign.ts";
 import { createDatabase } from "../helpers/postgres.ts";
 import { ENGINES } from "../helpers/stores.ts";
 
-const SIZE = { events: 70, kills: 6, connections: 16, rate: 60 };
+const SIZE = { events: 45, kills: 6, connections: 16, rate: 60 };
 /** Its six kills are of six kinds, both instances at once among them. `npm run test:stress` draws others. */
 const SEED = Number(process.env.TEST_SEED ?? 101);
 

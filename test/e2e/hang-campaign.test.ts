@@ -3,7 +3,7 @@ import { runHangs } from "../campaign/hangs.ts";
 import { createDatabase } from "../helpers/postgres.ts";
 import { ENGINES } from "../helpers/stores.ts";
 
-const SIZE = { hangs: 4, longestHangMs: 5_000, longestPauseMs: 4_000, longestLateMs: 3_000 };
+const SIZE = { hangs: 3, longestHangMs: 5_000, longestPauseMs: 3_000, longestLateMs: 3_000 };
 const SEED = 1;
 
 /**
