@@ -186,7 +186,9 @@ describe.concurrent("people are told", () => {
   });
 
   it("of a deployment that failed, and of the one that made it good", async ({ expect }) => {
-    const { receivers, github, host } = await setup(expect, "sqlite", { inProcess: "all" });
+    const { receivers, github, host, scene } = await setup(expect, "sqlite", { inProcess: "all" });
+    // These might find the run before its event is on record.
+    await firstLooksAreOver(scene.scene, "primary");
     const send = () =>
       host.sendEvent(
         "backup",

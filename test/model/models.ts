@@ -36,7 +36,7 @@ const RETURNS = { takes: 3, pins: 1, failures: 0, passes: 0 };
 export const CASES: Case[] = [
   {
     title: "lease and fence: 2 instances of a host, each started once",
-    mostStates: { short: 3_000, long: 150_000 },
+    mostStates: { short: 5_000, long: 150_000 },
     floor: 5_000,
     make: () => leaseModel(["h", "h"], { starts: 1 }),
     planted: planted(
