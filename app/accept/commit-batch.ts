@@ -161,7 +161,7 @@ class Batch {
       run_attempt: runAttempt ?? 1,
       delivery_id,
       gate,
-      // Once released it is committed anew, and must not find its own record.
+      // A released arrival is committed again. With this id it would take the waiting record for its result.
       arrival: JSON.stringify({ ...arrival, deliveryId: undefined }),
     });
     const waits = describeGate(gate, named.environment);

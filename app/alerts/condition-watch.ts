@@ -133,7 +133,7 @@ export class ConditionWatch {
     if (this.#deviation === deviation) this.#deviation = undefined;
   }
 
-  /** Returns the recorded state. It changes seldom, so the store is read after a change, and every 10 s. */
+  /** Returns the recorded state. It seldom changes: the store is read only after a change, and every 10 s. */
   async #read(): Promise<Recorded> {
     const { store, clock } = this.#o;
     if (this.#recorded && clock.monotonic() < this.#readAgainAt) return this.#recorded;

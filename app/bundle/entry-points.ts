@@ -36,16 +36,13 @@ export function newEntryPoint(name: EntryPoint): URL {
 }
 
 /**
- * The file that starts the App, or the demo. The App starts from the bundle of the sources as they are now: a process
- * may outlive an upgrade. The npm package holds no sources, since Node strips no types below `node_modules`;
- * `package.ts` puts built files into it.
+ * The file that starts the App, or the demo. The npm package holds no sources, since Node strips no types below
+ * `node_modules`; `package.ts` puts built files into it.
  */
 export function mainFile(of: "app" | "demo"): URL {
-  const source = appFile(of === "app" ? "main.ts" : "../test/demo/main.ts");
+  const source = appFile(of === "app" ? "main.js" : "../test/demo/main.ts");
   const built = of === "app" ? "main.js" : "demo.js";
-  if (!existsSync(source)) return appFile(`dist/package/${built}`);
-  const bundled = new URL(built, bundleOfSources());
-  return of === "app" && existsSync(bundled) ? bundled : source;
+  return existsSync(source) ? source : appFile(`dist/package/${built}`);
 }
 
 let currentBundle: URL | undefined;

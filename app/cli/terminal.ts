@@ -12,8 +12,8 @@ export interface Terminal {
   /** Shows what the command waits for, in place of the line before; nothing where nobody watches. */
   progress(line: string): void;
   /**
-   * Aborts at Ctrl-C, and when nobody reads the output any more. Without a call, Ctrl-C ends the process; so does a
-   * second one, unless the command must first bring its files in order.
+   * Returns a signal that aborts at Ctrl-C, and when nobody reads the output any more. A second Ctrl-C ends the process,
+   * or is ignored by a command that still tidies up its files. Before this call the first one ends the process.
    */
   interrupted(second?: "ends" | "ignored"): AbortSignal;
 }

@@ -35,7 +35,7 @@ export class YamlFile {
   /** The file's contents, of any shape; undefined when it is not YAML. */
   readonly content: unknown;
   #text: string;
-  /** A document of a thousand targets takes 20 MB, and is seldom needed again. So memory may reclaim it. */
+  /** The parsed document: 20 MB for a thousand targets. It is seldom needed again, so the collector may take it. */
   #parsed: WeakRef<ParsedText> | undefined;
 
   /** Reads and parses the file. `problems` lists its faults. */

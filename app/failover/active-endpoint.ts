@@ -91,7 +91,7 @@ export class ActiveEndpoint {
     this.#secretDue = this.#o.secretChange.isUnderWay;
   }
 
-  /** The routing state may have changed: the next review reads it anew. */
+  /** Makes the next review read the routing state again, since it may have changed. */
   changed(): void {
     this.#isCurrent = false;
   }
@@ -126,7 +126,7 @@ export class ActiveEndpoint {
     await this.#sync.stop();
   }
 
-  /** The routing state. It changes seldom, so it is read only after a change. */
+  /** Returns the routing state. It seldom changes, so the store is read only after a change. */
   async #read(): Promise<SwitchboardRow> {
     if (this.#board && this.#isCurrent) return this.#board;
     // Set before the read, so that a change during the read causes another one.
